@@ -1,0 +1,52 @@
+# Everything a developer does, one verb each. `make` alone lists them.
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.ready
+ROOMS := api cli controller db metrics_collector proto sdk suggestion
+export MYPYPATH := .types
+
+.PHONY: help setup run test lint format types bench proto clean
+
+help: ## list the verbs
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(STAMP) ## make .venv with everything in it
+
+$(STAMP): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; name one with make PYTHON=..." >&2; exit 2; }
+	@test -x $(BIN)/python || { echo "making $(VENV) ..."; $(PYTHON) -m venv $(VENV) || { echo "on Debian and Ubuntu: apt install python3-venv" >&2; exit 2; }; }
+	@echo "installing Python packages into $(VENV) (a minute or two the first time) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@mkdir -p .types && ln -sfn .. .types/tunewright
+	@touch $@
+
+run: setup ## tune the README's example, with a live display
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/tunewright run examples/sklearn/experiment.yaml --again
+
+test: setup ## install what the tests need and run every one
+	@$(BIN)/python tests/services.py install
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup --cov --cov-report=term:skip-covered $(ARGS)
+
+lint: setup ## ruff, format, types, layers
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(MAKE) --no-print-directory types
+	@$(BIN)/lint-imports --no-cache
+
+format: setup ## rewrite the files as the formatter wants them
+	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format .
+
+types: setup ## strict mypy over every room
+	@$(BIN)/mypy $(ROOMS:%=-p tunewright.%)
+
+bench: setup ## measure against the rivals, write docs/benchmarks.md
+	@$(BIN)/python benchmarks/run.py $(ARGS)
+
+proto: ## regenerate the stubs with grpcio-tools 1.62
+	@$(PYTHON) proto/generate.py
+
+clean: ## remove what the verbs made
+	rm -rf $(VENV) .types .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage* build dist *.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,100 @@
+"""The log of an experiment, as algorithms see it.
+
+An algorithm is a fold over this log (law 2): the same entries in the same
+order give the same points, whoever asks, and however often it was restarted.
+The store numbers the entries from 1 without gaps, in the order in which they
+happened.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TypeAlias
+
+from .space import Point
+from .states import TrialState
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """A point, before it is a trial.
+
+    `reason` says why an algorithm repeats a point on purpose, or where a point
+    that it did not make comes from (`initial`, `user`); `labels` go to the
+    trial; `parent` names the trial it continues; `name` is a plug-in's own
+    name for it.
+    """
+
+    point: Point
+    reason: str = ""
+    labels: tuple[tuple[str, str], ...] = ()
+    parent: str | None = None
+    name: str | None = None
+
+
+class Verdict(StrEnum):
+    """What an ended trial tells an algorithm."""
+
+    OBSERVED = "observed"  # it has a value of the objective, early stopped or not
+    BAD = "bad"  # it failed by its own exit, or its value is NaN
+    NOTHING = "nothing"  # killed, lost, or without metrics: neither good nor bad
+
+
+@dataclass(frozen=True, slots=True)
+class Proposed:
+    """Trial `index` was recorded with this point; it is pending until it is finished.
+
+    `made_from` is the position that the fold had when the point was made.
+    """
+
+    position: int
+    index: int
+    proposal: Proposal
+    made_from: int
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """Trial `index` ended. `value` is the objective's, by its strategy; None without one.
+
+    `values` holds every other metric's, and `deviation` the spread of a point
+    that was repeated.
+    """
+
+    position: int
+    index: int
+    state: TrialState
+    verdict: Verdict
+    value: float | None
+    values: tuple[tuple[str, float], ...] = ()
+    deviation: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """A person took trial `index` out: it counts for nothing, and was never seen."""
+
+    position: int
+    index: int
+
+
+Entry: TypeAlias = Proposed | Finished | Dropped
+
+
+class SearchState(StrEnum):
+    """What an answer of an algorithm means."""
+
+    MORE = "more"  # ask again when a slot is free
+    WAIT = "wait"  # nothing more until a trial ends
+    EXHAUSTED = "exhausted"  # there are no more points
+
+
+@dataclass(frozen=True, slots=True)
+class Suggestion:
+    """The answer of an algorithm: at most as many proposals as were asked for.
+
+    `note` is for the person who looks: what was chosen and why.
+    """
+
+    proposals: tuple[Proposal, ...]
+    state: SearchState = SearchState.MORE
+    note: str = ""

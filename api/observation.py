@@ -1,0 +1,97 @@
+"""Metrics as they are reported, and what a trial's log sums up to."""
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import TypeAlias
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One value of one metric.
+
+    `time` is seconds since the epoch, UTC; `step` counts what the trainer
+    counts (steps, epochs), None when it did not say. NaN and infinity are
+    legal.
+    """
+
+    metric: str
+    value: float
+    time: float
+    step: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Samples of one source of one attempt, in order.
+
+    The samples are numbered `first_sequence`, +1, …, so that a batch sent
+    twice changes nothing. A source is one reporter (`stdout`, `push`, …).
+    """
+
+    experiment_uid: str
+    index: int
+    attempt: int
+    source: str
+    first_sequence: int
+    samples: tuple[Sample, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """All that is asked of a metric's log, kept while it is written.
+
+    `min` and `max` are over the numbers that are not NaN (NaN when there were
+    none); `latest` is by time, the later row winning a tie; `best_step` is not
+    kept: `latest_step` is the step of `latest`, `min_step` and `max_step` of
+    the extremes. `count` counts all values, `sum` the numbers.
+    """
+
+    min: float
+    max: float
+    latest: float
+    count: int
+    sum: float
+    latest_time: float
+    min_step: int | None = None
+    max_step: int | None = None
+    latest_step: int | None = None
+
+    def add(self, sample: Sample) -> "Summary":
+        """Return the summary of the log with `sample` at its end."""
+        value = sample.value
+        later = sample.time >= self.latest_time
+        smaller = value < self.min or (math.isnan(self.min) and not math.isnan(value))
+        greater = value > self.max or (math.isnan(self.max) and not math.isnan(value))
+        return replace(
+            self,
+            min=value if smaller else self.min,
+            max=value if greater else self.max,
+            latest=value if later else self.latest,
+            count=self.count + 1,
+            sum=self.sum if math.isnan(value) else self.sum + value,
+            latest_time=max(sample.time, self.latest_time),
+            min_step=sample.step if smaller else self.min_step,
+            max_step=sample.step if greater else self.max_step,
+            latest_step=sample.step if later else self.latest_step,
+        )
+
+
+Observation: TypeAlias = Mapping[str, Summary]
+"""The summaries of a trial's metrics, by name; a metric never seen is absent."""
+
+
+def first_summary(sample: Sample) -> Summary:
+    """Return the summary of a log that holds `sample` alone."""
+    value, step = sample.value, sample.step
+    number = 0.0 if math.isnan(value) else value
+    return Summary(value, value, value, 1, number, sample.time, step, step, step)
+
+
+def summarize(samples: Iterable[Sample]) -> dict[str, Summary]:
+    """Sum a log up, metric by metric."""
+    summaries: dict[str, Summary] = {}
+    for sample in samples:
+        known = summaries.get(sample.metric)
+        summaries[sample.metric] = known.add(sample) if known else first_summary(sample)
+    return summaries

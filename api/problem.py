@@ -1,0 +1,47 @@
+"""What an algorithm is told of its experiment, once."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from .objective import Objective
+from .space import SearchSpace
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One kind of operation of an architecture search, with its own space."""
+
+    kind: str
+    space: SearchSpace
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """Katib's `nasConfig`: the graph that `operations` fill."""
+
+    layers: int | None
+    input_sizes: tuple[int, ...]
+    output_sizes: tuple[int, ...]
+    operations: tuple[Operation, ...]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What to search, and how.
+
+    `settings` are the algorithm's own, as text (Katib's habit): an algorithm
+    parses them once. `seed` is the experiment's; an algorithm's own
+    `random_state` wins over it. `max_trials` is None without a budget.
+    """
+
+    experiment: str
+    uid: str
+    space: SearchSpace
+    objective: Objective
+    algorithm: str = "auto"
+    settings: Mapping[str, str] = field(default_factory=dict)
+    seed: int = 0
+    max_trials: int | None = None
+    parallel_trials: int = 3
+    architecture: Architecture | None = None
+    endpoint: str | None = None

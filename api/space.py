@@ -1,0 +1,176 @@
+"""The search space: what a point may be.
+
+A value is a float (double), an int (int) or the text of a list entry (discrete
+and categorical: entries are what the file wrote, so that 0.10 stays 0.10).
+Steps are kept exactly: the k-th level of a stepped double is the decimal
+min + k·step, not a sum of binary fractions.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from enum import StrEnum
+from functools import cached_property
+from math import prod
+from typing import TypeAlias
+
+Value: TypeAlias = float | int | str
+Point: TypeAlias = Mapping[str, Value]
+"""One value for each active parameter, in the order of the space."""
+
+
+class ParameterKind(StrEnum):
+    """Katib's `parameterType`."""
+
+    DOUBLE = "double"
+    INT = "int"
+    DISCRETE = "discrete"
+    CATEGORICAL = "categorical"
+
+
+class Distribution(StrEnum):
+    """Katib's `distribution`.
+
+    Normal ones have their mean in the middle of [min, max] and a sixth of the
+    range as deviation, truncated to it; logNormal the same of the logarithm.
+    """
+
+    UNIFORM = "uniform"
+    LOG_UNIFORM = "logUniform"
+    NORMAL = "normal"
+    LOG_NORMAL = "logNormal"
+
+    @property
+    def is_log(self) -> bool:
+        return self in {Distribution.LOG_UNIFORM, Distribution.LOG_NORMAL}
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One dimension, already validated.
+
+    `low`, `high` and `step` are of numeric kinds (int: step 1 by default;
+    double: None is continuous), `choices` of the listed ones.
+    """
+
+    name: str
+    kind: ParameterKind
+    low: Decimal = Decimal(0)
+    high: Decimal = Decimal(0)
+    step: Decimal | None = None
+    choices: tuple[str, ...] = ()
+    distribution: Distribution = Distribution.UNIFORM
+
+    @cached_property
+    def is_numeric(self) -> bool:
+        return self.kind in {ParameterKind.DOUBLE, ParameterKind.INT}
+
+    @cached_property
+    def levels(self) -> int | None:
+        """How many values it can have; None when continuous."""
+        if not self.is_numeric:
+            return len(self.choices)
+        step = self.step or (Decimal(1) if self.kind is ParameterKind.INT else None)
+        if step is None:
+            return 1 if self.low == self.high else None
+        return int((self.high - self.low) / step) + 1
+
+    def level(self, k: int) -> Value:
+        """Return the k-th value, 0 ≤ k < levels."""
+        if not self.is_numeric:
+            return self.choices[k]
+        exact = self.low + k * (self.step or Decimal(1))
+        return int(exact) if self.kind is ParameterKind.INT else float(exact)
+
+    def level_of(self, value: Value) -> int:
+        """Return the k whose level is nearest to `value`; `levels` must not be None."""
+        if not self.is_numeric:
+            return self.choices.index(str(value))
+        step = float(self.step or 1)
+        k = round((float(value) - float(self.low)) / step)
+        return min(max(k, 0), (self.levels or 1) - 1)
+
+    def contains(self, value: Value) -> bool:
+        """Say whether a point may hold `value`: in range, and on the grid if there is one."""
+        if not self.is_numeric:
+            return value in self.choices
+        if isinstance(value, str) or not float(self.low) <= value <= float(self.high):
+            return False
+        return self.levels is None or self.level(self.level_of(value)) == value
+
+    def parse(self, text: str) -> Value:
+        """Read a value as files, the wire and the command line carry it.
+
+        Raises:
+            ValueError: it is no value of this parameter; the message says why.
+        """
+        if self.kind is ParameterKind.CATEGORICAL:
+            value: Value = text
+        elif self.kind is ParameterKind.DISCRETE:
+            value = self._entry(text)
+        else:
+            value = int(float(text)) if self.kind is ParameterKind.INT else float(text)
+            if self.kind is ParameterKind.INT and float(text) != value:
+                raise ValueError(f"{text} is not a whole number")
+            if self.levels is not None and self.low <= Decimal(str(value)) <= self.high:
+                nearest = self.level(self.level_of(value))
+                value = nearest if abs(float(nearest) - float(value)) < 1e-9 else value
+        if not self.contains(value):
+            raise ValueError(f"{text} is not in {self.describe()}")
+        return value
+
+    def _entry(self, text: str) -> str:
+        if text in self.choices:
+            return text
+        return next((entry for entry in self.choices if float(entry) == float(text)), text)
+
+    def native(self, value: Value) -> Value:
+        """Return the value as a program wants it: a discrete entry as its number."""
+        if self.kind is not ParameterKind.DISCRETE:
+            return value
+        number = float(value)
+        return int(number) if number.is_integer() and "." not in str(value) else number
+
+    def describe(self) -> str:
+        """Say in a few characters what it may be: `[0.01, 0.1] step 0.01`, `{sgd, adam}`."""
+        if not self.is_numeric:
+            return "{" + ", ".join(self.choices) + "}"
+        step = f" step {self.step}" if self.step is not None else ""
+        return f"[{self.low}, {self.high}]{step}"
+
+
+@dataclass(frozen=True, slots=True)
+class ParameterCondition:
+    """`parameter` is part of a point only when `when` has one of `values`."""
+
+    parameter: str
+    when: str
+    values: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class SearchSpace:
+    """The parameters in the order of the file."""
+
+    parameters: tuple[Parameter, ...]
+    conditions: tuple[ParameterCondition, ...] = field(default=())
+
+    @cached_property
+    def by_name(self) -> Mapping[str, Parameter]:
+        return {parameter.name: parameter for parameter in self.parameters}
+
+    @cached_property
+    def cardinality(self) -> int | None:
+        """How many points it has; None when one parameter is continuous."""
+        levels = [parameter.levels for parameter in self.parameters]
+        return None if None in levels else prod(level or 1 for level in levels)
+
+    def contains(self, point: Point) -> bool:
+        return point.keys() == self.by_name.keys() and all(
+            parameter.contains(point[parameter.name]) for parameter in self.parameters
+        )
+
+
+def format_value(value: Value) -> str:
+    """Write a value as templates, files and the wire carry it."""
+    return repr(value) if isinstance(value, float) else str(value)

@@ -1,0 +1,74 @@
+"""Early stopping, as the store sees it.
+
+The store knows no rule: it is handed an `Evaluator`, asks it at every report of
+the objective, and writes the stop with the observation that caused it.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from .objective import Objective
+
+
+@dataclass(frozen=True)
+class StoppingRule:
+    """Katib's `earlyStopping`: a rule by name, with its settings as text."""
+
+    name: str
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """One report of the objective by a running trial, and its log so far.
+
+    `reports` counts the trial's reports up to this one, `mean` is their running
+    average, `best` the best of them by the objective's direction. NaN reports
+    count, but enter neither.
+    """
+
+    index: int
+    attempt: int
+    reports: int
+    value: float
+    mean: float
+    best: float
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """A trial that should end, and why; the reason is shown to people."""
+
+    index: int
+    attempt: int
+    reason: str
+
+
+class CurveLog(Protocol):
+    """What an evaluator may ask about the other trials of an experiment."""
+
+    def succeeded_since(self, experiment_uid: str, position: int) -> tuple[int, Sequence[int]]:
+        """Return the log's end, and the trials that succeeded after `position`, in order."""
+        ...
+
+    def running_means(self, experiment_uid: str, index: int) -> Sequence[float]:
+        """Return the trial's running average after each of its reports, of its last attempt."""
+        ...
+
+
+class Evaluator(Protocol):
+    """Decides which running trials stop.
+
+    Two replicas that have read the same log decide alike; a cache may be a
+    second behind the log.
+    """
+
+    def evaluate(
+        self,
+        experiment_uid: str,
+        rule: StoppingRule,
+        objective: Objective,
+        reports: Sequence[Progress],
+        log: CurveLog,
+    ) -> Sequence[Stop]: ...

@@ -1,0 +1,1 @@
+"""What happens to an experiment: decided in `plan`, carried out by an engine."""

@@ -1,0 +1,128 @@
+"""What the engine needs of the world: trials' workloads, and points.
+
+The store is `db.store.Store`. Implementations: `local` here, `kube` on a
+cluster.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Protocol, TypeAlias
+
+from ..api.history import Suggestion
+from ..api.problem import Problem
+from ..db.records import Usage
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptRef:
+    """One attempt of one trial. `token` stands in the environment of all its processes."""
+
+    uid: str
+    index: int
+    trial: str
+    attempt: int
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """What an attempt runs: the rendered manifest, and what the trial is to know.
+
+    `environment` holds what every container gets (TUNEWRIGHT_*, KATIB_TRIAL_NAME),
+    under the template's own. `directory` is the trial's; `workdir` the one in
+    which `run` was typed.
+    """
+
+    ref: AttemptRef
+    manifest: Mapping[str, Any]
+    primary_container: str
+    directory: Path
+    workdir: Path
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+class EndReason(StrEnum):
+    COMPLETED = "Completed"  # exit code 0
+    FAILED = "Failed"  # its own exit, not 0
+    OUT_OF_MEMORY = "OutOfMemory"  # ended at its memory limit: its own fault
+    STOPPED = "Stopped"  # we ended it
+    LOST = "Lost"  # it vanished, and nobody knows its exit
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """The attempt's processes run. `pid_started_at` tells this pid from a later one."""
+
+    ref: AttemptRef
+    pid: int
+    pid_started_at: float
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """Bytes that the primary container wrote, in order; `stream` is stdout or stderr."""
+
+    ref: AttemptRef
+    stream: str
+    data: bytes
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """Nothing of the attempt runs any more, and all its output has been delivered."""
+
+    ref: AttemptRef
+    reason: EndReason
+    exit_code: int | None
+    message: str
+    usage: Usage
+    at: float
+
+
+Change: TypeAlias = Started | Output | Ended
+
+
+class Workloads(Protocol):
+    """Runs attempts. What happens to them comes back through the `on_change` given to it,
+    called on the event loop: Started, any Output, then Ended, exactly once each.
+    """
+
+    async def start(self, workload: Workload) -> None:
+        """Start it. An attempt that runs already is left as it is.
+
+        Raises:
+            Retryable: not now (the devices are taken); the message says what it waits for.
+            Unsupported: never here; the message says where it can.
+        """
+        ...
+
+    async def stop(self, ref: AttemptRef, *, grace: float) -> None:
+        """Ask it to end (SIGTERM), and end it after `grace` seconds; returns at once."""
+        ...
+
+    async def end_strays(self, tokens: Sequence[str]) -> None:
+        """End every process that carries one of these tokens, from a run before this one."""
+        ...
+
+    async def close(self) -> None:
+        """End everything that still runs, and wait for it."""
+        ...
+
+
+class Suggester(Protocol):
+    """Asks an algorithm for points, wherever it runs."""
+
+    async def suggest(self, problem: Problem, first_index: int, count: int) -> Suggestion:
+        """Ask for up to `count` points, given the whole log of the experiment.
+
+        Raises:
+            Retryable: the service is away or took too long.
+            Terminal: the algorithm cannot go on; the message says why.
+        """
+        ...
+
+    async def close(self) -> None: ...
