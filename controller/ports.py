@@ -6,13 +6,13 @@ cluster.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
 from ..api.history import Suggestion
 from ..api.problem import Problem
 from ..db.records import Usage
+from .plan.view import EndReason as EndReason
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +41,6 @@ class Workload:
     directory: Path
     workdir: Path
     environment: Mapping[str, str] = field(default_factory=dict)
-
-
-class EndReason(StrEnum):
-    COMPLETED = "Completed"  # exit code 0
-    FAILED = "Failed"  # its own exit, not 0
-    OUT_OF_MEMORY = "OutOfMemory"  # ended at its memory limit: its own fault
-    STOPPED = "Stopped"  # we ended it
-    LOST = "Lost"  # it vanished, and nobody knows its exit
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +78,14 @@ class Ended:
 Change: TypeAlias = Started | Output | Ended
 
 
+class Clock(Protocol):
+    """Tells the time; waiting is the event loop's."""
+
+    def now(self) -> float:
+        """Return seconds since the epoch, UTC."""
+        ...
+
+
 class Workloads(Protocol):
     """Runs attempts. What happens to them comes back through the `on_change` given to it,
     called on the event loop: Started, any Output, then Ended, exactly once each.
@@ -116,8 +116,10 @@ class Workloads(Protocol):
 class Suggester(Protocol):
     """Asks an algorithm for points, wherever it runs."""
 
-    async def suggest(self, problem: Problem, first_index: int, count: int) -> Suggestion:
-        """Ask for up to `count` points, given the whole log of the experiment.
+    async def suggest(
+        self, problem: Problem, first_index: int, count: int, *, position: int
+    ) -> Suggestion:
+        """Ask for up to `count` points, made from the log up to `position` and no further.
 
         Raises:
             Retryable: the service is away or took too long.
