@@ -1,0 +1,110 @@
+"""Metrics in the lines that training programs print.
+
+What Katib's default filter reads (`name=value`) is read the same; besides that
+`name: value`, quoted names, `name value`, cells of tables, and numbers that
+are not finite. A block of lines in which no metric is named is searched for the
+names and nothing else.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
+
+from ...api.observation import Sample
+from .lines import LONGEST_LINE, LineBuffer, cut_line
+from .marks import line_step, line_time
+from .numbers import VALUE
+
+Reader: TypeAlias = Callable[[bytes], list[tuple[str, float]]]
+"""Reads names and values off one line that may hold a metric."""
+
+_ESCAPES = re.compile(rb"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
+
+# What stands between a name and its value. A call such as `tensor(` or
+# `np.float64(` is how libraries print a number of theirs.
+_CALL = rb"(?:(?:np|numpy|torch|jnp)\.)?(?:tensor|array|Array|b?float\d*|int\d*)\("
+_SIGN = rb"\s*(?:=>?|:|->)\s*(?:" + _CALL + rb")?\s*[\"']?"
+_CELL = rb"\s*(?:\||\xe2\x94[\x82\x83])\s*"
+_BLANK = rb"\s+"
+
+_NAME_BYTES = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./\\")
+_QUOTES = frozenset(b"\"'`")
+
+_AFTER = re.compile(
+    rb"(?:" + _SIGN + rb"(" + VALUE + rb")"
+    # In a table a cell is a number and nothing else.
+    rb"|" + _CELL + rb"(" + VALUE + rb")(?=\s*(?:\||\xe2\x94[\x82\x83]|$))"
+    # After a mere blank, `loss 3 times` is no value, `loss 3.5` and `loss 3, acc` are.
+    rb"|" + _BLANK + rb"(" + VALUE + rb")(?=[\s,;|)\]%]|$)(?!\s*[A-Za-z]))"
+)
+
+
+def default_reader(metrics: Sequence[str]) -> Reader:
+    """Return the reader of lines that no filter was given for."""
+    names = sorted(((name, name.encode()) for name in metrics), key=lambda n: -len(n[1]))
+
+    def read(line: bytes) -> list[tuple[str, float]]:
+        found: list[tuple[int, int, str, float]] = []
+        for text, name in names:
+            start = line.find(name)
+            while start >= 0:
+                end = start + len(name)
+                value = _value_after(line, start, end)
+                if value is not None and not any(s <= start < e for s, e, _, _ in found):
+                    found.append((start, end, text, value))
+                start = line.find(name, end)
+        found.sort()
+        return [(text, value) for _, _, text, value in found]
+
+    return read
+
+
+def _value_after(line: bytes, start: int, end: int) -> float | None:
+    before = line[start - 1] if start else 0x20
+    if before in _NAME_BYTES:
+        return None
+    if before in _QUOTES and line[end : end + 1] == line[start - 1 : start]:
+        end += 1
+    found = _AFTER.match(line, end)
+    return None if found is None else float(found[found.lastindex or 0])
+
+
+class TextParser:
+    """Reads samples off a stream of lines, each line once, as it comes."""
+
+    def __init__(self, metrics: Sequence[str], reader: Reader | None = None) -> None:
+        self._names = tuple(name.encode() for name in metrics)
+        self._read = reader or default_reader(metrics)
+        self._lines = LineBuffer()
+
+    def feed(self, data: bytes, at: float) -> list[Sample]:
+        """Take bytes that arrived at `at`; return the samples of the lines that ended."""
+        block = self._lines.feed(data)
+        return self._block(block, at) if block else []
+
+    def finish(self, at: float) -> list[Sample]:
+        """Read the last line, which had no end."""
+        return self._block(self._lines.finish(), at)
+
+    def _block(self, block: bytes, at: float) -> list[Sample]:
+        names = [name for name in self._names if name in block]
+        if not names:
+            return []
+        samples: list[Sample] = []
+        for line in block.replace(b"\x08", b"\r").splitlines():
+            if any(name in line for name in names):
+                pieces = cut_line(line) if len(line) > LONGEST_LINE else (line,)
+                for piece in pieces:
+                    samples += self._line(piece, at)
+        return samples
+
+    def _line(self, line: bytes, at: float) -> list[Sample]:
+        if b"\x1b" in line:
+            line = _ESCAPES.sub(b"", line)
+        values = self._read(line)
+        if not values:
+            return []
+        stamp = line_time(line)
+        step = line_step(line)
+        time = at if stamp is None else stamp
+        return [Sample(name, value, time, step) for name, value in values]
