@@ -4,7 +4,15 @@ Values of `api` only, so that the local engine and the Kubernetes operator fill
 the same view from different worlds.
 """
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
+
+from ...api.history import SearchState
+from ...api.objective import Objective
+from ...api.policy import Policy
+from ...api.space import Point
+from ...api.states import ExperimentState, TrialState
 
 
 class EndReason(StrEnum):
@@ -16,3 +24,214 @@ class EndReason(StrEnum):
     STOPPED = "Stopped"  # we ended it, or its engine went away
     LOST = "Lost"  # it vanished, and nobody knows its exit
     REFUSED = "Refused"  # it can never start here: nothing ran
+
+
+@dataclass(frozen=True, slots=True)
+class Exit:
+    """The end of an attempt's workload: nothing of it runs any more."""
+
+    reason: EndReason
+    at: float
+    message: str = ""
+    exit_code: int | None = None
+
+
+class Phase(StrEnum):
+    """Where a trial's last attempt is."""
+
+    WAITING = "waiting"  # none yet, or the last one is over and another is due
+    STARTING = "starting"  # recorded, and not known to run
+    RUNNING = "running"
+    ENDED = "ended"  # its exit is known; the trial is not finished
+
+    @property
+    def is_active(self) -> bool:
+        """Whether it has, or may have, a workload."""
+        return self in {Phase.STARTING, Phase.RUNNING}
+
+
+@dataclass(frozen=True, slots=True)
+class TrialView:
+    """An unfinished trial.
+
+    `attempt` is the last one's number, 0 before the first; `began_at` is when
+    it was recorded, `running_at` when its workload ran. `value` is the
+    objective's in this attempt so far, None when it was not seen.
+    `metrics_open` says that reports may still come after the exit;
+    `last_sign_at` is the reporter's last. `stopping` is the grace that the
+    workload was given to end, None when it was not asked; `waits_for` is what
+    a starting one still needs (devices).
+    """
+
+    index: int
+    state: TrialState = TrialState.CREATED
+    phase: Phase = Phase.WAITING
+    attempt: int = 0
+    began_at: float | None = None
+    running_at: float | None = None
+    exit: Exit | None = None
+    retries: int = 0
+    retry_at: float | None = None
+    value: float | None = None
+    metrics_open: bool = False
+    last_sign_at: float | None = None
+    metrics_seen: tuple[str, ...] = ()
+    early_stop: str | None = None
+    stopping: float | None = None
+    waits_for: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Totals of the experiment's trials. `best` is the best value so far, never NaN."""
+
+    proposed: int = 0
+    by_state: Mapping[TrialState, int] = field(default_factory=dict)
+    observed: int = 0
+    since_improvement: int = 0
+    best: float | None = None
+
+    def of(self, state: TrialState) -> int:
+        return self.by_state.get(state, 0)
+
+    @property
+    def finished(self) -> int:
+        return sum(count for state, count in self.by_state.items() if state.is_finished)
+
+    @property
+    def failed(self) -> int:
+        """Trials that brought nothing by their own doing."""
+        return self.of(TrialState.FAILED) + self.of(TrialState.METRICS_UNAVAILABLE)
+
+    def ending(
+        self, state: TrialState, value: float | None, objective: Objective, min_delta: float = 0.0
+    ) -> "Counts":
+        """Return the totals after one more trial ended so."""
+        improved = improves(objective, value, self.best, min_delta)
+        better = objective.better(value, self.best)
+        return replace(
+            self,
+            by_state={**self.by_state, state: self.of(state) + 1},
+            observed=self.observed + (value is not None),
+            since_improvement=0 if improved else self.since_improvement + 1,
+            best=value if better else self.best,
+        )
+
+
+def improves(objective: Objective, value: float | None, best: float | None, delta: float) -> bool:
+    """Say whether a value is better than the best by more than `delta`."""
+    if not objective.better(value, best):
+        return False
+    return best is None or value is None or abs(value - best) > delta
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """How the algorithm stands.
+
+    `asking` points are being made now. `waited_at` is the number of finished
+    trials when it answered "wait", `waits` how often in a row it did while
+    nothing else happened; it is asked again after `retry_at` or when a trial
+    ended. `ahead` points may be made before there is room to run them.
+    `failure` is why it cannot go on.
+    """
+
+    state: SearchState = SearchState.MORE
+    asking: int = 0
+    ahead: int = 0
+    retry_at: float | None = None
+    waited_at: int = 0
+    waits: int = 0
+    trouble: str = ""
+    failure: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class InitialTrial:
+    """A point to begin with. With `values`, its result is known: it is not run and not counted."""
+
+    point: Point
+    values: tuple[tuple[str, float], ...] = ()
+
+
+class Verb(StrEnum):
+    """What a person can ask of a running experiment."""
+
+    PAUSE = "pause"
+    RESUME = "resume"
+    STOP = "stop"
+    EDIT = "edit"
+    TRIAL_STOP = "trial-stop"
+    TRIAL_RETRY = "trial-retry"
+    TRIAL_DROP = "trial-drop"
+    TRIAL_ADD = "trial-add"
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """Something asked and not yet answered. `now` asks to stop what runs, too.
+
+    `applied` says that the document already has what an edit asked for.
+    """
+
+    id: int
+    verb: Verb
+    index: int | None = None
+    now: bool = False
+    applied: bool = False
+
+
+class Leaving(StrEnum):
+    """The engine is asked to go, and leaves the experiment to a later one."""
+
+    GENTLY = "gently"  # what runs ends within its grace
+    AT_ONCE = "at once"
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """All that `plan` needs of an experiment: bounded by what is unfinished.
+
+    `trials` are the unfinished ones by index. `active_seconds` counts the time
+    in which the experiment was driven and not suspended. `metrics_away` says
+    that the store is known to be out of the reporters' reach. A reporter may be
+    silent for `metrics_grace`, and a workload take `stop_grace` to end.
+    """
+
+    policy: Policy
+    objective: Objective
+    initial: tuple[InitialTrial, ...] = ()
+    state: ExperimentState = ExperimentState.CREATED
+    reason: str = ""
+    message: str = ""
+    counts: Counts = field(default_factory=Counts)
+    trials: tuple[TrialView, ...] = ()
+    search: Search = field(default_factory=Search)
+    wishes: tuple[Wish, ...] = ()
+    suspended: bool = False
+    active_seconds: float = 0.0
+    leaving: Leaving | None = None
+    metrics_away: bool = False
+    metrics_grace: float = 30.0
+    stop_grace: float = 30.0
+
+    def ending(self, counts: Counts, state: TrialState, value: float | None) -> Counts:
+        """Return the totals after one more trial ended so."""
+        patience = self.policy.no_improvement
+        delta = patience.min_delta if patience else 0.0
+        return counts.ending(state, value, self.objective, delta)
+
+    @property
+    def active(self) -> int:
+        """How many trials have, or may have, a workload."""
+        return sum(trial.phase.is_active for trial in self.trials)
+
+    @property
+    def known(self) -> int:
+        """How many recorded trials came with their result: they are not counted."""
+        initial = self.initial[: self.counts.proposed]
+        return sum(bool(trial.values) for trial in initial)
+
+    def is_known(self, index: int) -> bool:
+        initial = self.initial
+        return index < len(initial) and bool(initial[index].values)

@@ -1,0 +1,73 @@
+"""How many trials may still be recorded, started and asked for."""
+
+from collections.abc import Iterable, Iterator
+
+from ...api.history import SearchState
+from .actions import Ask, ProposeInitial, Start
+from .view import Counts, Phase, TrialView, View
+
+
+def room(view: View) -> int | None:
+    """How many more trials the budget can take: all that are recorded will be counted."""
+    if view.policy.max_trials is None:
+        return None
+    return max(view.policy.max_trials - (view.counts.proposed - view.known), 0)
+
+
+def initial(view: View) -> ProposeInitial | None:
+    """Return the file's own points that are to be recorded now: as many as the budget takes."""
+    points = view.initial
+    first = view.counts.proposed
+    left = room(view)
+    count = 0
+    for point in points[first:]:
+        if not point.values:
+            if left is not None and left <= 0:
+                break
+            left = None if left is None else left - 1
+        count += 1
+    return ProposeInitial(first, count) if count else None
+
+
+def starts(view: View, now: float) -> Iterator[Start]:
+    """Yield the attempts for which there is a slot, in the order of the trials."""
+    slots = view.policy.parallel - view.active
+    for trial in view.trials:
+        if slots <= 0:
+            return
+        if _is_due(view, trial, now):
+            yield Start(trial.index, trial.attempt + 1)
+            slots -= 1
+
+
+def _is_due(view: View, trial: TrialView, now: float) -> bool:
+    waiting = trial.phase is Phase.WAITING and not view.is_known(trial.index)
+    return waiting and (trial.retry_at is None or trial.retry_at <= now)
+
+
+def ask(view: View, counts: Counts, unfinished: Iterable[int], now: float) -> Ask | None:
+    """Return how many points to ask for now: enough for the free slots and `ahead` more."""
+    search = view.search
+    if search.asking or view.counts.proposed < len(view.initial):
+        return None
+    if search.state is SearchState.EXHAUSTED or search.failure is not None:
+        return None
+    waiting = sum(1 for _ in unfinished)
+    if not _may_ask(view, counts, waiting, now):
+        return None
+    wanted = view.policy.parallel + search.ahead - waiting
+    # Asking for every single point that `ahead` misses would be a call a trial.
+    if wanted <= search.ahead // 2 and waiting >= view.policy.parallel:
+        return None
+    left = room(view)
+    count = wanted if left is None else min(wanted, left)
+    return Ask(view.counts.proposed, count) if count > 0 else None
+
+
+def _may_ask(view: View, counts: Counts, waiting: int, now: float) -> bool:
+    search = view.search
+    due = search.retry_at is None or search.retry_at <= now
+    if search.state is SearchState.WAIT and counts.finished == search.waited_at:
+        # Only an end could change the answer; with nothing left to end, ask now and then.
+        return due and not waiting
+    return due

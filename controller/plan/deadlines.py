@@ -1,0 +1,60 @@
+"""Limits in time: of a trial that runs, of one that cannot start, of late metrics."""
+
+from collections.abc import Iterator
+
+from .view import Phase, TrialView, View
+
+
+def active_until(view: View, trial: TrialView) -> float | None:
+    """When the attempt has run as long as it may."""
+    limit = view.policy.active_deadline
+    if limit is None or trial.running_at is None:
+        return None
+    return trial.running_at + limit
+
+
+def pending_until(view: View, trial: TrialView) -> float | None:
+    """When an attempt that was begun must run at the latest."""
+    limit = view.policy.pending_deadline
+    if limit is None or trial.began_at is None or trial.running_at is not None:
+        return None
+    return trial.began_at + limit
+
+
+def metrics_until(view: View, trial: TrialView) -> float | None:
+    """Until when a trial whose workload ended waits for its metrics; None: no longer."""
+    if trial.exit is None or not trial.metrics_open:
+        return None
+    last_sign = max(trial.exit.at, trial.last_sign_at or trial.exit.at)
+    return last_sign + view.metrics_grace
+
+
+def moments(view: View) -> Iterator[float]:
+    """Every moment at which something is due although nothing happens."""
+    for trial in view.trials:
+        if trial.retry_at is not None and trial.phase is Phase.WAITING:
+            yield trial.retry_at
+        if trial.phase.is_active:
+            for moment in (active_until(view, trial), pending_until(view, trial)):
+                if moment is not None:
+                    yield moment
+        grace = metrics_until(view, trial)
+        if grace is not None:
+            yield grace
+    if view.search.retry_at is not None:
+        yield view.search.retry_at
+
+
+def experiment_left(view: View) -> float | None:
+    """How many seconds the experiment may still be driven."""
+    limit = view.policy.max_duration
+    return None if limit is None else max(limit - view.active_seconds, 0.0)
+
+
+def wake_at(view: View, now: float) -> float | None:
+    """When to look again at the latest; moments that have passed are dealt with."""
+    ahead = [moment for moment in moments(view) if moment > now]
+    left = experiment_left(view)
+    if left and not view.suspended:
+        ahead.append(now + left)
+    return min(ahead, default=None)

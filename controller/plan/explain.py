@@ -1,0 +1,98 @@
+"""What an experiment waits for, in words."""
+
+from collections.abc import Iterator
+
+from ...api.history import SearchState
+from . import reasons
+from .budget import room
+from .completion import Verdict, verdict
+from .deadlines import active_until, metrics_until, pending_until
+from .view import Leaving, Phase, TrialView, View
+from .wishes import suspended
+
+
+def explain(view: View, now: float) -> tuple[str, ...]:
+    """Say in lines why the experiment is where it is, and what it waits for."""
+    return tuple(_ended(view) if view.state.is_finished else _going(view, now))
+
+
+def _ended(view: View) -> Iterator[str]:
+    yield f"{view.state}: {view.message} ({view.reason})"
+    reason = reasons.BY_NAME.get(view.reason)
+    if reason is not None and reason.remedy:
+        yield f"remedy: {reason.remedy}"
+
+
+def _going(view: View, now: float) -> Iterator[str]:
+    over = verdict(view, view.counts)
+    if view.leaving is not None:
+        how = "within their grace" if view.leaving is Leaving.GENTLY else "at once"
+        yield f"the engine leaves: {view.active} running trials end {how}"
+    elif over is not None:
+        yield _closing(view, over)
+    elif suspended(view):
+        yield "suspended: nothing new starts until `tunewright resume`"
+    else:
+        yield from _slots(view)
+        yield from _search(view, now)
+    for trial in view.trials:
+        yield from _trial(view, trial, now)
+
+
+def _closing(view: View, over: Verdict) -> str:
+    left = len(view.trials)
+    return f"about to end as {over.state} ({over.reason}): {left} trials have still to end"
+
+
+def _slots(view: View) -> Iterator[str]:
+    parallel = view.policy.parallel
+    yield f"{view.active} of {parallel} slots in use"
+    if view.active > parallel:
+        yield f"more trials run than parallelTrialCount {parallel} allows now: they may finish"
+    left = room(view)
+    if left == 0:
+        yield f"all {view.policy.max_trials} trials of maxTrialCount are given out"
+
+
+def _search(view: View, now: float) -> Iterator[str]:
+    search = view.search
+    if search.failure is not None:
+        yield f"the algorithm cannot go on: {search.failure}"
+    elif search.asking:
+        yield f"the algorithm is making {search.asking} points"
+    elif search.state is SearchState.EXHAUSTED:
+        yield "the algorithm has no more points"
+    elif search.trouble:
+        again = (
+            "" if search.retry_at is None else f"; asked again in {_seconds(search.retry_at, now)}"
+        )
+        yield f"the algorithm does not answer: {search.trouble}{again}"
+    elif search.state is SearchState.WAIT and view.counts.finished == search.waited_at:
+        yield "the algorithm waits for a running trial to end before it gives more points"
+
+
+def _trial(view: View, trial: TrialView, now: float) -> Iterator[str]:
+    name = f"trial {trial.index}"
+    if trial.phase is Phase.WAITING:
+        if trial.retry_at is not None and trial.retry_at > now:
+            yield f"{name} is tried again in {_seconds(trial.retry_at, now)}"
+        else:
+            yield f"{name} waits for a slot"
+    elif trial.stopping is not None and trial.phase.is_active:
+        yield f"{name} was asked to end and has up to {trial.stopping:g} s"
+    elif trial.phase is Phase.STARTING:
+        until = pending_until(view, trial)
+        limit = "" if until is None else f"; it fails in {_seconds(until, now)}"
+        yield f"{name} is starting{': ' + trial.waits_for if trial.waits_for else ''}{limit}"
+    elif trial.phase is Phase.ENDED:
+        until = metrics_until(view, trial)
+        if until is not None:
+            yield f"{name} ended and waits {_seconds(until, now)} more for its metrics"
+    else:
+        until = active_until(view, trial)
+        if until is not None:
+            yield f"{name} may run {_seconds(until, now)} more"
+
+
+def _seconds(moment: float, now: float) -> str:
+    return f"{max(moment - now, 0.0):.0f} s"

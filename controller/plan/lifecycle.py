@@ -1,0 +1,67 @@
+"""The experiment's own state: begun, over, opened again."""
+
+from ...api.states import EXPERIMENT_EDGES, ExperimentState, passage
+from . import reasons
+from .actions import Status
+from .completion import Verdict, verdict
+from .reasons import Reason
+from .view import Verb, View
+
+_BUDGETS = frozenset(
+    {
+        reasons.MAX_TRIALS_REACHED.name,
+        reasons.MAX_DURATION_REACHED.name,
+        reasons.NO_IMPROVEMENT.name,
+        reasons.NO_OBSERVATION.name,
+    }
+)
+"""Ends that a raised budget takes back without a word from anybody."""
+
+NEVER = "resumePolicy is Never in the file: start a new experiment, or remove that line"
+
+
+def standing(view: View) -> Status:
+    return Status(view.state, view.reason, view.message)
+
+
+def passed(view: View, state: ExperimentState, reason: str, message: str) -> Status:
+    """Return the status behind the door, or as it stands when it is there already."""
+    if state is view.state:
+        return standing(view)
+    return Status(passage(EXPERIMENT_EDGES, view.state, state), reason, message)
+
+
+def ended(view: View, end: Verdict) -> Status:
+    return passed(view, end.state, end.reason, end.message)
+
+
+def going(view: View) -> Status:
+    """Return the status of an experiment that goes on."""
+    return _as(view, ExperimentState.RUNNING, reasons.RUNNING)
+
+
+def reopened(view: View) -> Status | None:
+    """Return Restarting when an ended experiment is to go on; None when it stays ended."""
+    if not wants_reopening(view) or why_closed(view):
+        return None
+    return _as(view, ExperimentState.RESTARTING, reasons.RESTARTING)
+
+
+def wants_reopening(view: View) -> bool:
+    asked = any(wish.verb is Verb.RESUME for wish in view.wishes)
+    return asked or (view.reason in _BUDGETS and view.policy.may_restart)
+
+
+def why_closed(view: View) -> str:
+    """Say why an ended experiment cannot go on; empty when it can."""
+    if not view.policy.may_restart:
+        return NEVER
+    again = verdict(view, view.counts)
+    if again is None:
+        return ""
+    remedy = reasons.BY_NAME[again.reason].remedy
+    return again.message + (f"; {remedy}" if remedy else "")
+
+
+def _as(view: View, state: ExperimentState, reason: Reason) -> Status:
+    return passed(view, state, reason.name, reason.message)

@@ -1,0 +1,115 @@
+"""Why a thing is as it is: every reason with its message and what a person can do.
+
+One table for conditions, events, `explain` and the documentation. A message may
+have a `{}` for what is only known on the spot.
+"""
+
+from typing import NamedTuple
+
+
+class Reason(NamedTuple):
+    name: str
+    message: str
+    remedy: str = ""
+
+    def about(self, detail: str) -> str:
+        """Return the message, with what is only known on the spot."""
+        return self.message.format(detail) if "{}" in self.message else self.message
+
+
+# Of experiments.
+CREATED = Reason("ExperimentCreated", "Experiment is created")
+RUNNING = Reason("ExperimentRunning", "Experiment is running")
+RESTARTING = Reason("ExperimentRestarting", "Experiment is restarted")
+GOAL_REACHED = Reason(
+    "ExperimentGoalReached",
+    "Experiment has succeeded because Objective goal has reached",
+)
+MAX_TRIALS_REACHED = Reason(
+    "ExperimentMaxTrialsReached",
+    "Experiment has succeeded because max trial count has reached",
+    "raise maxTrialCount to go on",
+)
+SEARCH_EXHAUSTED = Reason(
+    "ExperimentSuggestionEndReached",
+    "Experiment has succeeded because suggestion service has reached the end",
+    "the search space has no more points: widen it, or take a finer step",
+)
+NO_IMPROVEMENT = Reason(
+    "NoImprovement",
+    "Experiment has succeeded because the last {} trials brought no improvement",
+    "raise stopWhen.noImprovement.trials to go on",
+)
+MAX_DURATION_REACHED = Reason(
+    "MaxDurationReached",
+    "Experiment has succeeded because maxDuration is used up",
+    "raise maxDuration to go on",
+)
+STOPPED = Reason(
+    "ExperimentStopped", "Experiment has ended because a person stopped it", "resume goes on"
+)
+MAX_FAILED_REACHED = Reason(
+    "ExperimentFailed",
+    "Experiment has failed because max failed count has reached",
+    "look at the logs of a failed trial; raise maxFailedTrialCount to tolerate more",
+)
+EVERYTHING_FAILED = Reason(
+    "EverythingFailed",
+    "Experiment has failed because all of its {} trials failed",
+    "look at the logs of a trial; set maxFailedTrialCount to go on in spite of failures",
+)
+NO_OBSERVATION = Reason(
+    "NoObservation",
+    "Experiment has failed because no trial reported the objective metric {}",
+    "check objectiveMetricName and the metrics collector against the logs of a trial",
+)
+SEARCH_FAILED = Reason(
+    "SuggestionFailed",
+    "Suggestion has failed: {}",
+    "mend what the message names, then resume",
+)
+SEARCH_STALLED = Reason(
+    "SuggestionStalled",
+    "Experiment has failed because the algorithm gives no points although nothing runs",
+    "this is a fault of the algorithm; resume asks it again",
+)
+
+# Of trials.
+TRIAL_SUCCEEDED = Reason("TrialSucceeded", "Trial has succeeded")
+TRIAL_KNOWN = Reason("KnownResult", "Trial was given with its result and did not run")
+TRIAL_FAILED = Reason("TrialFailed", "Trial has failed: {}", "look at its logs")
+OUT_OF_MEMORY = Reason(
+    "OutOfMemory", "Trial was ended at its memory limit: {}", "raise the memory limit"
+)
+TRIAL_REFUSED = Reason("TrialRefused", "Trial cannot run here: {}")
+TRIAL_LOST = Reason(
+    "TrialLost", "Trial's workload vanished: {}", "trialPolicy.onLost: Retry runs it again"
+)
+DEADLINE_EXCEEDED = Reason(
+    "DeadlineExceeded",
+    "Trial ran longer than trialPolicy.activeDeadlineSeconds ({} s)",
+    "raise the deadline",
+)
+PENDING_DEADLINE_EXCEEDED = Reason(
+    "PendingDeadlineExceeded",
+    "Trial could not start within trialPolicy.pendingDeadlineSeconds ({} s)",
+    "free what it waits for, or raise the deadline",
+)
+METRICS_UNAVAILABLE = Reason(
+    "MetricsUnavailable",
+    "Metrics are not available: the objective metric {} was never reported",
+    "print it as `name=value`, or tell metricsCollectorSpec where it is",
+)
+EARLY_STOPPED = Reason("TrialEarlyStopped", "Trial is early stopped: {}")
+TRIAL_KILLED = Reason("TrialKilled", "Trial was stopped by a person")
+EXPERIMENT_ENDED = Reason("ExperimentEnded", "Trial was stopped because its experiment ended: {}")
+
+# Of attempts that another one follows.
+RETRYING = Reason("Retrying", "Attempt failed and is tried again: {}")
+LOST_RETRYING = Reason("LostRetrying", "Attempt was lost and runs again: {}")
+INTERRUPTED = Reason("Interrupted", "Attempt was interrupted and runs again")
+PAUSED = Reason("Paused", "Attempt was stopped by a pause and runs again at resume")
+REPEATED = Reason("RepeatAsked", "Attempt was stopped by a person to run again")
+
+ALL = tuple(value for value in tuple(globals().values()) if isinstance(value, Reason))
+BY_NAME = {reason.name: reason for reason in ALL}

@@ -1,0 +1,67 @@
+"""What follows an attempt that ended by itself: success, another attempt, or failure."""
+
+from ...api.policy import OnLost
+from ...api.states import TrialState
+from . import reasons
+from .actions import Finish, Repeat
+from .deadlines import metrics_until
+from .view import EndReason, Exit, TrialView, View
+
+LONGEST_BACKOFF = 300.0
+
+
+def after_own_end(view: View, trial: TrialView, end: Exit, now: float) -> Finish | Repeat | None:
+    """Decide what follows; None while late metrics are waited for."""
+    if end.reason is EndReason.COMPLETED:
+        return completed(view, trial, now)
+    if end.reason is EndReason.LOST:
+        return _lost(view, trial, end)
+    if end.reason is EndReason.REFUSED:
+        text = reasons.TRIAL_REFUSED.about(end.message)
+        return Finish(trial.index, TrialState.FAILED, reasons.TRIAL_REFUSED.name, text)
+    return _failed(view, trial, end)
+
+
+def completed(view: View, trial: TrialView, now: float) -> Finish | None:
+    """End a trial whose program ended well: by its objective, or by the lack of it."""
+    if trial.value is not None:
+        reason = reasons.TRIAL_SUCCEEDED
+        return Finish(trial.index, TrialState.SUCCEEDED, reason.name, reason.message)
+    until = metrics_until(view, trial)
+    if until is not None and (now < until or view.metrics_away):
+        return None
+    reason = reasons.METRICS_UNAVAILABLE
+    text = reason.about(view.objective.metric.name)
+    if trial.metrics_seen:
+        text += f"; seen: {', '.join(trial.metrics_seen)}"
+    return Finish(trial.index, TrialState.METRICS_UNAVAILABLE, reason.name, text)
+
+
+def _failed(view: View, trial: TrialView, end: Exit) -> Finish | Repeat:
+    """Try again as often as the file says, each time after twice the pause."""
+    if trial.retries < view.policy.retries:
+        pause = min(view.policy.backoff_seconds * 2**trial.retries, LONGEST_BACKOFF)
+        reason = reasons.RETRYING
+        return Repeat(
+            trial.index,
+            counted=True,
+            at=end.at + pause,
+            reason=reason.name,
+            message=reason.about(end.message),
+        )
+    out_of_memory = end.reason is EndReason.OUT_OF_MEMORY
+    reason = reasons.OUT_OF_MEMORY if out_of_memory else reasons.TRIAL_FAILED
+    text = reason.about(end.message)
+    return Finish(trial.index, TrialState.FAILED, reason.name, text, own_failure=True)
+
+
+def _lost(view: View, trial: TrialView, end: Exit) -> Finish | Repeat:
+    """Run again, uncounted: at once the first time, then slower while it keeps vanishing."""
+    if view.policy.on_lost is OnLost.FAIL:
+        reason = reasons.TRIAL_LOST
+        return Finish(trial.index, TrialState.FAILED, reason.name, reason.about(end.message))
+    repeated = trial.attempt - 1 - trial.retries
+    pause = min(2.0**repeated, LONGEST_BACKOFF) if repeated > 0 else 0.0
+    reason = reasons.LOST_RETRYING
+    text = reason.about(end.message)
+    return Repeat(trial.index, counted=False, at=end.at + pause, reason=reason.name, message=text)

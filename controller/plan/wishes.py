@@ -1,0 +1,138 @@
+"""What people asked for, and when it is fulfilled.
+
+A wish stays unanswered until nothing of it is left to do, so that a crash in
+the middle finds it again.
+"""
+
+from collections.abc import Iterable, Iterator
+
+from .actions import Action, AddTrial, Answer, ApplyEdit, Drop, Suspend
+from .budget import room
+from .view import Verb, View, Wish
+
+NO_SUCH_TRIAL = "there is no such trial"
+TOO_LATE = "the trial has ended already"
+
+
+def suspended(view: View) -> bool:
+    """Whether nothing new may start: what stands in the document, and the wishes after it."""
+    state = view.suspended
+    for wish in view.wishes:
+        if wish.verb in {Verb.PAUSE, Verb.RESUME}:
+            state = wish.verb is Verb.PAUSE
+    return state
+
+
+def pausing_now(view: View) -> bool:
+    """Whether what runs is to be stopped by a pause that nobody took back."""
+    pausing = False
+    for wish in view.wishes:
+        if wish.verb is Verb.PAUSE:
+            pausing = wish.now
+        elif wish.verb is Verb.RESUME:
+            pausing = False
+    return pausing
+
+
+def excess(view: View) -> frozenset[int]:
+    """The trials to interrupt because fewer may run now, and a person asked for it: the newest."""
+    asked = any(wish.verb is Verb.EDIT and wish.now and wish.applied for wish in view.wishes)
+    if not asked:
+        return frozenset()
+    active = [trial.index for trial in view.trials if trial.phase.is_active]
+    return frozenset(sorted(active)[view.policy.parallel :])
+
+
+def carry_out(view: View, unfinished: Iterable[int], *, over: bool) -> Iterator[Action]:
+    """Yield what the wishes lead to, and the answers of those that are fulfilled.
+
+    `unfinished` are the trials that stay so after this plan; `over` says that
+    the experiment has ended, or does with this plan.
+    """
+    left = frozenset(unfinished)
+    wanted = suspended(view)
+    if wanted != view.suspended:
+        yield Suspend(wanted)
+    added = 0
+    for wish in view.wishes:
+        if wish.verb is Verb.TRIAL_ADD or _is_new_run(view, wish):
+            refusal = _why_not_add(view, wish, added, over=over)
+            if refusal:
+                yield Answer(wish.id, refusal)
+                continue
+            if not _next_index_is_free(view):
+                continue
+            yield AddTrial(wish.id, view.counts.proposed + added)
+            yield Answer(wish.id)
+            added += 1
+        else:
+            yield from _other(view, wish, left, over=over)
+
+
+def _next_index_is_free(view: View) -> bool:
+    """Whether no point is under way that will take the next index."""
+    initial_done = view.counts.proposed >= len(view.initial)
+    return initial_done and not view.search.asking and view.leaving is None
+
+
+def adding(view: View) -> bool:
+    """Whether a person's own points take the next indexes: the algorithm is asked later."""
+    return any(wish.verb is Verb.TRIAL_ADD or _is_new_run(view, wish) for wish in view.wishes)
+
+
+def _is_new_run(view: View, wish: Wish) -> bool:
+    """Whether the wish repeats a finished trial: its point becomes a new one."""
+    unfinished = any(trial.index == wish.index for trial in view.trials)
+    return wish.verb is Verb.TRIAL_RETRY and not unfinished
+
+
+def _why_not_add(view: View, wish: Wish, added: int, *, over: bool) -> str:
+    if wish.index is not None and wish.index >= view.counts.proposed:
+        return NO_SUCH_TRIAL
+    if over:
+        return "the experiment has ended: raise its budget first"
+    left = room(view)
+    if left is not None and left <= added:
+        return "the budget is used up: raise maxTrialCount first"
+    return ""
+
+
+def _other(view: View, wish: Wish, left: frozenset[int], *, over: bool) -> Iterator[Action]:
+    if wish.verb is Verb.EDIT:
+        yield from _edit(view, wish)
+    elif wish.verb in {Verb.TRIAL_STOP, Verb.TRIAL_DROP}:
+        yield from _end_trial(view, wish, left)
+    elif _is_fulfilled(view, wish, left, over=over):
+        yield Answer(wish.id)
+
+
+def _is_fulfilled(view: View, wish: Wish, left: frozenset[int], *, over: bool) -> bool:
+    match wish.verb:
+        case Verb.PAUSE:
+            return not (pausing_now(view) and view.active)
+        case Verb.STOP:
+            return over
+        case Verb.TRIAL_RETRY:
+            waits = (trial.index for trial in view.trials if not trial.phase.is_active)
+            return wish.index in left and wish.index in waits
+        case _:
+            return True
+
+
+def _edit(view: View, wish: Wish) -> Iterator[Action]:
+    if not wish.applied:
+        yield ApplyEdit(wish.id)
+    if not wish.now or (wish.applied and not excess(view)):
+        yield Answer(wish.id)
+
+
+def _end_trial(view: View, wish: Wish, left: frozenset[int]) -> Iterator[Action]:
+    index = -1 if wish.index is None else wish.index
+    if not 0 <= index < view.counts.proposed:
+        yield Answer(wish.id, NO_SUCH_TRIAL)
+    elif index not in left:
+        ended_before = all(trial.index != index for trial in view.trials)
+        if wish.verb is Verb.TRIAL_DROP:
+            yield Drop(index)
+        late = ended_before and wish.verb is Verb.TRIAL_STOP
+        yield Answer(wish.id, TOO_LATE if late else "")
