@@ -1,0 +1,21 @@
+"""Random search: every point from the parameters' distributions, whatever was found."""
+
+from ...api.history import Proposal
+from ...api.problem import Problem
+from ..algorithm import Algorithm, Fold, random_state
+from ..history import PointFold
+
+
+class Random(Algorithm):
+    name = "random"
+    description = "draws every point from the parameters' distributions"
+    settings = (random_state(),)
+    is_quick = True
+
+    def start(self, problem: Problem) -> Fold:
+        return _RandomFold(problem)
+
+
+class _RandomFold(PointFold):
+    def draw(self, index: int, retry: int) -> Proposal:
+        return Proposal(self.random_point(index, retry))

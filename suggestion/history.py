@@ -1,0 +1,170 @@
+"""The bookkeeping that most folds share.
+
+`PointFold` keeps which points were seen and which are pending, gives an
+algorithm the points of a batch as pending while the batch is made, and sees to
+it that no point is proposed twice while the space has unseen ones.
+"""
+
+from abc import abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from ..api.history import (
+    Dropped,
+    Entry,
+    Finished,
+    Proposal,
+    Proposed,
+    SearchState,
+    Suggestion,
+    Verdict,
+)
+from ..api.problem import Problem
+from ..api.space import Point
+from .algorithm import Fold, seed_of
+from .cube import Cube
+from .seeds import derive, generator
+
+_UNSEEN = 0x756E7365656E  # the path of draws among unseen points: no retry counts that far
+
+
+class Seen:
+    """The points that were proposed, as keys; a dropped trial's point was never seen.
+
+    Memory is two numbers a trial, so that a hundred thousand trials fit.
+    """
+
+    def __init__(self) -> None:
+        self._by_index: dict[int, int] = {}
+        self._times: dict[int, int] = {}
+
+    def __len__(self) -> int:
+        """Count the different points."""
+        return len(self._times)
+
+    def __contains__(self, key: int) -> bool:
+        return key in self._times
+
+    def add(self, index: int, key: int) -> None:
+        self._by_index[index] = key
+        self._times[key] = self._times.get(key, 0) + 1
+
+    def remove(self, index: int) -> int | None:
+        """Forget a trial; return the key if its point is unseen now."""
+        key = self._by_index.pop(index, None)
+        if key is None:
+            return None
+        if self._times[key] > 1:
+            self._times[key] -= 1
+            return None
+        del self._times[key]
+        return key
+
+
+class PointFold(Fold):
+    """A fold that proposes one point after the other.
+
+    `pending` holds the points whose trials have not ended, those of the batch
+    that is being made among them. What an algorithm wants to know of the rest
+    it takes from `proposed`, `observed` and `forgotten`.
+    """
+
+    retries = 8
+    """How often `draw` is asked again when it gives a point that was seen."""
+
+    def __init__(self, problem: Problem) -> None:
+        self.problem = problem
+        self.seed = seed_of(problem)
+        self.cube = Cube(problem.space)
+        self.seen = Seen()
+        self.pending: dict[int, Point] = {}
+        self.proposals = 0
+        self.position = 0
+
+    @abstractmethod
+    def draw(self, index: int, retry: int) -> Proposal:
+        """Return a point for trial `index`; `retry` counts the draws that had been seen."""
+
+    def proposed(self, entry: Proposed) -> None:
+        """Take note of a new point, already pending."""
+
+    def observed(self, entry: Finished, point: Point) -> None:
+        """Take note of a trial that ended, no longer pending."""
+
+    def forgotten(self, index: int) -> None:
+        """Take note of a trial that counts for nothing, whatever was said of it before."""
+
+    def observe(self, entry: Entry) -> None:
+        self.position = entry.position
+        match entry:
+            case Proposed(index=index, proposal=proposal):
+                self._add(index, proposal.point)
+                self.proposals += 1
+                self.proposed(entry)
+            case Finished(index=index):
+                point = self.pending.pop(index, None)
+                if point is not None:
+                    self.observed(entry, point)
+            case Dropped(index=index):
+                self.pending.pop(index, None)
+                self.seen.remove(index)
+                self.forgotten(index)
+
+    def suggest(self, first_index: int, count: int) -> Suggestion:
+        proposals: list[Proposal] = []
+        with self._batch() as batch:
+            for index in range(first_index, first_index + count):
+                proposal = self._unseen(index)
+                if proposal is None:
+                    note = f"all {self.cube.cardinality} points of the space have been proposed"
+                    return Suggestion(tuple(proposals), SearchState.EXHAUSTED, note)
+                proposals.append(proposal)
+                self._add(index, proposal.point)
+                batch.append(index)
+        return Suggestion(tuple(proposals))
+
+    @contextmanager
+    def _batch(self) -> Iterator[list[int]]:
+        """Take the points of a batch back at its end: they are not in the log yet."""
+        batch: list[int] = []
+        try:
+            yield batch
+        finally:
+            for index in batch:
+                self.pending.pop(index, None)
+                self.seen.remove(index)
+
+    def _add(self, index: int, point: Point) -> None:
+        self.pending[index] = point
+        self.seen.add(index, self.cube.key(point))
+
+    def _unseen(self, index: int) -> Proposal | None:
+        size = self.cube.cardinality
+        if size is not None and len(self.seen) >= size:
+            return None
+        for retry in range(self.retries):
+            proposal = self.draw(index, retry)
+            if self.cube.key(proposal.point) not in self.seen:
+                return proposal
+        if size is None:
+            return Proposal(self.random_point(index, self.retries))
+        return Proposal(
+            self.cube.unrank(self._next_unseen(derive(self.seed, index, _UNSEEN), size))
+        )
+
+    def _next_unseen(self, start: int, size: int) -> int:
+        """Walk from a random rank to the first unseen one."""
+        rank = start % size
+        while rank in self.seen:
+            rank = (rank + 1) % size
+        return rank
+
+    def random_point(self, index: int, retry: int) -> Point:
+        """Draw a point from the parameters' distributions."""
+        chance = generator(self.seed, index, retry).random
+        return self.cube.point([chance() for _axis in self.cube.axes])
+
+
+def is_observed(entry: Finished) -> bool:
+    """Say whether an entry has a value of the objective to learn from."""
+    return entry.verdict is Verdict.OBSERVED and entry.value is not None

@@ -1,0 +1,178 @@
+"""Which algorithms there are, by name, and whether a problem suits one.
+
+The built-in ones stand in a table and are imported when they are used; further
+ones come as entry points of the group `tunewright.algorithms`. A service at an
+endpoint is asked by `client`.
+"""
+
+import difflib
+import importlib
+import importlib.util
+from collections.abc import Mapping, Sequence
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
+
+from ..api.errors import Fault, Invalid, MissingExtra, PluginBroken
+from ..api.problem import Problem
+from ..api.space import Parameter
+from .algorithm import Algorithm, Capabilities, Fold
+
+GROUP = "tunewright.algorithms"
+DEFAULT = "auto"
+SETTINGS_PATH = "spec.algorithm.algorithmSettings"
+NAME_PATH = "spec.algorithm.algorithmName"
+
+BUILT_IN: Mapping[str, str] = {
+    "auto": "auto:Auto",
+    "random": "random:Random",
+    "grid": "grid:Grid",
+    "sobol": "sobol:Sobol",
+    "tpe": "tpe:Tpe",
+    "multivariate-tpe": "tpe:MultivariateTpe",
+    "cmaes": "cmaes:CmaEs",
+    "bayesianoptimization": "bayesian:BayesianOptimization",
+}
+
+
+def names() -> Sequence[str]:
+    """Return every name that can be asked for, the built-in ones first."""
+    return (*BUILT_IN, *sorted(_plugins().keys() - BUILT_IN.keys()))
+
+
+def find(name: str) -> Algorithm:
+    """Return the algorithm with that name.
+
+    Raises:
+        Invalid: no algorithm has that name; the message names the nearest.
+        PluginBroken: its entry point cannot be imported, or is no algorithm.
+    """
+    if name not in BUILT_IN and name not in _plugins():
+        raise Invalid([_unknown(name)])
+    return _load(name)
+
+
+def validate_problem(problem: Problem) -> Sequence[Fault]:
+    """Return everything that keeps this problem's algorithm from searching it.
+
+    The problem of a service at an endpoint is the service's to judge.
+    """
+    if problem.endpoint is not None:
+        return ()
+    try:
+        algorithm = find(problem.algorithm)
+    except Invalid as error:
+        return error.faults
+    except PluginBroken as error:
+        return [Fault(NAME_PATH, str(error))]
+    faults = [
+        *_missing_modules(algorithm),
+        *_settings(algorithm, problem),
+        *_capabilities(algorithm, problem),
+    ]
+    return faults or list(algorithm.validate(problem))
+
+
+def start(problem: Problem) -> Fold:
+    """Return the fold of the problem's algorithm at position 0.
+
+    Raises:
+        Invalid: the problem does not suit the algorithm.
+        MissingExtra: a package of the algorithm is not installed.
+    """
+    algorithm = find(problem.algorithm)
+    if _missing_modules(algorithm):
+        raise MissingExtra(f"the algorithm {problem.algorithm}", "search")
+    faults = validate_problem(problem)
+    if faults:
+        raise Invalid(faults)
+    return algorithm.start(problem)
+
+
+def is_quick(problem: Problem) -> bool:
+    """Say whether an event loop may wait for the answers of this problem's algorithm."""
+    return problem.endpoint is None and find(problem.algorithm).is_quick
+
+
+@cache
+def _load(name: str) -> Algorithm:
+    if name in BUILT_IN:
+        module, _, attribute = BUILT_IN[name].partition(":")
+        found = getattr(importlib.import_module(f".algorithms.{module}", __package__), attribute)
+    else:
+        try:
+            found = _plugins()[name].load()
+        except Exception as error:
+            raise PluginBroken(f"the entry point of algorithm {name} fails: {error}") from error
+    if not (isinstance(found, type) and issubclass(found, Algorithm)):
+        raise PluginBroken(f"the entry point of algorithm {name} is no subclass of Algorithm")
+    return found()
+
+
+@cache
+def _plugins() -> Mapping[str, EntryPoint]:
+    return {entry.name: entry for entry in entry_points(group=GROUP)}
+
+
+def _unknown(name: str) -> Fault:
+    near = difflib.get_close_matches(name, names(), n=1)
+    known = ", ".join(names())
+    remedy = f"did you mean {near[0]}?" if near else f"there are {known}"
+    return Fault(NAME_PATH, f"unknown algorithm name {name}", remedy, "NotSupported")
+
+
+def _missing_modules(algorithm: Algorithm) -> list[Fault]:
+    missing = [name for name in algorithm.requires if importlib.util.find_spec(name) is None]
+    if not missing:
+        return []
+    message = f"the algorithm {algorithm.name} needs {', '.join(missing)}"
+    return [Fault(NAME_PATH, message, "pip install 'tunewright[search]'", "Required")]
+
+
+def _settings(algorithm: Algorithm, problem: Problem) -> list[Fault]:
+    known = {setting.name: setting for setting in algorithm.settings}
+    faults = []
+    for place, (name, text) in enumerate(problem.settings.items()):
+        path = f"{SETTINGS_PATH}[{place}]"
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            remedy = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
+            message = f"unknown setting {name} for algorithm {problem.algorithm}"
+            faults.append(Fault(f"{path}.name", message, remedy, "NotSupported"))
+            continue
+        complaint = known[name].complaint(text)
+        if complaint is not None:
+            faults.append(Fault(f"{path}.value", complaint, f"it must be {known[name].rule}"))
+    return faults
+
+
+def _capabilities(algorithm: Algorithm, problem: Problem) -> list[Fault]:
+    can = algorithm.capabilities
+    faults = []
+    if problem.architecture is not None and not can.architecture:
+        message = f"the algorithm {problem.algorithm} cannot search architectures"
+        faults.append(Fault("spec.nasConfig", message, "remove it", "NotSupported"))
+    if problem.space.conditions and not can.conditions:
+        message = f"the algorithm {problem.algorithm} does not know conditional parameters"
+        faults.append(Fault("spec.parameterConditions", message, "remove them", "NotSupported"))
+    for place, parameter in enumerate(problem.space.parameters):
+        faults += _parameter(can, parameter, f"spec.parameters[{place}]", problem.algorithm)
+    return faults
+
+
+def _parameter(can: Capabilities, parameter: Parameter, path: str, name: str) -> list[Fault]:
+    if parameter.kind not in can.kinds:
+        kinds = ", ".join(sorted(can.kinds))
+        message = f"the algorithm {name} cannot search parameters of type {parameter.kind}"
+        return [Fault(f"{path}.parameterType", message, f"use {kinds}", "NotSupported")]
+    faults = []
+    if parameter.is_numeric and parameter.distribution not in can.distributions:
+        message = f"the algorithm {name} does not honour the distribution {parameter.distribution}"
+        remedy = f"use {', '.join(sorted(can.distributions))}, or another algorithm"
+        faults.append(Fault(f"{path}.feasibleSpace.distribution", message, remedy, "NotSupported"))
+    if can.needs_levels and parameter.levels is None:
+        message = (
+            f"Param {parameter.name} step is nil; "
+            "For discrete search space, all parameters must include step"
+        )
+        faults.append(Fault(f"{path}.feasibleSpace.step", message, "give it a step", "Required"))
+    return faults
