@@ -1,0 +1,276 @@
+"""From a trial template and a point to the manifest of one trial.
+
+A placeholder `${trialParameters.name}` may stand anywhere in a scalar, also in a
+key. Values are put in once: what a value holds is never read as a placeholder,
+nor as YAML or JSON.
+
+A placeholder that is the whole of a scalar gives a number where the value is one
+(`replicas: ${trialParameters.workers}`), except in the places whose type is text
+wherever they occur: commands and their arguments, values of variables and of
+parameters, names, images, paths, labels, annotations, and data of config maps.
+A template given as text says more: what is quoted there stays text.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import yaml
+
+from ..api.errors import Fault, Invalid
+from ..api.space import Point, Value, format_value
+
+_PLACEHOLDER = re.compile(r"\$\{trialParameters\.([^}]+)\}")
+_META = re.compile(r"\$\{trialSpec\.([^}]+)\}")
+_KEYED = re.compile(r"(.+)\[(.+)\]")
+_TEXT_PATH = "spec.trialTemplate.configMap"
+_NUMBER = re.compile(r"[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?")
+
+_TEXT_FIELDS = frozenset(
+    {
+        *("command", "args", "value", "values", "name", "namespace", "image", "subPath"),
+        *("workingDir", "mountPath", "path", "labels", "annotations", "nodeSelector"),
+        *("matchLabels", "data", "stringData", "restartPolicy", "serviceAccountName"),
+        *("schedulerName", "priorityClassName", "hostname", "script", "entrypoint"),
+    }
+)
+"""Keys whose values are text, and everything below them that is a scalar."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrialParameter:
+    """One of Katib's `trialParameters`: the placeholder's name and what it stands for."""
+
+    name: str
+    reference: str
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A trial template: the object itself, or the text that a ConfigMap holds.
+
+    Without `parameters` each parameter of the point is known by its own name.
+    """
+
+    source: Mapping[str, Any] | str
+    parameters: tuple[TrialParameter, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TrialIdentity:
+    name: str
+    namespace: str
+
+
+Substitute: TypeAlias = Callable[[str], str]
+
+
+def render(template: Template, point: Point, trial: TrialIdentity) -> dict[str, Any]:
+    """Return the manifest of one trial, under the trial's name.
+
+    Raises:
+        Invalid: a placeholder stands for nothing, or the text is no YAML.
+    """
+    if isinstance(template.source, str):
+        return _render_text(template, template.source, point, trial)
+    values = _values(template, template.source, point, trial)
+    filled = _fill(template.source, values, path="spec.trialTemplate.trialSpec", text=False)
+    return _named(filled, trial)
+
+
+def _render_text(
+    template: Template, source: str, point: Point, trial: TrialIdentity
+) -> dict[str, Any]:
+    """Parse the text with marks in place of its placeholders, then put the values in.
+
+    Braces would be read as YAML, and a value's own characters too.
+    """
+    mark = _unused(source)
+    names: list[str] = []
+
+    def note(match: re.Match[str]) -> str:
+        names.append(match[1])
+        return f"{mark}{len(names) - 1}x"
+
+    marked = _PLACEHOLDER.sub(note, source)
+    try:
+        tree = yaml.compose(marked, Loader=yaml.SafeLoader)
+        plain = _construct(tree, mark)
+    except yaml.YAMLError as error:
+        raise _invalid(
+            "spec.trialTemplate.configMap", f"the template is no YAML: {error}"
+        ) from error
+    restore = re.compile(f"{mark}(\\d+)x")
+
+    def unmark(text: str) -> str:
+        return restore.sub(lambda match: _written(names[int(match[1])]), text)
+
+    restored = _restore(plain, unmark)
+    if not isinstance(restored, dict):
+        raise _invalid(_TEXT_PATH, "the template is no object")
+    values = _values(template, restored, point, trial)
+    return _named(_fill(restored, values, path=_TEXT_PATH, text=False), trial)
+
+
+def _unused(source: str) -> str:
+    mark = "tunewrightplaceholder"
+    while mark in source:
+        mark += "q"
+    return mark
+
+
+def _written(name: str) -> str:
+    return f"${{trialParameters.{name}}}"
+
+
+class _Quoted(str):
+    """Text that was quoted in the template: it stays text."""
+
+    __slots__ = ()
+
+
+def _construct(node: yaml.Node | None, mark: str) -> Any:
+    """Build the value of a node, remembering which marked scalars were quoted."""
+    if isinstance(node, yaml.MappingNode):
+        constructor = yaml.SafeLoader("")
+        constructor.flatten_mapping(node)
+        return {_construct(key, mark): _construct(value, mark) for key, value in node.value}
+    if isinstance(node, yaml.SequenceNode):
+        return [_construct(item, mark) for item in node.value]
+    if isinstance(node, yaml.ScalarNode):
+        if mark in node.value:
+            return node.value if node.style is None else _Quoted(node.value)
+        return yaml.SafeLoader("").construct_object(node, deep=True)
+    return None
+
+
+def _restore(value: Any, restore: Substitute) -> Any:
+    if isinstance(value, dict):
+        return {_restore(key, restore): _restore(each, restore) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_restore(each, restore) for each in value]
+    if isinstance(value, _Quoted):
+        return _Quoted(restore(value))
+    return restore(value) if isinstance(value, str) else value
+
+
+def _values(
+    template: Template, manifest: Mapping[str, Any], point: Point, trial: TrialIdentity
+) -> dict[str, Value]:
+    """Return what each placeholder stands for."""
+    if not template.parameters:
+        return dict(point)
+    return {
+        parameter.name: _value(parameter, index, manifest, point, trial)
+        for index, parameter in enumerate(template.parameters)
+    }
+
+
+def _value(
+    parameter: TrialParameter,
+    index: int,
+    manifest: Mapping[str, Any],
+    point: Point,
+    trial: TrialIdentity,
+) -> Value:
+    meta = _META.fullmatch(parameter.reference)
+    if meta is None and parameter.reference in point:
+        return point[parameter.reference]
+    found = None if meta is None else _metadata(meta[1], manifest, trial)
+    if found is None:
+        raise _invalid(
+            f"spec.trialTemplate.trialParameters[{index}].reference",
+            f"{parameter.reference} is neither a parameter of the search space nor metadata",
+            "write a parameter's name, or ${trialSpec.Name}, .Namespace, .Kind, .APIVersion, "
+            ".Labels[key] or .Annotations[key]",
+        )
+    return found
+
+
+def _metadata(key: str, manifest: Mapping[str, Any], trial: TrialIdentity) -> str | None:
+    fixed = {
+        "Name": trial.name,
+        "Namespace": trial.namespace,
+        "Kind": manifest.get("kind"),
+        "APIVersion": manifest.get("apiVersion"),
+    }
+    keyed = _KEYED.fullmatch(key)
+    if keyed is None:
+        return fixed.get(key)
+    metadata = manifest.get("metadata") or {}
+    table = {"Labels": "labels", "Annotations": "annotations"}.get(keyed[1])
+    found = (metadata.get(table) or {}).get(keyed[2]) if table else None
+    return None if found is None else str(found)
+
+
+def _fill(value: Any, values: Mapping[str, Value], *, path: str, text: bool) -> Any:
+    """Put the values into a tree. `text` says that a field of text is above."""
+    if isinstance(value, Mapping):
+        return {
+            _put(key, values, path) if isinstance(key, str) else key: _fill(
+                each, values, path=f"{path}.{key}", text=_is_text(key, each, below=text)
+            )
+            for key, each in value.items()
+        }
+    if isinstance(value, list | tuple):
+        return [
+            _fill(
+                each, values, path=f"{path}[{index}]", text=text and not isinstance(each, Mapping)
+            )
+            for index, each in enumerate(value)
+        ]
+    if not isinstance(value, str):
+        return value
+    whole = _PLACEHOLDER.fullmatch(value)
+    if whole is None or text or isinstance(value, _Quoted):
+        return _put(value, values, path)
+    return _number(_known(whole[1], values, path))
+
+
+def _is_text(key: Any, value: Any, *, below: bool) -> bool:
+    """Whether scalars at this key are text; a table of texts hands it down to its values."""
+    return key in _TEXT_FIELDS or (below and not isinstance(value, Mapping | list))
+
+
+def _put(text: str, values: Mapping[str, Value], path: str) -> str:
+    return _PLACEHOLDER.sub(lambda match: format_value(_known(match[1], values, path)), text)
+
+
+def _known(name: str, values: Mapping[str, Value], path: str) -> Value:
+    if name not in values:
+        known = ", ".join(values) or "none"
+        message = f"nothing is known as {_written(name)}"
+        raise _invalid(path, message, f"the names are: {known}")
+    return values[name]
+
+
+def _number(value: Value) -> Value:
+    if not isinstance(value, str) or _NUMBER.fullmatch(value) is None:
+        return value
+    return int(value) if value.lstrip("+-").isdigit() else float(value)
+
+
+def _named(manifest: dict[str, Any], trial: TrialIdentity) -> dict[str, Any]:
+    metadata = manifest.get("metadata") or {}
+    return {
+        **manifest,
+        "metadata": {**metadata, "name": trial.name, "namespace": trial.namespace},
+    }
+
+
+def _invalid(path: str, message: str, remedy: str = "") -> Invalid:
+    return Invalid([Fault(path, message, remedy)])
+
+
+def placeholders(source: Any) -> Iterator[str]:
+    """Yield the names that a template uses, in the order of the text."""
+    if isinstance(source, Mapping):
+        for key, value in source.items():
+            yield from placeholders(key)
+            yield from placeholders(value)
+    elif isinstance(source, Sequence) and not isinstance(source, str):
+        for value in source:
+            yield from placeholders(value)
+    elif isinstance(source, str):
+        yield from _PLACEHOLDER.findall(source)

@@ -1,0 +1,143 @@
+"""What a template and a point become."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tunewright.api.errors import Invalid
+from tunewright.controller.render import Template, TrialIdentity, TrialParameter, render
+
+TRIAL = TrialIdentity("mnist-abc", "team")
+JOB = {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"labels": {"team": "blue"}}}
+
+
+def rendered(source, point, parameters=()):
+    named = tuple(TrialParameter(*pair) for pair in parameters)
+    return render(Template(source, named), point, TRIAL)
+
+
+def one(value, point, parameters=(), *, key="field"):
+    return rendered({**JOB, "spec": {key: value}}, point, parameters)["spec"][key]
+
+
+@pytest.mark.parametrize(
+    ("written", "point", "becomes"),
+    [
+        pytest.param("--lr=${trialParameters.lr}", {"lr": 0.01}, "--lr=0.01", id="within text"),
+        pytest.param(
+            "${trialParameters.a}${trialParameters.b}", {"a": 1, "b": 2}, "12", id="side by side"
+        ),
+        pytest.param("${trialParameters.n}", {"n": 3}, 3, id="a whole scalar stays a number"),
+        pytest.param("${trialParameters.n}", {"n": 0.5}, 0.5, id="a whole double"),
+        pytest.param("${trialParameters.n}", {"n": "4"}, 4, id="a listed number"),
+        pytest.param("${trialParameters.n}", {"n": "sgd"}, "sgd", id="a listed word"),
+        pytest.param("$HOME $${x} $(y)", {}, "$HOME $${x} $(y)", id="other dollars stay"),
+        pytest.param("lr ${trialParameters.lr}", {"lr": 1e-5}, "lr 1e-05", id="a small number"),
+    ],
+)
+def test_placeholders_stand_anywhere_in_a_scalar(written, point, becomes):
+    value = one(written, point)
+    assert value == becomes
+    assert type(value) is type(becomes)
+
+
+@pytest.mark.parametrize("key", ["command", "args", "value", "image"])
+def test_a_whole_scalar_stays_text_where_the_field_is_text(key):
+    assert one("${trialParameters.n}", {"n": 3}, key=key) == "3"
+
+
+def test_each_argument_of_a_command_stays_text():
+    assert one(["${trialParameters.n}", "x"], {"n": 3}, key="args") == ["3", "x"]
+
+
+def test_labels_stay_text_and_variables_in_a_list_too():
+    spec = {
+        "labels": {"n": "${trialParameters.n}"},
+        "env": [{"name": "N", "value": "${trialParameters.n}"}],
+        "replicas": "${trialParameters.n}",
+    }
+    assert rendered({**JOB, "spec": spec}, {"n": 2})["spec"] == {
+        "labels": {"n": "2"},
+        "env": [{"name": "N", "value": "2"}],
+        "replicas": 2,
+    }
+
+
+@given(st.text())
+def test_a_value_comes_out_as_it_is_whatever_it_holds(value):
+    assert one(["<${trialParameters.v}>"], {"v": value}, key="args") == [f"<{value}>"]
+
+
+@pytest.mark.parametrize(
+    "value", ['a "b" c', "it's", "$x", "a b", "two\nlines", "${trialParameters.lr}", "{a: 1}"]
+)
+def test_a_value_in_a_text_template_is_no_yaml_and_no_placeholder(value):
+    text = "kind: Job\nspec:\n  args: [--opt, ${trialParameters.opt}]\n"
+    manifest = rendered(text, {"opt": value, "lr": 0.1})
+    assert manifest["spec"]["args"] == ["--opt", value]
+
+
+@pytest.mark.parametrize(
+    ("text", "becomes"),
+    [
+        pytest.param("n: ${trialParameters.n}", 2, id="plain YAML gives a number"),
+        pytest.param("n: '${trialParameters.n}'", "2", id="quoted YAML stays text"),
+        pytest.param('{"n": ${trialParameters.n}}', 2, id="bare in JSON gives a number"),
+        pytest.param('{"n": "${trialParameters.n}"}', "2", id="quoted in JSON stays text"),
+        pytest.param("base: &b {n: 1}\n<<: *b\nn: ${trialParameters.n}", 2, id="merged keys"),
+    ],
+)
+def test_a_text_template_says_by_its_quotes_what_is_text(text, becomes):
+    assert rendered(text, {"n": 2})["n"] == becomes
+
+
+@pytest.mark.parametrize(
+    ("reference", "becomes"),
+    [
+        ("${trialSpec.Name}", "mnist-abc"),
+        ("${trialSpec.Namespace}", "team"),
+        ("${trialSpec.Kind}", "Job"),
+        ("${trialSpec.APIVersion}", "batch/v1"),
+        ("${trialSpec.Labels[team]}", "blue"),
+        ("learning_rate", "0.1"),
+    ],
+)
+def test_a_trial_parameter_stands_for_a_parameter_or_for_metadata(reference, becomes):
+    value = one("-${trialParameters.p}", {"learning_rate": 0.1}, [("p", reference)])
+    assert value == f"-{becomes}"
+
+
+def test_metadata_is_known_only_as_a_reference():
+    assert one("${trialSpec.Name}", {}) == "${trialSpec.Name}"
+
+
+def test_the_manifest_carries_the_trials_name_and_keeps_its_labels():
+    assert rendered(JOB, {})["metadata"] == {
+        "labels": {"team": "blue"},
+        "name": "mnist-abc",
+        "namespace": "team",
+    }
+
+
+@pytest.mark.parametrize(
+    ("source", "parameters", "path"),
+    [
+        pytest.param(
+            {"spec": {"a": ["${trialParameters.x}"]}},
+            [],
+            "spec.trialTemplate.trialSpec.spec.a[0]",
+            id="a placeholder nobody knows",
+        ),
+        pytest.param(
+            {},
+            [("p", "nothing")],
+            "spec.trialTemplate.trialParameters[0].reference",
+            id="no source",
+        ),
+        pytest.param("a: [", [], "spec.trialTemplate.configMap", id="broken YAML"),
+        pytest.param("- a", [], "spec.trialTemplate.configMap", id="a list"),
+    ],
+)
+def test_what_stands_for_nothing_is_refused_with_its_path(source, parameters, path):
+    with pytest.raises(Invalid) as refused:
+        rendered(source, {"lr": 1}, parameters)
+    assert refused.value.faults[0].path == path
