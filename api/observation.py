@@ -44,7 +44,8 @@ class Summary:
     `min` and `max` are over the numbers that are not NaN (NaN when there were
     none); `latest` is by time, the later row winning a tie; `best_step` is not
     kept: `latest_step` is the step of `latest`, `min_step` and `max_step` of
-    the extremes. `count` counts all values, `sum` the numbers.
+    the extremes. `count` counts all values; `sum` and `numbers` are of those that
+    are not NaN.
     """
 
     min: float
@@ -56,6 +57,7 @@ class Summary:
     min_step: int | None = None
     max_step: int | None = None
     latest_step: int | None = None
+    numbers: int = 0
 
     def add(self, sample: Sample) -> "Summary":
         """Return the summary of the log with `sample` at its end."""
@@ -74,6 +76,7 @@ class Summary:
             min_step=sample.step if smaller else self.min_step,
             max_step=sample.step if greater else self.max_step,
             latest_step=sample.step if later else self.latest_step,
+            numbers=self.numbers + (not math.isnan(value)),
         )
 
 
@@ -84,8 +87,9 @@ Observation: TypeAlias = Mapping[str, Summary]
 def first_summary(sample: Sample) -> Summary:
     """Return the summary of a log that holds `sample` alone."""
     value, step = sample.value, sample.step
-    number = 0.0 if math.isnan(value) else value
-    return Summary(value, value, value, 1, number, sample.time, step, step, step)
+    is_number = not math.isnan(value)
+    total = value if is_number else 0.0
+    return Summary(value, value, value, 1, total, sample.time, step, step, step, int(is_number))
 
 
 def summarize(samples: Iterable[Sample]) -> dict[str, Summary]:

@@ -1,0 +1,296 @@
+"""Connections and transactions, and all that differs between the databases.
+
+SQLite: WAL; one connection writes, every writing transaction begins IMMEDIATE
+(a deferred one that upgrades fails at once, whatever its timeout), readers
+have connections of their own. PostgreSQL and MySQL: a pool.
+
+A driver's error leaves here as one of ours: a transaction that lost against
+another process is tried again, and whoever still fails sees StoreUnavailable;
+a full disk or a read-only file is StoreUnwritable.
+"""
+
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, make_url, select
+from sqlalchemy.dialects import mysql, postgresql, sqlite
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import NullPool, QueuePool
+
+from ..api.errors import (
+    MissingExtra,
+    StoreUnavailable,
+    StoreUnwritable,
+    TunewrightError,
+    Unsupported,
+)
+
+T = TypeVar("T")
+
+BUSY_SECONDS = 30.0
+"""How long SQLite waits for another process's transaction. Ours last milliseconds."""
+
+COPY_FROM = 200
+"""From how many rows on PostgreSQL's COPY is worth its round trip."""
+
+TRIES = 5
+"""How often a transaction is tried that lost against another: each loss means that one won."""
+
+_DRIVERS = {
+    "postgresql": ("psycopg", "postgres"),
+    "mysql": ("pymysql", "mysql"),
+    "mariadb": ("pymysql", "mysql"),
+}
+
+_UNWRITABLE = ("disk is full", "readonly database", "disk i/o error", "unable to open database")
+_LOST = ("database is locked", "deadlock", "could not serialize", "lock wait timeout", "1020")
+
+_NETWORK_FILE_SYSTEMS = {
+    "nfs",
+    "nfs4",
+    "cifs",
+    "smb3",
+    "smbfs",
+    "fuse.sshfs",
+    "afs",
+    "9p",
+    "lustre",
+    "beegfs",
+}
+
+
+class Database:
+    """A place where rows are kept. `writer` and `readers` may be the same engine."""
+
+    def __init__(self, url: str | Path, *, fsync: bool = False) -> None:
+        self.url = _url(url)
+        self.dialect = self.url.get_backend_name()
+        if self.dialect == "sqlite":
+            self.writer, self.readers = _sqlite_engines(self.url, fsync=fsync)
+        else:
+            self.writer = self.readers = _server_engine(self.url)
+        self._local = threading.local()
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """Begin a writing transaction, or join the one of this thread's group."""
+        joined = getattr(self._local, "connection", None)
+        if joined is not None:
+            yield joined
+            return
+        with _our_errors(), self.writer.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def group(self) -> Iterator[None]:
+        """Make every transaction of this thread inside it one."""
+        if getattr(self._local, "connection", None) is not None:
+            yield
+            return
+        with _our_errors(), self.writer.begin() as connection:
+            self._local.connection = connection
+            try:
+                yield
+            finally:
+                self._local.connection = None
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """Read one consistent state; inside a group, the group's own."""
+        joined = getattr(self._local, "connection", None)
+        if joined is not None:
+            yield joined
+            return
+        with _our_errors(), self.readers.connect() as connection:
+            yield connection
+
+    def write(self, work: Callable[[Connection], T]) -> T:
+        """Do `work` in a transaction, again when it lost against another process."""
+        if getattr(self._local, "connection", None) is not None:
+            return work(self._local.connection)
+        for tries in range(1, TRIES + 1):
+            try:
+                with self.transaction() as connection:
+                    return work(connection)
+            except _LostError:
+                if tries == TRIES:
+                    raise
+                time.sleep(0.01 * 2**tries)
+        raise AssertionError
+
+    @contextmanager
+    def joined(self, connection: Connection) -> Iterator[None]:
+        """Let what reads in this thread read through `connection`, and see what it wrote."""
+        before = getattr(self._local, "connection", None)
+        self._local.connection = connection
+        try:
+            yield
+        finally:
+            self._local.connection = before
+
+    def insert_rows(
+        self, connection: Connection, table: Table, rows: Sequence[tuple[Any, ...]]
+    ) -> None:
+        """Insert whole rows, in the order of the columns, by the driver's fastest way."""
+        if self.dialect == "postgresql" and len(rows) >= COPY_FROM:
+            cursor = connection.connection.cursor()
+            with cursor.copy(f"COPY {table.name} FROM STDIN") as copy:
+                for row in rows:
+                    copy.write_row(row)
+            return
+        mark = "?" if self.dialect == "sqlite" else "%s"
+        marks = ", ".join([mark] * len(table.columns))
+        # S608: names and marks only, no value is in the text.
+        connection.exec_driver_sql(f"INSERT INTO {table.name} VALUES ({marks})", rows)  # noqa: S608
+
+    def insert_name(self, connection: Connection, table: Table, text: str) -> int:
+        """Insert a name that another process may insert at the same moment; return its id."""
+        if self.dialect == "postgresql":
+            statement: Any = postgresql.insert(table).on_conflict_do_nothing()
+        elif self.dialect == "sqlite":
+            statement = sqlite.insert(table).on_conflict_do_nothing()
+        else:
+            statement = mysql.insert(table).prefix_with("IGNORE")
+        connection.execute(statement, {"text": text})
+        return int(connection.execute(select(table.c.id).where(table.c.text == text)).scalar_one())
+
+    def close(self) -> None:
+        self.writer.dispose()
+        self.readers.dispose()
+
+
+class _LostError(StoreUnavailable):
+    """The transaction lost against another one; the same again may win."""
+
+
+@contextmanager
+def _our_errors() -> Iterator[None]:
+    try:
+        yield
+    except TunewrightError:
+        raise
+    except DBAPIError as error:
+        raise translate(error) from error
+
+
+def translate(error: DBAPIError) -> Exception:
+    """Return ours for a driver's error; one that is a bug of ours stays itself."""
+    said = str(error.orig).lower()
+    if any(words in said for words in _UNWRITABLE):
+        return StoreUnwritable(
+            f"the store cannot be written: {error.orig}; free some space or mend its permissions"
+        )
+    if any(words in said for words in _LOST):
+        return _LostError(f"the store is held by other processes: {error.orig}")
+    if error.connection_invalidated or type(error.orig).__name__ == "OperationalError":
+        return StoreUnavailable(f"the store does not answer: {error.orig}")
+    return error
+
+
+def _url(place: str | Path) -> URL:
+    if isinstance(place, Path) or "://" not in str(place):
+        path = Path(place).expanduser().absolute()
+        refuse_network_file_system(path)
+        return URL.create("sqlite", database=str(path))
+    url = make_url(str(place))
+    backend = url.get_backend_name()
+    if backend == "sqlite":
+        return url
+    if backend not in _DRIVERS:
+        raise Unsupported(
+            f"{backend} is no database of ours: name a file, postgresql://… or mysql://…"
+        )
+    driver, extra = _DRIVERS[backend]
+    try:
+        __import__(driver)
+    except ImportError:
+        raise MissingExtra(f"a store on {backend}", extra) from None
+    return url.set(drivername=f"{'postgresql' if backend == 'postgresql' else 'mysql'}+{driver}")
+
+
+def refuse_network_file_system(path: Path, mounts: str | None = None) -> None:
+    """Refuse a store where SQLite's locks do not hold.
+
+    Raises:
+        Unsupported: the path lies on a network file system.
+    """
+    if mounts is None:
+        table = Path("/proc/self/mountinfo")
+        mounts = table.read_text(encoding="utf-8") if table.exists() else ""
+    kind, longest = "", -1
+    for line in mounts.splitlines():
+        before, _, after = line.partition(" - ")
+        point = before.split()[4].replace("\\040", " ")
+        if len(point) > longest and (path.is_relative_to(point)):
+            kind, longest = after.split()[0], len(point)
+    if kind in _NETWORK_FILE_SYSTEMS:
+        raise Unsupported(
+            f"{path} lies on a network file system ({kind}), where locks do not hold: "
+            "name a local folder with --store or TUNEWRIGHT_HOME, or a database URL"
+        )
+
+
+def _sqlite_engines(url: URL, *, fsync: bool) -> tuple[Engine, Engine]:
+    synchronous = "FULL" if fsync else "NORMAL"
+    writer = create_engine(
+        url,
+        poolclass=QueuePool,
+        pool_size=1,
+        max_overflow=0,
+        pool_timeout=BUSY_SECONDS,
+        connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False},
+    )
+    readers = create_engine(
+        url,
+        poolclass=QueuePool,
+        pool_size=4,
+        max_overflow=12,
+        connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False},
+    )
+    for engine, writes in ((writer, True), (readers, False)):
+        event.listen(engine, "connect", _on_connect(synchronous, writes=writes))
+        event.listen(engine, "begin", _on_begin("BEGIN IMMEDIATE" if writes else "BEGIN"))
+    return writer, readers
+
+
+def _on_connect(synchronous: str, *, writes: bool) -> Callable[[sqlite3.Connection, Any], None]:
+    def prepare(connection: sqlite3.Connection, _record: Any) -> None:
+        connection.isolation_level = None  # transactions are ours to begin
+        if writes:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute(f"PRAGMA synchronous = {synchronous}")
+        else:
+            connection.execute("PRAGMA query_only = ON")
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("PRAGMA cache_size = -16000")
+        connection.execute("PRAGMA temp_store = MEMORY")
+
+    return prepare
+
+
+def _on_begin(statement: str) -> Callable[[Connection], None]:
+    def begin(connection: Connection) -> None:
+        connection.exec_driver_sql(statement)
+
+    return begin
+
+
+def _server_engine(url: URL) -> Engine:
+    if url.get_backend_name() == "postgresql":
+        return create_engine(url, pool_pre_ping=True, isolation_level="READ COMMITTED")
+    return create_engine(
+        url.update_query_dict({"charset": "utf8mb4"}),
+        pool_pre_ping=True,
+        pool_recycle=3600,
+        isolation_level="READ COMMITTED",
+    )
+
+
+def unpooled(url: URL) -> Engine:
+    """Return an engine for one migration: its connection is closed after it."""
+    return create_engine(url, poolclass=NullPool)

@@ -1,0 +1,289 @@
+"""The rows of experiments: their documents, their states, wishes and events."""
+
+import json
+import uuid
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from ..api.compile import objective_of, stopping_rule_of
+from ..api.errors import Conflict, NotFound
+from ..api.identity import ExperimentKey
+from ..api.objective import Objective
+from ..api.states import EXPERIMENT_EDGES, ExperimentState, passage
+from ..api.stopping import StoppingRule
+from .connection import Database
+from .records import EventRow, ExperimentRecord, Wish
+from .rows import STATE_COLUMNS, experiment_record
+from .schema import events, experiments, wishes
+
+_BY_UID = select(experiments).where(experiments.c.uid == bindparam("uid"))
+_RULES = select(experiments.c.version, experiments.c.document).where(
+    experiments.c.id == bindparam("id")
+)
+_VERSION = select(experiments.c.version).where(experiments.c.id == bindparam("id"))
+
+
+class Experiments:
+    """The part of the store that is about experiments as such."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._ids: dict[str, int] = {}
+        self._rules: dict[int, tuple[int, Objective, StoppingRule | None]] = {}
+
+    def create_experiment(
+        self,
+        key: ExperimentKey,
+        document: Mapping[str, Any],
+        *,
+        seed: int,
+        workdir: str,
+        now: float,
+        uid: str | None = None,
+    ) -> ExperimentRecord:
+        row = {
+            "uid": uid or str(uuid.uuid4()),
+            "namespace": key.namespace,
+            "name": key.name,
+            "document": json.dumps(document, ensure_ascii=False),
+            "version": 1,
+            "state": ExperimentState.CREATED,
+            "reason": "ExperimentCreated",
+            "message": "Experiment is created",
+            "seed": seed,
+            "workdir": workdir,
+            "suspended": bool(document.get("spec", {}).get("suspend")),
+            "created_at": now,
+            "active_seconds": 0.0,
+            **dict.fromkeys(
+                ("position", "proposed", "observed", "since_improvement", "dropped"), 0
+            ),
+            **dict.fromkeys(STATE_COLUMNS.values(), 0),
+        }
+
+        def work(connection: Connection) -> None:
+            taken = select(experiments.c.id).where(
+                experiments.c.namespace == key.namespace, experiments.c.name == key.name
+            )
+            if connection.execute(taken).first():
+                raise Conflict(f"there is an experiment {key} already")
+            try:
+                connection.execute(insert(experiments), row)
+            except IntegrityError:
+                raise Conflict(f"there is an experiment {key} already") from None
+
+        self._database.write(work)
+        return self.experiment(key)
+
+    def experiment(self, key: ExperimentKey) -> ExperimentRecord:
+        query = select(experiments).where(
+            experiments.c.namespace == key.namespace, experiments.c.name == key.name
+        )
+        with self._database.reading() as connection:
+            row = connection.execute(query).first()
+            if row is None:
+                raise NotFound(f"there is no experiment {key}")
+            return experiment_record(row, self._best(connection, row.id))
+
+    def experiments(
+        self, *, name: str | None = None, namespace: str | None = None
+    ) -> Sequence[ExperimentRecord]:
+        query = select(experiments).order_by(
+            experiments.c.created_at.desc(), experiments.c.id.desc()
+        )
+        if name is not None:
+            query = query.where(experiments.c.name == name)
+        if namespace is not None:
+            query = query.where(experiments.c.namespace == namespace)
+        with self._database.reading() as connection:
+            return [experiment_record(row) for row in connection.execute(query)]
+
+    def set_document(
+        self, uid: str, document: Mapping[str, Any], *, version: int, suspended: bool
+    ) -> None:
+        def work(connection: Connection) -> None:
+            changed = connection.execute(
+                update(experiments)
+                .where(experiments.c.uid == uid, experiments.c.version == version)
+                .values(
+                    document=json.dumps(document, ensure_ascii=False),
+                    version=version + 1,
+                    suspended=suspended,
+                )
+            )
+            if changed.rowcount == 0:
+                self._id(connection, uid)
+                raise Conflict(
+                    f"the experiment was changed by somebody else since version {version}"
+                )
+
+        self._database.write(work)
+
+    def set_state(
+        self, uid: str, state: ExperimentState, *, reason: str, message: str, now: float
+    ) -> None:
+        def work(connection: Connection) -> None:
+            row = self._row(connection, uid)
+            old = ExperimentState(row.state)
+            if old is state and row.reason == reason:
+                return
+            if old is not state:
+                passage(EXPERIMENT_EDGES, old, state)
+            connection.execute(
+                update(experiments)
+                .where(experiments.c.id == row.id)
+                .values(
+                    state=state,
+                    reason=reason,
+                    message=message,
+                    started_at=row.started_at
+                    or (now if state is ExperimentState.RUNNING else None),
+                    finished_at=now if state.is_finished else None,
+                )
+            )
+            kind = "Warning" if state is ExperimentState.FAILED else "Normal"
+            self._event(
+                connection, row.id, index=None, kind=kind, reason=reason, message=message, now=now
+            )
+
+        self._database.write(work)
+
+    def add_active_seconds(self, uid: str, seconds: float) -> None:
+        def work(connection: Connection) -> None:
+            connection.execute(
+                update(experiments)
+                .where(experiments.c.uid == uid)
+                .values(active_seconds=experiments.c.active_seconds + seconds)
+            )
+
+        self._database.write(work)
+
+    def delete_experiment(self, uid: str) -> None:
+        def work(connection: Connection) -> None:
+            connection.execute(delete(experiments).where(experiments.c.uid == uid))
+
+        self._database.write(work)
+
+    def wish(self, uid: str, verb: str, arguments: Mapping[str, Any], *, now: float) -> Wish:
+        def work(connection: Connection) -> Wish:
+            made = connection.execute(
+                insert(wishes).values(
+                    experiment_id=self._id(connection, uid),
+                    verb=verb,
+                    arguments=json.dumps(arguments),
+                    asked_at=now,
+                    answered=False,
+                )
+            )
+            assert made.inserted_primary_key is not None
+            return Wish(made.inserted_primary_key[0], verb, dict(arguments), now)
+
+        return self._database.write(work)
+
+    def answer_wish(self, uid: str, wish_id: int) -> None:
+        def work(connection: Connection) -> None:
+            owner = self._id(connection, uid)
+            connection.execute(
+                update(wishes)
+                .where(wishes.c.id == wish_id, wishes.c.experiment_id == owner)
+                .values(answered=True)
+            )
+
+        self._database.write(work)
+
+    def add_event(
+        self, uid: str, *, index: int | None, kind: str, reason: str, message: str, now: float
+    ) -> None:
+        def work(connection: Connection) -> None:
+            self._event(
+                connection,
+                self._id(connection, uid),
+                index=index,
+                kind=kind,
+                reason=reason,
+                message=message,
+                now=now,
+            )
+
+        self._database.write(work)
+
+    def events(self, uid: str, *, after: float = 0.0, limit: int = 100) -> Sequence[EventRow]:
+        with self._database.reading() as connection:
+            query = (
+                select(events)
+                .where(events.c.experiment_id == self._id(connection, uid), events.c.at > after)
+                .order_by(events.c.at.desc(), events.c.id.desc())
+                .limit(limit)
+            )
+            rows = connection.execute(query).all()
+        return [
+            EventRow(row.at, row.idx, row.kind, row.reason, row.message) for row in reversed(rows)
+        ]
+
+    # For the other parts.
+
+    def _id(self, connection: Connection, uid: str) -> int:
+        """Return the row's key; it never changes, so it is asked for once."""
+        known = self._ids.get(uid)
+        if known is None:
+            known = self._ids[uid] = self._row(connection, uid).id
+        return known
+
+    def _row(self, connection: Connection, uid: str) -> Row[Any]:
+        row = connection.execute(_BY_UID, {"uid": uid}).first()
+        if row is None:
+            raise NotFound(f"there is no experiment with uid {uid}")
+        return row
+
+    def _rules_of(
+        self, connection: Connection, experiment_id: int
+    ) -> tuple[Objective, StoppingRule | None]:
+        """Return what the document asks for as it is now, parsed once a version."""
+        version = connection.execute(_VERSION, {"id": experiment_id}).scalar_one()
+        known = self._rules.get(experiment_id)
+        if known is None or known[0] != version:
+            row = connection.execute(_RULES, {"id": experiment_id}).one()
+            document = json.loads(row.document)
+            known = (row.version, objective_of(document), stopping_rule_of(document))
+            self._rules[experiment_id] = known
+        return known[1], known[2]
+
+    def _event(
+        self,
+        connection: Connection,
+        experiment_id: int,
+        *,
+        index: int | None,
+        kind: str,
+        reason: str,
+        message: str,
+        now: float,
+    ) -> None:
+        row = {
+            "experiment_id": experiment_id,
+            "at": now,
+            "idx": index,
+            "kind": kind,
+            "reason": reason,
+            "message": message,
+        }
+        connection.execute(insert(events), row)
+
+    def _next_position(self, connection: Connection, experiment_id: int) -> int:
+        """Take the next place of the log; the row stays ours until the transaction ends."""
+        connection.execute(_TAKE_POSITION, {"owner": experiment_id})
+        return int(connection.execute(_POSITION, {"owner": experiment_id}).scalar_one())
+
+    def _best(self, connection: Connection, experiment_id: int) -> Any:
+        raise NotImplementedError
+
+
+_TAKE_POSITION = (
+    update(experiments)
+    .where(experiments.c.id == bindparam("owner"))
+    .values(position=experiments.c.position + 1)
+)
+_POSITION = select(func.max(experiments.c.position)).where(experiments.c.id == bindparam("owner"))

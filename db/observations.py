@@ -1,0 +1,437 @@
+"""The rows of observations: logs, their summaries, and the stops that they cause.
+
+A batch is kept behind the last sequence of its source, so that the same batch
+again changes nothing. The summaries, the running averages and the stop that a
+report causes are written with it, in one transaction.
+"""
+
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Row, bindparam, insert, select, update
+
+from ..api.errors import NotFound
+from ..api.objective import Direction, Objective
+from ..api.observation import Batch, Observation, Sample, Summary, first_summary
+from ..api.states import TrialState
+from ..api.stopping import Evaluator, Progress
+from .connection import Database
+from .records import Ack
+from .rows import stop_row, summary_of
+from .schema import (
+    curves,
+    decode,
+    encode,
+    log,
+    names,
+    observations,
+    sources,
+    stops,
+    summaries,
+    trials,
+)
+from .trials import Trials
+
+_NAME = select(names.c.id).where(names.c.text == bindparam("text"))
+_SOURCE = select(sources.c.last_sequence).where(
+    sources.c.trial_id == bindparam("trial"),
+    sources.c.attempt == bindparam("attempt_no"),
+    sources.c.source_id == bindparam("source"),
+)
+_ADVANCE = (
+    update(sources)
+    .where(
+        sources.c.trial_id == bindparam("trial"),
+        sources.c.attempt == bindparam("attempt_no"),
+        sources.c.source_id == bindparam("source"),
+    )
+    .values(last_sequence=bindparam("last"))
+)
+_SUMMARIES = select(summaries).where(
+    summaries.c.trial_id == bindparam("trial"), summaries.c.attempt == bindparam("attempt_no")
+)
+_RENEW = (
+    update(summaries)
+    .where(
+        summaries.c.trial_id == bindparam("trial"),
+        summaries.c.attempt == bindparam("attempt_no"),
+        summaries.c.metric_id == bindparam("metric"),
+    )
+    .values(
+        {
+            name: bindparam(f"new_{name}")
+            for name in (
+                *("min", "max", "latest", "count", "sum", "latest_time"),
+                *("min_step", "max_step", "latest_step", "numbers"),
+            )
+        }
+    )
+)
+_STOP = select(stops).where(
+    stops.c.trial_id == bindparam("trial"), stops.c.attempt == bindparam("attempt_no")
+)
+PAGE = 2000
+"""How many samples are fetched at once by the readers of logs."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Target:
+    """The attempt that a batch is about."""
+
+    owner: int
+    uid: str
+    trial: int
+    index: int
+    attempt: int
+    finished: bool
+    current: bool
+
+
+class Observations(Trials):
+    """The part of the store that is about metrics. It knows no stopping rule: it is given one."""
+
+    def __init__(self, database: Database, evaluator: Evaluator | None = None) -> None:
+        super().__init__(database)
+        self._evaluator = evaluator
+        self._names: dict[str, int] = {}
+        self._texts: dict[int, str] = {}
+
+    def record(self, batches: Sequence[Batch], *, now: float) -> Sequence[Ack]:
+        def work(connection: Connection) -> Sequence[Ack]:
+            return [self._keep(connection, batch, now) for batch in batches]
+
+        try:
+            return self._database.write(work)
+        except Exception:
+            # Names made in a transaction that was undone are not there.
+            self._names.clear()
+            raise
+
+    def observation(self, uid: str, index: int, attempt: int | None = None) -> Observation:
+        with self._database.reading() as connection:
+            trial = self._trial(connection, uid, index)
+            return self._observation(connection, trial.id, attempt or trial.attempt)
+
+    def samples(
+        self,
+        uid: str,
+        index: int,
+        *,
+        metric: str | None = None,
+        since: float | None = None,
+        until: float | None = None,
+        attempt: int | None = None,
+        limit: int | None = None,
+    ) -> Iterable[Sample]:
+        with self._database.reading() as connection:
+            trial = self._trial(connection, uid, index)
+            query = (
+                select(observations)
+                .where(
+                    observations.c.trial_id == trial.id,
+                    observations.c.attempt == (attempt or trial.attempt),
+                )
+                .order_by(observations.c.time, observations.c.source_id, observations.c.sequence)
+                .limit(limit)
+            )
+            if metric is not None:
+                query = query.where(observations.c.metric_id == self._known(connection, metric))
+            if since is not None:
+                query = query.where(observations.c.time >= since)
+            if until is not None:
+                query = query.where(observations.c.time <= until)
+            for row in _pages(connection, query):
+                text = self._text(connection, row.metric_id)
+                yield Sample(text, decode(row.value), row.time, row.step)
+
+    def objective_samples(
+        self, uid: str, *, since: float | None = None
+    ) -> Iterable[tuple[int, Sample]]:
+        with self._database.reading() as connection:
+            owner = self._id(connection, uid)
+            metric = self._rules_of(connection, owner)[0].metric.name
+            query = (
+                select(trials.c.idx, observations)
+                .join_from(trials, observations, observations.c.trial_id == trials.c.id)
+                .where(
+                    trials.c.experiment_id == owner,
+                    observations.c.attempt == trials.c.attempt,
+                    observations.c.metric_id == self._known(connection, metric),
+                )
+                .order_by(trials.c.idx, observations.c.time, observations.c.sequence)
+            )
+            if since is not None:
+                query = query.where(observations.c.time >= since)
+            for row in _pages(connection, query):
+                yield row.idx, Sample(metric, decode(row.value), row.time, row.step)
+
+    def forget_samples(self, uid: str, index: int) -> None:
+        """Remove a trial's log of all attempts; its end and value stay."""
+
+        def work(connection: Connection) -> None:
+            trial = self._trial(connection, uid, index)
+            for table in (observations, summaries, sources, curves):
+                connection.execute(table.delete().where(table.c.trial_id == trial.id))
+
+        self._database.write(work)
+
+    def answer_stop(self, uid: str, index: int, attempt: int) -> None:
+        def work(connection: Connection) -> None:
+            trial = self._trial(connection, uid, index)
+            connection.execute(
+                update(stops)
+                .where(stops.c.trial_id == trial.id, stops.c.attempt == attempt)
+                .values(answered=True)
+            )
+
+        self._database.write(work)
+
+    # What an evaluator asks (`api.stopping.CurveLog`).
+
+    def succeeded_since(self, experiment_uid: str, position: int) -> tuple[int, Sequence[int]]:
+        with self._database.reading() as connection:
+            owner = self._id(connection, experiment_uid)
+            end = self._position(connection, owner)
+            query = (
+                select(log.c.idx)
+                .join_from(
+                    log,
+                    trials,
+                    (trials.c.experiment_id == log.c.experiment_id) & (trials.c.idx == log.c.idx),
+                )
+                .where(
+                    log.c.experiment_id == owner,
+                    log.c.position > position,
+                    log.c.position <= end,
+                    log.c.kind == "finished",
+                    trials.c.state == TrialState.SUCCEEDED,
+                )
+                .order_by(log.c.position)
+            )
+            return end, connection.execute(query).scalars().all()
+
+    def running_means(self, experiment_uid: str, index: int) -> Sequence[float]:
+        with self._database.reading() as connection:
+            trial = self._trial(connection, experiment_uid, index)
+            query = (
+                select(curves.c.mean)
+                .where(curves.c.trial_id == trial.id, curves.c.attempt == trial.attempt)
+                .order_by(curves.c.report)
+            )
+            return [decode(mean) for mean in connection.execute(query).scalars()]
+
+    # A batch.
+
+    def _keep(self, connection: Connection, batch: Batch, now: float) -> Ack:
+        target = self._target(connection, batch)
+        source = self._name(connection, batch.source)
+        key = {"trial": target.trial, "attempt_no": target.attempt, "source": source}
+        last = connection.execute(_SOURCE, key).scalar()
+        known = -1 if last is None else int(last)
+        fresh = batch.samples[max(0, known + 1 - batch.first_sequence) :]
+        if fresh:
+            first = batch.first_sequence + len(batch.samples) - len(fresh)
+            known = first + len(fresh) - 1
+            if last is None:
+                row = {"trial_id": target.trial, "attempt": target.attempt, "source_id": source}
+                connection.execute(insert(sources), row | {"last_sequence": known})
+            else:
+                connection.execute(_ADVANCE, key | {"last": known})
+            self._insert(connection, target, source, first, fresh)
+            self._sum_up(connection, target, fresh, now)
+        stop = connection.execute(_STOP, key).first()
+        return Ack(
+            target.index,
+            target.attempt,
+            batch.source,
+            known,
+            None if stop is None else stop_row(target.index, stop),
+        )
+
+    def _target(self, connection: Connection, batch: Batch) -> _Target:
+        trial = self._trial(connection, batch.experiment_uid, batch.index)
+        if batch.attempt > trial.attempt:
+            raise NotFound(f"trial {trial.name} has no attempt {batch.attempt}")
+        return _Target(
+            owner=trial.experiment_id,
+            uid=batch.experiment_uid,
+            trial=trial.id,
+            index=batch.index,
+            attempt=batch.attempt,
+            finished=TrialState(trial.state).is_finished,
+            current=batch.attempt == trial.attempt,
+        )
+
+    def _insert(
+        self,
+        connection: Connection,
+        target: _Target,
+        source: int,
+        first: int,
+        samples: Sequence[Sample],
+    ) -> None:
+        rows = [
+            (
+                target.trial,
+                self._name(connection, sample.metric),
+                target.attempt,
+                sample.time,
+                source,
+                first + offset,
+                encode(sample.value),
+                sample.step,
+                int(target.finished),
+            )
+            for offset, sample in enumerate(samples)
+        ]
+        self._database.insert_rows(connection, observations, rows)
+
+    def _sum_up(
+        self, connection: Connection, target: _Target, samples: Sequence[Sample], now: float
+    ) -> None:
+        objective, rule = self._rules_of(connection, target.owner)
+        key = {"trial": target.trial, "attempt_no": target.attempt}
+        known = {row.metric_id: summary_of(row) for row in connection.execute(_SUMMARIES, key)}
+        summed = dict(known)
+        reports: list[Progress] = []
+        for sample in samples:
+            metric = self._names[sample.metric]
+            before = summed.get(metric)
+            summed[metric] = after = before.add(sample) if before else first_summary(sample)
+            if rule is not None and sample.metric == objective.metric.name:
+                reports.append(_progress(target, objective, sample, after))
+        self._write_summaries(connection, target, known, summed)
+        if rule is not None and reports and not target.finished and target.current:
+            self._follow_curve(connection, target, reports, now)
+
+    def _write_summaries(
+        self,
+        connection: Connection,
+        target: _Target,
+        known: Mapping[int, Summary],
+        summed: Mapping[int, Summary],
+    ) -> None:
+        new = [
+            {"trial_id": target.trial, "attempt": target.attempt, "metric_id": metric}
+            | _columns(summary)
+            for metric, summary in summed.items()
+            if metric not in known
+        ]
+        changed = [
+            {"trial": target.trial, "attempt_no": target.attempt, "metric": metric}
+            | {f"new_{name}": value for name, value in _columns(summary).items()}
+            for metric, summary in summed.items()
+            if metric in known and summary is not known[metric]
+        ]
+        if new:
+            connection.execute(insert(summaries), new)
+        if changed:
+            connection.execute(_RENEW, changed)
+
+    def _follow_curve(
+        self,
+        connection: Connection,
+        target: _Target,
+        reports: Sequence[Progress],
+        now: float,
+    ) -> None:
+        connection.execute(
+            insert(curves),
+            [
+                {
+                    "trial_id": target.trial,
+                    "attempt": target.attempt,
+                    "report": progress.reports,
+                    "mean": encode(progress.mean),
+                }
+                for progress in reports
+            ],
+        )
+        objective, rule = self._rules_of(connection, target.owner)
+        if self._evaluator is None or rule is None:
+            return
+        # The evaluator reads through this transaction: what was just written counts.
+        with self._database.joined(connection):
+            found = self._evaluator.evaluate(target.uid, rule, objective, reports, self)
+        key = {"trial": target.trial, "attempt_no": target.attempt}
+        if found and connection.execute(_STOP, key).first() is None:
+            connection.execute(
+                insert(stops),
+                {
+                    "trial_id": target.trial,
+                    "attempt": target.attempt,
+                    "reason": found[0].reason,
+                    "decided_at": now,
+                    "answered": False,
+                },
+            )
+
+    # Names.
+
+    def _name(self, connection: Connection, text: str) -> int:
+        known = self._names.get(text)
+        if known is None:
+            row = connection.execute(_NAME, {"text": text}).scalar()
+            if row is None:
+                row = self._database.insert_name(connection, names, text)
+            known = self._names[text] = int(row)
+        return known
+
+    def _known(self, connection: Connection, text: str) -> int:
+        """Return the id of a name, -1 when nothing was ever reported under it."""
+        row = connection.execute(_NAME, {"text": text}).scalar()
+        return -1 if row is None else int(row)
+
+    def _text(self, connection: Connection, name: int) -> str:
+        if name not in self._texts:
+            query = select(names.c.text).where(names.c.id == name)
+            self._texts[name] = connection.execute(query).scalar_one()
+        return self._texts[name]
+
+    # For the other parts.
+
+    def _observation(self, connection: Connection, trial_id: int, attempt: int) -> Observation:
+        key = {"trial": trial_id, "attempt_no": attempt}
+        return {
+            self._text(connection, row.metric_id): summary_of(row)
+            for row in connection.execute(_SUMMARIES, key)
+        }
+
+    def _observations(
+        self, connection: Connection, trial_ids: Sequence[int]
+    ) -> Mapping[tuple[int, int], Observation]:
+        found: dict[tuple[int, int], dict[str, Summary]] = {}
+        query = select(summaries).where(summaries.c.trial_id.in_(trial_ids))
+        for row in connection.execute(query):
+            of_attempt = found.setdefault((row.trial_id, row.attempt), {})
+            of_attempt[self._text(connection, row.metric_id)] = summary_of(row)
+        return found
+
+
+def _progress(target: _Target, objective: Objective, sample: Sample, summary: Summary) -> Progress:
+    mean = summary.sum / summary.numbers if summary.numbers else math.nan
+    best = summary.min if objective.direction is Direction.MINIMIZE else summary.max
+    return Progress(target.index, target.attempt, summary.count, sample.value, mean, best)
+
+
+def _columns(summary: Summary) -> dict[str, Any]:
+    return {
+        "min": encode(summary.min),
+        "max": encode(summary.max),
+        "latest": encode(summary.latest),
+        "count": summary.count,
+        "sum": encode(summary.sum),
+        "latest_time": summary.latest_time,
+        "min_step": summary.min_step,
+        "max_step": summary.max_step,
+        "latest_step": summary.latest_step,
+        "numbers": summary.numbers,
+    }
+
+
+def _pages(connection: Connection, query: Any) -> Iterator[Row[Any]]:
+    """Fetch rows as they are wanted, so that a long log is never in memory whole."""
+    result = connection.execution_options(yield_per=PAGE).execute(query)
+    yield from result

@@ -1,0 +1,266 @@
+"""The tables.
+
+Keys carry the namespace through the experiment's row. Times are seconds since
+the epoch. A float column that may hold NaN or infinity goes through `encode`:
+no database of the three keeps both.
+"""
+
+import math
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    SmallInteger,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+from sqlalchemy.dialects import mysql
+
+NAMES = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_name)s",
+    "pk": "pk_%(table_name)s",
+}
+metadata = MetaData(naming_convention=NAMES)
+
+# SQLite counts rows by itself only for its own INTEGER; MySQL's TEXT ends at 64 KiB.
+RowId = BigInteger().with_variant(Integer, "sqlite")
+Document = Text().with_variant(mysql.LONGTEXT, "mysql", "mariadb")
+
+_LARGEST = 1.7976931348623157e308
+
+
+def encode(value: float | None) -> float | None:
+    """Write a float: NaN as NULL, the infinities as the largest floats, so that SQL sorts them."""
+    if value is None or math.isnan(value):
+        return None
+    return max(-_LARGEST, min(_LARGEST, value))
+
+
+def decode(value: float | None) -> float:
+    """Read what `encode` wrote."""
+    if value is None:
+        return math.nan
+    return math.copysign(math.inf, value) if abs(value) >= _LARGEST else float(value)
+
+
+experiments = Table(
+    "experiments",
+    metadata,
+    Column("id", RowId, primary_key=True, autoincrement=True),
+    Column("uid", String(64), nullable=False, unique=True),
+    Column("namespace", String(63), nullable=False),
+    Column("name", String(63), nullable=False),
+    Column("document", Document, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("state", String(32), nullable=False),
+    Column("reason", String(64), nullable=False),
+    Column("message", Text, nullable=False),
+    Column("seed", BigInteger, nullable=False),
+    Column("workdir", Text, nullable=False),
+    Column("suspended", Boolean, nullable=False),
+    Column("created_at", Double, nullable=False),
+    Column("started_at", Double),
+    Column("finished_at", Double),
+    Column("active_seconds", Double, nullable=False),
+    # Totals, written in the transaction that changes a trial.
+    Column("position", Integer, nullable=False),
+    Column("proposed", Integer, nullable=False),
+    Column("observed", Integer, nullable=False),
+    Column("since_improvement", Integer, nullable=False),
+    Column("dropped", Integer, nullable=False),
+    Column("trials_created", Integer, nullable=False),
+    Column("trials_running", Integer, nullable=False),
+    Column("trials_succeeded", Integer, nullable=False),
+    Column("trials_metrics_unavailable", Integer, nullable=False),
+    Column("trials_early_stopped", Integer, nullable=False),
+    Column("trials_failed", Integer, nullable=False),
+    Column("trials_killed", Integer, nullable=False),
+    UniqueConstraint("namespace", "name"),
+)
+
+_EXPERIMENT = "experiments.id"
+_TRIAL = "trials.id"
+
+trials = Table(
+    "trials",
+    metadata,
+    Column("id", RowId, primary_key=True, autoincrement=True),
+    Column("experiment_id", RowId, ForeignKey(_EXPERIMENT, ondelete="CASCADE"), nullable=False),
+    Column("idx", Integer, nullable=False),
+    Column("name", String(255), nullable=False, index=True),
+    Column("state", String(32), nullable=False),
+    Column("reason", String(64), nullable=False),
+    Column("message", Text, nullable=False),
+    Column("proposal", Document, nullable=False),
+    Column("made_from", Integer, nullable=False),
+    Column("created_at", Double, nullable=False),
+    Column("started_at", Double),
+    Column("finished_at", Double),
+    Column("attempt", Integer, nullable=False),  # the last one; 0 before the first
+    Column("retries", Integer, nullable=False),
+    Column("retry_at", Double),
+    Column("observed", Boolean, nullable=False),
+    Column("verdict", String(16)),
+    Column("value", Double),  # encoded; NaN when observed and NULL
+    Column("loss", Double),  # what `best` sorts by: smaller is better, NULL is out
+    Column("dropped", Boolean, nullable=False),
+    UniqueConstraint("experiment_id", "idx"),
+    Index(None, "experiment_id", "state", "idx"),
+    Index(None, "experiment_id", "loss"),
+)
+
+attempts = Table(
+    "attempts",
+    metadata,
+    Column("trial_id", RowId, ForeignKey(_TRIAL, ondelete="CASCADE"), primary_key=True),
+    Column("attempt", Integer, primary_key=True, autoincrement=False),
+    Column("state", String(16), nullable=False),
+    Column("token", String(64), nullable=False),
+    Column("pid", Integer),
+    Column("pid_started_at", Double),
+    Column("started_at", Double),
+    Column("ended_at", Double),
+    Column("exit_code", Integer),
+    Column("reason", String(64), nullable=False),
+    Column("message", Text, nullable=False),
+    Column("wall_seconds", Double, nullable=False),
+    Column("cpu_seconds", Double, nullable=False),
+    Column("peak_memory_bytes", BigInteger, nullable=False),
+    Column("device_seconds", Double, nullable=False),
+)
+
+log = Table(
+    "log",
+    metadata,
+    Column("experiment_id", RowId, ForeignKey(_EXPERIMENT, ondelete="CASCADE"), primary_key=True),
+    Column("position", Integer, primary_key=True, autoincrement=False),
+    Column("kind", String(16), nullable=False),  # proposed | finished | dropped
+    Column("idx", Integer, nullable=False),
+    Column("metrics", Text, nullable=False),  # of a finished trial: further values, as JSON
+    sqlite_with_rowid=False,
+)
+
+# Names of metrics and sources, so that an observation is a row of numbers.
+names = Table(
+    "names",
+    metadata,
+    Column("id", RowId, primary_key=True, autoincrement=True),
+    Column(
+        "text",
+        String(255).with_variant(mysql.VARCHAR(255, collation="utf8mb4_bin"), "mysql", "mariadb"),
+        nullable=False,
+        unique=True,
+    ),
+)
+
+# In this order a trial's log of one metric lies together, by time.
+observations = Table(
+    "observations",
+    metadata,
+    Column("trial_id", RowId, ForeignKey(_TRIAL, ondelete="CASCADE"), primary_key=True),
+    Column("metric_id", RowId, primary_key=True, autoincrement=False),
+    Column("attempt", Integer, primary_key=True, autoincrement=False),
+    Column("time", Double, primary_key=True),
+    Column("source_id", RowId, primary_key=True, autoincrement=False),
+    Column("sequence", BigInteger, primary_key=True, autoincrement=False),
+    Column("value", Double),  # encoded
+    Column("step", BigInteger),
+    Column("late", SmallInteger, nullable=False),  # came when the trial had ended
+    sqlite_with_rowid=False,
+)
+
+# How far each reporter came: what makes a repeated batch change nothing.
+sources = Table(
+    "sources",
+    metadata,
+    Column("trial_id", RowId, ForeignKey(_TRIAL, ondelete="CASCADE"), primary_key=True),
+    Column("attempt", Integer, primary_key=True, autoincrement=False),
+    Column("source_id", RowId, primary_key=True, autoincrement=False),
+    Column("last_sequence", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+summaries = Table(
+    "summaries",
+    metadata,
+    Column("trial_id", RowId, ForeignKey(_TRIAL, ondelete="CASCADE"), primary_key=True),
+    Column("attempt", Integer, primary_key=True, autoincrement=False),
+    Column("metric_id", RowId, primary_key=True, autoincrement=False),
+    Column("min", Double),  # encoded, as the next two
+    Column("max", Double),
+    Column("latest", Double),
+    Column("count", BigInteger, nullable=False),
+    Column("sum", Double),
+    Column("latest_time", Double, nullable=False),
+    Column("min_step", BigInteger),
+    Column("max_step", BigInteger),
+    Column("latest_step", BigInteger),
+    Column("numbers", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# The running average of the objective after each of its reports; only with early stopping.
+curves = Table(
+    "curves",
+    metadata,
+    Column("trial_id", RowId, ForeignKey(_TRIAL, ondelete="CASCADE"), primary_key=True),
+    Column("attempt", Integer, primary_key=True, autoincrement=False),
+    Column("report", Integer, primary_key=True, autoincrement=False),
+    Column("mean", Double),  # encoded
+    sqlite_with_rowid=False,
+)
+
+stops = Table(
+    "stops",
+    metadata,
+    Column("trial_id", RowId, ForeignKey(_TRIAL, ondelete="CASCADE"), primary_key=True),
+    Column("attempt", Integer, primary_key=True, autoincrement=False),
+    Column("reason", Text, nullable=False),
+    Column("decided_at", Double, nullable=False),
+    Column("answered", Boolean, nullable=False),
+)
+
+wishes = Table(
+    "wishes",
+    metadata,
+    Column("id", RowId, primary_key=True, autoincrement=True),
+    Column("experiment_id", RowId, ForeignKey(_EXPERIMENT, ondelete="CASCADE"), nullable=False),
+    Column("verb", String(32), nullable=False),
+    Column("arguments", Text, nullable=False),
+    Column("asked_at", Double, nullable=False),
+    Column("answered", Boolean, nullable=False),
+    Index(None, "experiment_id", "answered"),
+)
+
+events = Table(
+    "events",
+    metadata,
+    Column("id", RowId, primary_key=True, autoincrement=True),
+    Column("experiment_id", RowId, ForeignKey(_EXPERIMENT, ondelete="CASCADE"), nullable=False),
+    Column("at", Double, nullable=False),
+    Column("idx", Integer),
+    Column("kind", String(16), nullable=False),
+    Column("reason", String(64), nullable=False),
+    Column("message", Text, nullable=False),
+    Index(None, "experiment_id", "at"),
+)
+
+# A device is held once for each of its shares.
+leases = Table(
+    "leases",
+    metadata,
+    Column("device", String(128), primary_key=True),
+    Column("share", Integer, primary_key=True, autoincrement=False),
+    Column("owner", String(128), nullable=False, index=True),
+    Column("leased_at", Double, nullable=False),
+)

@@ -1,0 +1,43 @@
+"""The store on SQLite, PostgreSQL and MySQL."""
+
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..api.stopping import Evaluator
+from .connection import Database
+from .devices import Devices
+from .migrate import upgrade
+
+if TYPE_CHECKING:
+    from .store import Store
+
+
+class SqlStore(Devices):
+    """All parts together; see `store.Store` for what each call promises."""
+
+    def group(self) -> AbstractContextManager[None]:
+        return self._database.group()
+
+    def close(self) -> None:
+        self._database.close()
+
+
+def open_store(
+    place: str | Path, *, evaluator: Evaluator | None = None, fsync: bool = False
+) -> "Store":
+    """Open the store in a file, or behind a database URL; a missing schema is made.
+
+    `fsync` makes SQLite's commits survive a power cut, at some milliseconds
+    each; without it they survive the end of every process.
+
+    Raises:
+        StoreUnavailable: the database does not answer.
+        StoreUnwritable: the file or its folder cannot be written.
+        Unsupported: the place is on a network file system, or its schema is newer than this
+            program.
+        MissingExtra: the database's driver is not installed.
+    """
+    database = Database(place, fsync=fsync)
+    upgrade(database)
+    return SqlStore(database, evaluator)
