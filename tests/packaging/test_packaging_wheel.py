@@ -1,4 +1,4 @@
-"""What users install: the wheel holds the package and nothing else, and runs the README's example."""
+"""What users install: the wheel holds the package alone, and runs the README's example."""
 
 import os
 import shutil
