@@ -5,7 +5,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from ..api.compile import objective_of, stopping_rule_of
@@ -18,12 +18,14 @@ from .connection import Database
 from .records import EventRow, ExperimentRecord, Wish
 from .rows import STATE_COLUMNS, experiment_record
 from .schema import events, experiments, wishes
+from .statements import Prepared, insert_of
 
-_BY_UID = select(experiments).where(experiments.c.uid == bindparam("uid"))
-_RULES = select(experiments.c.version, experiments.c.document).where(
-    experiments.c.id == bindparam("id")
+_BY_UID = Prepared(select(experiments).where(experiments.c.uid == bindparam("uid")))
+_RULES = Prepared(
+    select(experiments.c.version, experiments.c.document).where(experiments.c.id == bindparam("id"))
 )
-_VERSION = select(experiments.c.version).where(experiments.c.id == bindparam("id"))
+_VERSION = Prepared(select(experiments.c.version).where(experiments.c.id == bindparam("id")))
+_NEW_EVENT = insert_of(events)
 
 
 class Experiments:
@@ -233,7 +235,7 @@ class Experiments:
         return known
 
     def _row(self, connection: Connection, uid: str) -> Row[Any]:
-        row = connection.execute(_BY_UID, {"uid": uid}).first()
+        row = _BY_UID(connection, uid=uid).first()
         if row is None:
             raise NotFound(f"there is no experiment with uid {uid}")
         return row
@@ -242,10 +244,10 @@ class Experiments:
         self, connection: Connection, experiment_id: int
     ) -> tuple[Objective, StoppingRule | None]:
         """Return what the document asks for as it is now, parsed once a version."""
-        version = connection.execute(_VERSION, {"id": experiment_id}).scalar_one()
+        version = _VERSION(connection, id=experiment_id).scalar_one()
         known = self._rules.get(experiment_id)
         if known is None or known[0] != version:
-            row = connection.execute(_RULES, {"id": experiment_id}).one()
+            row = _RULES(connection, id=experiment_id).one()
             document = json.loads(row.document)
             known = (row.version, objective_of(document), stopping_rule_of(document))
             self._rules[experiment_id] = known
@@ -262,28 +264,15 @@ class Experiments:
         message: str,
         now: float,
     ) -> None:
-        row = {
-            "experiment_id": experiment_id,
-            "at": now,
-            "idx": index,
-            "kind": kind,
-            "reason": reason,
-            "message": message,
-        }
-        connection.execute(insert(events), row)
-
-    def _next_position(self, connection: Connection, experiment_id: int) -> int:
-        """Take the next place of the log; the row stays ours until the transaction ends."""
-        connection.execute(_TAKE_POSITION, {"owner": experiment_id})
-        return int(connection.execute(_POSITION, {"owner": experiment_id}).scalar_one())
+        _NEW_EVENT(
+            connection,
+            experiment_id=experiment_id,
+            at=now,
+            idx=index,
+            kind=kind,
+            reason=reason,
+            message=message,
+        )
 
     def _best(self, connection: Connection, experiment_id: int) -> Any:
         raise NotImplementedError
-
-
-_TAKE_POSITION = (
-    update(experiments)
-    .where(experiments.c.id == bindparam("owner"))
-    .values(position=experiments.c.position + 1)
-)
-_POSITION = select(func.max(experiments.c.position)).where(experiments.c.id == bindparam("owner"))

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, select, update
 
 from ..api.errors import NotFound
 from ..api.objective import Direction, Objective
@@ -32,46 +32,36 @@ from .schema import (
     summaries,
     trials,
 )
+from .statements import Prepared, insert_of, update_of
 from .trials import Trials
 
-_NAME = select(names.c.id).where(names.c.text == bindparam("text"))
-_SOURCE = select(sources.c.last_sequence).where(
-    sources.c.trial_id == bindparam("trial"),
-    sources.c.attempt == bindparam("attempt_no"),
-    sources.c.source_id == bindparam("source"),
-)
-_ADVANCE = (
-    update(sources)
-    .where(
+_NAME = Prepared(select(names.c.id).where(names.c.text == bindparam("text")))
+_SOURCE = Prepared(
+    select(sources.c.last_sequence).where(
         sources.c.trial_id == bindparam("trial"),
-        sources.c.attempt == bindparam("attempt_no"),
+        sources.c.attempt == bindparam("number"),
         sources.c.source_id == bindparam("source"),
     )
-    .values(last_sequence=bindparam("last"))
 )
-_SUMMARIES = select(summaries).where(
-    summaries.c.trial_id == bindparam("trial"), summaries.c.attempt == bindparam("attempt_no")
-)
-_RENEW = (
-    update(summaries)
-    .where(
-        summaries.c.trial_id == bindparam("trial"),
-        summaries.c.attempt == bindparam("attempt_no"),
-        summaries.c.metric_id == bindparam("metric"),
-    )
-    .values(
-        {
-            name: bindparam(f"new_{name}")
-            for name in (
-                *("min", "max", "latest", "count", "sum", "latest_time"),
-                *("min_step", "max_step", "latest_step", "numbers"),
-            )
-        }
+_NEW_SOURCE = insert_of(sources)
+_ADVANCE = update_of(sources, ("trial_id", "attempt", "source_id"), ("last_sequence",))
+_SUMMARIES = Prepared(
+    select(summaries).where(
+        summaries.c.trial_id == bindparam("trial"), summaries.c.attempt == bindparam("number")
     )
 )
-_STOP = select(stops).where(
-    stops.c.trial_id == bindparam("trial"), stops.c.attempt == bindparam("attempt_no")
+_SUMMARY = ("min", "max", "latest", "count", "sum", "latest_time", "min_step", "max_step")
+_NEW_SUMMARY = insert_of(summaries)
+_RENEW = update_of(
+    summaries, ("trial_id", "attempt", "metric_id"), (*_SUMMARY, "latest_step", "numbers")
 )
+_NEW_MEAN = insert_of(curves)
+_STOP = Prepared(
+    select(stops).where(
+        stops.c.trial_id == bindparam("trial"), stops.c.attempt == bindparam("number")
+    )
+)
+_NEW_STOP = insert_of(stops)
 PAGE = 2000
 """How many samples are fetched at once by the readers of logs."""
 
@@ -227,21 +217,32 @@ class Observations(Trials):
     def _keep(self, connection: Connection, batch: Batch, now: float) -> Ack:
         target = self._target(connection, batch)
         source = self._name(connection, batch.source)
-        key = {"trial": target.trial, "attempt_no": target.attempt, "source": source}
-        last = connection.execute(_SOURCE, key).scalar()
+        key = {"trial": target.trial, "number": target.attempt}
+        last = _SOURCE(connection, **key, source=source).scalar()
         known = -1 if last is None else int(last)
         fresh = batch.samples[max(0, known + 1 - batch.first_sequence) :]
         if fresh:
             first = batch.first_sequence + len(batch.samples) - len(fresh)
             known = first + len(fresh) - 1
             if last is None:
-                row = {"trial_id": target.trial, "attempt": target.attempt, "source_id": source}
-                connection.execute(insert(sources), row | {"last_sequence": known})
+                _NEW_SOURCE(
+                    connection,
+                    trial_id=target.trial,
+                    attempt=target.attempt,
+                    source_id=source,
+                    last_sequence=known,
+                )
             else:
-                connection.execute(_ADVANCE, key | {"last": known})
+                _ADVANCE(
+                    connection,
+                    key_trial_id=target.trial,
+                    key_attempt=target.attempt,
+                    key_source_id=source,
+                    last_sequence=known,
+                )
             self._insert(connection, target, source, first, fresh)
             self._sum_up(connection, target, fresh, now)
-        stop = connection.execute(_STOP, key).first()
+        stop = _STOP(connection, **key).first()
         return Ack(
             target.index,
             target.attempt,
@@ -292,8 +293,7 @@ class Observations(Trials):
         self, connection: Connection, target: _Target, samples: Sequence[Sample], now: float
     ) -> None:
         objective, rule = self._rules_of(connection, target.owner)
-        key = {"trial": target.trial, "attempt_no": target.attempt}
-        known = {row.metric_id: summary_of(row) for row in connection.execute(_SUMMARIES, key)}
+        known = self._summaries(connection, target.trial, target.attempt)
         summed = dict(known)
         reports: list[Progress] = []
         for sample in samples:
@@ -313,22 +313,17 @@ class Observations(Trials):
         known: Mapping[int, Summary],
         summed: Mapping[int, Summary],
     ) -> None:
-        new = [
-            {"trial_id": target.trial, "attempt": target.attempt, "metric_id": metric}
-            | _columns(summary)
-            for metric, summary in summed.items()
-            if metric not in known
-        ]
-        changed = [
-            {"trial": target.trial, "attempt_no": target.attempt, "metric": metric}
-            | {f"new_{name}": value for name, value in _columns(summary).items()}
-            for metric, summary in summed.items()
-            if metric in known and summary is not known[metric]
-        ]
-        if new:
-            connection.execute(insert(summaries), new)
-        if changed:
-            connection.execute(_RENEW, changed)
+        new, changed = [], []
+        for metric, summary in summed.items():
+            key = (target.trial, target.attempt, metric)
+            if metric not in known:
+                names = ("trial_id", "attempt", "metric_id")
+                new.append(dict(zip(names, key, strict=True)) | _columns(summary))
+            elif summary is not known[metric]:
+                names = ("key_trial_id", "key_attempt", "key_metric_id")
+                changed.append(dict(zip(names, key, strict=True)) | _columns(summary))
+        _NEW_SUMMARY.many(connection, new)
+        _RENEW.many(connection, changed)
 
     def _follow_curve(
         self,
@@ -337,9 +332,9 @@ class Observations(Trials):
         reports: Sequence[Progress],
         now: float,
     ) -> None:
-        connection.execute(
-            insert(curves),
-            [
+        _NEW_MEAN.many(
+            connection,
+            (
                 {
                     "trial_id": target.trial,
                     "attempt": target.attempt,
@@ -347,7 +342,7 @@ class Observations(Trials):
                     "mean": encode(progress.mean),
                 }
                 for progress in reports
-            ],
+            ),
         )
         objective, rule = self._rules_of(connection, target.owner)
         if self._evaluator is None or rule is None:
@@ -355,17 +350,14 @@ class Observations(Trials):
         # The evaluator reads through this transaction: what was just written counts.
         with self._database.joined(connection):
             found = self._evaluator.evaluate(target.uid, rule, objective, reports, self)
-        key = {"trial": target.trial, "attempt_no": target.attempt}
-        if found and connection.execute(_STOP, key).first() is None:
-            connection.execute(
-                insert(stops),
-                {
-                    "trial_id": target.trial,
-                    "attempt": target.attempt,
-                    "reason": found[0].reason,
-                    "decided_at": now,
-                    "answered": False,
-                },
+        if found and _STOP(connection, trial=target.trial, number=target.attempt).first() is None:
+            _NEW_STOP(
+                connection,
+                trial_id=target.trial,
+                attempt=target.attempt,
+                reason=found[0].reason,
+                decided_at=now,
+                answered=False,
             )
 
     # Names.
@@ -373,7 +365,7 @@ class Observations(Trials):
     def _name(self, connection: Connection, text: str) -> int:
         known = self._names.get(text)
         if known is None:
-            row = connection.execute(_NAME, {"text": text}).scalar()
+            row = _NAME(connection, text=text).scalar()
             if row is None:
                 row = self._database.insert_name(connection, names, text)
             known = self._names[text] = int(row)
@@ -381,7 +373,7 @@ class Observations(Trials):
 
     def _known(self, connection: Connection, text: str) -> int:
         """Return the id of a name, -1 when nothing was ever reported under it."""
-        row = connection.execute(_NAME, {"text": text}).scalar()
+        row = _NAME(connection, text=text).scalar()
         return -1 if row is None else int(row)
 
     def _text(self, connection: Connection, name: int) -> str:
@@ -393,11 +385,14 @@ class Observations(Trials):
     # For the other parts.
 
     def _observation(self, connection: Connection, trial_id: int, attempt: int) -> Observation:
-        key = {"trial": trial_id, "attempt_no": attempt}
         return {
-            self._text(connection, row.metric_id): summary_of(row)
-            for row in connection.execute(_SUMMARIES, key)
+            self._text(connection, metric): summary
+            for metric, summary in self._summaries(connection, trial_id, attempt).items()
         }
+
+    def _summaries(self, connection: Connection, trial_id: int, attempt: int) -> dict[int, Summary]:
+        rows = _SUMMARIES(connection, trial=trial_id, number=attempt)
+        return {row.metric_id: summary_of(row) for row in rows}
 
     def _observations(
         self, connection: Connection, trial_ids: Sequence[int]

@@ -3,9 +3,10 @@
 import json
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, or_, select, update
 
 from ..api.errors import Conflict, NotFound
 from ..api.history import Dropped, Entry, Finished, Proposal, Proposed, Verdict
@@ -30,36 +31,121 @@ from .rows import (
     trial_record,
 )
 from .schema import attempts, decode, encode, experiments, log, stops, trials, wishes
+from .statements import Prepared, insert_of, update_of
 
 BEST = 5
 """How many of the best trials an experiment shows."""
 
-_TRIAL = select(trials).where(
-    trials.c.experiment_id == bindparam("owner"), trials.c.idx == bindparam("idx")
+_TRIAL = Prepared(
+    select(trials).where(
+        trials.c.experiment_id == bindparam("owner"), trials.c.idx == bindparam("idx")
+    )
 )
-_BEST = (
+_BEST = Prepared(
     select(trials)
     .where(trials.c.experiment_id == bindparam("owner"), trials.c.loss.is_not(None))
     .order_by(trials.c.loss, trials.c.idx)
     .limit(BEST)
 )
-_BEST_LOSS = (
+_BEST_LOSS = Prepared(
     select(trials.c.loss)
     .where(trials.c.experiment_id == bindparam("owner"), trials.c.loss.is_not(None))
     .order_by(trials.c.loss)
     .limit(1)
 )
-_ATTEMPT = select(attempts).where(
-    attempts.c.trial_id == bindparam("trial"), attempts.c.attempt == bindparam("attempt")
-)
-_UNFINISHED = (
+_UNFINISHED = Prepared(
     select(trials)
     .where(
         trials.c.experiment_id == bindparam("owner"),
-        trials.c.state.in_((TrialState.CREATED, TrialState.RUNNING)),
+        or_(trials.c.state == str(TrialState.CREATED), trials.c.state == str(TrialState.RUNNING)),
     )
     .order_by(trials.c.idx)
 )
+_WISHES = Prepared(
+    select(wishes)
+    .where(wishes.c.experiment_id == bindparam("owner"), wishes.c.answered.is_(False))
+    .order_by(wishes.c.id)
+)
+_POSITION = Prepared(select(experiments.c.position).where(experiments.c.id == bindparam("owner")))
+_TAKE = Prepared(
+    update(experiments)
+    .where(experiments.c.id == bindparam("owner"), experiments.c.proposed == bindparam("first"))
+    .values(
+        proposed=experiments.c.proposed + bindparam("count"),
+        position=experiments.c.position + bindparam("count"),
+        trials_created=experiments.c.trials_created + bindparam("count"),
+    )
+)
+_NEW_TRIAL = insert_of(
+    trials,
+    *("experiment_id", "idx", "name", "state", "reason", "message", "proposal", "made_from"),
+    *("created_at", "attempt", "retries", "observed", "dropped"),
+)
+_NEW_ENTRY = insert_of(log)
+_NEW_ATTEMPT = insert_of(
+    attempts,
+    *("trial_id", "attempt", "state", "token", "started_at", "reason", "message"),
+    *("wall_seconds", "cpu_seconds", "peak_memory_bytes", "device_seconds"),
+)
+_SET_ATTEMPT = update_of(trials, ("id",), ("attempt", "retry_at"))
+_ATTEMPT_RUNS = Prepared(
+    update(attempts)
+    .where(
+        attempts.c.trial_id == bindparam("trial"),
+        attempts.c.attempt == bindparam("number"),
+        attempts.c.state == str(AttemptState.STARTING),
+    )
+    .values(
+        state=str(AttemptState.RUNNING),
+        pid=bindparam("pid"),
+        pid_started_at=bindparam("pid_started_at"),
+    )
+)
+_END = ("state", "ended_at", "exit_code", "reason", "message")
+_USE = ("wall_seconds", "cpu_seconds", "peak_memory_bytes", "device_seconds")
+_ATTEMPT_ENDS = Prepared(
+    update(attempts)
+    .where(
+        attempts.c.trial_id == bindparam("trial"),
+        attempts.c.attempt == bindparam("number"),
+        attempts.c.state != str(AttemptState.ENDED),
+    )
+    .values({name: bindparam(name) for name in (*_END, *_USE)})
+)
+_TRIAL_RUNS = update_of(trials, ("id",), ("state", "reason", "message", "started_at"))
+_TRIAL_ENDS = update_of(
+    trials,
+    ("id",),
+    (
+        *("state", "reason", "message", "finished_at", "retry_at"),
+        *("observed", "value", "loss", "verdict"),
+    ),
+)
+_TRIAL_RETRIES = update_of(trials, ("id",), ("state", "reason", "message", "retries", "retry_at"))
+_TOTALS_OF_END = {
+    "observed": experiments.c.observed + bindparam("observed_more"),
+    "since_improvement": experiments.c.since_improvement * bindparam("keep") + bindparam("keep"),
+    "position": experiments.c.position + 1,
+}
+
+
+def _passing(old: TrialState, new: TrialState, totals: Mapping[str, Any]) -> Prepared:
+    leaves, enters = STATE_COLUMNS[old], STATE_COLUMNS[new]
+    counts: dict[str, Any] = {
+        leaves: experiments.c[leaves] - 1,
+        enters: experiments.c[enters] + 1,
+        **totals,
+    }
+    return Prepared(
+        update(experiments).where(experiments.c.id == bindparam("owner")).values(counts)
+    )
+
+
+_PASSING = {
+    (old, new): _passing(old, new, _TOTALS_OF_END if new.is_finished else {})
+    for old, edges in TRIAL_EDGES.items()
+    for new in edges
+}
 
 
 class Trials(Experiments):
@@ -77,38 +163,28 @@ class Trials(Experiments):
         def work(connection: Connection) -> Sequence[Proposed]:
             owner = self._id(connection, uid)
             count = len(proposals)
-            taken = connection.execute(
-                update(experiments)
-                .where(experiments.c.id == owner, experiments.c.proposed == first_index)
-                .values(
-                    proposed=first_index + count,
-                    position=experiments.c.position + count,
-                    trials_created=experiments.c.trials_created + count,
-                )
-            )
+            taken = _TAKE(connection, owner=owner, first=first_index, count=count)
             if taken.rowcount == 0:
                 raise Conflict(
                     f"trial {first_index} is not the next one: another engine was faster"
                 )
-            end = connection.execute(
-                select(experiments.c.position).where(experiments.c.id == owner)
-            ).scalar_one()
+            end = self._position(connection, owner)
             entries = [
                 Proposed(end - count + 1 + offset, first_index + offset, proposal, made_from)
                 for offset, (_, proposal) in enumerate(proposals)
             ]
             if not entries:
                 return entries
-            connection.execute(
-                insert(trials),
-                [
+            _NEW_TRIAL.many(
+                connection,
+                (
                     _new_trial(owner, entry, name, now)
                     for entry, (name, _) in zip(entries, proposals, strict=True)
-                ],
+                ),
             )
-            connection.execute(
-                insert(log),
-                [_log_row(owner, entry.position, "proposed", entry.index) for entry in entries],
+            _NEW_ENTRY.many(
+                connection,
+                (_log_row(owner, entry.position, "proposed", entry.index) for entry in entries),
             )
             return entries
 
@@ -119,25 +195,18 @@ class Trials(Experiments):
             trial = self._trial(connection, uid, index)
             if trial.attempt >= attempt:
                 return
-            connection.execute(
-                insert(attempts),
-                {
-                    "trial_id": trial.id,
-                    "attempt": attempt,
-                    "state": AttemptState.STARTING,
-                    "token": token,
-                    "started_at": now,
-                    "reason": "",
-                    "message": "",
-                    "wall_seconds": 0.0,
-                    "cpu_seconds": 0.0,
-                    "peak_memory_bytes": 0,
-                    "device_seconds": 0.0,
-                },
+            _NEW_ATTEMPT(
+                connection,
+                trial_id=trial.id,
+                attempt=attempt,
+                state=str(AttemptState.STARTING),
+                token=token,
+                started_at=now,
+                reason="",
+                message="",
+                **asdict(Usage()),
             )
-            connection.execute(
-                update(trials).where(trials.c.id == trial.id).values(attempt=attempt, retry_at=None)
-            )
+            _SET_ATTEMPT(connection, key_id=trial.id, attempt=attempt, retry_at=None)
 
         self._database.write(work)
 
@@ -153,20 +222,19 @@ class Trials(Experiments):
     ) -> None:
         def work(connection: Connection) -> None:
             trial = self._trial(connection, uid, index)
-            connection.execute(
-                update(attempts)
-                .where(
-                    attempts.c.trial_id == trial.id,
-                    attempts.c.attempt == attempt,
-                    attempts.c.state == AttemptState.STARTING,
-                )
-                .values(state=AttemptState.RUNNING, pid=pid, pid_started_at=pid_started_at)
+            _ATTEMPT_RUNS(
+                connection,
+                trial=trial.id,
+                number=attempt,
+                pid=pid,
+                pid_started_at=pid_started_at,
             )
             if trial.state == TrialState.CREATED:
-                self._pass_trial(
+                self._pass_trial(connection, trial, TrialState.RUNNING)
+                _TRIAL_RUNS(
                     connection,
-                    trial,
-                    TrialState.RUNNING,
+                    key_id=trial.id,
+                    state=str(TrialState.RUNNING),
                     reason="TrialRunning",
                     message="Trial is running",
                     started_at=trial.started_at or now,
@@ -188,24 +256,16 @@ class Trials(Experiments):
     ) -> None:
         def work(connection: Connection) -> None:
             trial = self._trial(connection, uid, index)
-            connection.execute(
-                update(attempts)
-                .where(
-                    attempts.c.trial_id == trial.id,
-                    attempts.c.attempt == attempt,
-                    attempts.c.state != AttemptState.ENDED,
-                )
-                .values(
-                    state=AttemptState.ENDED,
-                    ended_at=now,
-                    exit_code=exit_code,
-                    reason=reason,
-                    message=message,
-                    wall_seconds=usage.wall_seconds,
-                    cpu_seconds=usage.cpu_seconds,
-                    peak_memory_bytes=usage.peak_memory_bytes,
-                    device_seconds=usage.device_seconds,
-                )
+            _ATTEMPT_ENDS(
+                connection,
+                trial=trial.id,
+                number=attempt,
+                state=str(AttemptState.ENDED),
+                ended_at=now,
+                exit_code=exit_code,
+                reason=reason,
+                message=message,
+                **asdict(usage),
             )
 
         self._database.write(work)
@@ -223,17 +283,17 @@ class Trials(Experiments):
     ) -> None:
         def work(connection: Connection) -> None:
             trial = self._trial(connection, uid, index)
-            changes = {"retries": trial.retries + int(counted), "retry_at": retry_at}
             if trial.state == TrialState.RUNNING:
-                self._pass_trial(
-                    connection, trial, TrialState.CREATED, reason=reason, message=message, **changes
-                )
-            else:
-                connection.execute(
-                    update(trials)
-                    .where(trials.c.id == trial.id)
-                    .values(reason=reason, message=message, **changes)
-                )
+                self._pass_trial(connection, trial, TrialState.CREATED)
+            _TRIAL_RETRIES(
+                connection,
+                key_id=trial.id,
+                state=str(TrialState.CREATED),
+                reason=reason,
+                message=message,
+                retries=trial.retries + int(counted),
+                retry_at=retry_at,
+            )
             self._event(
                 connection,
                 trial.experiment_id,
@@ -265,7 +325,7 @@ class Trials(Experiments):
             observation = self._observation(connection, trial.id, trial.attempt)
             value = objective.value(observation)
             verdict = _verdict(value, state, own_failure=own_failure)
-            best = connection.execute(_BEST_LOSS, {"owner": trial.experiment_id}).scalar()
+            best = _BEST_LOSS(connection, owner=trial.experiment_id).scalar()
             loss = (
                 None if verdict is not Verdict.OBSERVED or value is None else objective.loss(value)
             )
@@ -279,6 +339,13 @@ class Trials(Experiments):
                 connection,
                 trial,
                 state,
+                observed_more=int(value is not None),
+                keep=0 if improved else 1,
+            )
+            _TRIAL_ENDS(
+                connection,
+                key_id=trial.id,
+                state=str(state),
                 reason=reason,
                 message=message,
                 finished_at=now,
@@ -286,18 +353,13 @@ class Trials(Experiments):
                 observed=value is not None,
                 value=encode(value),
                 loss=encode(loss),
-                verdict=verdict,
-                totals={
-                    "observed": experiments.c.observed + int(value is not None),
-                    "since_improvement": 0 if improved else experiments.c.since_improvement + 1,
-                    "position": experiments.c.position + 1,
-                },
+                verdict=str(verdict),
             )
             position = self._position(connection, trial.experiment_id)
             entry = Finished(position, index, state, verdict, value, tuple(metrics.items()))
             text = json.dumps(metrics) if metrics else ""
-            connection.execute(
-                insert(log), _log_row(trial.experiment_id, position, "finished", index, text)
+            _NEW_ENTRY(
+                connection, **_log_row(trial.experiment_id, position, "finished", index, text)
             )
             return entry
 
@@ -321,9 +383,7 @@ class Trials(Experiments):
                 )
             )
             position = self._position(connection, trial.experiment_id)
-            connection.execute(
-                insert(log), _log_row(trial.experiment_id, position, "dropped", index)
-            )
+            _NEW_ENTRY(connection, **_log_row(trial.experiment_id, position, "dropped", index))
             self._event(
                 connection,
                 trial.experiment_id,
@@ -341,12 +401,8 @@ class Trials(Experiments):
     def view(self, uid: str) -> View:
         with self._database.reading() as connection:
             experiment = self._row(connection, uid)
-            rows = connection.execute(_UNFINISHED, {"owner": experiment.id}).all()
-            asked = connection.execute(
-                select(wishes)
-                .where(wishes.c.experiment_id == experiment.id, wishes.c.answered.is_(False))
-                .order_by(wishes.c.id)
-            ).all()
+            rows = _UNFINISHED(connection, owner=experiment.id).all()
+            asked = _WISHES(connection, owner=experiment.id).all()
             return View(
                 experiment_record(experiment, self._best(connection, experiment.id)),
                 tuple(self._records(connection, rows, observations=True)),
@@ -442,42 +498,21 @@ class Trials(Experiments):
 
     def _trial(self, connection: Connection, uid: str, index: int) -> Row[Any]:
         owner = self._id(connection, uid)
-        row = connection.execute(_TRIAL, {"owner": owner, "idx": index}).first()
+        row = _TRIAL(connection, owner=owner, idx=index).first()
         if row is None:
             raise NotFound(f"there is no trial {index} of experiment {uid}")
         return row
 
     def _pass_trial(
-        self,
-        connection: Connection,
-        trial: Row[Any],
-        state: TrialState,
-        *,
-        totals: Mapping[str, Any] | None = None,
-        **changes: Any,
+        self, connection: Connection, trial: Row[Any], state: TrialState, **totals: int
     ) -> None:
-        """Move a trial through the door, with the counts of its experiment."""
+        """Move a trial through the door in the totals of its experiment."""
         old = TrialState(trial.state)
         passage(TRIAL_EDGES, old, state)
-        connection.execute(
-            update(trials).where(trials.c.id == trial.id).values(state=state, **changes)
-        )
-        leaves, enters = STATE_COLUMNS[old], STATE_COLUMNS[state]
-        connection.execute(
-            update(experiments)
-            .where(experiments.c.id == trial.experiment_id)
-            .values(
-                {
-                    leaves: experiments.c[leaves] - 1,
-                    enters: experiments.c[enters] + 1,
-                    **(totals or {}),
-                }
-            )
-        )
+        _PASSING[old, state](connection, owner=trial.experiment_id, **totals)
 
     def _position(self, connection: Connection, owner: int) -> int:
-        query = select(experiments.c.position).where(experiments.c.id == owner)
-        return int(connection.execute(query).scalar_one())
+        return int(_POSITION(connection, owner=owner).scalar_one())
 
     def _finished_entry(self, connection: Connection, trial: Row[Any]) -> Finished:
         row = connection.execute(
@@ -492,7 +527,7 @@ class Trials(Experiments):
         return _finished(row.position, row.metrics, trial)
 
     def _best(self, connection: Connection, experiment_id: int) -> tuple[TrialRecord, ...]:
-        rows = connection.execute(_BEST, {"owner": experiment_id}).all()
+        rows = _BEST(connection, owner=experiment_id).all()
         return tuple(self._records(connection, rows, observations=True))
 
     def _records(
@@ -549,7 +584,7 @@ def _new_trial(owner: int, entry: Proposed, name: str, now: float) -> dict[str, 
         "experiment_id": owner,
         "idx": entry.index,
         "name": name,
-        "state": TrialState.CREATED,
+        "state": str(TrialState.CREATED),
         "reason": "TrialCreated",
         "message": "Trial is created",
         "proposal": proposal_text(entry.proposal),
