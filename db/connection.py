@@ -175,20 +175,35 @@ def _our_errors() -> Iterator[None]:
     except TunewrightError:
         raise
     except DBAPIError as error:
+        raise translate(error.orig or error) from error
+    except Exception as error:
+        # Prepared statements go past SQLAlchemy, and fail with the driver's own errors.
+        if type(error).__name__ not in _DRIVER_ERRORS:
+            raise
         raise translate(error) from error
 
 
-def translate(error: DBAPIError) -> Exception:
+_DRIVER_ERRORS = {
+    "OperationalError",
+    "InternalError",
+    "InterfaceError",
+    "DeadlockDetected",
+    "SerializationFailure",
+    "AdminShutdown",
+}
+
+
+def translate(error: BaseException) -> BaseException:
     """Return ours for a driver's error; one that is a bug of ours stays itself."""
-    said = str(error.orig).lower()
+    said = str(error).lower()
     if any(words in said for words in _UNWRITABLE):
         return StoreUnwritable(
-            f"the store cannot be written: {error.orig}; free some space or mend its permissions"
+            f"the store cannot be written: {error}; free some space or mend its permissions"
         )
     if any(words in said for words in _LOST):
-        return _LostError(f"the store is held by other processes: {error.orig}")
-    if error.connection_invalidated or type(error.orig).__name__ == "OperationalError":
-        return StoreUnavailable(f"the store does not answer: {error.orig}")
+        return _LostError(f"the store is held by other processes: {error}")
+    if type(error).__name__ in _DRIVER_ERRORS:
+        return StoreUnavailable(f"the store does not answer: {error}")
     return error
 
 

@@ -5,7 +5,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from ..api.compile import objective_of, stopping_rule_of
@@ -234,7 +234,7 @@ class Experiments:
             known = self._ids[uid] = self._row(connection, uid).id
         return known
 
-    def _row(self, connection: Connection, uid: str) -> Row[Any]:
+    def _row(self, connection: Connection, uid: str) -> Any:
         row = _BY_UID(connection, uid=uid).first()
         if row is None:
             raise NotFound(f"there is no experiment with uid {uid}")
@@ -244,10 +244,10 @@ class Experiments:
         self, connection: Connection, experiment_id: int
     ) -> tuple[Objective, StoppingRule | None]:
         """Return what the document asks for as it is now, parsed once a version."""
-        version = _VERSION(connection, id=experiment_id).scalar_one()
+        version = _VERSION(connection, id=experiment_id).scalar()
         known = self._rules.get(experiment_id)
         if known is None or known[0] != version:
-            row = _RULES(connection, id=experiment_id).one()
+            row = _RULES(connection, id=experiment_id).first()
             document = json.loads(row.document)
             known = (row.version, objective_of(document), stopping_rule_of(document))
             self._rules[experiment_id] = known

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, select, update
+from sqlalchemy import Connection, bindparam, select, update
 
 from ..api.errors import NotFound
 from ..api.objective import Direction, Objective
@@ -426,7 +426,7 @@ def _columns(summary: Summary) -> dict[str, Any]:
     }
 
 
-def _pages(connection: Connection, query: Any) -> Iterator[Row[Any]]:
+def _pages(connection: Connection, query: Any) -> Iterator[Any]:
     """Fetch rows as they are wanted, so that a long log is never in memory whole."""
     result = connection.execution_options(yield_per=PAGE).execute(query)
     yield from result

@@ -3,8 +3,6 @@
 import json
 from typing import Any
 
-from sqlalchemy import Row
-
 from ..api.history import Proposal
 from ..api.identity import ExperimentKey
 from ..api.observation import Observation, Summary
@@ -32,11 +30,10 @@ STATE_COLUMNS = {
 """The column of an experiment that counts its trials in a state."""
 
 
-def experiment_record(row: Row[Any], best: tuple[TrialRecord, ...] = ()) -> ExperimentRecord:
-    values = row._mapping
+def experiment_record(row: Any, best: tuple[TrialRecord, ...] = ()) -> ExperimentRecord:
     totals = Totals(
         proposed=row.proposed,
-        by_state={state: values[column] for state, column in STATE_COLUMNS.items()},
+        by_state={state: getattr(row, column) for state, column in STATE_COLUMNS.items()},
         observed=row.observed,
         since_improvement=row.since_improvement,
         dropped=row.dropped,
@@ -86,7 +83,7 @@ def proposal_of(text: str) -> Proposal:
     )
 
 
-def attempt_record(row: Row[Any]) -> AttemptRecord:
+def attempt_record(row: Any) -> AttemptRecord:
     return AttemptRecord(
         attempt=row.attempt,
         state=AttemptState(row.state),
@@ -103,7 +100,7 @@ def attempt_record(row: Row[Any]) -> AttemptRecord:
 
 
 def trial_record(
-    row: Row[Any],
+    row: Any,
     attempt: AttemptRecord | None,
     stop: StopRow | None,
     observation: Observation | None = None,
@@ -129,16 +126,16 @@ def trial_record(
     )
 
 
-def stop_row(index: int, row: Row[Any]) -> StopRow:
+def stop_row(index: int, row: Any) -> StopRow:
     return StopRow(index, row.attempt, row.reason, row.decided_at, bool(row.answered))
 
 
-def summary_of(row: Row[Any]) -> Summary:
+def summary_of(row: Any) -> Summary:
     return Summary(
         min=decode(row.min),
         max=decode(row.max),
         latest=decode(row.latest),
-        count=row._mapping["count"],
+        count=row.count,
         sum=decode(row.sum),
         latest_time=row.latest_time,
         min_step=row.min_step,

@@ -1,26 +1,49 @@
 """Statements that are compiled once.
 
-Building and caching a statement costs SQLAlchemy several times what SQLite
-needs to run it, and a trial takes some twenty of them. A `Prepared` one is
-compiled once for its dialect and handed to the driver with its values in
-place. Values go in as the driver takes them: no type of SQLAlchemy's changes
-them on the way, so an enum is passed as its text.
+Building a statement, and describing the result of one, costs SQLAlchemy several
+times what SQLite needs to run it, and a trial takes some twenty of them. A
+`Prepared` one is compiled once for its dialect; from then on it goes to the
+driver's own cursor, inside the transaction of the connection. Values go in as
+the driver takes them, so an enum is passed as its text.
 """
 
-from collections.abc import Iterable, Mapping
+from collections import namedtuple
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import (
-    Column,
-    Connection,
-    CursorResult,
-    Table,
-    bindparam,
-    insert,
-    update,
-)
+from sqlalchemy import Column, Connection, Table, bindparam, insert, update
 from sqlalchemy.sql import ClauseElement
 from sqlalchemy.sql.compiler import SQLCompiler
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """All rows of a statement, each with its columns as attributes."""
+
+    rows: Sequence[Any]
+    rowcount: int
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.rows)
+
+    def first(self) -> Any:
+        return self.rows[0] if self.rows else None
+
+    def scalar(self) -> Any:
+        return self.rows[0][0] if self.rows else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Compiled:
+    text: str
+    order: tuple[str, ...] | None  # of positional parameters; None where they are named
+    constants: Mapping[str, Any]
+    row: Any  # the class of its rows, None when it has none
+
+    def arguments(self, values: Mapping[str, Any]) -> Any:
+        known = {**self.constants, **values}
+        return known if self.order is None else tuple([known[name] for name in self.order])
 
 
 class Prepared:
@@ -28,41 +51,50 @@ class Prepared:
 
     def __init__(self, statement: ClauseElement) -> None:
         self._statement = statement
-        self._compiled: dict[str, tuple[str, tuple[str, ...] | None, Mapping[str, Any]]] = {}
+        self._compiled: dict[str, _Compiled] = {}
 
-    def __call__(self, connection: Connection, **values: Any) -> CursorResult[Any]:
-        text, order, constants = self._for(connection)
-        known = {**constants, **values}
-        return connection.exec_driver_sql(
-            text, known if order is None else tuple(known[name] for name in order)
-        )
+    def __call__(self, connection: Connection, **values: Any) -> Result:
+        compiled = self._for(connection)
+        cursor = connection.connection.cursor()
+        try:
+            cursor.execute(compiled.text, compiled.arguments(values))
+            if compiled.row is None:
+                return Result((), cursor.rowcount)
+            return Result([compiled.row._make(row) for row in cursor.fetchall()], -1)
+        finally:
+            cursor.close()
 
     def many(self, connection: Connection, rows: Iterable[Mapping[str, Any]]) -> None:
-        text, order, constants = self._for(connection)
-        filled = [{**constants, **row} for row in rows]
+        compiled = self._for(connection)
+        filled = [compiled.arguments(row) for row in rows]
         if not filled:
             return
-        if order is None:
-            connection.exec_driver_sql(text, filled)
-        else:
-            connection.exec_driver_sql(text, [tuple(row[name] for name in order) for row in filled])
+        cursor = connection.connection.cursor()
+        try:
+            cursor.executemany(compiled.text, filled)
+        finally:
+            cursor.close()
 
-    def _for(self, connection: Connection) -> tuple[str, tuple[str, ...] | None, Mapping[str, Any]]:
+    def _for(self, connection: Connection) -> _Compiled:
         known = self._compiled.get(connection.dialect.name)
         if known is None:
             compiled = self._statement.compile(dialect=connection.dialect)
             assert isinstance(compiled, SQLCompiler)
-            order = tuple(compiled.positiontup or ()) if compiled.positional else None
-            known = str(compiled), order, compiled.params
+            columns = [entry.keyname for entry in compiled._result_columns]
+            known = _Compiled(
+                text=str(compiled),
+                order=tuple(compiled.positiontup or ()) if compiled.positional else None,
+                constants=compiled.params,
+                row=namedtuple("Row", columns) if columns else None,  # noqa: PYI024 # dynamic
+            )
             self._compiled[connection.dialect.name] = known
         return known
 
 
 def insert_of(table: Table, *names: str) -> Prepared:
     """Insert the named columns, by default all but a key that the database counts."""
-    return Prepared(
-        insert(table).values({name: bindparam(name) for name in names or _given(table)})
-    )
+    values: dict[str, Any] = {name: bindparam(name) for name in names or _given(table)}
+    return Prepared(insert(table).values(values))
 
 
 def update_of(table: Table, keys: Iterable[str], names: Iterable[str]) -> Prepared:

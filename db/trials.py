@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, or_, select, update
+from sqlalchemy import Connection, bindparam, or_, select, update
 
 from ..api.errors import Conflict, NotFound
 from ..api.history import Dropped, Entry, Finished, Proposal, Proposed, Verdict
@@ -401,8 +401,8 @@ class Trials(Experiments):
     def view(self, uid: str) -> View:
         with self._database.reading() as connection:
             experiment = self._row(connection, uid)
-            rows = _UNFINISHED(connection, owner=experiment.id).all()
-            asked = _WISHES(connection, owner=experiment.id).all()
+            rows = _UNFINISHED(connection, owner=experiment.id).rows
+            asked = _WISHES(connection, owner=experiment.id).rows
             return View(
                 experiment_record(experiment, self._best(connection, experiment.id)),
                 tuple(self._records(connection, rows, observations=True)),
@@ -496,7 +496,7 @@ class Trials(Experiments):
 
     # For the other parts.
 
-    def _trial(self, connection: Connection, uid: str, index: int) -> Row[Any]:
+    def _trial(self, connection: Connection, uid: str, index: int) -> Any:
         owner = self._id(connection, uid)
         row = _TRIAL(connection, owner=owner, idx=index).first()
         if row is None:
@@ -504,7 +504,7 @@ class Trials(Experiments):
         return row
 
     def _pass_trial(
-        self, connection: Connection, trial: Row[Any], state: TrialState, **totals: int
+        self, connection: Connection, trial: Any, state: TrialState, **totals: int
     ) -> None:
         """Move a trial through the door in the totals of its experiment."""
         old = TrialState(trial.state)
@@ -512,9 +512,9 @@ class Trials(Experiments):
         _PASSING[old, state](connection, owner=trial.experiment_id, **totals)
 
     def _position(self, connection: Connection, owner: int) -> int:
-        return int(_POSITION(connection, owner=owner).scalar_one())
+        return int(_POSITION(connection, owner=owner).scalar())
 
-    def _finished_entry(self, connection: Connection, trial: Row[Any]) -> Finished:
+    def _finished_entry(self, connection: Connection, trial: Any) -> Finished:
         row = connection.execute(
             select(log.c.position, log.c.metrics)
             .where(
@@ -527,11 +527,11 @@ class Trials(Experiments):
         return _finished(row.position, row.metrics, trial)
 
     def _best(self, connection: Connection, experiment_id: int) -> tuple[TrialRecord, ...]:
-        rows = _BEST(connection, owner=experiment_id).all()
+        rows = _BEST(connection, owner=experiment_id).rows
         return tuple(self._records(connection, rows, observations=True))
 
     def _records(
-        self, connection: Connection, rows: Sequence[Row[Any]], *, observations: bool
+        self, connection: Connection, rows: Sequence[Any], *, observations: bool
     ) -> list[TrialRecord]:
         """Complete trial rows with their last attempts, stops and summaries."""
         found = []
@@ -542,7 +542,7 @@ class Trials(Experiments):
         return found
 
     def _some_records(
-        self, connection: Connection, rows: Sequence[Row[Any]], *, observations: bool
+        self, connection: Connection, rows: Sequence[Any], *, observations: bool
     ) -> list[TrialRecord]:
         if not rows:
             return []
