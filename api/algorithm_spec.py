@@ -1,10 +1,6 @@
 """`spec.algorithm` and `spec.earlyStopping`: a name with settings."""
 
-from typing import Annotated
-
-from pydantic import BeforeValidator
-
-from .model import Model, Text, no_null
+from .model import Model, Several, Text
 
 
 class Setting(Model):
@@ -14,18 +10,15 @@ class Setting(Model):
     value: Text = ""
 
 
-Settings = Annotated[tuple[Setting, ...], BeforeValidator(no_null)]
-
-
 class AlgorithmSpec(Model):
     """`endpoint` and `timeout_seconds` are extensions: a plug-in by its address."""
 
     algorithm_name: str = ""
-    algorithm_settings: Settings = ()
+    algorithm_settings: Several[Setting] = ()
     endpoint: str | None = None
     timeout_seconds: float | None = None
 
 
 class EarlyStoppingSpec(Model):
     algorithm_name: str = ""
-    algorithm_settings: Settings = ()
+    algorithm_settings: Several[Setting] = ()

@@ -7,7 +7,7 @@ with all the others.
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, Self, TypeAlias
+from typing import Annotated, Any, Self, TypeAlias, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, StrictInt
 from pydantic.alias_generators import to_camel
@@ -30,6 +30,10 @@ Text: TypeAlias = Annotated[str, BeforeValidator(_as_text)]
 """Text that files also write as a bare number: `min: 0.1` is `min: "0.1"`."""
 
 Texts: TypeAlias = Annotated[tuple[Text, ...], BeforeValidator(no_null)]
+
+_Part = TypeVar("_Part")
+Several: TypeAlias = Annotated[tuple[_Part, ...], BeforeValidator(no_null)]
+"""A list; `null` is an empty one, as Go writes it."""
 
 Count: TypeAlias = StrictInt
 """A whole number that is written as one: `3`, not `"3"` and not `true`."""

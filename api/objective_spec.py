@@ -1,10 +1,6 @@
 """`spec.objective` and what stands around it: which metrics count, and how."""
 
-from typing import Annotated
-
-from pydantic import BeforeValidator
-
-from .model import Model, Text, Texts, no_null
+from .model import Model, Several, Text, Texts
 
 
 class MetricStrategy(Model):
@@ -19,7 +15,7 @@ class ObjectiveSpec(Model):
     goal: float | None = None
     objective_metric_name: Text = ""
     additional_metric_names: Texts = ()
-    metric_strategies: Annotated[tuple[MetricStrategy, ...], BeforeValidator(no_null)] = ()
+    metric_strategies: Several[MetricStrategy] = ()
 
 
 class FurtherObjective(Model):
