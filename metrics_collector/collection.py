@@ -1,71 +1,24 @@
 """How the metrics of one trial are collected: what an engine feeds, runs and finishes."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
-from enum import StrEnum
-from typing import Any, TypeAlias
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeAlias
 
 from ..api.observation import Batch, Sample
-from .parsers.text import TextParser
+from .sources import source_of
+from .spec import CollectorKind, CollectorSpec, FileFormat, collector_spec
 
-
-class CollectorKind(StrEnum):
-    STDOUT = "StdOut"
-    FILE = "File"
-    TFEVENT = "TensorFlowEvent"
-    PROMETHEUS = "PrometheusMetric"
-    PUSH = "Push"
-    CUSTOM = "Custom"
-    NONE = "None"
-
-
-class FileFormat(StrEnum):
-    TEXT = "TEXT"
-    JSON = "JSON"
-
-
-@dataclass(frozen=True, slots=True)
-class CollectorSpec:
-    """Where a trial's metrics are. `path` is as this process sees it."""
-
-    kind: CollectorKind = CollectorKind.STDOUT
-    path: str = ""
-    format: FileFormat = FileFormat.TEXT
-    filters: tuple[str, ...] = ()
-    host: str = "127.0.0.1"
-    port: int = 0
-    scheme: str = "http"
-
-
-DEFAULT_PATHS = {
-    CollectorKind.FILE: "/var/log/katib/metrics.log",
-    CollectorKind.TFEVENT: "/var/log/katib/tfevent/",
-    CollectorKind.PROMETHEUS: "/metrics",
-}
-DEFAULT_PORT = 8080
+__all__ = [
+    "Collection",
+    "CollectorKind",
+    "CollectorSpec",
+    "FileFormat",
+    "OnSamples",
+    "collector_spec",
+]
 
 OnSamples: TypeAlias = Callable[[list[Sample]], Awaitable[None]]
-
-
-def collector_spec(document: Mapping[str, Any] | None) -> CollectorSpec:
-    """Read a validated `metricsCollectorSpec`, with Katib's defaults for what is absent."""
-    document = document or {}
-    collector = document.get("collector") or {}
-    source = document.get("source") or {}
-    kind = CollectorKind(collector.get("kind") or CollectorKind.STDOUT)
-    file = source.get("fileSystemPath") or {}
-    http = source.get("httpGet") or {}
-    scraped = kind is CollectorKind.PROMETHEUS
-    path = http.get("path") if scraped else file.get("path")
-    return CollectorSpec(
-        kind=kind,
-        path=path or DEFAULT_PATHS.get(kind, ""),
-        format=FileFormat(file.get("format") or FileFormat.TEXT),
-        filters=tuple((source.get("filter") or {}).get("metricsFormat") or ()),
-        host=http.get("host") or "127.0.0.1",
-        port=int(http.get("port") or DEFAULT_PORT) if scraped else 0,
-        scheme=(http.get("scheme") or "http").lower(),
-    )
 
 
 class Collection:
@@ -76,16 +29,24 @@ class Collection:
     ended; `batch` numbers what comes out, in the order in which it came.
     """
 
-    def __init__(self, spec: CollectorSpec, metrics: Sequence[str]) -> None:
+    def __init__(
+        self,
+        spec: CollectorSpec,
+        metrics: Sequence[str],
+        *,
+        clock: Callable[[], float] = time.time,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
         """Prepare it.
 
         Raises:
             Invalid: a filter cannot be used; the fault names it.
+            MissingExtra: a filter is given, and RE2 is not installed.
         """
         self._spec = spec
-        self._parsers: dict[str, TextParser] = {}
-        self._metrics = tuple(metrics)
+        self._sleep = sleep
         self._next = 0
+        self._source = source_of(spec, tuple(metrics), clock)
 
     @property
     def source(self) -> str:
@@ -94,19 +55,26 @@ class Collection:
 
     def feed(self, stream: str, data: bytes, at: float) -> list[Sample]:
         """Take bytes that the trial wrote to `stream` (stdout, stderr), in order."""
-        if self._spec.kind is not CollectorKind.STDOUT:
-            return []
-        parser = self._parsers.get(stream)
-        if parser is None:
-            parser = self._parsers[stream] = TextParser(self._metrics)
-        return parser.feed(data, at)
+        return self._source.feed(stream, data, at)
 
     async def run(self, on_samples: OnSamples) -> None:
-        """Follow files or scrape until cancelled; return at once where there is nothing to."""
+        """Follow files or scrape until cancelled; return at once where there is nothing to.
+
+        Cancel it while it sleeps or waits; samples that `on_samples` had taken are its own.
+        """
+        while self._source.interval is not None:
+            for samples in self._source.look():
+                if samples:
+                    await on_samples(samples)
+            asked = await self._source.ask()
+            if asked:
+                await on_samples(asked)
+            await self._sleep(self._source.interval)
 
     async def finish(self, at: float) -> list[Sample]:
         """Read what is left after the processes ended; `run` must have been cancelled."""
-        return [sample for parser in self._parsers.values() for sample in parser.finish(at)]
+        rest = [sample for samples in self._source.look() for sample in samples]
+        return rest + self._source.finish(at)
 
     def batch(
         self, samples: Sequence[Sample], *, experiment_uid: str, index: int, attempt: int
@@ -119,4 +87,4 @@ class Collection:
     @property
     def seen(self) -> tuple[str, ...]:
         """Names that were seen with a number, for a trial whose metrics were not found."""
-        return ()
+        return self._source.seen

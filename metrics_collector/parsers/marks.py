@@ -9,7 +9,7 @@ _STAMP = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:[.,](\d+))?(Z|[+-]\d\d:
 # before what starts again.
 _STEPS = tuple(
     re.compile(
-        rb"(?<![\w./@-])" + word + rb"""["']?\s*[=:]?\s*[\[(]?\s*(\d{1,18})(?:\.0*)?(?![\w.])""",
+        rb"(?<![\w./@-])" + word + rb"""["']?\s*[=:]?\s*["'\[(]?\s*(\d{1,18})(?:\.0*)?(?![\w.])""",
         re.IGNORECASE,
     )
     for word in (

@@ -14,6 +14,7 @@ from ...api.observation import Sample
 from .lines import LONGEST_LINE, LineBuffer, cut_line
 from .marks import line_step, line_time
 from .numbers import VALUE
+from .tables import Table
 
 Reader: TypeAlias = Callable[[bytes], list[tuple[str, float]]]
 """Reads names and values off one line that may hold a metric."""
@@ -35,6 +36,7 @@ _AFTER = re.compile(
     # In a table a cell is a number and nothing else.
     rb"|" + _CELL + rb"(" + VALUE + rb")(?=\s*(?:\||\xe2\x94[\x82\x83]|$))"
     # After a mere blank, `loss 3 times` is no value, `loss 3.5` and `loss 3, acc` are.
+    rb"|" + _BLANK + rb"([+-]?\d*\.\d+(?:[eE][+-]?\d+)?)(?=[\s,;|)\]%]|$)"
     rb"|" + _BLANK + rb"(" + VALUE + rb")(?=[\s,;|)\]%]|$)(?!\s*[A-Za-z]))"
 )
 
@@ -69,6 +71,10 @@ def _value_after(line: bytes, start: int, end: int) -> float | None:
     return None if found is None else float(found[found.lastindex or 0])
 
 
+def _plain(line: bytes) -> bytes:
+    return _ESCAPES.sub(b"", line) if b"\x1b" in line else line
+
+
 class TextParser:
     """Reads samples off a stream of lines, each line once, as it comes."""
 
@@ -76,6 +82,7 @@ class TextParser:
         self._names = tuple(name.encode() for name in metrics)
         self._read = reader or default_reader(metrics)
         self._lines = LineBuffer()
+        self._table = Table(metrics) if reader is None else None
 
     def feed(self, data: bytes, at: float) -> list[Sample]:
         """Take bytes that arrived at `at`; return the samples of the lines that ended."""
@@ -88,7 +95,8 @@ class TextParser:
 
     def _block(self, block: bytes, at: float) -> list[Sample]:
         names = [name for name in self._names if name in block]
-        if not names:
+        table = self._table
+        if not names and not (table and table.open):
             return []
         samples: list[Sample] = []
         for line in block.replace(b"\x08", b"\r").splitlines():
@@ -96,13 +104,17 @@ class TextParser:
                 pieces = cut_line(line) if len(line) > LONGEST_LINE else (line,)
                 for piece in pieces:
                     samples += self._line(piece, at)
+            elif table and table.open and len(line) < LONGEST_LINE:
+                found, step = table.row(_plain(line))
+                samples += [Sample(name, value, at, step) for name, value in found]
         return samples
 
     def _line(self, line: bytes, at: float) -> list[Sample]:
-        if b"\x1b" in line:
-            line = _ESCAPES.sub(b"", line)
+        line = _plain(line)
         values = self._read(line)
         if not values:
+            if self._table is not None:
+                self._table.begin(line)
             return []
         stamp = line_time(line)
         step = line_step(line)

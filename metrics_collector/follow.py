@@ -1,0 +1,102 @@
+"""Files that grow while they are read: they appear late, are rotated, are cut."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+CHUNK = 256 * 1024
+"""Bytes held at a time, however far behind the reader is."""
+
+
+class FileFollower:
+    """Reads what is appended to a file, from its beginning, in pieces.
+
+    When another file takes its name, what was left in the first is read before
+    the second is begun; a file that became shorter is read from its start.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._descriptor: int | None = None
+        self._offset = 0
+
+    def poll(self) -> Iterator[bytes]:
+        """Return what is there and was not read yet; nothing while there is no file."""
+        if self._descriptor is None and not self._open():
+            return
+        while True:
+            yield from self._rest()
+            if not self._replaced():
+                return
+            self.close()
+            if not self._open():
+                return
+
+    def close(self) -> None:
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+    def _open(self) -> bool:
+        # Without O_NONBLOCK the opening of a named pipe would wait for its writer.
+        try:
+            self._descriptor = os.open(self._path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        except OSError:
+            return False
+        self._offset = 0
+        return True
+
+    def _rest(self) -> Iterator[bytes]:
+        if self._descriptor is None:
+            return
+        try:
+            if os.fstat(self._descriptor).st_size < self._offset:
+                os.lseek(self._descriptor, 0, os.SEEK_SET)
+                self._offset = 0
+            while data := os.read(self._descriptor, CHUNK):
+                self._offset += len(data)
+                yield data
+        except OSError:
+            return
+
+    def _replaced(self) -> bool:
+        try:
+            there = self._path.stat()
+        except OSError:
+            return False
+        mine = os.fstat(self._descriptor) if self._descriptor is not None else None
+        return mine is None or (there.st_ino, there.st_dev) != (mine.st_ino, mine.st_dev)
+
+
+class FolderFollower:
+    """Reads what is appended to the event files below a folder. None is held open."""
+
+    def __init__(self, folder: Path, part: str = "tfevents") -> None:
+        self._folder = folder
+        self._part = part
+        self._offsets: dict[str, int] = {}
+
+    def poll(self) -> Iterator[tuple[str, bytes]]:
+        """Return path and bytes of what is there and was not read yet."""
+        for path in self._paths():
+            offset = self._offsets.get(path, 0)
+            try:
+                if os.stat(path).st_size <= offset:  # noqa: PTH116 -- a string is the key
+                    continue
+                with open(path, "rb") as file:  # noqa: PTH123 -- a string is the key
+                    file.seek(offset)
+                    while data := file.read(CHUNK):
+                        offset = self._offsets[path] = offset + len(data)
+                        yield path, data
+            except OSError:
+                continue
+
+    def _paths(self) -> list[str]:
+        if self._folder.is_file():
+            return [str(self._folder)]
+        return sorted(
+            os.path.join(folder, name)  # noqa: PTH118 -- a string is the key
+            for folder, _, names in os.walk(self._folder)
+            for name in names
+            if self._part in name
+        )

@@ -1,0 +1,70 @@
+"""A user's own patterns (`filter.metricsFormat`), on an engine that cannot backtrack for ever."""
+
+from collections.abc import Sequence
+from itertools import islice
+
+from ...api.errors import Fault, Invalid, MissingExtra
+from .numbers import to_number
+from .text import Reader
+
+_PATH = "spec.metricsCollectorSpec.source.filter.metricsFormat"
+_MOST_MATCHES = 256
+_MEMORY = 8 << 20
+
+
+def filter_reader(metrics: Sequence[str], patterns: Sequence[str]) -> Reader:
+    """Return a reader by patterns whose first group is the name, and second the value.
+
+    Raises:
+        Invalid: RE2 does not take a pattern, or it has fewer than two groups.
+        MissingExtra: RE2 is not installed.
+    """
+    try:
+        import re2
+    except ImportError:
+        raise MissingExtra("filter.metricsFormat", "local") from None
+    options = re2.Options()
+    options.log_errors = False
+    options.max_mem = _MEMORY
+    wanted = frozenset(metrics)
+    compiled = []
+    faults = []
+    for number, pattern in enumerate(patterns):
+        path = f"{_PATH}[{number}]"
+        try:
+            expression = re2.compile(pattern, options)
+        except re2.error as error:
+            faults.append(Fault(path, f"no pattern of RE2: {_reason(error)}", _REMEDY))
+            continue
+        if expression.groups < 2:
+            faults.append(
+                Fault(
+                    path, "two groups are required", "the first is the name, the second the value"
+                )
+            )
+        compiled.append(expression)
+    if faults:
+        raise Invalid(faults)
+
+    def read(line: bytes) -> list[tuple[str, float]]:
+        text = line.decode("utf-8", "replace")
+        found = []
+        for expression in compiled:
+            for match in islice(expression.finditer(text), _MOST_MATCHES):
+                name = (match[1] or "").strip()
+                value = to_number(match[2] or "") if name in wanted else None
+                if value is not None:
+                    found.append((name, value))
+        return found
+
+    return read
+
+
+_REMEDY = (
+    "look-around and back-references cannot be used; see https://github.com/google/re2/wiki/Syntax"
+)
+
+
+def _reason(error: Exception) -> str:
+    reason = error.args[0] if error.args else error
+    return reason.decode("utf-8", "replace") if isinstance(reason, bytes) else str(reason)

@@ -1,0 +1,97 @@
+"""The engine's end of `report()`: one Unix socket, a conversation a process."""
+
+import asyncio
+import contextlib
+import json
+import math
+import shutil
+import tempfile
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from ..api.observation import Sample
+
+_LONGEST_MESSAGE = 1 << 20
+
+OnPush: TypeAlias = Callable[[str, str, int, tuple[Sample, ...]], Awaitable[tuple[int, bool]]]
+"""Called with token, source, first sequence and samples; without samples, for a hello.
+
+Returns the last sequence kept of the source (-1 for none), and whether its trial is to
+stop. A KeyError says that nobody knows the token: the conversation ends.
+"""
+
+
+class PushServer:
+    """Listens for the processes of all trials of one engine.
+
+    `address` is what TUNEWRIGHT_REPORT holds in their environment. The folder is
+    the caller's alone, and its path short: a socket's may have 107 bytes.
+    """
+
+    def __init__(self, on_push: OnPush) -> None:
+        self._on_push = on_push
+        self._folder: Path | None = None
+        self._server: asyncio.Server | None = None
+        self._conversations: set[asyncio.Task[None]] = set()
+
+    @property
+    def address(self) -> str:
+        return f"unix:{self._folder}/report" if self._folder else ""
+
+    async def start(self) -> None:
+        self._folder = Path(tempfile.mkdtemp(prefix="tw-", dir="/tmp"))
+        self._server = await asyncio.start_unix_server(
+            self._accept, path=self._folder / "report", limit=_LONGEST_MESSAGE
+        )
+
+    async def close(self) -> None:
+        if self._server is not None:
+            self._server.close()
+        for task in tuple(self._conversations):
+            task.cancel()
+        await asyncio.gather(*self._conversations, return_exceptions=True)
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+            self._folder = None
+
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        if task is not None:
+            self._conversations.add(task)
+            task.add_done_callback(self._conversations.discard)
+        # What a stranger says ends the conversation, never the engine.
+        with contextlib.suppress(OSError, ValueError, TypeError, KeyError, asyncio.CancelledError):
+            await self._talk(reader, writer)
+        writer.close()
+
+    async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        hello = await _read(reader)
+        token, source = str(hello["token"]), str(hello["source"])[:64]
+        first = 0
+        samples: tuple[Sample, ...] = ()
+        while True:
+            last, stop = await self._on_push(token, source, first, samples)
+            writer.write(json.dumps({"last": last, "stop": stop}).encode() + b"\n")
+            await writer.drain()
+            message = await _read(reader)
+            first = int(message["first"])
+            samples = tuple(_sample(item) for item in message["samples"])
+
+
+async def _read(reader: asyncio.StreamReader) -> dict[str, Any]:
+    line = await reader.readline()
+    if not line:
+        raise ConnectionError("the trial has gone")
+    message = json.loads(line)
+    if not isinstance(message, dict):
+        raise TypeError("a message is an object")
+    return message
+
+
+def _sample(item: Any) -> Sample:
+    name, value, time, step = item
+    time = float(time)
+    if not math.isfinite(time):
+        raise ValueError("a time is finite")
+    return Sample(str(name), float(value), time, None if step is None else int(step))

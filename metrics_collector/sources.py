@@ -1,0 +1,173 @@
+"""What each kind of collector reads, behind one face."""
+
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from ..api.observation import Sample
+from .follow import FileFollower, FolderFollower
+from .near_misses import NearMisses
+from .parsers.filters import filter_reader
+from .parsers.json_lines import JsonLinesParser
+from .parsers.prometheus import PrometheusParser
+from .parsers.text import TextParser
+from .parsers.tfevent import TfEventParser
+from .scrape import fetch
+from .spec import CollectorKind, CollectorSpec, FileFormat
+
+Clock = Callable[[], float]
+
+_MOST_NAMES = 20
+
+
+class Source:
+    """Reads nothing: metrics are pushed. What a kind reads, it overrides."""
+
+    interval: float | None = None
+    """Seconds between two looks; None where there is nothing to look at."""
+
+    def feed(self, stream: str, data: bytes, at: float) -> list[Sample]:
+        """Take what the trial wrote to a stream."""
+        del stream, data, at
+        return []
+
+    def look(self) -> Iterator[list[Sample]]:
+        """Return what came since the last look, piece by piece."""
+        return iter(())
+
+    async def ask(self) -> list[Sample]:
+        """Ask the trial itself."""
+        return []
+
+    def finish(self, at: float) -> list[Sample]:
+        """Read what had no end when the processes ended."""
+        del at
+        return []
+
+    @property
+    def seen(self) -> tuple[str, ...]:
+        return ()
+
+
+class _Parser(Protocol):
+    def feed(self, data: bytes, at: float) -> list[Sample]: ...
+    def finish(self, at: float) -> list[Sample]: ...
+
+
+class Streams(Source):
+    """Standard output and standard error."""
+
+    def __init__(self, make: Callable[[], _Parser]) -> None:
+        self._make = make
+        self._parsers: dict[str, _Parser] = {}
+        self._near = NearMisses()
+
+    def feed(self, stream: str, data: bytes, at: float) -> list[Sample]:
+        parser = self._parsers.get(stream)
+        if parser is None:
+            parser = self._parsers[stream] = self._make()
+        self._near.feed(data)
+        return parser.feed(data, at)
+
+    def finish(self, at: float) -> list[Sample]:
+        return [sample for parser in self._parsers.values() for sample in parser.finish(at)]
+
+    @property
+    def seen(self) -> tuple[str, ...]:
+        return self._near.names
+
+
+class LogFile(Source):
+    """A file of lines that the trial writes."""
+
+    interval = 0.2
+
+    def __init__(self, path: Path, parser: _Parser, clock: Clock) -> None:
+        self._follower = FileFollower(path)
+        self._parser = parser
+        self._clock = clock
+        self._near = NearMisses()
+
+    def look(self) -> Iterator[list[Sample]]:
+        for data in self._follower.poll():
+            self._near.feed(data)
+            yield self._parser.feed(data, self._clock())
+
+    def finish(self, at: float) -> list[Sample]:
+        self._follower.close()
+        return self._parser.finish(at)
+
+    @property
+    def seen(self) -> tuple[str, ...]:
+        return self._near.names
+
+
+class EventFiles(Source):
+    """A folder of TensorBoard's event files."""
+
+    interval = 0.2
+
+    def __init__(self, folder: Path, metrics: Sequence[str]) -> None:
+        self._follower = FolderFollower(folder)
+        self._metrics = metrics
+        self._parsers: dict[str, TfEventParser] = {}
+
+    def look(self) -> Iterator[list[Sample]]:
+        for path, data in self._follower.poll():
+            parser = self._parsers.get(path)
+            if parser is None:
+                parser = self._parsers[path] = TfEventParser(self._metrics, path)
+            yield parser.feed(data)
+
+    @property
+    def seen(self) -> tuple[str, ...]:
+        names = dict.fromkeys(tag for parser in self._parsers.values() for tag in parser.tags)
+        return tuple(names)[:_MOST_NAMES]
+
+
+class Scrape(Source):
+    """A page in Prometheus' format that the trial serves."""
+
+    interval = 1.0
+
+    def __init__(self, url: str, metrics: Sequence[str], clock: Clock) -> None:
+        self._url = url
+        self._parser = PrometheusParser(metrics)
+        self._clock = clock
+
+    async def ask(self) -> list[Sample]:
+        page = await asyncio.to_thread(fetch, self._url)
+        return [] if page is None else self._parser.scrape(page, self._clock())
+
+    @property
+    def seen(self) -> tuple[str, ...]:
+        return tuple(self._parser.names)[:_MOST_NAMES]
+
+
+def source_of(spec: CollectorSpec, metrics: Sequence[str], clock: Clock) -> Source:
+    """Return what reads the metrics of this collector.
+
+    Raises:
+        Invalid: a filter cannot be used; the fault names it.
+        MissingExtra: a filter is given, and RE2 is not installed.
+    """
+    reader = filter_reader(metrics, spec.filters) if spec.filters else None
+
+    def text() -> TextParser:
+        return TextParser(metrics, reader)
+
+    match spec.kind:
+        case CollectorKind.STDOUT:
+            return Streams(text)
+        case CollectorKind.FILE if spec.format is FileFormat.JSON:
+            return LogFile(Path(spec.path), JsonLinesParser(metrics), clock)
+        case CollectorKind.FILE:
+            return LogFile(Path(spec.path), text(), clock)
+        case CollectorKind.TFEVENT:
+            return EventFiles(Path(spec.path), metrics)
+        case CollectorKind.PROMETHEUS:
+            url = f"{spec.scheme}://{spec.host}:{spec.port}{spec.path}"
+            return Scrape(url, metrics, clock)
+        case _:
+            return Source()
