@@ -29,7 +29,7 @@ class InlineSuggester:
     ) -> Suggestion:
         """Ask for up to `count` points, made from the log up to `position` and no further."""
         session = self._session
-        if session is None or session.problem != problem or session.position > position:
+        if session is None or not session.serves(problem) or session.position > position:
             session = self._session = Session(problem)
         while session.position < position:
             entries = await asyncio.to_thread(self._history, session.position)

@@ -1,6 +1,7 @@
 """A fold with its position: what a worker, a service or a test holds of one experiment."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from ..api.errors import PluginBroken
 from ..api.history import Entry, SearchState, Suggestion
@@ -13,9 +14,13 @@ class Session:
     """The fold of one problem at a position of its log."""
 
     def __init__(self, problem: Problem) -> None:
-        self.problem = problem
+        self.problem = _searched(problem)
         self.position = 0
-        self._fold = registry.start(problem)
+        self._fold = registry.start(self.problem)
+
+    def serves(self, problem: Problem) -> bool:
+        """Say whether this is the fold of that problem; its budget may have changed."""
+        return _searched(problem) == self.problem
 
     def observe(self, entries: Iterable[Entry]) -> None:
         """Take entries that follow the position, in order; those before it change nothing."""
@@ -38,6 +43,11 @@ class Session:
         suggestion = self._fold.suggest(first_index, count)
         check(self.problem.space, suggestion, count, self.problem.algorithm)
         return suggestion
+
+
+def _searched(problem: Problem) -> Problem:
+    """Return the problem without what may be edited while it is searched."""
+    return replace(problem, max_trials=None, parallel_trials=0)
 
 
 def check(space: SearchSpace, suggestion: Suggestion, count: int, who: str) -> None:

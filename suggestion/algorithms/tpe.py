@@ -1,0 +1,104 @@
+"""The tree-structured Parzen estimator: what it can be told, and what it refuses."""
+
+import math
+from typing import Any
+
+from ...api.problem import Problem
+from ..algorithm import Algorithm, Fold, Setting, random_state, setting_values
+
+
+class Tpe(Algorithm):
+    name = "tpe"
+    description = "tree-structured Parzen estimator, each parameter by itself (optuna)"
+    settings = (
+        Setting(
+            name="gamma",
+            parse=float,
+            default="",
+            rule="in (0, 1)",
+            accepts=lambda value: not isinstance(value, str) and 0 < value < 1,
+            message="gamma should be in the range of (0, 1)",
+            description="gamma × √n of n trials are the good ones, 25 at most; "
+            "without it a tenth of them",
+        ),
+        Setting(
+            name="prior_weight",
+            parse=float,
+            default="1.0",
+            rule="> 0",
+            accepts=lambda value: not isinstance(value, str) and value > 0,
+            message="prior_weight should be great than zero",
+            description="weight of the prior beside the trials",
+        ),
+        Setting(
+            name="n_EI_candidates",
+            parse=int,
+            default="24",
+            rule="> 0",
+            accepts=lambda value: not isinstance(value, str) and value > 0,
+            message="n_EI_candidates should be great than zero",
+            description="draws of which the best becomes the point",
+        ),
+        random_state(),
+    )
+    requires = ("numpy", "optuna")
+
+    def start(self, problem: Problem) -> Fold:
+        values = setting_values(self.settings, problem.settings)
+        arguments: dict[str, Any] = {
+            "multivariate": False,
+            "n_startup_trials": 10,
+            "n_ei_candidates": values["n_EI_candidates"],
+            "prior_weight": values["prior_weight"],
+        }
+        if "gamma" in values:
+            arguments["gamma"] = _Gamma(float(values["gamma"]))
+        from .tpe_fold import TpeFold
+
+        return TpeFold(problem, arguments)
+
+
+def _not_negative(name: str, default: str, description: str) -> Setting:
+    return Setting(
+        name=name,
+        parse=int,
+        default=default,
+        rule="≥ 0",
+        accepts=lambda value: not isinstance(value, str) and value >= 0,
+        message=f"{name} should be greate or equal than zero",
+        description=description,
+    )
+
+
+class MultivariateTpe(Algorithm):
+    name = "multivariate-tpe"
+    description = "tree-structured Parzen estimator over all parameters together (optuna)"
+    settings = (
+        _not_negative("n_startup_trials", "10", "trials before the model is used"),
+        _not_negative("n_ei_candidates", "24", "draws of which the best becomes the point"),
+        random_state("random_state should be greate or equal than zero"),
+    )
+    requires = ("numpy", "optuna")
+
+    def start(self, problem: Problem) -> Fold:
+        from .tpe_fold import TpeFold
+
+        values = setting_values(self.settings, problem.settings)
+        return TpeFold(
+            problem,
+            {
+                "multivariate": True,
+                "n_startup_trials": values["n_startup_trials"],
+                "n_ei_candidates": max(1, int(values["n_ei_candidates"])),
+            },
+        )
+
+
+class _Gamma:
+    """How many of n trials are the good ones, as hyperopt counts them."""
+
+    def __init__(self, gamma: float) -> None:
+        self._gamma = gamma
+
+    def __call__(self, trials: int) -> int:
+        return min(math.ceil(self._gamma * math.sqrt(trials)), 25)

@@ -1,0 +1,188 @@
+"""The tree-structured Parzen estimator, by optuna.
+
+The fold keeps the trials as optuna wants to see them and lends them to a
+sampler that is made for each point, seeded by its index: nothing of the search
+lives in the sampler. Pending trials count as bad neighbours (constant liar), so
+that a batch is diverse; those that failed count as worse than any value.
+"""
+
+import math
+import warnings
+from collections.abc import Container, Mapping
+from typing import Any
+
+import optuna.logging
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
+from optuna.samplers import TPESampler
+from optuna.storages import InMemoryStorage
+from optuna.study import Study, StudyDirection
+from optuna.trial import FrozenTrial, TrialState
+
+from ...api.history import Finished, Proposal, Proposed, Verdict
+from ...api.problem import Problem
+from ...api.space import Distribution, ParameterKind, Point, Value
+from ..cube import Axis
+from ..history import PointFold
+from ..seeds import derive
+
+optuna.logging.set_verbosity(optuna.logging.ERROR)  # what people read is ours to say
+
+
+class Code:
+    """One parameter as optuna knows it.
+
+    Ranges and logarithms are optuna's own. Levels are whole numbers, so that a
+    step is exact; what optuna lacks (normal distributions, steps of a
+    logarithm) is searched by its quantile.
+    """
+
+    def __init__(self, axis: Axis) -> None:
+        self._axis = axis
+        parameter = axis.parameter
+        low, high = float(parameter.low), float(parameter.high)
+        is_log = parameter.distribution is Distribution.LOG_UNIFORM
+        self.distribution: BaseDistribution
+        self._form = "value"
+        if not axis.is_ordered:
+            self.distribution = CategoricalDistribution(axis.choices)
+        elif axis.levels is not None and (
+            not parameter.is_numeric or parameter.distribution is Distribution.UNIFORM
+        ):
+            self._form = "level"
+            self.distribution = IntDistribution(0, axis.levels - 1)
+        elif axis.levels is None and (is_log or parameter.distribution is Distribution.UNIFORM):
+            self.distribution = FloatDistribution(low, high, log=is_log)
+        elif is_log and parameter.kind is ParameterKind.INT and parameter.step in {None, 1}:
+            self.distribution = IntDistribution(int(low), int(high), log=True)
+        else:
+            self._form = "unit"
+            self.distribution = FloatDistribution(0.0, 1.0)
+
+    def encode(self, value: Value) -> Value:
+        match self._form:
+            case "level":
+                return self._axis.level_of(value)
+            case "unit":
+                return self._axis.unit(value)
+            case _:
+                return value
+
+    def decode(self, drawn: Any) -> Value:
+        match self._form:
+            case "level":
+                return self._axis.level(int(drawn))
+            case "unit":
+                return self._axis.value(float(drawn))
+            case _:
+                value: Value = drawn
+                return value
+
+
+class _Trials(InMemoryStorage):
+    """A storage that holds one study's trials as lists, shared and never copied."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.create_new_study([StudyDirection.MINIMIZE], "search")
+        self.complete: list[FrozenTrial] = []
+        self.running: list[FrozenTrial] = []
+
+    def get_all_trials(
+        self,
+        study_id: int,
+        deepcopy: bool = True,  # noqa: FBT001, FBT002  # optuna's signature
+        states: Container[TrialState] | None = None,
+    ) -> list[FrozenTrial]:
+        del study_id, deepcopy
+        if states is None or TrialState.RUNNING in states:
+            return self.complete + self.running
+        return self.complete
+
+    def set_trial_system_attr(self, trial_id: int, key: str, value: Any) -> None:
+        """Forget it: what is pending is told by the fold."""
+
+
+class TpeFold(PointFold):
+    retries = 3
+
+    def __init__(self, problem: Problem, arguments: Mapping[str, Any]) -> None:
+        super().__init__(problem)
+        self._arguments = arguments
+        self._startup = max(1, int(arguments["n_startup_trials"]))
+        self._codes = {
+            axis.parameter.name: Code(axis) for axis in self.cube.axes if axis.levels != 1
+        }
+        self._distributions = {name: code.distribution for name, code in self._codes.items()}
+        self._single = {
+            axis.parameter.name: axis.level(0) for axis in self.cube.axes if axis.levels == 1
+        }
+        self._storage = _Trials()
+        self._running: dict[int, FrozenTrial] = {}
+
+    def proposed(self, entry: Proposed) -> None:
+        point = entry.proposal.point
+        self._running[entry.index] = self._trial(entry.index, point, None)
+
+    def observed(self, entry: Finished, point: Point) -> None:
+        self._running.pop(entry.index, None)
+        if entry.verdict is Verdict.NOTHING:
+            return
+        loss = math.inf
+        if entry.verdict is Verdict.OBSERVED and entry.value is not None:
+            loss = self.problem.objective.loss(entry.value)
+        self._storage.complete.append(self._trial(entry.index, point, loss))
+
+    def forgotten(self, index: int) -> None:
+        self._running.pop(index, None)
+        self._storage.complete = [t for t in self._storage.complete if t.number != index]
+
+    def draw(self, index: int, retry: int) -> Proposal:
+        if len(self._storage.complete) < self._startup or not self._codes:
+            return Proposal(self.random_point(index, retry))
+        self._storage.running = [
+            self._running.get(number) or self._trial(number, point, None)
+            for number, point in self.pending.items()
+        ]
+        drawn = self._ask(index, derive(self.seed, index, retry))
+        return Proposal(
+            {
+                name: self._codes[name].decode(drawn[name]) if name in drawn else self._single[name]
+                for name in self.cube.names
+            }
+        )
+
+    def _ask(self, index: int, seed: int) -> Mapping[str, Any]:
+        with warnings.catch_warnings():
+            # Settings that Katib has and optuna is about to lose, and experimental marks.
+            warnings.simplefilter("ignore")
+            sampler = TPESampler(seed=seed, constant_liar=True, **self._arguments)
+        study = Study("search", self._storage, sampler=sampler)
+        trial = self._trial(index, {}, None)
+        if self._arguments["multivariate"]:
+            return sampler.sample_relative(study, trial, self._distributions)
+        return {
+            name: sampler.sample_independent(study, trial, name, distribution)
+            for name, distribution in self._distributions.items()
+        }
+
+    def _trial(self, index: int, point: Point, loss: float | None) -> FrozenTrial:
+        return FrozenTrial(
+            number=index,
+            trial_id=index,
+            state=TrialState.RUNNING if loss is None else TrialState.COMPLETE,
+            value=loss,
+            datetime_start=None,
+            datetime_complete=None,
+            params={name: code.encode(point[name]) for name, code in self._codes.items()}
+            if point
+            else {},
+            distributions=self._distributions,
+            user_attrs={},
+            system_attrs={},
+            intermediate_values={},
+        )
