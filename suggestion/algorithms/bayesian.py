@@ -11,9 +11,7 @@ _WHERE = "Bayesian optimization"
 
 class BayesianOptimization(Algorithm):
     name = "bayesianoptimization"
-    description = (
-        "a model of the objective chooses each point (scikit-optimize)"
-    )
+    description = "a model of the objective chooses each point (scikit-optimize)"
     settings = (
         one_of(
             "base_estimator",

@@ -1,0 +1,153 @@
+"""medianstop: a trial that is worse at its best than the median of the others so far is stopped.
+
+At a trial's report n, its best value until then is compared with the median of
+the running averages, after n reports, of the trials that succeeded. A trial
+that succeeded with fewer than n reports counts with its last average: it says
+what could be had. NaN averages count for nothing, and a trial that has shown
+nothing but NaN is not stopped.
+"""
+
+import bisect
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from ...api.objective import Direction, Objective
+from ...api.stopping import CurveLog, Progress, Stop, StoppingRule
+from ..algorithm import Setting, setting_values
+
+NAME = "medianstop"
+REFRESH_SECONDS = 1.0
+
+SETTINGS = (
+    Setting(
+        name="min_trials_required",
+        parse=int,
+        default="3",
+        rule="> 0",
+        accepts=lambda value: not isinstance(value, str) and value > 0,
+        message="min_trials_required must be greater than zero (>0)",
+        description="succeeded trials before any trial is stopped",
+    ),
+    Setting(
+        name="start_step",
+        parse=int,
+        default="4",
+        rule="≥ 1",
+        accepts=lambda value: not isinstance(value, str) and value >= 1,
+        message="start_step must be greater or equal than one (>=1)",
+        description="reports of a trial before it is stopped",
+    ),
+)
+
+
+@dataclass(slots=True)
+class _Order:
+    """The running averages of the succeeded trials, sorted, for each number of reports.
+
+    `columns[n - 1]` holds one average of each trial after n reports. `lasts`
+    holds the last averages of all trials, sorted: what a count of reports that
+    no trial reached would hold. A new column starts as a copy of it.
+    """
+
+    columns: list[list[float]] = field(default_factory=list)
+    lasts: list[float] = field(default_factory=list)
+
+    def add(self, means: Sequence[float]) -> None:
+        if not means:
+            return
+        while len(self.columns) < len(means):
+            self.columns.append(list(self.lasts))
+        last = means[-1]
+        for place, column in enumerate(self.columns):
+            mean = means[place] if place < len(means) else last
+            if not math.isnan(mean):
+                bisect.insort(column, mean)
+        if not math.isnan(last):
+            bisect.insort(self.lasts, last)
+
+    def at(self, reports: int) -> Sequence[float]:
+        """Return the sorted averages after this many reports."""
+        if reports <= len(self.columns):
+            return self.columns[reports - 1]
+        return self.lasts
+
+
+@dataclass(slots=True)
+class _Known:
+    """What was read of one experiment."""
+
+    position: int = 0
+    read_at: float = -math.inf
+    order: _Order = field(default_factory=_Order)
+
+
+class MedianStop:
+    """Evaluates medianstop for any number of experiments.
+
+    `clock` gives monotonic seconds. What is known of an experiment follows its
+    log, which is read at most once a second.
+    """
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._known: dict[str, _Known] = {}
+
+    def evaluate(
+        self,
+        experiment_uid: str,
+        rule: StoppingRule,
+        objective: Objective,
+        reports: Sequence[Progress],
+        log: CurveLog,
+    ) -> Sequence[Stop]:
+        settings = setting_values(SETTINGS, rule.settings)
+        start, required = int(settings["start_step"]), int(settings["min_trials_required"])
+        late = [report for report in reports if report.reports >= start]
+        if not late:
+            return ()
+        order = self._order(experiment_uid, log)
+        stops = (_judge(report, order.at(report.reports), objective, required) for report in late)
+        return [stop for stop in stops if stop is not None]
+
+    def forget(self, experiment_uid: str) -> None:
+        """Drop what is known of an experiment that ended."""
+        self._known.pop(experiment_uid, None)
+
+    def _order(self, experiment_uid: str, log: CurveLog) -> _Order:
+        known = self._known.setdefault(experiment_uid, _Known())
+        now = self._clock()
+        if now - known.read_at >= REFRESH_SECONDS:
+            end, succeeded = log.succeeded_since(experiment_uid, known.position)
+            for index in succeeded:
+                known.order.add(log.running_means(experiment_uid, index))
+            known.position, known.read_at = end, now
+        return known.order
+
+
+def _judge(
+    report: Progress, averages: Sequence[float], objective: Objective, required: int
+) -> Stop | None:
+    if len(averages) < required or math.isnan(report.best):
+        return None
+    median = median_of_sorted(averages)
+    if objective.direction is Direction.MINIMIZE:
+        worse, word = report.best > median, "above"
+    else:
+        worse, word = report.best < median, "below"
+    if not worse:
+        return None
+    reason = (
+        f"medianstop: after {report.reports} reports the best {objective.metric.name} is "
+        f"{report.best:.6g}, {word} the median {median:.6g} of {len(averages)} succeeded trials"
+    )
+    return Stop(report.index, report.attempt, reason)
+
+
+def median_of_sorted(numbers: Sequence[float]) -> float:
+    """Return the median of numbers that are sorted; infinite ones are numbers too."""
+    middle = len(numbers) // 2
+    if len(numbers) % 2:
+        return numbers[middle]
+    low, high = numbers[middle - 1], numbers[middle]
+    return low if low == high else (low + high) / 2
