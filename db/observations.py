@@ -118,7 +118,8 @@ class Observations(Trials):
         with self._database.reading() as connection:
             trial = self._trial(connection, uid, index)
             query = (
-                select(observations)
+                select(observations, names.c.text)
+                .join_from(observations, names, names.c.id == observations.c.metric_id)
                 .where(
                     observations.c.trial_id == trial.id,
                     observations.c.attempt == (attempt or trial.attempt),
@@ -133,8 +134,7 @@ class Observations(Trials):
             if until is not None:
                 query = query.where(observations.c.time <= until)
             for row in _pages(connection, query):
-                text = self._text(connection, row.metric_id)
-                yield Sample(text, decode(row.value), row.time, row.step)
+                yield Sample(row.text, decode(row.value), row.time, row.step)
 
     def objective_samples(
         self, uid: str, *, since: float | None = None

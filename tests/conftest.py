@@ -1,0 +1,74 @@
+"""What all tests share: the list of what this machine lacks, and a home of their own."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from services import program
+
+COMPLETE = os.environ.get("TUNEWRIGHT_TESTS_COMPLETE") == "1"
+
+
+def _has_mount_namespaces() -> bool:
+    if shutil.which("unshare") is None:
+        return False
+    command = ["unshare", "--user", "--map-root-user", "--mount", "true"]
+    tried = subprocess.run(command, check=False, capture_output=True)
+    return tried.returncode == 0
+
+
+NEEDS: dict[str, tuple[Callable[[], bool], str]] = {
+    "postgres": (
+        lambda: bool(os.environ.get("TUNEWRIGHT_TEST_POSTGRES_URL") or program("initdb")),
+        "install PostgreSQL, or name a server in TUNEWRIGHT_TEST_POSTGRES_URL",
+    ),
+    "mysql": (
+        lambda: bool(os.environ.get("TUNEWRIGHT_TEST_MYSQL_URL") or program("mariadbd")),
+        "install MariaDB, or name a server in TUNEWRIGHT_TEST_MYSQL_URL",
+    ),
+    "linux": (lambda: Path("/proc/self").exists(), "run on Linux"),
+    "root": (lambda: os.geteuid() == 0, "run as root"),
+    "mount-namespaces": (_has_mount_namespaces, "allow user namespaces, or run as root"),
+    "tmux": (lambda: shutil.which("tmux") is not None, "install tmux"),
+}
+"""What a test may need of the machine: whether it is there, and how to have it."""
+
+_found: dict[str, bool] = {}
+
+
+def _there(name: str) -> bool:
+    if name not in _found:
+        _found[name] = NEEDS[name][0]()
+    return _found[name]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    for marker in item.iter_markers("needs"):
+        for name in marker.args:
+            if not _there(name):
+                refuse = pytest.fail if COMPLETE else pytest.skip
+                refuse(f"not run, needs {name}: {NEEDS[name][1]}")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    lacking: dict[str, int] = {}
+    for report in terminalreporter.stats.get("skipped", []):
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+        _, found, what = reason.partition("not run, needs ")
+        if found:
+            lacking[what] = lacking.get(what, 0) + 1
+    if lacking:
+        terminalreporter.section("not run on this machine")
+        for what, count in sorted(lacking.items()):
+            name, _, remedy = what.partition(": ")
+            terminalreporter.line(f"{count} tests need {name}; to have it: {remedy}")
+
+
+@pytest.fixture(autouse=True)
+def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test sees the store of whoever runs it."""
+    monkeypatch.setenv("TUNEWRIGHT_HOME", str(tmp_path / "tunewright-home"))

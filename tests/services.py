@@ -1,0 +1,64 @@
+"""Install what the tests need beside Python packages: `python tests/services.py install`.
+
+Debian's database servers, where root and apt are there; no service is started,
+the tests start servers of their own. Elsewhere it changes nothing: the tests
+say at their end what they could not run.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+POSTGRES_FOLDERS = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
+PACKAGES = {"initdb": "postgresql", "mariadbd": "mariadb-server", "tmux": "tmux"}
+
+
+def program(name: str) -> str | None:
+    """Find a program on the PATH, or where Debian hides it."""
+    folders = [os.environ.get("PATH", ""), *map(str, POSTGRES_FOLDERS), "/usr/sbin"]
+    return shutil.which(name, path=":".join(folders))
+
+
+def install() -> None:
+    missing = sorted({package for name, package in PACKAGES.items() if program(name) is None})
+    if not missing:
+        return
+    if os.geteuid() != 0 or shutil.which("apt-get") is None:
+        print(f"not installed, for it needs root and apt: {', '.join(missing)}", file=sys.stderr)
+        return
+    print(f"installing {', '.join(missing)} from Debian's packages ...", file=sys.stderr)
+    with tempfile.TemporaryDirectory() as folder:
+        # A policy that forbids starts: a package's service stays off.
+        policy = Path("/usr/sbin/policy-rc.d")
+        ours = not policy.exists()
+        if ours:
+            policy.write_text("#!/bin/sh\nexit 101\n", encoding="utf-8")
+            policy.chmod(0o755)
+        try:
+            _apt(["update"], folder)
+            _apt(["install", "--yes", "--no-install-recommends", *missing], folder)
+        finally:
+            if ours:
+                policy.unlink()
+
+
+def _apt(arguments: list[str], folder: str) -> None:
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "TMPDIR": folder}
+    done = subprocess.run(
+        ["apt-get", "--quiet", *arguments],
+        env=environment,
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    if done.returncode != 0:
+        print(f"apt-get {arguments[0]} failed:\n{done.stderr}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    if sys.argv[1:] != ["install"]:
+        raise SystemExit(__doc__)
+    install()
