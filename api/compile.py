@@ -1,11 +1,20 @@
 """From a validated document to the values that the core works with."""
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
-from .algorithm_spec import EarlyStoppingSpec, Setting
+from . import defaults
+from .algorithm_spec import AlgorithmSpec, EarlyStoppingSpec, Setting
+from .durations import parse_duration
+from .experiment import Experiment, ExperimentSpec
 from .objective import Direction, Metric, Objective, Strategy
 from .objective_spec import ObjectiveSpec
+from .parameter_spec import FeasibleSpace, GraphConfig, NasConfig, ParameterSpec
+from .policy import NoImprovement, OnLost, Policy, ResumePolicy
+from .policy_spec import TrialPolicy
+from .problem import Architecture, Operation, Problem
+from .space import Distribution, Parameter, ParameterCondition, ParameterKind, SearchSpace
 from .stopping import StoppingRule
 
 
@@ -43,3 +52,97 @@ def stopping_rule_of(document: Mapping[str, Any]) -> StoppingRule | None:
 
 def settings(written: tuple[Setting, ...]) -> dict[str, str]:
     return {setting.name: setting.value for setting in written}
+
+
+def parameter(spec: ParameterSpec) -> Parameter:
+    """Compile one dimension of a validated space.
+
+    Raises:
+        ValueError: it was not validated.
+        ArithmeticError: the same.
+    """
+    kind, space = ParameterKind(spec.parameter_type), spec.feasible_space or FeasibleSpace()
+    if kind in {ParameterKind.DISCRETE, ParameterKind.CATEGORICAL}:
+        return Parameter(spec.name, kind, choices=space.list)
+    return Parameter(
+        spec.name,
+        kind,
+        low=Decimal(space.min or ""),
+        high=Decimal(space.max or ""),
+        step=Decimal(space.step) if space.step else None,
+        distribution=Distribution(space.distribution or "uniform"),
+    )
+
+
+def search_space(spec: ExperimentSpec) -> SearchSpace:
+    return SearchSpace(
+        tuple(map(parameter, spec.parameters)),
+        tuple(
+            ParameterCondition(entry.parameter, entry.when.parameter, entry.when.in_)
+            for entry in spec.parameter_conditions
+            if entry.when is not None
+        ),
+    )
+
+
+def architecture(nas: NasConfig) -> Architecture:
+    graph = nas.graph_config or GraphConfig()
+    return Architecture(
+        layers=graph.num_layers,
+        input_sizes=graph.input_sizes,
+        output_sizes=graph.output_sizes,
+        operations=tuple(
+            Operation(entry.operation_type, SearchSpace(tuple(map(parameter, entry.parameters))))
+            for entry in nas.operations
+        ),
+    )
+
+
+def problem(experiment: Experiment, *, uid: str, seed: int) -> Problem:
+    """Compile what an algorithm is told. The seed in the file wins over the one given."""
+    spec = defaults.write(experiment).spec
+    algorithm = spec.algorithm or AlgorithmSpec(algorithm_name=defaults.ALGORITHM)
+    return Problem(
+        experiment=experiment.metadata.name or "",
+        uid=uid,
+        space=search_space(spec),
+        objective=objective(spec.objective or ObjectiveSpec()),
+        algorithm=algorithm.algorithm_name,
+        settings=settings(algorithm.algorithm_settings),
+        seed=seed if spec.seed is None else spec.seed,
+        max_trials=spec.max_trial_count,
+        parallel_trials=spec.parallel_trial_count or defaults.PARALLEL_TRIALS,
+        architecture=architecture(spec.nas_config) if spec.nas_config else None,
+        endpoint=algorithm.endpoint,
+    )
+
+
+def policy(experiment: Experiment) -> Policy:
+    """Compile how the experiment is run."""
+    spec = defaults.write(experiment).spec
+    trial, template = spec.trial_policy or TrialPolicy(), spec.trial_template
+    backoff = trial.backoff_seconds
+    return Policy(
+        max_trials=spec.max_trial_count,
+        max_failed=spec.max_failed_trial_count,
+        parallel=spec.parallel_trial_count or defaults.PARALLEL_TRIALS,
+        resume_policy=ResumePolicy(spec.resume_policy) if spec.resume_policy else None,
+        retries=trial.retries or 0,
+        backoff_seconds=Policy().backoff_seconds if backoff is None else backoff,
+        active_deadline=trial.active_deadline_seconds,
+        pending_deadline=trial.pending_deadline_seconds,
+        on_lost=OnLost(trial.on_lost or OnLost.RETRY),
+        max_duration=None if spec.max_duration is None else parse_duration(spec.max_duration),
+        no_improvement=_no_improvement(spec),
+        suspend=bool(spec.suspend),
+        repeats=spec.repeats or 1,
+        ttl_seconds=spec.ttl_seconds_after_finished,
+        retain=bool(template and template.retain),
+    )
+
+
+def _no_improvement(spec: ExperimentSpec) -> NoImprovement | None:
+    written = spec.stop_when.no_improvement if spec.stop_when else None
+    if written is None:
+        return None
+    return NoImprovement(written.trials or 1, written.min_delta or 0.0)

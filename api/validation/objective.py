@@ -1,0 +1,96 @@
+"""Objective, further metrics, algorithm and early stopping."""
+
+import math
+from collections.abc import Sequence
+
+from ..algorithm_spec import Setting
+from ..experiment import ExperimentSpec
+from ..objective_spec import ObjectiveSpec
+from .report import REQUIRED, Report
+
+DIRECTIONS = ["minimize", "maximize"]
+
+
+def check_objective(spec: ExperimentSpec, report: Report) -> None:
+    if spec.objective is None:
+        report.add("spec.objective", "must be specified", kind=REQUIRED)
+    else:
+        _check_first(spec.objective, report)
+    names = {spec.objective.objective_metric_name} if spec.objective else set()
+    for i, further in enumerate(spec.objectives):
+        path = f"spec.objectives[{i}]"
+        report.require(f"{path}.metric", further.metric)
+        report.one_of(f"{path}.type", further.type, DIRECTIONS, "must be minimize or maximize")
+        _check_goal(further.goal, f"{path}.goal", report)
+        if further.metric and further.metric in names:
+            report.add(f"{path}.metric", f"{further.metric} is an objective already", "remove it")
+        names.add(further.metric)
+    for i, constraint in enumerate(spec.constraints):
+        path = f"spec.constraints[{i}]"
+        report.require(f"{path}.metric", constraint.metric)
+        low, high = constraint.min, constraint.max
+        if low is None and high is None:
+            report.add(path, "min or max must be specified", kind=REQUIRED)
+        _check_goal(low, f"{path}.min", report)
+        _check_goal(high, f"{path}.max", report)
+        if low is not None and high is not None and low > high:
+            report.add(f"{path}.max", f"max {high:g} must not be less than min {low:g}")
+
+
+def _check_first(objective: ObjectiveSpec, report: Report) -> None:
+    path = "spec.objective"
+    report.one_of(f"{path}.type", objective.type, DIRECTIONS, "must be minimize or maximize")
+    _check_goal(objective.goal, f"{path}.goal", report)
+    name, additional = objective.objective_metric_name, objective.additional_metric_names
+    report.require(f"{path}.objectiveMetricName", name)
+    if name and name in additional:
+        report.add(
+            f"{path}.additionalMetricNames",
+            "should not contain spec.objective.objectiveMetricName",
+            f"remove {name}",
+        )
+    report.unique(f"{path}.additionalMetricNames[{{}}]", list(additional), of="the metric")
+    for i, metric in enumerate(additional):
+        report.require(f"{path}.additionalMetricNames[{i}]", metric)
+    strategies = objective.metric_strategies
+    report.unique(
+        f"{path}.metricStrategies[{{}}].name", [s.name for s in strategies], of="the name"
+    )
+    for i, strategy in enumerate(strategies):
+        where = f"{path}.metricStrategies[{i}]"
+        if report.require(f"{where}.name", strategy.name) and name:
+            report.one_of(
+                f"{where}.name",
+                strategy.name,
+                [name, *additional],
+                f"the metric {strategy.name!r} is not collected",
+            )
+        report.one_of(f"{where}.value", strategy.value, ["min", "max", "latest"])
+
+
+def _check_goal(goal: float | None, path: str, report: Report) -> None:
+    if goal is not None and not math.isfinite(goal):
+        report.add(path, f"{goal} is not finite", "write a number, or leave it out")
+
+
+def check_algorithms(spec: ExperimentSpec, report: Report) -> None:
+    """What the algorithm makes of its name and settings is said by the algorithm."""
+    if spec.algorithm is not None:
+        path = "spec.algorithm"
+        report.require(f"{path}.algorithmName", spec.algorithm.algorithm_name)
+        _check_settings(spec.algorithm.algorithm_settings, f"{path}.algorithmSettings", report)
+        timeout = spec.algorithm.timeout_seconds
+        if timeout is not None and not (math.isfinite(timeout) and timeout > 0):
+            report.add(f"{path}.timeoutSeconds", "must be greater than 0")
+        if spec.algorithm.endpoint == "":
+            report.add(f"{path}.endpoint", "is empty", "host:port, or leave it out")
+    if spec.early_stopping is not None:
+        path = "spec.earlyStopping"
+        report.require(f"{path}.algorithmName", spec.early_stopping.algorithm_name)
+        _check_settings(spec.early_stopping.algorithm_settings, f"{path}.algorithmSettings", report)
+
+
+def _check_settings(settings: Sequence[Setting], path: str, report: Report) -> None:
+    report.unique(f"{path}[{{}}].name", [setting.name for setting in settings], of="the setting")
+    for i, setting in enumerate(settings):
+        report.require(f"{path}[{i}].name", setting.name)
