@@ -29,9 +29,10 @@ class PushServer:
     the caller's alone, and its path short: a socket's may have 107 bytes.
     """
 
-    def __init__(self, on_push: OnPush) -> None:
+    def __init__(self, on_push: OnPush, folder: Path | None = None) -> None:
+        """Take the folder of the socket; by default one is made when it starts."""
         self._on_push = on_push
-        self._folder: Path | None = None
+        self._folder = folder
         self._server: asyncio.Server | None = None
         self._conversations: set[asyncio.Task[None]] = set()
 
@@ -40,7 +41,11 @@ class PushServer:
         return f"unix:{self._folder}/report" if self._folder else ""
 
     async def start(self) -> None:
-        self._folder = Path(tempfile.mkdtemp(prefix="tw-", dir="/tmp"))
+        if self._folder is None:
+            # Under /tmp, since the user's TMPDIR may be too long for a socket.
+            self._folder = Path(tempfile.mkdtemp(prefix="tw-", dir="/tmp"))
+        self._folder.mkdir(mode=0o700, exist_ok=True)
+        (self._folder / "report").unlink(missing_ok=True)
         self._server = await asyncio.start_unix_server(
             self._accept, path=self._folder / "report", limit=_LONGEST_MESSAGE
         )

@@ -1,0 +1,30 @@
+"""The public face: what it shows, and what it costs."""
+
+import subprocess
+import sys
+
+import pytest
+import tunewright
+
+
+def test_the_face_shows_what_a_training_program_needs():
+    assert sorted(tunewright.__all__) == ["__version__", "report", "should_stop"]
+    assert all(hasattr(tunewright, name) for name in tunewright.__all__)
+    assert callable(tunewright.report)
+
+
+def test_an_unknown_name_is_no_attribute():
+    with pytest.raises(AttributeError, match="nonsense"):
+        _ = tunewright.nonsense
+
+
+def test_report_pulls_in_nothing_but_the_standard_library():
+    program = (
+        "import sys; before = set(sys.modules); import tunewright; tunewright.report;"
+        "new = {m.partition('.')[0] for m in set(sys.modules) - before};"
+        "print(sorted(new - set(sys.stdlib_module_names) - {'tunewright'}))"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert ran.stdout == "[]\n"

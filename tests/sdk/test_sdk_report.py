@@ -1,0 +1,215 @@
+"""`report()` and the engine's end of it, over a real socket, from real processes."""
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+
+import pytest
+from tunewright.metrics_collector.push import PushServer
+from tunewright.sdk.report import report
+
+
+class Engine:
+    """Keeps what is pushed, as a store would: each sequence once."""
+
+    def __init__(self, stop_at: int | None = None, tokens=("t1", "t2")) -> None:
+        self.kept: dict[tuple[str, str], dict[int, tuple]] = {}
+        self.stop_at = stop_at
+        self.tokens = tokens
+
+    async def __call__(self, token, source, first, samples):
+        if token not in self.tokens:
+            raise KeyError(token)
+        kept = self.kept.setdefault((token, source), {})
+        for number, sample in enumerate(samples, first):
+            kept.setdefault(number, (sample.metric, sample.value, sample.step))
+        stop = self.stop_at is not None and len(kept) >= self.stop_at
+        return max(kept, default=-1), stop
+
+    def values(self, token: str) -> list[float]:
+        return [v for (t, _), kept in self.kept.items() if t == token for _, v, _ in kept.values()]
+
+
+async def run(program: str, address: str, token: str = "t1") -> str:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-c",
+        "import tunewright\n" + program,
+        env={**os.environ, "TUNEWRIGHT_REPORT": address, "TUNEWRIGHT_TOKEN": token},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    output, _ = await process.communicate()
+    assert process.returncode == 0, output.decode()
+    return output.decode()
+
+
+def with_engine(engine, *programs):
+    async def main():
+        server = PushServer(engine)
+        await server.start()
+        try:
+            return await asyncio.gather(*(run(p, server.address, t) for p, t in programs))
+        finally:
+            await server.close()
+
+    return asyncio.run(main())
+
+
+def test_what_a_trial_reports_arrives_with_its_step():
+    engine = Engine()
+    with_engine(engine, ("tunewright.report(loss=0.5, step=4)", "t1"))
+    (kept,) = engine.kept.values()
+    assert kept == {0: ("loss", 0.5, 4)}
+
+
+def test_names_that_are_no_identifiers_go_in_a_mapping():
+    engine = Engine()
+    with_engine(engine, ("tunewright.report({'val/loss': float('nan')}, acc=1)", "t1"))
+    (kept,) = engine.kept.values()
+    assert [name for name, _, _ in kept.values()] == ["val/loss", "acc"]
+
+
+def test_nothing_is_lost_or_doubled_in_a_thousand_reports():
+    engine = Engine()
+    with_engine(engine, ("for i in range(1000): tunewright.report(loss=i, step=i)", "t1"))
+    assert engine.values("t1") == list(range(1000))
+
+
+def test_two_trials_at_once_do_not_mix():
+    engine = Engine()
+    program = "for i in range(50): tunewright.report(loss={}, step=i)"
+    with_engine(engine, (program.format(1), "t1"), (program.format(2), "t2"))
+    assert engine.values("t1") == [1] * 50
+    assert engine.values("t2") == [2] * 50
+
+
+def test_several_processes_of_one_trial_are_sources_of_their_own():
+    engine = Engine()
+    fork = (
+        "import os\n"
+        "tunewright.report(loss=1)\n"
+        "child = os.fork()\n"
+        "tunewright.report(loss=2)\n"
+        "if child: os.waitpid(child, 0)\n"
+    )
+    spawn = (
+        "import multiprocessing, sys\n"
+        "c = multiprocessing.get_context('fork')\n"
+        "p = c.Process(target=tunewright.report, kwargs={'loss': 3}); p.start(); p.join()\n"
+    )
+    with_engine(engine, (fork, "t1"), (spawn, "t2"))
+    assert len(engine.kept) == 3
+    assert sorted(engine.values("t1")) == [1, 2, 2]
+    assert engine.values("t2") == [3]
+
+
+def test_a_trial_is_told_to_stop_at_the_report_that_decided_it():
+    engine = Engine(stop_at=3)
+    program = (
+        "for i in range(100):\n"
+        "    tunewright.report(loss=i)\n"
+        "    if tunewright.should_stop(): break\n"
+        "print(i)"
+    )
+    assert with_engine(engine, (program, "t1")) == ["2\n"]
+
+
+def test_an_engine_that_is_gone_does_not_hold_or_break_the_training():
+    program = "for i in range(20000): tunewright.report(loss=i)\nprint(tunewright.should_stop())"
+    assert asyncio.run(run(program, "unix:/nowhere/report")) == "False\n"
+
+
+def test_an_engine_that_comes_back_gets_what_was_not_acknowledged():
+    engine = Engine()
+
+    async def main():
+        first = PushServer(engine)
+        await first.start()
+        address = first.address
+        program = (
+            "import sys\n"
+            "tunewright.report(loss=1); tunewright.should_stop()\n"
+            "sys.stdout.write('ready'); sys.stdout.flush(); sys.stdin.readline()\n"
+            "tunewright.report(loss=2)\n"
+            "sys.stdin.readline()\n"
+        )
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-c", "import tunewright\n" + program),
+            env={**os.environ, "TUNEWRIGHT_REPORT": address, "TUNEWRIGHT_TOKEN": "t1"},
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+        )
+        await process.stdout.readexactly(5)
+        await first.close()
+        process.stdin.write(b"\n")
+        second = PushServer(engine, folder=Path(address.removeprefix("unix:")).parent)
+        await second.start()
+        async with asyncio.timeout(30):
+            while engine.values("t1") != [1, 2]:  # noqa: ASYNC110 -- it has no event
+                await asyncio.sleep(0.01)
+        process.stdin.write(b"\n")
+        await process.wait()
+        await second.close()
+
+    asyncio.run(main())
+    assert engine.values("t1") == [1, 2]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        pytest.param(b"nonsense\n", id="no JSON"),
+        pytest.param(b"[1, 2]\n", id="no object"),
+        pytest.param(b'{"token": "stranger", "source": "s"}\n', id="an unknown token"),
+        pytest.param(
+            b'{"token": "t1", "source": "s"}\n{"first": 0, "samples": [[1]]}\n', id="no sample"
+        ),
+        pytest.param(b"x" * 3_000_000, id="a line without an end"),
+    ],
+)
+def test_a_stranger_ends_the_conversation_and_nothing_else(said):
+    engine = Engine()
+
+    async def main():
+        server = PushServer(engine)
+        await server.start()
+        reader, writer = await asyncio.open_unix_connection(server.address.removeprefix("unix:"))
+        try:
+            writer.write(said)
+            await writer.drain()
+            await reader.read()
+        except ConnectionError:
+            pass
+        writer.close()
+        await run("tunewright.report(loss=7)", server.address)
+        await server.close()
+
+    asyncio.run(main())
+    assert engine.values("t1") == [7]
+
+
+def test_outside_a_trial_it_prints_what_the_collector_reads(capsys, monkeypatch):
+    monkeypatch.delenv("TUNEWRIGHT_REPORT", raising=False)
+    report(loss=0.3, step=4)
+    assert capsys.readouterr().out == "loss=0.3 step=4\n"
+
+
+@pytest.mark.parametrize("value", ["high", None, [1, 2], object()], ids=repr)
+def test_what_is_no_number_is_refused(value, monkeypatch):
+    monkeypatch.delenv("TUNEWRIGHT_REPORT", raising=False)
+    with pytest.raises(ValueError, match="loss"):
+        report(loss=value)
+
+
+def test_the_socket_is_the_caller_s_alone():
+    async def main():
+        server = PushServer(Engine())
+        await server.start()
+        folder = Path(server.address.removeprefix("unix:")).parent
+        mode = folder.stat().st_mode & 0o777
+        await server.close()
+        return mode, folder.exists()
+
+    assert asyncio.run(main()) == (0o700, False)
