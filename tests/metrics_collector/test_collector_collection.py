@@ -1,0 +1,372 @@
+"""A collection of each kind, as the engine uses it."""
+
+import asyncio
+import http.server
+import os
+import threading
+
+import pytest
+from tensorboardX import SummaryWriter
+from tunewright.api.errors import Invalid
+from tunewright.metrics_collector.collection import (
+    Collection,
+    CollectorKind,
+    CollectorSpec,
+    FileFormat,
+    collector_spec,
+)
+
+
+def pairs(samples):
+    return [(sample.metric, sample.value) for sample in samples]
+
+
+class Run:
+    """A collection that runs as the engine's task does, one look at a time."""
+
+    def __init__(self, spec, *metrics):
+        self.got = []
+        self._turn = asyncio.Event()
+        self._looked = asyncio.Event()
+        self.collection = Collection(
+            spec, metrics or ("loss",), clock=lambda: 5.0, sleep=self._sleep
+        )
+        self._task = asyncio.create_task(self.collection.run(self._take))
+
+    async def _take(self, samples):
+        self.got += samples
+
+    async def _sleep(self, _seconds):
+        self._looked.set()
+        await self._turn.wait()
+        self._turn.clear()
+
+    async def look(self):
+        """Wait for one more look; return all samples so far."""
+        if self._looked.is_set():
+            self._looked.clear()
+            self._turn.set()
+        await self._looked.wait()
+        return pairs(self.got)
+
+    async def finish(self):
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+        self.got += await self.collection.finish(5.0)
+        return pairs(self.got)
+
+
+def file_spec(path, form=FileFormat.TEXT):
+    return CollectorSpec(CollectorKind.FILE, str(path), form)
+
+
+def test_both_streams_of_the_output_are_read_each_with_its_own_lines():
+    collection = Collection(CollectorSpec(), ("loss",))
+    assert collection.feed("stdout", b"loss=", 1.0) == []
+    assert pairs(collection.feed("stderr", b"loss=2\n", 2.0)) == [("loss", 2.0)]
+    assert pairs(collection.feed("stdout", b"1\nloss=3", 3.0)) == [("loss", 1.0)]
+    assert pairs(asyncio.run(collection.finish(4.0))) == [("loss", 3.0)]
+
+
+def test_batches_are_numbered_in_the_order_of_the_samples():
+    collection = Collection(CollectorSpec(), ("loss",))
+    first = collection.batch(
+        collection.feed("stdout", b"loss=1\nloss=2\n", 1.0), experiment_uid="u", index=0, attempt=1
+    )
+    second = collection.batch(
+        collection.feed("stdout", b"loss=3\n", 1.0), experiment_uid="u", index=0, attempt=1
+    )
+    assert (first.source, first.first_sequence, second.first_sequence) == ("StdOut", 0, 2)
+
+
+def test_the_names_that_were_seen_instead_are_told():
+    collection = Collection(CollectorSpec(), ("accuracy",))
+    collection.feed("stdout", b"val_accuracy=0.5 lr: 0.1\n" * 3 + b"note\n", 1.0)
+    assert collection.seen == ("lr", "val_accuracy")
+
+
+def test_a_file_that_appears_late_is_read_from_its_beginning(tmp_path):
+    async def main():
+        run = Run(file_spec(tmp_path / "late" / "metrics.log"))
+        assert await run.look() == []
+        (tmp_path / "late").mkdir()
+        (tmp_path / "late" / "metrics.log").write_text("loss=1\nloss=2")
+        assert await run.look() == [("loss", 1.0)]
+        assert await run.finish() == [("loss", 1.0), ("loss", 2.0)]
+
+    asyncio.run(main())
+
+
+def test_a_rotated_file_is_read_to_its_end_before_the_next(tmp_path):
+    path = tmp_path / "metrics.log"
+
+    async def main():
+        run = Run(file_spec(path))
+        path.write_text("loss=1\n")
+        await run.look()
+        with path.open("a") as file:
+            file.write("loss=2\n")
+        path.rename(tmp_path / "metrics.log.1")
+        path.write_text("loss=3\n")
+        assert await run.finish() == [("loss", 1.0), ("loss", 2.0), ("loss", 3.0)]
+
+    asyncio.run(main())
+
+
+def test_a_file_that_was_cut_is_read_from_its_start(tmp_path):
+    path = tmp_path / "metrics.log"
+
+    async def main():
+        run = Run(file_spec(path))
+        path.write_text("loss=1\nloss=2\n")
+        await run.look()
+        path.write_text("loss=3\n")
+        assert await run.finish() == [("loss", 1.0), ("loss", 2.0), ("loss", 3.0)]
+
+    asyncio.run(main())
+
+
+def test_what_was_written_before_the_first_look_is_found_at_the_end(tmp_path):
+    (tmp_path / "m.log").write_text("loss=1")
+    collection = Collection(file_spec(tmp_path / "m.log"), ("loss",))
+    assert pairs(asyncio.run(collection.finish(1.0))) == [("loss", 1.0)]
+
+
+@pytest.mark.parametrize(
+    ("line", "value", "time", "step"),
+    [
+        pytest.param('{"loss": "0.5"}', 0.5, 5.0, None, id="a number in quotes, as Katib wants"),
+        pytest.param('{"loss": 0.5, "step": 3}', 0.5, 5.0, 3, id="a number, and its step"),
+        pytest.param(
+            '{"loss": 1, "timestamp": 1638422847.28721}', 1.0, 1638422847.28721, None, id="epoch"
+        ),
+        pytest.param(
+            '{"loss": 1, "timestamp": "2021-12-02T05:27:27.28721Z"}',
+            *(1.0, 1638422847.28721, None),
+            id="RFC 3339",
+        ),
+        pytest.param('{"val": {"loss": 3}, "loss": 4}', 4.0, 5.0, None, id="the key itself"),
+        pytest.param('no JSON\n{"loss": 4}', 4.0, 5.0, None, id="behind a line that is no JSON"),
+    ],
+)
+def test_a_line_of_json_is_read(tmp_path, line, value, time, step):
+    (tmp_path / "m.json").write_text(line + "\n")
+    collection = Collection(file_spec(tmp_path / "m.json", FileFormat.JSON), ("loss",))
+    (sample,) = asyncio.run(_rest(collection))
+    assert (sample.value, sample.step) == (value, step)
+    assert sample.time == pytest.approx(time, abs=1e-6)
+
+
+async def _rest(collection):
+    """Finish with a clock of the file's own."""
+    collection._source._clock = lambda: 5.0
+    return await collection.finish(5.0)
+
+
+def test_a_metric_in_nested_json_is_named_with_points(tmp_path):
+    (tmp_path / "m.json").write_text('{"val": {"loss": 3}}\n')
+    collection = Collection(file_spec(tmp_path / "m.json", FileFormat.JSON), ("val.loss",))
+    assert pairs(asyncio.run(collection.finish(1.0))) == [("val.loss", 3.0)]
+
+
+def test_event_files_are_read_as_they_grow(tmp_path):
+    async def main():
+        run = Run(CollectorSpec(CollectorKind.TFEVENT, str(tmp_path)), "train/loss", "acc")
+        with SummaryWriter(str(tmp_path / "train")) as writer:
+            writer.add_scalar("loss", 0.5, 1)
+            writer.add_scalar("loss_other", 9.0, 1)
+            writer.flush()
+            await run.look()
+            writer.add_scalar("acc", 0.25, 2)
+        await run.finish()
+        return [(sample.metric, sample.value, sample.step) for sample in run.got]
+
+    assert asyncio.run(main()) == [("train/loss", 0.5, 1), ("acc", 0.25, 2)]
+
+
+def test_a_part_of_a_record_waits_for_the_rest(tmp_path):
+    with SummaryWriter(str(tmp_path / "w")) as writer:
+        writer.add_scalar("loss", 0.5, 1)
+    (whole,) = (tmp_path / "w").iterdir()
+    data = whole.read_bytes()
+    path = tmp_path / "t" / "events.out.tfevents.1"
+    path.parent.mkdir()
+
+    async def main():
+        run = Run(CollectorSpec(CollectorKind.TFEVENT, str(path.parent)))
+        path.write_bytes(data[:-5])
+        assert await run.look() == []
+        with path.open("ab") as file:
+            file.write(data[-5:])
+        assert await run.finish() == [("loss", 0.5)]
+
+    asyncio.run(main())
+
+
+def test_a_damaged_event_file_is_no_end_of_the_others(tmp_path):
+    (tmp_path / "events.out.tfevents.0").write_bytes(os.urandom(500))
+    with SummaryWriter(str(tmp_path)) as writer:
+        writer.add_scalar("loss", 0.5, 1)
+    collection = Collection(CollectorSpec(CollectorKind.TFEVENT, str(tmp_path)), ("loss",))
+    assert pairs(asyncio.run(collection.finish(1.0))) == [("loss", 0.5)]
+
+
+class Page:
+    """A metrics page of a trial."""
+
+    def __init__(self):
+        page = self
+        self.text = ""
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                self.send_response(200)
+                self.end_headers()
+                self.wfile.write(page.text.encode())
+
+            def log_message(self, *_):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        self.spec = CollectorSpec(
+            CollectorKind.PROMETHEUS, "/metrics", port=self.server.server_address[1]
+        )
+
+    def close(self):
+        self.server.shutdown()
+        self.server.server_close()
+
+
+@pytest.fixture
+def page():
+    page = Page()
+    yield page
+    page.close()
+
+
+def test_a_page_is_scraped_and_a_value_that_stays_is_one(page):
+    async def main():
+        run = Run(page.spec, "loss", 'acc{split="val"}')
+        await run.look()
+        page.text = '# TYPE loss gauge\nloss 0.5\nacc{split="train"} 0.1\nacc{split="val"} 0.2\n'
+        await run.look()
+        await run.look()
+        page.text = "loss NaN\n"
+        await run.look()
+        await run.look()
+        return await run.finish()
+
+    first, second, third = asyncio.run(main())
+    assert [first, second] == [("loss", 0.5), ('acc{split="val"}', 0.2)]
+    assert third[1] != third[1]
+
+
+def test_two_trials_at_once_keep_their_metrics_apart(tmp_path, page):
+    other = Page()
+    page.text, other.text = "loss 1\n", "loss 2\n"
+
+    def spec(kind, trial):
+        folder = tmp_path / f"{kind}{trial}"
+        folder.mkdir()
+        if kind is CollectorKind.PROMETHEUS:
+            return (page, other)[trial - 1].spec
+        if kind is CollectorKind.TFEVENT:
+            with SummaryWriter(str(folder)) as writer:
+                writer.add_scalar("loss", trial, 1)
+            return CollectorSpec(kind, str(folder))
+        (folder / "m.log").write_text(f"loss={trial}\n")
+        return CollectorSpec(kind, str(folder / "m.log"))
+
+    async def main(kind):
+        runs = [Run(spec(kind, trial)) for trial in (1, 2)]
+        for trial, run in enumerate(runs, 1):
+            if kind is CollectorKind.STDOUT:
+                run.got += run.collection.feed("stdout", f"loss={trial}\n".encode(), 1.0)
+            else:
+                await run.look()
+        return [await run.finish() for run in runs]
+
+    kinds = (
+        *(CollectorKind.STDOUT, CollectorKind.FILE),
+        *(CollectorKind.TFEVENT, CollectorKind.PROMETHEUS),
+    )
+    for kind in kinds:
+        assert asyncio.run(main(kind)) == [[("loss", 1.0)], [("loss", 2.0)]], kind
+    other.close()
+
+
+def test_a_filter_reads_by_its_two_groups():
+    spec = CollectorSpec(filters=(r"metricName: ([\w/]+), metricValue: ([\d.]+)",))
+    collection = Collection(spec, ("acc",))
+    line = b"{metricName: acc, metricValue: 0.98};{metricName: loss, metricValue: 0.3} acc=7\n"
+    assert pairs(collection.feed("stdout", line, 1.0)) == [("acc", 0.98)]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "message"),
+    [
+        pytest.param(r"(?<=x)(\w+)=(\d+)", "look-around", id="look-behind"),
+        pytest.param(r"(\w+)=(\d+)\1", "look-around", id="a back-reference"),
+        pytest.param(r"\w+=(\d+)", "two groups", id="one group"),
+        pytest.param(r"((\w+)=(\d+)", "no pattern", id="an open parenthesis"),
+    ],
+)
+def test_a_filter_that_cannot_be_used_is_refused_by_name(pattern, message):
+    with pytest.raises(Invalid, match=message) as refused:
+        Collection(CollectorSpec(filters=(r"(a)(b)", pattern)), ("loss",))
+    (fault,) = refused.value.faults
+    assert fault.path == "spec.metricsCollectorSpec.source.filter.metricsFormat[1]"
+
+
+def test_a_filter_made_to_hang_does_not():
+    collection = Collection(CollectorSpec(filters=(r"((?:a+)+b) (loss)",)), ("loss",))
+    assert collection.feed("stdout", b"a" * 60_000 + b" loss\n", 1.0) == []
+
+
+def test_a_line_without_an_end_is_held_in_part_only():
+    collection = Collection(CollectorSpec(), ("loss",))
+    for _ in range(200):
+        collection.feed("stdout", b"\0x" * 8192, 1.0)
+    (parser,) = collection._source._parsers.values()
+    assert parser._lines._size <= 2 * 64 * 1024
+    assert pairs(collection.feed("stdout", b" loss=1\n", 1.0)) == [("loss", 1.0)]
+
+
+@pytest.mark.parametrize(
+    ("document", "expected"),
+    [
+        pytest.param(None, CollectorSpec(), id="nothing is StdOut"),
+        pytest.param(
+            {"collector": {"kind": "File"}},
+            CollectorSpec(CollectorKind.FILE, "/var/log/katib/metrics.log"),
+            id="a file without a path",
+        ),
+        pytest.param(
+            {
+                "collector": {"kind": "TensorFlowEvent"},
+                "source": {"fileSystemPath": {"path": "/t"}},
+            },
+            CollectorSpec(CollectorKind.TFEVENT, "/t"),
+            id="event files",
+        ),
+        pytest.param(
+            {"collector": {"kind": "PrometheusMetric"}, "source": {"httpGet": {"port": "9090"}}},
+            CollectorSpec(CollectorKind.PROMETHEUS, "/metrics", port=9090),
+            id="a port as text",
+        ),
+        pytest.param({"collector": {"kind": "Push"}}, CollectorSpec(CollectorKind.PUSH), id="Push"),
+    ],
+)
+def test_a_metrics_collector_spec_becomes_one_value(document, expected):
+    assert collector_spec(document) == expected
+
+
+def test_a_pushing_trial_has_nothing_to_follow():
+    collection = Collection(CollectorSpec(CollectorKind.PUSH), ("loss",))
+
+    async def refuse(_samples):
+        raise AssertionError
+
+    asyncio.run(collection.run(refuse))
+    assert collection.feed("stdout", b"loss=1\n", 1.0) == []
