@@ -90,6 +90,10 @@ class Invalid(Terminal):
         self.faults = tuple(faults)
         super().__init__("\n".join(str(fault) for fault in self.faults))
 
+    def __reduce__(self) -> tuple[type["Invalid"], tuple[tuple[Fault, ...]]]:
+        """Let it pass between processes with its faults."""
+        return type(self), (self.faults,)
+
 
 class NotFound(Terminal):
     """Nothing has that name."""
@@ -116,6 +120,11 @@ class MissingExtra(Terminal):
 
     def __init__(self, what: str, extra: str) -> None:
         super().__init__(f"{what} needs more packages: pip install 'tunewright[{extra}]'")
+        self._given = (what, extra)
+
+    def __reduce__(self) -> tuple[type["MissingExtra"], tuple[str, str]]:
+        """Let it pass between processes."""
+        return type(self), self._given
 
 
 class StoreUnwritable(Terminal):

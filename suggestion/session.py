@@ -14,13 +14,13 @@ class Session:
     """The fold of one problem at a position of its log."""
 
     def __init__(self, problem: Problem) -> None:
-        self.problem = _searched(problem)
+        self.problem = searched(problem)
         self.position = 0
         self._fold = registry.start(self.problem)
 
     def serves(self, problem: Problem) -> bool:
         """Say whether this is the fold of that problem; its budget may have changed."""
-        return _searched(problem) == self.problem
+        return searched(problem) == self.problem
 
     def observe(self, entries: Iterable[Entry]) -> None:
         """Take entries that follow the position, in order; those before it change nothing."""
@@ -45,7 +45,7 @@ class Session:
         return suggestion
 
 
-def _searched(problem: Problem) -> Problem:
+def searched(problem: Problem) -> Problem:
     """Return the problem without what may be edited while it is searched."""
     return replace(problem, max_trials=None, parallel_trials=0)
 

@@ -1,0 +1,33 @@
+"""Where an experiment's algorithm is asked: here, in a worker, or at an endpoint."""
+
+from typing import Protocol
+
+from ..api.history import Suggestion
+from ..api.problem import Problem
+from . import registry
+from .inline import History, InlineSuggester
+from .worker import WorkerSuggester
+
+
+class AnySuggester(Protocol):
+    """What the three have in common."""
+
+    async def suggest(
+        self, problem: Problem, first_index: int, count: int, *, position: int
+    ) -> Suggestion: ...
+
+    async def close(self) -> None: ...
+
+
+def open_suggester(problem: Problem, history: History, *, timeout: float = 60.0) -> AnySuggester:
+    """Return what asks this problem's algorithm.
+
+    `history` returns the log's entries behind a position, in order, as many as
+    it likes; it is called in a thread. `timeout` is seconds for one answer.
+
+    Raises:
+        Invalid: no algorithm has that name.
+    """
+    if registry.is_quick(problem):
+        return InlineSuggester(history)
+    return WorkerSuggester(history, timeout=timeout)

@@ -1,0 +1,145 @@
+"""Asking an algorithm in a process of its own, which is ended at its time-out.
+
+The worker holds the fold of one experiment. It is sent what is behind its
+position; when it crashed or was ended, a new one is given the log from the
+start, and gives the same points.
+"""
+
+import asyncio
+import contextlib
+import os
+import pickle
+import sys
+from typing import Any
+
+from ..api.errors import PluginBroken, PluginUnavailable
+from ..api.history import Suggestion
+from ..api.problem import Problem
+from .frames import HEADER, Answer, Ask, Learn, Open, pack
+from .inline import History
+from .session import searched
+
+_PART = 5000  # entries in one frame
+_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+class WorkerSuggester:
+    """Asks one experiment's algorithm in a worker process.
+
+    `timeout` is in seconds and counts for one call, the start of the worker
+    and the rebuilding of its fold included.
+    """
+
+    def __init__(
+        self, history: History, *, timeout: float = 60.0
+    ) -> None:  # the worker is ended, not only awaited no more
+        self._history = history
+        self._timeout = timeout
+        self._process: asyncio.subprocess.Process | None = None
+        self._problem: Problem | None = None
+        self._position = 0
+        self._lock = asyncio.Lock()
+
+    async def suggest(
+        self, problem: Problem, first_index: int, count: int, *, position: int
+    ) -> Suggestion:
+        """Ask for up to `count` points, made from the log up to `position` and no further.
+
+        Raises:
+            PluginUnavailable: it took too long, or the worker crashed; it is started anew.
+            Invalid, MissingExtra, PluginBroken: the algorithm cannot go on.
+        """
+        async with self._lock:
+            try:
+                async with asyncio.timeout(self._timeout):
+                    return await self._suggest(problem, first_index, count, position)
+            except TimeoutError:
+                await self._end()
+                raise PluginUnavailable(
+                    f"the algorithm {problem.algorithm} took longer than {self._timeout:g} s "
+                    "(spec.algorithm.timeoutSeconds)"
+                ) from None
+            except (asyncio.IncompleteReadError, ConnectionError) as error:
+                status = await self._end()
+                raise PluginUnavailable(
+                    f"the worker of the algorithm {problem.algorithm} ended with status {status}"
+                ) from error
+            except asyncio.CancelledError:
+                await self._end()  # its answer would be taken for the next one's
+                raise
+
+    async def close(self) -> None:
+        """End the worker."""
+        await self._end()
+
+    async def _suggest(
+        self, problem: Problem, first_index: int, count: int, position: int
+    ) -> Suggestion:
+        wanted = searched(problem)
+        if self._process is None or wanted != self._problem or self._position > position:
+            await self._open(wanted)
+        while self._position < position:
+            entries = await asyncio.to_thread(self._history, self._position)
+            known = [entry for entry in entries if entry.position <= position]
+            if not known:
+                break
+            for begin in range(0, len(known), _PART):
+                learned = await self._call(Learn(known[begin : begin + _PART]), problem)
+                self._position = learned.position
+        answer = await self._call(Ask(first_index, count), problem)
+        assert answer.suggestion is not None
+        return answer.suggestion
+
+    async def _open(self, problem: Problem) -> None:
+        if self._process is None:
+            self._process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                f"{__package__}.worker_process",
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                env=_environment(),
+                process_group=0,  # a Ctrl-C at the terminal is the engine's to handle
+            )
+        self._problem, self._position = None, 0
+        await self._call(Open(problem), problem)
+        self._problem = problem
+
+    async def _call(self, request: object, problem: Problem) -> Answer:
+        process = self._process
+        assert process is not None
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(pack(request))
+        await process.stdin.drain()
+        (length,) = HEADER.unpack(await process.stdout.readexactly(HEADER.size))
+        answer: Any = pickle.loads(await process.stdout.readexactly(length))  # noqa: S301  # our own worker
+        assert isinstance(answer, Answer)
+        if answer.error is None:
+            return answer
+        self._problem = None  # the fold may have stopped midway: begin again
+        if isinstance(answer.error, RuntimeError):
+            raise PluginBroken(f"the algorithm {problem.algorithm} fails: {answer.error}")
+        raise answer.error
+
+    async def _end(self) -> int | None:
+        process, self._process, self._problem = self._process, None, None
+        if process is None:
+            return None
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        status = await process.wait()
+        # The transport closes in the next turn of the loop, not in the destructor.
+        process._transport.close()  # type: ignore[attr-defined]  # the pipes have no other handle
+        return status
+
+
+def _environment() -> dict[str, str]:
+    """Return this process's environment, with its import path.
+
+    One thread for linear algebra: trials want the cores, and sums that are
+    split differently round differently.
+    """
+    path = os.pathsep.join(entry for entry in sys.path if entry)
+    threads = {name: os.environ.get(name, "1") for name in _THREADS}
+    return {**os.environ, **threads, "PYTHONPATH": path}
