@@ -95,7 +95,9 @@ def _template(template: TrialTemplate, spec: ExperimentSpec) -> TrialTemplate:
     changes: dict[str, Any] = {}
     if template.trial_parameters is None:
         changes["trial_parameters"] = tuple(
-            TrialParameterSpec(name=p.name, reference=p.name) for p in spec.parameters
+            TrialParameterSpec(name=name, reference=name)
+            for name in dict.fromkeys(p.name for p in spec.parameters)
+            if name
         )
     manifest: Mapping[str, Any] = template.trial_spec or {}
     kind = KINDS.get(str(manifest.get("kind")))

@@ -74,8 +74,8 @@ def load_texts(
             else:
                 others.append(source)
     if not experiments and not found:
-        named = ", ".join(sorted({str(file) for file, _ in texts if file})) if others else ""
-        found.append(Fault("", f"no {KIND} is among the documents", f"add one {named}".strip()))
+        file = others[0].file if others else None
+        found.append(Fault("", f"no {KIND} is among the documents", "add one", file=file))
     rest = tuple(source.value for source in others)
     read_ones = []
     for source in experiments:

@@ -78,7 +78,8 @@ class Fault:
     def __str__(self) -> str:
         where = ":".join(str(part) for part in (self.file, self.line) if part is not None)
         remedy = f" ({self.remedy})" if self.remedy else ""
-        return f"{where + ': ' if where else ''}{self.path}: {self.message}{remedy}"
+        start = "".join(f"{part}: " for part in (where, self.path) if part)
+        return f"{start}{self.message}{remedy}"
 
 
 class Invalid(Terminal):

@@ -109,9 +109,7 @@ class Parameter:
         elif self.kind is ParameterKind.DISCRETE:
             value = self._entry(text)
         else:
-            value = int(float(text)) if self.kind is ParameterKind.INT else float(text)
-            if self.kind is ParameterKind.INT and float(text) != value:
-                raise ValueError(f"{text} is not a whole number")
+            value = _whole(text) if self.kind is ParameterKind.INT else float(text)
             if self.levels is not None and self.low <= Decimal(str(value)) <= self.high:
                 nearest = self.level(self.level_of(value))
                 value = nearest if abs(float(nearest) - float(value)) < 1e-9 else value
@@ -137,6 +135,17 @@ class Parameter:
             return "{" + ", ".join(self.choices) + "}"
         step = f" step {self.step}" if self.step is not None else ""
         return f"[{self.low}, {self.high}]{step}"
+
+
+def _whole(text: str) -> int:
+    try:
+        exact = Decimal(text.strip())
+        whole = int(exact)
+    except (ArithmeticError, ValueError) as error:
+        raise ValueError(f"{text} is not a number") from error
+    if whole != exact:
+        raise ValueError(f"{text} is not a whole number")
+    return whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,9 +175,23 @@ class SearchSpace:
         return None if None in levels else prod(level or 1 for level in levels)
 
     def contains(self, point: Point) -> bool:
-        return point.keys() == self.by_name.keys() and all(
-            parameter.contains(point[parameter.name]) for parameter in self.parameters
+        return point.keys() == self.active(point) and all(
+            self.by_name[name].contains(value) for name, value in point.items()
         )
+
+    def active(self, point: Point) -> frozenset[str]:
+        """Return the parameters that a point with these values has.
+
+        A parameter whose condition names one that is itself inactive is inactive.
+        """
+        names = set(self.by_name)
+        for _ in self.conditions:
+            names -= {
+                condition.parameter
+                for condition in self.conditions
+                if condition.when not in names or point.get(condition.when) not in condition.values
+            }
+        return frozenset(names)
 
 
 def format_value(value: Value) -> str:

@@ -30,7 +30,7 @@ def check_template(spec: ExperimentSpec, report: Report, *, implied: bool) -> No
     _check_manifest(template, manifest, report)
     parameters = template.trial_parameters or ()
     _check_parameters(spec, parameters, manifest, report)
-    _check_placeholders(parameters, manifest, report, implied=implied)
+    _check_placeholders(spec, parameters, manifest, report, implied=implied)
     _check_primary_container(template, manifest, report)
     _check_quantities(manifest, report)
 
@@ -140,6 +140,7 @@ def _check_meta(reference: str, manifest: Mapping[str, Any], path: str, report: 
 
 
 def _check_placeholders(
+    spec: ExperimentSpec,
     parameters: Sequence[TrialParameterSpec],
     manifest: Mapping[str, Any],
     report: Report,
@@ -155,6 +156,7 @@ def _check_placeholders(
                 f"${{trialParameters.{name}}} is not in spec.trialTemplate.trialParameters",
                 f"known are {', '.join(sorted(names)) or 'none'}",
             )
+    order = [parameter.name for parameter in spec.parameters]
     for i, parameter in enumerate(parameters):
         if parameter.name and parameter.name not in used:
             remedy = f"put ${{trialParameters.{parameter.name}}} where its value belongs"
@@ -162,7 +164,7 @@ def _check_placeholders(
                 remedy += ", or write trialParameters: [] when the program reads its point itself"
             where = f"{PATH}.trialParameters[{i}].name"
             report.add(
-                f"spec.parameters[{i}].name" if implied else where,
+                f"spec.parameters[{order.index(parameter.name)}].name" if implied else where,
                 f"parameter name: {parameter.name} not found in spec.trialTemplate",
                 remedy,
             )
