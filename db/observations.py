@@ -6,9 +6,9 @@ report causes are written with it, in one transaction.
 """
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, bindparam, select, update
 
@@ -34,6 +34,8 @@ from .schema import (
 )
 from .statements import Prepared, insert_of, update_of
 from .trials import Trials
+
+T = TypeVar("T")
 
 _NAME = Prepared(select(names.c.id).where(names.c.text == bindparam("text")))
 _SOURCE = Prepared(
@@ -92,12 +94,19 @@ class Observations(Trials):
         def work(connection: Connection) -> Sequence[Ack]:
             return [self._keep(connection, batch, now) for batch in batches]
 
-        try:
-            return self._database.write(work)
-        except Exception:
-            # Names made in a transaction that was undone are not there.
-            self._names.clear()
-            raise
+        return self._writing(work)
+
+    def append(self, batch: Batch, *, now: float) -> Ack:
+        def work(connection: Connection) -> Ack:
+            target = self._target(connection, batch)
+            source = self._name(connection, batch.source)
+            last = _SOURCE(
+                connection, trial=target.trial, number=target.attempt, source=source
+            ).scalar()
+            first = 0 if last is None else int(last) + 1
+            return self._keep(connection, replace(batch, first_sequence=first), now)
+
+        return self._writing(work)
 
     def observation(self, uid: str, index: int, attempt: int | None = None) -> Observation:
         with self._database.reading() as connection:
@@ -158,8 +167,6 @@ class Observations(Trials):
                 yield row.idx, Sample(metric, decode(row.value), row.time, row.step)
 
     def forget_samples(self, uid: str, index: int) -> None:
-        """Remove a trial's log of all attempts; its end and value stay."""
-
         def work(connection: Connection) -> None:
             trial = self._trial(connection, uid, index)
             for table in (observations, summaries, sources, curves):
@@ -213,6 +220,14 @@ class Observations(Trials):
             return [decode(mean) for mean in connection.execute(query).scalars()]
 
     # A batch.
+
+    def _writing(self, work: Callable[[Connection], T]) -> T:
+        try:
+            return self._database.write(work)
+        except Exception:
+            # Names made in a transaction that was undone are not there.
+            self._names.clear()
+            raise
 
     def _keep(self, connection: Connection, batch: Batch, now: float) -> Ack:
         target = self._target(connection, batch)

@@ -211,6 +211,14 @@ class Store(Protocol):
         """
         ...
 
+    def append(self, batch: Batch, *, now: float) -> Ack:
+        """Keep samples that came without a sequence, behind what their source holds."""
+        ...
+
+    def forget_samples(self, uid: str, index: int) -> None:
+        """Remove a trial's log of all attempts; its end and its value stay."""
+        ...
+
     def observation(self, uid: str, index: int, attempt: int | None = None) -> Observation:
         """Return the summaries of an attempt, by default the last, without a scan of its log."""
         ...

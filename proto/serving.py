@@ -1,0 +1,201 @@
+"""What every gRPC server of ours has: health, errors as codes, TLS and a token when asked.
+
+Beyond loopback a server must be told how callers are known; `start` refuses to
+listen there without TLS or a token, unless it is told that it may.
+"""
+
+import hmac
+import ipaddress
+import logging
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import grpc
+
+from ..api.errors import NotFound, TunewrightError, Unsupported
+from . import health_pb2, health_pb2_grpc
+
+log = logging.getLogger(__name__)
+
+UNLIMITED = [
+    ("grpc.max_receive_message_length", -1),
+    ("grpc.max_send_message_length", -1),
+]
+"""A history of 10,000 trials is larger than gRPC's 4 MiB."""
+
+if TYPE_CHECKING:
+    Interceptor = grpc.ServerInterceptor[Any, Any]
+else:  # generic to the type checker only
+    Interceptor = grpc.ServerInterceptor
+
+_SERVING = health_pb2.HealthCheckResponse.SERVING
+_UNKNOWN = health_pb2.HealthCheckResponse.SERVICE_UNKNOWN
+
+
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """PEM files. With `client_ca`, callers must show a certificate of it."""
+
+    certificate: Path
+    key: Path
+    client_ca: Path | None = None
+
+    def credentials(self) -> grpc.ServerCredentials:
+        return grpc.ssl_server_credentials(
+            [(self.key.read_bytes(), self.certificate.read_bytes())],
+            root_certificates=self.client_ca.read_bytes() if self.client_ca else None,
+            require_client_auth=self.client_ca is not None,
+        )
+
+
+def start(
+    address: str,
+    register: Callable[[grpc.Server], None],
+    *,
+    health: Iterable[str] = ("",),
+    tls: Tls | None = None,
+    token: str | None = None,
+    open_to_all: bool = False,
+    threads: int = 10,
+) -> tuple[grpc.Server, str]:
+    """Start a server on `address` (`host:port` or `unix:/path`); port 0 takes a free one.
+
+    `register` adds the services; `health` are the names that the health service
+    knows. Returns the server and the address that it listens on.
+
+    Raises:
+        Unsupported: the address is not loopback, and callers would not be known; or it is taken.
+    """
+    if tls is None and token is None and not (open_to_all or _is_private(address)):
+        raise Unsupported(
+            f"{address} can be reached from other machines: give TLS files or a token, "
+            "listen on 127.0.0.1, or say that anybody may call"
+        )
+    interceptors: list[Interceptor] = [_Errors()]
+    if token is not None:
+        interceptors.insert(0, _Token(token))
+    server = grpc.server(
+        ThreadPoolExecutor(threads, thread_name_prefix="grpc"),
+        interceptors=interceptors,
+        options=[*UNLIMITED, ("grpc.so_reuseport", 0)],
+    )
+    register(server)
+    health_pb2_grpc.add_HealthServicer_to_server(_Health(health), server)
+    try:
+        port = (
+            server.add_secure_port(address, tls.credentials())
+            if tls
+            else server.add_insecure_port(address)
+        )
+    except RuntimeError:
+        raise Unsupported(f"{address} is taken by another program: name another") from None
+    server.start()
+    host = address.rpartition(":")[0]
+    return server, address if address.startswith("unix:") else f"{host}:{port}"
+
+
+def _is_private(address: str) -> bool:
+    if address.startswith("unix:"):
+        return True
+    host = address.rpartition(":")[0].strip("[]")
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+class _Health(health_pb2_grpc.HealthServicer):
+    """The health protocol: SERVING for the names it knows, NOT_FOUND for others."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self._names = frozenset(names)
+
+    def Check(  # noqa: N802 # the protocol's name
+        self, request: health_pb2.HealthCheckRequest, _context: grpc.ServicerContext
+    ) -> health_pb2.HealthCheckResponse:
+        if request.service not in self._names:
+            raise NotFound(f"there is no service {request.service!r}")
+        return health_pb2.HealthCheckResponse(status=_SERVING)
+
+    def Watch(  # noqa: N802 # the protocol's name
+        self, request: health_pb2.HealthCheckRequest, _context: grpc.ServicerContext
+    ) -> Iterator[health_pb2.HealthCheckResponse]:
+        known = request.service in self._names
+        yield health_pb2.HealthCheckResponse(status=_SERVING if known else _UNKNOWN)
+
+
+class _Token(Interceptor):
+    """Refuses calls without the token; probes of health need none."""
+
+    def __init__(self, token: str) -> None:
+        self._wanted = f"Bearer {token}".encode()
+        self._refusal = grpc.unary_unary_rpc_method_handler(_refuse)
+
+    def intercept_service(self, continuation: Any, details: grpc.HandlerCallDetails) -> Any:
+        given = dict(details.invocation_metadata).get("authorization", "")
+        if details.method.startswith("/grpc.health.") or hmac.compare_digest(
+            str(given).encode(), self._wanted
+        ):
+            return continuation(details)
+        return self._refusal
+
+
+def _refuse(_request: Any, context: grpc.ServicerContext) -> None:
+    context.abort(grpc.StatusCode.UNAUTHENTICATED, "the call carries no token, or a wrong one")
+
+
+class _Errors(Interceptor):
+    """Turns our errors into codes; a bug is logged, and its caller told no more than that."""
+
+    def intercept_service(self, continuation: Any, details: grpc.HandlerCallDetails) -> Any:
+        handler = continuation(details)
+        if handler is None:
+            return None
+        if handler.response_streaming:
+            wrapped = _streaming(details.method)
+            inner = handler.stream_stream if handler.request_streaming else handler.unary_stream
+            behavior = "stream_stream" if handler.request_streaming else "unary_stream"
+        else:
+            wrapped = _single(details.method)
+            inner = handler.stream_unary if handler.request_streaming else handler.unary_unary
+            behavior = "stream_unary" if handler.request_streaming else "unary_unary"
+        make = getattr(grpc, f"{behavior}_rpc_method_handler")
+        return make(wrapped(inner), handler.request_deserializer, handler.response_serializer)
+
+
+def _single(method: str) -> Callable[[Any], Any]:
+    def wrap(inner: Any) -> Any:
+        def call(request: Any, context: grpc.ServicerContext) -> Any:
+            try:
+                return inner(request, context)
+            except Exception as error:  # noqa: BLE001 # whatever it is, the caller gets a code
+                _abort(method, error, context)
+
+        return call
+
+    return wrap
+
+
+def _streaming(method: str) -> Callable[[Any], Any]:
+    def wrap(inner: Any) -> Any:
+        def call(request: Any, context: grpc.ServicerContext) -> Any:
+            try:
+                yield from inner(request, context)
+            except Exception as error:  # noqa: BLE001 # whatever it is, the caller gets a code
+                _abort(method, error, context)
+
+        return call
+
+    return wrap
+
+
+def _abort(method: str, error: Exception, context: grpc.ServicerContext) -> None:
+    if isinstance(error, TunewrightError):
+        context.abort(grpc.StatusCode[error.codes.grpc], str(error))
+    log.error("%s failed", method, exc_info=error)
+    context.abort(grpc.StatusCode.INTERNAL, f"{method} failed: a bug; the log says more")

@@ -1,0 +1,148 @@
+"""SQLite under several processes, sudden ends and full disks."""
+
+import multiprocessing
+import os
+import signal
+import sqlite3
+from pathlib import Path
+
+import pytest
+from tunewright.api.errors import StoreUnwritable, Unsupported
+from tunewright.api.history import Proposal
+from tunewright.api.identity import ExperimentKey
+from tunewright.api.observation import Batch, Sample
+from tunewright.db.connection import Database, refuse_network_file_system
+from tunewright.db.migrate import REVISIONS
+from tunewright.db.schema import metadata
+from tunewright.db.sql import open_store
+from tunewright.db.store import Store
+
+DOCUMENT = {"spec": {"objective": {"type": "minimize", "objectiveMetricName": "loss"}}}
+SPAWN = multiprocessing.get_context("spawn")
+
+
+def with_trials(store: Store, count: int) -> str:
+    key = ExperimentKey("default", "a")
+    uid = store.create_experiment(key, DOCUMENT, seed=1, workdir="/", now=1.0).uid
+    points = [(f"a-{n}", Proposal({"x": n})) for n in range(count)]
+    store.propose(uid, 0, points, made_from=0, now=1.0)
+    for index in range(count):
+        store.start_attempt(uid, index, 1, token="t", now=1.0)
+    return uid
+
+
+def write_samples(path: str, uid: str, index: int, count: int) -> None:
+    store = open_store(path)
+    for sequence in range(count):
+        sample = Sample("loss", float(sequence), float(sequence))
+        store.record([Batch(uid, index, 1, "stdout", sequence, (sample,))], now=1.0)
+    store.close()
+
+
+def write_for_ever(path: str, uid: str) -> None:
+    store = open_store(path)
+    sequence = 0
+    while True:
+        sample = Sample("loss", float(sequence), float(sequence))
+        store.record([Batch(uid, 0, 1, "stdout", sequence, (sample,))], now=1.0)
+        sequence += 1
+
+
+def test_several_processes_write_and_one_reads_at_once(tmp_path: Path):
+    path = str(tmp_path / "store.db")
+    store = open_store(path)
+    uid = with_trials(store, 3)
+    writers = [
+        SPAWN.Process(target=write_samples, args=(path, uid, index, 100)) for index in range(3)
+    ]
+    for writer in writers:
+        writer.start()
+    while any(writer.is_alive() for writer in writers):
+        store.view(uid)
+    for writer in writers:
+        writer.join()
+    assert [writer.exitcode for writer in writers] == [0, 0, 0]
+    assert [store.observation(uid, index)["loss"].count for index in range(3)] == [100] * 3
+    store.close()
+
+
+def test_a_writer_killed_at_any_moment_leaves_a_whole_store(tmp_path: Path):
+    path = str(tmp_path / "store.db")
+    store = open_store(path)
+    uid = with_trials(store, 1)
+    writer = SPAWN.Process(target=write_for_ever, args=(path, uid))
+    writer.start()
+    while not store.observation(uid, 0):
+        pass
+    assert writer.pid is not None
+    os.kill(writer.pid, signal.SIGKILL)
+    writer.join()
+    count = store.observation(uid, 0)["loss"].count
+    assert count == sum(1 for _ in store.samples(uid, 0))
+    store.close()
+    with sqlite3.connect(path) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    connection.close()
+
+
+def test_a_full_disk_is_told_and_leaves_no_half_of_a_transaction(tmp_path: Path):
+    store = open_store(tmp_path / "store.db")
+    uid = with_trials(store, 1)
+    with store._database.transaction() as connection:
+        pages = connection.exec_driver_sql("PRAGMA page_count").scalar()
+        connection.exec_driver_sql(f"PRAGMA max_page_count = {pages + 3}")
+    samples = tuple(Sample("loss", float(n), float(n)) for n in range(10_000))
+    with pytest.raises(StoreUnwritable, match="free some space"):
+        store.record([Batch(uid, 0, 1, "stdout", 0, samples)], now=1.0)
+    assert store.observation(uid, 0) == {}
+    assert list(store.samples(uid, 0)) == []
+    store.close()
+
+
+@pytest.mark.parametrize("missing", ["folder", "permission"])
+def test_a_place_that_cannot_be_written_is_told(tmp_path: Path, missing: str):
+    place = tmp_path / "nowhere" / "store.db" if missing == "folder" else Path("/proc/store.db")
+    with pytest.raises(StoreUnwritable, match="cannot be written"):
+        open_store(place)
+
+
+def test_a_newer_schema_is_refused(tmp_path: Path):
+    path = tmp_path / "store.db"
+    open_store(path).close()
+    with sqlite3.connect(path) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    connection.close()
+    with pytest.raises(Unsupported, match="update Tunewright"):
+        open_store(path)
+
+
+def test_the_migrations_give_the_schema(tmp_path: Path):
+    from alembic.autogenerate import compare_metadata
+    from alembic.migration import MigrationContext
+
+    path = tmp_path / "store.db"
+    open_store(path).close()
+    database = Database(path)
+    with database.reading() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+    database.close()
+    assert REVISIONS[-1] == "0001"
+
+
+MOUNTS = """\
+22 1 254:1 / / rw - ext4 /dev/vda rw
+40 22 0:40 / /home rw - nfs4 server:/home rw
+41 40 0:41 / /home/me/local rw - xfs /dev/vdb rw
+"""
+
+
+@pytest.mark.parametrize(
+    ("path", "refused"),
+    [("/data/store.db", False), ("/home/me/store.db", True), ("/home/me/local/store.db", False)],
+)
+def test_a_network_file_system_is_refused(path: str, refused: bool):
+    if refused:
+        with pytest.raises(Unsupported, match="--store"):
+            refuse_network_file_system(Path(path), MOUNTS)
+    else:
+        refuse_network_file_system(Path(path), MOUNTS)
