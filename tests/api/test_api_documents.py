@@ -1,0 +1,125 @@
+"""Files: lines, several documents, and input that is hostile."""
+
+import pytest
+from tunewright.api.documents import load, load_texts
+from tunewright.api.errors import Invalid
+
+BOMB = "a: &a [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
+    f"{new}: &{new} [{', '.join(['*' + old] * 10)}]\n"
+    for old, new in zip("abcdefg", "bcdefgh", strict=True)
+)
+
+HOSTILE = [
+    ("a bomb of anchors", BOMB, "too large once its anchors are expanded"),
+    ("an anchor in itself", "a: &a [*a]", "contains itself"),
+    ("a nest", "[" * 5000, "nested too deeply"),
+    ("a tab", "a:\n\tb: 1", "a tab cannot indent"),
+    ("nothing", "", "the file is empty"),
+    ("empty documents", "---\n---\n", "the file is empty"),
+    ("a list at the top", "- a", "must be a mapping, not a list"),
+    ("a word", "x", "must be a mapping"),
+    ("Latin 1", b"a: \xe9", "not UTF-8"),
+    ("a control character", "a: \x00", "cannot stand in YAML"),
+    ("a key twice", "a: 1\na: 2", "stands twice, first in line 1"),
+    ("a tag that makes objects", "a: !!python/object:os.system x", "cannot be read"),
+    ("a bare yes", "kind: X\na: yes", "means true or false to some readers"),
+    ("no kind", "a: 1", "must be specified"),
+    ("an Experiment that is a number", "kind: Experiment\nspec: 3", "must be a mapping, not 3"),
+    ("no Experiment", "kind: ConfigMap", "no Experiment is among the documents"),
+]
+
+
+def refused(*texts):
+    with pytest.raises(Invalid) as caught:
+        load_texts(texts)
+    return caught.value.faults
+
+
+@pytest.mark.parametrize(
+    ("text", "message"), [row[1:] for row in HOSTILE], ids=[row[0] for row in HOSTILE]
+)
+def test_hostile_input_is_a_fault_of_its_file(text, message):
+    faults = refused(("f.yaml", text))
+
+    assert any(message in fault.message for fault in faults)
+    assert {fault.file for fault in faults} == {"f.yaml"}
+
+
+EXPERIMENT = """\
+apiVersion: kubeflow.org/v1beta1
+kind: Experiment
+metadata: {name: first}
+spec:
+  objective: {type: minimize, objectiveMetricName: loss}
+  parameters:
+    - name: lr
+      parameterType: double
+      feasibleSpace:
+        min: 0.1
+        max: 1
+  trialTemplate:
+    trialSpec:
+      apiVersion: batch/v1
+      kind: Job
+      spec:
+        template:
+          spec:
+            containers:
+              - name: main
+                command: ["--lr=${trialParameters.lr}"]
+"""
+
+
+@pytest.mark.parametrize("ending", ["\n", "\r\n"], ids=["LF", "CRLF"])
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"], ids=["plain", "with a byte order mark"])
+def test_line_endings_and_marks_do_not_matter(ending, mark):
+    text = mark + EXPERIMENT.replace("\n", ending).encode()
+
+    assert load_texts([("f", text)]).experiments[0].metadata.name == "first"
+
+
+def test_every_fault_of_every_document_comes_with_its_line():
+    second = EXPERIMENT.replace("first", "second").replace("max: 1", "max: 0.01")
+    text = f"{EXPERIMENT.replace('minimize', 'least')}---\n{second}"
+
+    found = {(fault.path, fault.line) for fault in refused(("f.yaml", text))}
+
+    assert found == {("spec.objective.type", 5), ("spec.parameters[0].feasibleSpace.max", 33)}
+
+
+def test_one_name_twice_is_refused():
+    (fault,) = refused(("a.yaml", EXPERIMENT), ("b.yaml", EXPERIMENT))
+
+    assert (fault.path, fault.kind, fault.file) == ("metadata.name", "Duplicate", "b.yaml")
+
+
+def test_json_is_yaml():
+    (experiment,) = load_texts([("f", EXPERIMENT)]).experiments
+
+    assert load_texts([("f.json", experiment.model_dump_json(by_alias=True, exclude_unset=True))])
+
+
+def test_a_secret_beside_the_experiment_is_kept():
+    secret = "---\nkind: Secret\nmetadata: {name: s}\nstringData: {a: b}\n"
+
+    bundle = load_texts([("f", EXPERIMENT + secret)])
+
+    assert bundle.values("Secret", "s", "default")["stringData"] == {"a": "b"}
+
+
+def test_a_file_that_is_not_there_is_a_fault(tmp_path):
+    with pytest.raises(Invalid, match="cannot be read"):
+        load([tmp_path / "none.yaml"])
+
+
+def test_a_config_map_that_is_not_among_the_files_is_a_fault_unless_it_is_elsewhere():
+    lines = EXPERIMENT.splitlines()
+    text = "\n".join(lines[: lines.index("    trialSpec:")]) + (
+        "\n    primaryContainerName: main"
+        "\n    configMap: {configMapName: a, configMapNamespace: b, templatePath: c}\n"
+    )
+
+    (fault,) = refused(("f", text))
+
+    assert fault.path == "spec.trialTemplate.configMap.configMapName"
+    assert load_texts([("f", text)], elsewhere=True).experiments

@@ -1,0 +1,202 @@
+"""Laws of values: points, summaries, objectives, names, conditions."""
+
+import math
+from dataclasses import astuple
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tunewright.api.conditions import Condition, pass_to, set_condition
+from tunewright.api.durations import parse_duration
+from tunewright.api.identity import trial_name
+from tunewright.api.objective import Direction, Metric, Objective, Strategy
+from tunewright.api.observation import Sample, summarize
+from tunewright.api.space import (
+    Parameter,
+    ParameterCondition,
+    ParameterKind,
+    SearchSpace,
+    format_value,
+)
+from tunewright.api.states import (
+    EXPERIMENT_EDGES,
+    TRIAL_EDGES,
+    ExperimentState,
+    TrialState,
+    UnknownEdge,
+    passage,
+)
+
+decimals = st.decimals(-1000, 1000, places=3)
+
+
+@given(decimals, st.decimals("0.001", 10, places=3), st.integers(0, 500), st.integers(0, 500))
+def test_levels_are_exact_and_survive_writing(low, step, count, k):
+    parameter = Parameter("x", ParameterKind.DOUBLE, low, low + step * count, step)
+    value = parameter.level(k % (count + 1))
+
+    assert parameter.levels == count + 1
+    assert value == float(low + step * (k % (count + 1)))
+    assert parameter.contains(value)
+    assert parameter.parse(format_value(value)) == value
+
+
+@given(st.floats(0, 1))
+def test_a_continuous_value_survives_writing(value):
+    parameter = Parameter("x", ParameterKind.DOUBLE, Decimal(0), Decimal(1))
+
+    assert parameter.parse(format_value(value)) == value
+
+
+@given(st.integers(0, 2**62))
+def test_a_whole_number_survives_writing(value):
+    parameter = Parameter("n", ParameterKind.INT, Decimal(0), Decimal(2**62), Decimal(1))
+
+    assert parameter.parse(format_value(value)) == value
+
+
+@pytest.mark.parametrize("text", ["x", "", "nan", "inf", "1.5", "11", "-1"])
+def test_what_is_no_value_is_refused(text):
+    parameter = Parameter("n", ParameterKind.INT, Decimal(0), Decimal(10))
+
+    with pytest.raises(ValueError, match=r"\S"):
+        parameter.parse(text)
+
+
+def test_an_entry_keeps_what_the_file_wrote():
+    parameter = Parameter("n", ParameterKind.DISCRETE, choices=("0.10", "2"))
+
+    assert (parameter.parse("0.1"), parameter.native("2")) == ("0.10", 2)
+
+
+def test_a_point_lacks_what_its_conditions_exclude():
+    space = SearchSpace(
+        (
+            Parameter("opt", ParameterKind.CATEGORICAL, choices=("sgd", "adam")),
+            Parameter("momentum", ParameterKind.DOUBLE, Decimal(0), Decimal(1)),
+        ),
+        (ParameterCondition("momentum", "opt", ("sgd",)),),
+    )
+
+    assert space.contains({"opt": "adam"})
+    assert space.contains({"opt": "sgd", "momentum": 0.5})
+    assert not space.contains({"opt": "adam", "momentum": 0.5})
+    assert not space.contains({"opt": "sgd"})
+
+
+samples = st.builds(
+    Sample,
+    st.sampled_from(["a", "b"]),
+    st.floats(),
+    st.floats(0, 10),
+    st.none() | st.integers(0, 9),
+)
+
+
+@given(st.lists(samples), st.integers(0, 20))
+def test_summaries_do_not_depend_on_how_the_log_was_cut(log, cut):
+    whole, parts = summarize(log), summarize(log[:cut])
+    for sample in log[cut:]:
+        known = parts.get(sample.metric)
+        parts[sample.metric] = known.add(sample) if known else summarize([sample])[sample.metric]
+
+    assert repr({k: astuple(v) for k, v in parts.items()}) == repr(
+        {k: astuple(whole[k]) for k in parts}
+    )
+
+
+@given(st.lists(st.floats(), min_size=1))
+def test_extremes_are_those_of_the_numbers(values):
+    summary = summarize([Sample("a", value, 0.0) for value in values])["a"]
+    numbers = [value for value in values if not math.isnan(value)]
+
+    assert summary.count == len(values)
+    if numbers:
+        assert (summary.min, summary.max) == (min(numbers), max(numbers))
+    else:
+        assert math.isnan(summary.min)
+
+
+@pytest.mark.parametrize("direction", Direction)
+def test_nan_is_never_better_and_never_the_goal(direction):
+    objective = Objective(Metric("a", Strategy.LATEST), direction, goal=0.5)
+
+    assert not objective.better(math.nan, None)
+    assert objective.better(0.5, math.nan)
+    assert not objective.reaches_goal(math.nan)
+
+
+@pytest.mark.parametrize("edges", [TRIAL_EDGES, EXPERIMENT_EDGES], ids=["trial", "experiment"])
+def test_the_table_is_the_only_door(edges):
+    for old in edges:
+        for new in edges:
+            if new in edges[old]:
+                assert passage(edges, old, new) is new
+            else:
+                with pytest.raises(UnknownEdge):
+                    passage(edges, old, new)
+
+
+def test_a_trial_always_has_the_same_name():
+    assert trial_name("e", "uid", 3) == trial_name("e", "uid", 3)
+    assert len({trial_name("e", "uid", i) for i in range(10_000)}) == 10_000
+
+
+DURATIONS = [(90, 90), ("90", 90), ("90s", 90), ("1h30m", 5400), ("1.5h", 5400), ("2d", 172800)]
+
+
+@pytest.mark.parametrize(("text", "seconds"), DURATIONS)
+def test_a_duration(text, seconds):
+    assert parse_duration(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "x", "-1", "1h-30m", "nan", "inf", "h"])
+def test_no_duration(text):
+    with pytest.raises(ValueError, match="no length of time"):
+        parse_duration(text)
+
+
+def test_the_last_condition_is_the_state_and_running_is_over():
+    conditions = ()
+    for state in (ExperimentState.CREATED, ExperimentState.RUNNING, ExperimentState.SUCCEEDED):
+        conditions = pass_to(conditions, state, reason=f"R{state}", message="m", now="t")
+
+    assert [(entry.type, entry.status, entry.reason) for entry in conditions] == [
+        ("Created", "True", "RCreated"),
+        ("Running", "False", "RRunning"),
+        ("Succeeded", "True", "RSucceeded"),
+    ]
+
+
+def test_a_restart_removes_the_end_before_it():
+    conditions = ()
+    for state in (
+        ExperimentState.RUNNING,
+        ExperimentState.SUCCEEDED,
+        ExperimentState.RESTARTING,
+        ExperimentState.RUNNING,
+    ):
+        conditions = pass_to(conditions, state, reason="r", message="m", now="t")
+
+    assert [(entry.type, entry.status) for entry in conditions] == [
+        ("Restarting", "False"),
+        ("Running", "True"),
+    ]
+
+
+def test_a_new_message_is_kept_where_the_condition_stands():
+    old = (Condition(type="Created", reason="r", message="a"), Condition(type="Running"))
+
+    new = set_condition(old, Condition(type="Created", reason="r", message="b"), now="t")
+
+    assert [(entry.type, entry.message) for entry in new] == [("Created", "b"), ("Running", "")]
+
+
+@pytest.mark.parametrize("end", [state for state in TrialState if state.is_finished])
+def test_a_trial_that_ended_no_longer_runs(end):
+    conditions = pass_to((), TrialState.RUNNING, reason="r", message="m", now="t")
+
+    conditions = pass_to(conditions, end, reason="r", message="m", now="t")
+
+    assert conditions[0].status == "False"
