@@ -28,6 +28,10 @@ def open_suggester(problem: Problem, history: History, *, timeout: float = 60.0)
     Raises:
         Invalid: no algorithm has that name.
     """
+    if problem.endpoint is not None:
+        from .client import RemoteSuggester
+
+        return RemoteSuggester(problem.endpoint, history, timeout=timeout)
     if registry.is_quick(problem):
         return InlineSuggester(history)
     return WorkerSuggester(history, timeout=timeout)

@@ -45,12 +45,11 @@ def problem(
 ) -> Problem:
     return Problem(
         experiment="example",
-        uid="uid-1",
         space=SearchSpace(parameters),
         objective=Objective(Metric("loss", Strategy.MIN), direction),
         algorithm=algorithm,
         settings=settings or {},
-        **{"seed": 7, **more},
+        **{"uid": "uid-1", "seed": 7, **more},
     )
 
 

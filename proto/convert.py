@@ -1,0 +1,340 @@
+"""Between the wire and the language of `api/`, for tunewright.v1 and api.v1.beta1.
+
+The only place that knows both. What arrives malformed becomes `Invalid` with
+the path of the field.
+"""
+
+from collections.abc import Iterable, Mapping
+from decimal import Decimal, InvalidOperation
+
+from ..api.errors import Fault, Invalid
+from ..api.history import (
+    Dropped,
+    Entry,
+    Finished,
+    Proposal,
+    Proposed,
+    SearchState,
+    Suggestion,
+    Verdict,
+)
+from ..api.objective import Direction, Metric, Objective, Strategy
+from ..api.problem import Architecture, Operation, Problem
+from ..api.space import (
+    Distribution,
+    Parameter,
+    ParameterCondition,
+    ParameterKind,
+    Point,
+    SearchSpace,
+    Value,
+)
+from ..api.states import TrialState
+from . import tunewright_pb2 as pb
+
+KINDS = {
+    ParameterKind.DOUBLE: pb.DOUBLE,
+    ParameterKind.INT: pb.INT,
+    ParameterKind.DISCRETE: pb.DISCRETE,
+    ParameterKind.CATEGORICAL: pb.CATEGORICAL,
+}
+DISTRIBUTIONS = {
+    Distribution.UNIFORM: pb.UNIFORM,
+    Distribution.LOG_UNIFORM: pb.LOG_UNIFORM,
+    Distribution.NORMAL: pb.NORMAL,
+    Distribution.LOG_NORMAL: pb.LOG_NORMAL,
+}
+DIRECTIONS = {Direction.MINIMIZE: pb.MINIMIZE, Direction.MAXIMIZE: pb.MAXIMIZE}
+STRATEGIES = {Strategy.MIN: pb.MIN, Strategy.MAX: pb.MAX, Strategy.LATEST: pb.LATEST}
+VERDICTS = {Verdict.NOTHING: pb.NOTHING, Verdict.OBSERVED: pb.OBSERVED, Verdict.BAD: pb.BAD}
+STATES = {
+    SearchState.MORE: pb.MORE,
+    SearchState.WAIT: pb.WAIT,
+    SearchState.EXHAUSTED: pb.EXHAUSTED,
+}
+_KINDS_BACK = {number: kind for kind, number in KINDS.items()}
+_DISTRIBUTIONS_BACK = {number: kind for kind, number in DISTRIBUTIONS.items()}
+_DIRECTIONS_BACK = {number: direction for direction, number in DIRECTIONS.items()}
+_STRATEGIES_BACK = {number: strategy for strategy, number in STRATEGIES.items()}
+_VERDICTS_BACK = {number: verdict for verdict, number in VERDICTS.items()}
+_STATES_BACK = {number: state for state, number in STATES.items()}
+
+
+def decimal_of(text: str, path: str, *, default: Decimal | None = None) -> Decimal:
+    """Read a decimal.
+
+    Raises:
+        Invalid: it is none.
+    """
+    if not text and default is not None:
+        return default
+    try:
+        return Decimal(text)
+    except InvalidOperation:
+        raise Invalid([Fault(path, f"{text!r} is not a number")]) from None
+
+
+# The problem.
+
+
+def space_to_wire(space: SearchSpace) -> pb.SearchSpace:
+    return pb.SearchSpace(
+        parameters=[
+            pb.Parameter(
+                name=parameter.name,
+                kind=KINDS[parameter.kind],
+                low=str(parameter.low),
+                high=str(parameter.high),
+                step="" if parameter.step is None else str(parameter.step),
+                choices=parameter.choices,
+                distribution=DISTRIBUTIONS[parameter.distribution],
+            )
+            for parameter in space.parameters
+        ],
+        conditions=[
+            pb.ParameterCondition(
+                parameter=condition.parameter, when=condition.when, values=condition.values
+            )
+            for condition in space.conditions
+        ],
+    )
+
+
+def space_from_wire(wire: pb.SearchSpace) -> SearchSpace:
+    return SearchSpace(
+        tuple(
+            _parameter_from_wire(parameter, f"problem.space.parameters[{place}]")
+            for place, parameter in enumerate(wire.parameters)
+        ),
+        tuple(
+            ParameterCondition(condition.parameter, condition.when, tuple(condition.values))
+            for condition in wire.conditions
+        ),
+    )
+
+
+def _parameter_from_wire(wire: pb.Parameter, path: str) -> Parameter:
+    kind = _KINDS_BACK.get(wire.kind)
+    if kind is None:
+        raise Invalid([Fault(f"{path}.kind", "it is not specified", kind="Required")])
+    return Parameter(
+        wire.name,
+        kind,
+        decimal_of(wire.low, f"{path}.low", default=Decimal(0)),
+        decimal_of(wire.high, f"{path}.high", default=Decimal(0)),
+        decimal_of(wire.step, f"{path}.step") if wire.step else None,
+        tuple(wire.choices),
+        _DISTRIBUTIONS_BACK.get(wire.distribution, Distribution.UNIFORM),
+    )
+
+
+def objective_to_wire(objective: Objective) -> pb.Objective:
+    return pb.Objective(
+        metric=_metric_to_wire(objective.metric),
+        direction=DIRECTIONS[objective.direction],
+        goal=objective.goal,
+        additional=[_metric_to_wire(metric) for metric in objective.additional],
+    )
+
+
+def objective_from_wire(wire: pb.Objective) -> Objective:
+    return Objective(
+        _metric_from_wire(wire.metric),
+        _DIRECTIONS_BACK[wire.direction],
+        wire.goal if wire.HasField("goal") else None,
+        tuple(_metric_from_wire(metric) for metric in wire.additional),
+    )
+
+
+def _metric_to_wire(metric: Metric) -> pb.Metric:
+    return pb.Metric(name=metric.name, strategy=STRATEGIES[metric.strategy])
+
+
+def _metric_from_wire(wire: pb.Metric) -> Metric:
+    return Metric(wire.name, _STRATEGIES_BACK[wire.strategy])
+
+
+def problem_to_wire(problem: Problem) -> pb.Problem:
+    wire = pb.Problem(
+        experiment=problem.experiment,
+        uid=problem.uid,
+        space=space_to_wire(problem.space),
+        objective=objective_to_wire(problem.objective),
+        algorithm=problem.algorithm,
+        settings=problem.settings,
+        seed=problem.seed,
+        max_trials=problem.max_trials,
+        parallel_trials=problem.parallel_trials,
+    )
+    if problem.architecture is not None:
+        wire.architecture.CopyFrom(_architecture_to_wire(problem.architecture))
+    return wire
+
+
+def problem_from_wire(wire: pb.Problem) -> Problem:
+    return Problem(
+        experiment=wire.experiment,
+        uid=wire.uid,
+        space=space_from_wire(wire.space),
+        objective=objective_from_wire(wire.objective),
+        algorithm=wire.algorithm or "auto",
+        settings=dict(wire.settings),
+        seed=wire.seed,
+        max_trials=wire.max_trials if wire.HasField("max_trials") else None,
+        parallel_trials=wire.parallel_trials,
+        architecture=_architecture_from_wire(wire.architecture)
+        if wire.HasField("architecture")
+        else None,
+    )
+
+
+def _architecture_to_wire(architecture: Architecture) -> pb.Architecture:
+    return pb.Architecture(
+        layers=architecture.layers,
+        input_sizes=architecture.input_sizes,
+        output_sizes=architecture.output_sizes,
+        operations=[
+            pb.Operation(kind=operation.kind, space=space_to_wire(operation.space))
+            for operation in architecture.operations
+        ],
+    )
+
+
+def _architecture_from_wire(wire: pb.Architecture) -> Architecture:
+    return Architecture(
+        wire.layers if wire.HasField("layers") else None,
+        tuple(wire.input_sizes),
+        tuple(wire.output_sizes),
+        tuple(Operation(one.kind, space_from_wire(one.space)) for one in wire.operations),
+    )
+
+
+# Points and the log.
+
+
+def _value_to_wire(value: Value) -> pb.Value:
+    if isinstance(value, str):
+        return pb.Value(text=value)
+    return pb.Value(whole=value) if isinstance(value, int) else pb.Value(number=value)
+
+
+def _value_from_wire(wire: pb.Value) -> Value:
+    match wire.WhichOneof("value"):
+        case "number":
+            return wire.number
+        case "whole":
+            return wire.whole
+        case _:
+            return wire.text
+
+
+def point_to_wire(point: Point) -> Iterable[pb.Assignment]:
+    return [pb.Assignment(name=name, value=_value_to_wire(value)) for name, value in point.items()]
+
+
+def point_from_wire(wire: Iterable[pb.Assignment]) -> Point:
+    return {assignment.name: _value_from_wire(assignment.value) for assignment in wire}
+
+
+def proposal_to_wire(proposal: Proposal) -> pb.Proposal:
+    return pb.Proposal(
+        point=point_to_wire(proposal.point),
+        reason=proposal.reason,
+        labels=dict(proposal.labels),
+        parent=proposal.parent or "",
+        name=proposal.name or "",
+    )
+
+
+def proposal_from_wire(wire: pb.Proposal) -> Proposal:
+    return Proposal(
+        point_from_wire(wire.point),
+        wire.reason,
+        tuple(sorted(wire.labels.items())),
+        wire.parent or None,
+        wire.name or None,
+    )
+
+
+def entry_to_wire(entry: Entry) -> pb.Entry:
+    match entry:
+        case Proposed():
+            proposed = pb.Proposed(
+                index=entry.index,
+                proposal=proposal_to_wire(entry.proposal),
+                made_from=entry.made_from,
+            )
+            return pb.Entry(position=entry.position, proposed=proposed)
+        case Finished():
+            finished = pb.Finished(
+                index=entry.index,
+                state=entry.state,
+                verdict=VERDICTS[entry.verdict],
+                value=entry.value,
+                values=[pb.MetricValue(name=name, value=value) for name, value in entry.values],
+                deviation=entry.deviation,
+            )
+            return pb.Entry(position=entry.position, finished=finished)
+        case Dropped():
+            return pb.Entry(position=entry.position, dropped=pb.Dropped(index=entry.index))
+
+
+def entry_from_wire(wire: pb.Entry) -> Entry:
+    match wire.WhichOneof("entry"):
+        case "proposed":
+            proposed = wire.proposed
+            return Proposed(
+                wire.position,
+                proposed.index,
+                proposal_from_wire(proposed.proposal),
+                proposed.made_from,
+            )
+        case "finished":
+            finished = wire.finished
+            return Finished(
+                wire.position,
+                finished.index,
+                TrialState(finished.state),
+                _VERDICTS_BACK[finished.verdict],
+                finished.value if finished.HasField("value") else None,
+                tuple((metric.name, metric.value) for metric in finished.values),
+                finished.deviation if finished.HasField("deviation") else None,
+            )
+        case "dropped":
+            return Dropped(wire.position, wire.dropped.index)
+        case _:
+            raise Invalid([Fault(f"entries[{wire.position}]", "it is of no known kind")])
+
+
+def suggestion_to_wire(suggestion: Suggestion, position: int) -> pb.SuggestReply:
+    return pb.SuggestReply(
+        proposals=[proposal_to_wire(proposal) for proposal in suggestion.proposals],
+        state=STATES[suggestion.state],
+        note=suggestion.note,
+        position=position,
+    )
+
+
+def suggestion_from_wire(wire: pb.SuggestReply) -> Suggestion:
+    return Suggestion(
+        tuple(proposal_from_wire(proposal) for proposal in wire.proposals),
+        _STATES_BACK.get(wire.state, SearchState.MORE),
+        wire.note,
+    )
+
+
+def suggest_request(
+    problem: Problem, after: int, entries: Iterable[Entry], first_index: int, count: int
+) -> pb.SuggestRequest:
+    return pb.SuggestRequest(
+        problem=problem_to_wire(problem),
+        after=after,
+        entries=[entry_to_wire(entry) for entry in entries],
+        first_index=first_index,
+        count=count,
+    )
+
+
+def labels_of(wire: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    """Return labels as a proposal holds them."""
+    return tuple(sorted(wire.items()))

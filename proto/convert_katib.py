@@ -1,0 +1,295 @@
+"""Between Katib's wire (api.v1.beta1) and the language of `api/`.
+
+Katib's request carries everything as text and the whole history each time; a
+log is made of it here. Its order is that of the trials' times, so that a
+history that grows is a log that grows.
+"""
+
+import hashlib
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
+
+from ..api.errors import Fault, Invalid
+from ..api.history import Entry, Finished, Proposal, Proposed, Verdict
+from ..api.identity import trial_name
+from ..api.objective import Direction, Metric, Objective, Strategy
+from ..api.problem import Problem
+from ..api.space import (
+    Distribution,
+    Parameter,
+    ParameterKind,
+    Point,
+    SearchSpace,
+    format_value,
+)
+from ..api.states import TrialState
+from . import api_pb2 as pb
+from .convert import decimal_of
+
+_KINDS = {
+    pb.DOUBLE: ParameterKind.DOUBLE,
+    pb.INT: ParameterKind.INT,
+    pb.DISCRETE: ParameterKind.DISCRETE,
+    pb.CATEGORICAL: ParameterKind.CATEGORICAL,
+}
+_DISTRIBUTIONS = {
+    pb.UNIFORM: Distribution.UNIFORM,
+    pb.LOG_UNIFORM: Distribution.LOG_UNIFORM,
+    pb.NORMAL: Distribution.NORMAL,
+    pb.LOG_NORMAL: Distribution.LOG_NORMAL,
+}
+_STATES = {
+    TrialState.CREATED: pb.TrialStatus.CREATED,
+    TrialState.RUNNING: pb.TrialStatus.RUNNING,
+    TrialState.SUCCEEDED: pb.TrialStatus.SUCCEEDED,
+    TrialState.KILLED: pb.TrialStatus.KILLED,
+    TrialState.FAILED: pb.TrialStatus.FAILED,
+    TrialState.METRICS_UNAVAILABLE: pb.TrialStatus.METRICSUNAVAILABLE,
+    TrialState.EARLY_STOPPED: pb.TrialStatus.EARLYSTOPPED,
+}
+_STATES_BACK = {number: state for state, number in _STATES.items()}
+_KINDS_BACK = {kind: number for number, kind in _KINDS.items()}
+_DISTRIBUTIONS_BACK = {kind: number for number, kind in _DISTRIBUTIONS.items()}
+
+
+# From Katib.
+
+
+def problem_from_katib(experiment: pb.Experiment) -> Problem:
+    """Return the problem; its uid and seed come from its name and specification.
+
+    Raises:
+        Invalid: a parameter is malformed.
+    """
+    spec = experiment.spec
+    maximize = spec.objective.type == pb.MAXIMIZE
+    direction = Direction.MAXIMIZE if maximize else Direction.MINIMIZE
+    strategy = Strategy.MAX if maximize else Strategy.MIN
+    return Problem(
+        experiment=experiment.name,
+        uid=_digest(experiment).hex(),
+        space=SearchSpace(
+            tuple(
+                _parameter_from_katib(parameter, f"spec.parameters[{place}]")
+                for place, parameter in enumerate(spec.parameter_specs.parameters)
+            )
+        ),
+        objective=Objective(Metric(spec.objective.objective_metric_name, strategy), direction),
+        algorithm=spec.algorithm.algorithm_name or "auto",
+        settings={one.name: one.value for one in spec.algorithm.algorithm_settings},
+        seed=int.from_bytes(_digest(experiment)[:4], "big"),
+        max_trials=spec.max_trial_count or None,
+        parallel_trials=spec.parallel_trial_count or 1,
+    )
+
+
+def _digest(experiment: pb.Experiment) -> bytes:
+    """Hash the name and what of the specification is not edited while it runs."""
+    spec = experiment.spec
+    parts = (spec.parameter_specs, spec.objective, spec.algorithm)
+    texts = [part.SerializeToString(deterministic=True) for part in parts]
+    return hashlib.sha256(b"\0".join([experiment.name.encode(), *texts])).digest()
+
+
+def _parameter_from_katib(wire: pb.ParameterSpec, path: str) -> Parameter:
+    kind, space = _KINDS.get(wire.parameter_type), wire.feasible_space
+    if kind is None:
+        message = "unknown parameter type"
+        raise Invalid([Fault(f"{path}.parameterType", message, kind="NotSupported")])
+    distribution = _DISTRIBUTIONS.get(space.distribution, Distribution.UNIFORM)
+    if kind in {ParameterKind.DISCRETE, ParameterKind.CATEGORICAL}:
+        return Parameter(wire.name, kind, choices=tuple(space.list))
+    step = decimal_of(space.step, f"{path}.feasibleSpace.step") if space.step else None
+    if kind is ParameterKind.INT and step is None:
+        step = Decimal(1)
+    return Parameter(
+        wire.name,
+        kind,
+        decimal_of(space.min, f"{path}.feasibleSpace.min"),
+        decimal_of(space.max, f"{path}.feasibleSpace.max"),
+        step,
+        distribution=distribution,
+    )
+
+
+def log_from_katib(problem: Problem, trials: Iterable[pb.Trial]) -> list[Entry]:
+    """Make a log of the trials of a request.
+
+    Those without a start time come last: they were created and wait.
+    """
+    ordered = sorted(trials, key=lambda trial: (trial.status.start_time or "~", trial.name))
+    events: list[tuple[str, int, int, pb.Trial]] = []
+    for index, trial in enumerate(ordered):
+        events.append((trial.status.start_time or "~", 0, index, trial))
+        state = _STATES_BACK.get(trial.status.condition)
+        if state is not None and state.is_finished:
+            ended = trial.status.completion_time or trial.status.start_time or "~"
+            events.append((max(ended, trial.status.start_time), 1, index, trial))
+    events.sort(key=lambda event: event[:3])
+    entries: list[Entry] = []
+    for position, (_time, is_end, index, trial) in enumerate(events, start=1):
+        if is_end:
+            entries.append(_finished(problem, position, index, trial))
+        else:
+            labels = tuple(sorted(trial.spec.labels.items()))
+            proposal = Proposal(_point(problem, trial), labels=labels, name=trial.name)
+            entries.append(Proposed(position, index, proposal, position - 1))
+    return entries
+
+
+def _finished(problem: Problem, position: int, index: int, trial: pb.Trial) -> Finished:
+    state = _STATES_BACK[trial.status.condition]
+    name = problem.objective.metric.name
+    texts = [metric.value for metric in trial.status.observation.metrics if metric.name == name]
+    value = _number(texts[-1]) if texts else None
+    if state in {TrialState.SUCCEEDED, TrialState.EARLY_STOPPED} and value is not None:
+        verdict = Verdict.BAD if math.isnan(value) else Verdict.OBSERVED
+    else:
+        verdict = Verdict.BAD if state is TrialState.FAILED else Verdict.NOTHING
+    return Finished(position, index, state, verdict, value)
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None  # Katib writes "unavailable" where a metric was never seen
+
+
+def _point(problem: Problem, trial: pb.Trial) -> Point:
+    texts = {one.name: one.value for one in trial.spec.parameter_assignments.assignments}
+    try:
+        return {
+            parameter.name: parameter.parse(texts[parameter.name])
+            for parameter in problem.space.parameters
+        }
+    except (KeyError, ValueError) as error:
+        path = f"trials[{trial.name}].spec.parameterAssignments"
+        raise Invalid([Fault(path, f"no point of the search space: {error}")]) from None
+
+
+def proposals_to_katib(proposals: Iterable[Proposal]) -> pb.GetSuggestionsReply:
+    return pb.GetSuggestionsReply(
+        parameter_assignments=[
+            pb.GetSuggestionsReply.ParameterAssignments(
+                assignments=_assignments(proposal.point),
+                trial_name=proposal.name or "",
+                labels=dict(proposal.labels),
+            )
+            for proposal in proposals
+        ]
+    )
+
+
+# To Katib.
+
+
+def experiment_to_katib(problem: Problem, settings: Mapping[str, str]) -> pb.Experiment:
+    """Return the experiment with the settings that the plug-in returned over its own."""
+    maximize = problem.objective.direction is Direction.MAXIMIZE
+    merged = {**problem.settings, **settings}
+    return pb.Experiment(
+        name=problem.experiment,
+        spec=pb.ExperimentSpec(
+            parameter_specs=pb.ExperimentSpec.ParameterSpecs(
+                parameters=[_parameter_to_katib(one) for one in problem.space.parameters]
+            ),
+            objective=pb.ObjectiveSpec(
+                type=pb.MAXIMIZE if maximize else pb.MINIMIZE,
+                goal=problem.objective.goal or 0.0,
+                objective_metric_name=problem.objective.metric.name,
+                additional_metric_names=[one.name for one in problem.objective.additional],
+            ),
+            algorithm=pb.AlgorithmSpec(
+                algorithm_name=problem.algorithm,
+                algorithm_settings=[
+                    pb.AlgorithmSetting(name=name, value=value) for name, value in merged.items()
+                ],
+            ),
+            parallel_trial_count=problem.parallel_trials,
+            max_trial_count=problem.max_trials or 0,
+        ),
+    )
+
+
+def _parameter_to_katib(parameter: Parameter) -> pb.ParameterSpec:
+    space = pb.FeasibleSpace(
+        list=parameter.choices, distribution=_DISTRIBUTIONS_BACK[parameter.distribution]
+    )
+    if parameter.is_numeric:
+        space.min, space.max = str(parameter.low), str(parameter.high)
+        space.step = "" if parameter.step is None else str(parameter.step)
+    return pb.ParameterSpec(
+        name=parameter.name,
+        parameter_type=_KINDS_BACK[parameter.kind],
+        feasible_space=space,
+    )
+
+
+def trials_to_katib(
+    problem: Problem, entries: Sequence[Entry], time_of: Mapping[int, str]
+) -> list[pb.Trial]:
+    """Return the trials that a log tells of, as Katib's controller sends them.
+
+    `time_of` gives a log position's time as text; positions serve where nothing
+    else is known, since plug-ins order trials by it. Katib leaves out trials
+    whose metrics are unavailable, and so does this.
+    """
+    trials: dict[int, pb.Trial] = {}
+    for entry in entries:
+        stamp = time_of.get(entry.position, _stamp(entry.position))
+        match entry:
+            case Proposed(index=index, proposal=proposal):
+                name = proposal.name or trial_name(problem.experiment, problem.uid, index)
+                trials[index] = pb.Trial(name=name)
+                trial = trials[index]
+                trial.spec.parameter_assignments.assignments.extend(_assignments(proposal.point))
+                trial.spec.labels.update(dict(proposal.labels))
+                trial.status.start_time = stamp
+                trial.status.condition = pb.TrialStatus.RUNNING
+            case Finished(index=index) if index in trials:
+                status = trials[index].status
+                status.completion_time = stamp
+                status.condition = _STATES[entry.state]
+                if entry.value is not None:
+                    status.observation.metrics.add(
+                        name=problem.objective.metric.name, value=repr(entry.value)
+                    )
+                if entry.state is TrialState.METRICS_UNAVAILABLE:
+                    del trials[index]
+            case _:
+                trials.pop(entry.index, None)
+    return list(trials.values())
+
+
+def proposal_from_katib(
+    problem: Problem, wire: pb.GetSuggestionsReply.ParameterAssignments
+) -> Proposal:
+    """Read a point of a plug-in.
+
+    Raises:
+        ValueError: it is outside the search space; the message says where.
+    """
+    texts = {one.name: one.value for one in wire.assignments}
+    missing = [one.name for one in problem.space.parameters if one.name not in texts]
+    if missing:
+        raise ValueError(f"no value for {', '.join(missing)}")
+    point = {one.name: one.parse(texts[one.name]) for one in problem.space.parameters}
+    return Proposal(point, labels=tuple(sorted(wire.labels.items())), name=wire.trial_name or None)
+
+
+def _assignments(point: Point) -> list[pb.ParameterAssignment]:
+    return [
+        pb.ParameterAssignment(name=name, value=format_value(value))
+        for name, value in point.items()
+    ]
+
+
+def _stamp(position: int) -> str:
+    """Return a time that grows with the position, as Katib writes times."""
+    minutes, seconds = divmod(position, 60)
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    years, days = divmod(days, 28)
+    return f"{2000 + years:04}-01-{days + 1:02}T{hours:02}:{minutes:02}:{seconds:02}Z"

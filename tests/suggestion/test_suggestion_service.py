@@ -1,0 +1,218 @@
+import asyncio
+import contextlib
+
+import grpc
+import pytest
+from support.search import Log, double, listed, problem, whole
+from tunewright.api.errors import Invalid, PluginUnavailable
+from tunewright.api.history import SearchState, Verdict
+from tunewright.api.space import Distribution, ParameterKind
+from tunewright.proto import api_pb2, api_pb2_grpc, convert_katib, health_pb2, health_pb2_grpc
+from tunewright.suggestion.client import RemoteSuggester
+from tunewright.suggestion.service import start_service
+from tunewright.suggestion.session import Session
+
+SPACE = (
+    double("lr", "1e-5", "0.1", distribution=Distribution.LOG_UNIFORM),
+    whole("n", 1, 9),
+    listed("batch", "16", "32", kind=ParameterKind.DISCRETE),
+    listed("o", "sgd", "adam"),
+)
+
+
+@pytest.fixture(scope="module")
+def address():
+    server, port = start_service("127.0.0.1:0")
+    yield f"127.0.0.1:{port}"
+    server.stop(0).wait()
+
+
+@pytest.fixture
+def channel(address):
+    with grpc.insecure_channel(address) as channel:
+        yield channel
+
+
+def katib_request(task, log, count, total):
+    return api_pb2.GetSuggestionsRequest(
+        experiment=convert_katib.experiment_to_katib(task, {}),
+        trials=convert_katib.trials_to_katib(task, log.entries, {}),
+        current_request_number=count,
+        total_request_number=total,
+    )
+
+
+def ended(log):
+    """Trials of which one succeeded, one failed, one was killed, and one runs."""
+    log.finish(0, 1.0)
+    log.finish(1, None, Verdict.BAD)
+    log.finish(2, None, Verdict.NOTHING)
+
+
+@pytest.mark.parametrize("algorithm", ["random", "sobol", "tpe", "cmaes"])
+def test_over_tunewright_v1_the_points_are_those_of_the_process_itself(address, algorithm):
+    async def run():
+        task, log = problem(*SPACE, algorithm=algorithm, uid=algorithm), Log()
+        remote, here = RemoteSuggester(address, log.after), Session(task)
+        for _ in range(4):
+            answer = await remote.suggest(task, log.trials, 4, position=log.position)
+            here.observe(log.entries)
+            assert answer == here.suggest(log.trials, 4)
+            first = log.trials
+            log.propose(*answer.proposals)
+            for k in range(3):
+                log.finish(first + k, float(k))
+        await remote.close()
+
+    asyncio.run(run())
+
+
+def test_a_service_that_was_restarted_is_sent_the_whole_log():
+    async def run():
+        task, log = problem(*SPACE, algorithm="random"), Log()
+        server, port = start_service("127.0.0.1:0")
+        remote = RemoteSuggester(f"127.0.0.1:{port}", log.after)
+        log.propose(*(await remote.suggest(task, 0, 3, position=0)).proposals)
+        before = await remote.suggest(task, 3, 2, position=3)
+        server.stop(0).wait()
+        with pytest.raises(PluginUnavailable):
+            await remote.suggest(task, 3, 2, position=3)
+        again, _ = start_service(f"127.0.0.1:{port}")
+        with contextlib.suppress(PluginUnavailable):  # the connection waits before it tries again
+            await remote.suggest(task, 3, 2, position=3)
+        await remote.close()
+        fresh = RemoteSuggester(f"127.0.0.1:{port}", log.after)
+        fresh._position, fresh._speaks_v1 = 3, True
+        after = await fresh.suggest(task, 3, 2, position=3)
+        await fresh.close()
+        again.stop(0).wait()
+        return before, after
+
+    before, after = asyncio.run(run())
+    assert before == after
+
+
+def test_katibs_controller_gets_exactly_what_it_asks_for(channel):
+    task, log = problem(*SPACE, algorithm="tpe"), Log()
+    stub = api_pb2_grpc.SuggestionStub(channel)
+    reply = stub.GetSuggestions(katib_request(task, log, 4, 4))
+    assert len(reply.parameter_assignments) == 4
+    log.propose(*(convert_katib.proposal_from_katib(task, p) for p in reply.parameter_assignments))
+    ended(log)
+    again = stub.GetSuggestions(katib_request(task, log, 2, 6))
+    assert again == stub.GetSuggestions(katib_request(task, log, 2, 6))
+    assert len(again.parameter_assignments) == 2
+
+
+def test_an_exhausted_search_is_out_of_range_for_katib(channel):
+    task = problem(whole("n", 1, 3), algorithm="grid")
+    with pytest.raises(grpc.RpcError) as caught:
+        api_pb2_grpc.SuggestionStub(channel).GetSuggestions(katib_request(task, Log(), 4, 4))
+    assert caught.value.code() is grpc.StatusCode.OUT_OF_RANGE
+
+
+def test_wrong_settings_are_an_invalid_argument_in_katibs_words(channel):
+    task = problem(*SPACE, algorithm="tpe", settings={"gamma": "2", "gama": "1"})
+    request = api_pb2.ValidateAlgorithmSettingsRequest(
+        experiment=convert_katib.experiment_to_katib(task, {})
+    )
+    with pytest.raises(grpc.RpcError) as caught:
+        api_pb2_grpc.SuggestionStub(channel).ValidateAlgorithmSettings(request)
+    assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert caught.value.details().splitlines() == [
+        "gamma should be in the range of (0, 1)",
+        "unknown setting gama for algorithm tpe",
+    ]
+
+
+@pytest.mark.parametrize("name", ["manager.v1beta1.Suggestion", ""])
+def test_probes_are_answered(channel, name):
+    stub = health_pb2_grpc.HealthStub(channel)
+    request = health_pb2.HealthCheckRequest(service=name)
+    assert stub.Check(request).status == health_pb2.HealthCheckResponse.SERVING
+    watch = stub.Watch(request)
+    assert next(watch).status == health_pb2.HealthCheckResponse.SERVING
+    watch.cancel()
+
+
+def test_a_probe_of_another_service_is_not_found(channel):
+    request = health_pb2.HealthCheckRequest(service="other")
+    with pytest.raises(grpc.RpcError) as caught:
+        health_pb2_grpc.HealthStub(channel).Check(request)
+    assert caught.value.code() is grpc.StatusCode.NOT_FOUND
+
+
+class Katib(api_pb2_grpc.SuggestionServicer):
+    """A plug-in that speaks Katib's API alone, and repeats itself."""
+
+    def GetSuggestions(self, request, context):  # noqa: N802
+        reply = api_pb2.GetSuggestionsReply()
+        for n in range(min(request.current_request_number, 2)):
+            one = reply.parameter_assignments.add(trial_name=f"mine-{n}")
+            one.assignments.add(name="n", value=str(n + 1))
+        return reply
+
+    def ValidateAlgorithmSettings(self, request, context):  # noqa: N802
+        context.abort(grpc.StatusCode.INVALID_ARGUMENT, "no, thank you")
+
+
+@pytest.fixture
+def katib_plugin():
+    from tunewright.proto.serving import listen, server
+
+    running = server()
+    api_pb2_grpc.add_SuggestionServicer_to_server(Katib(), running)
+    port = listen(running, "127.0.0.1:0", None)
+    running.start()
+    yield f"127.0.0.1:{port}"
+    running.stop(0).wait()
+
+
+def test_a_plug_in_of_katibs_is_driven_and_its_names_are_kept(katib_plugin):
+    async def run():
+        task, log = problem(whole("n", 1, 9), algorithm="mine"), Log()
+        remote = RemoteSuggester(katib_plugin, log.after)
+        first = await remote.suggest(task, 0, 2, position=0)
+        log.propose(*first.proposals)
+        short = await remote.suggest(task, 2, 2, position=2)
+        log.finish(0, 1.0)
+        log.finish(1, 2.0)
+        over = await remote.suggest(task, 2, 2, position=4)
+        faults = await remote.validate(task)
+        await remote.close()
+        return first, short, over, faults
+
+    first, short, over, faults = asyncio.run(run())
+    assert [p.name for p in first.proposals] == ["mine-0", "mine-1"]
+    assert [p.point for p in first.proposals] == [{"n": 1}, {"n": 2}]
+        ("mine-0", {"n": 1}),
+        ("mine-1", {"n": 2}),
+    ]
+    assert (short.proposals, short.state) == ((), SearchState.WAIT)
+    assert "dropped" in short.note
+    assert over.state is SearchState.EXHAUSTED
+    assert [fault.message for fault in faults] == ["no, thank you"]
+
+
+def test_a_service_that_is_away_says_so():
+    async def run():
+        remote = RemoteSuggester("127.0.0.1:1", Log().after, timeout=2)
+        try:
+            with pytest.raises(PluginUnavailable):
+                await remote.suggest(problem(whole("n", 1, 9)), 0, 1, position=0)
+        finally:
+            await remote.close()
+
+    asyncio.run(run())
+
+
+def test_an_algorithm_that_the_service_does_not_know_is_refused(address):
+    async def run():
+        remote = RemoteSuggester(address, Log().after)
+        try:
+            with pytest.raises(Invalid, match="unknown algorithm name tpee"):
+                await remote.suggest(problem(*SPACE, algorithm="tpee"), 0, 1, position=0)
+        finally:
+            await remote.close()
+
+    asyncio.run(run())
