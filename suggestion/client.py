@@ -31,7 +31,7 @@ from ..proto import (
     tunewright_pb2,
     tunewright_pb2_grpc,
 )
-from ..proto.serving import OPTIONS
+from ..proto.serving import UNLIMITED
 from .cube import Cube
 from .inline import History
 from .session import check, searched
@@ -126,9 +126,9 @@ class RemoteSuggester:
             scheme, _, address = self._endpoint.rpartition("://")
             if scheme in {"grpcs", "https"}:
                 credentials = grpc.ssl_channel_credentials(self._authority)
-                self._channel = grpc.aio.secure_channel(address, credentials, options=OPTIONS)
+                self._channel = grpc.aio.secure_channel(address, credentials, options=UNLIMITED)
             else:
-                self._channel = grpc.aio.insecure_channel(address, options=OPTIONS)
+                self._channel = grpc.aio.insecure_channel(address, options=UNLIMITED)
         return self._channel
 
     async def _describes(self, channel: grpc.aio.Channel) -> bool:

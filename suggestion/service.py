@@ -8,13 +8,14 @@ the last request is the beginning of this one.
 
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import grpc
 
-from ..api.errors import Codes, Fault, Invalid, Terminal
+from ..api.errors import Codes, Invalid, Terminal
 from ..api.history import Entry, SearchState
 from ..api.problem import Problem
 from ..proto import (
@@ -22,11 +23,10 @@ from ..proto import (
     api_pb2_grpc,
     convert,
     convert_katib,
-    health_pb2_grpc,
+    serving,
     tunewright_pb2,
     tunewright_pb2_grpc,
 )
-from ..proto.serving import Health, Tls, answer, listen, server
 from . import registry
 from .session import Session
 
@@ -45,6 +45,12 @@ class _NoMore(Terminal):
     """The search has no more points; Katib's protocol has no other word for it."""
 
     codes = Codes(exit=1, http=409, grpc="OUT_OF_RANGE")
+
+
+class _Refused(Terminal):
+    """`Invalid` for a caller who shows the text as it is."""
+
+    codes = Invalid.codes
 
 
 @dataclass(slots=True)
@@ -79,19 +85,19 @@ class SuggestionService(tunewright_pb2_grpc.SuggestionServicer):
         self._folds = folds
 
     def Suggest(  # noqa: N802  # the protocol's name
-        self, request: tunewright_pb2.SuggestRequest, context: Any
+        self, request: tunewright_pb2.SuggestRequest, _context: Any
     ) -> tunewright_pb2.SuggestReply:
-        return answer(context, self._suggest, request)
+        return self._suggest(request)
 
     def Validate(  # noqa: N802  # the protocol's name
-        self, request: tunewright_pb2.ValidateRequest, context: Any
+        self, request: tunewright_pb2.ValidateRequest, _context: Any
     ) -> tunewright_pb2.ValidateReply:
-        return answer(context, self._validate, request)
+        return self._validate(request)
 
     def Describe(  # noqa: N802  # the protocol's name
-        self, request: tunewright_pb2.DescribeRequest, context: Any
+        self, request: tunewright_pb2.DescribeRequest, _context: Any
     ) -> tunewright_pb2.DescribeReply:
-        return answer(context, self._describe, request)
+        return self._describe(request)
 
     def _suggest(self, request: tunewright_pb2.SuggestRequest) -> tunewright_pb2.SuggestReply:
         problem = convert.problem_from_wire(request.problem)
@@ -145,14 +151,16 @@ class KatibService(api_pb2_grpc.SuggestionServicer):
         self._folds = folds
 
     def GetSuggestions(  # noqa: N802  # the protocol's name
-        self, request: api_pb2.GetSuggestionsRequest, context: Any
+        self, request: api_pb2.GetSuggestionsRequest, _context: Any
     ) -> api_pb2.GetSuggestionsReply:
-        return answer(context, self._suggest, request)
+        with _in_katibs_words():
+            return self._suggest(request)
 
     def ValidateAlgorithmSettings(  # noqa: N802  # the protocol's name
-        self, request: api_pb2.ValidateAlgorithmSettingsRequest, context: Any
+        self, request: api_pb2.ValidateAlgorithmSettingsRequest, _context: Any
     ) -> api_pb2.ValidateAlgorithmSettingsReply:
-        return answer(context, self._validate, request)
+        with _in_katibs_words():
+            return self._validate(request)
 
     def _suggest(self, request: api_pb2.GetSuggestionsRequest) -> api_pb2.GetSuggestionsReply:
         problem = convert_katib.problem_from_katib(request.experiment)
@@ -182,22 +190,33 @@ class KatibService(api_pb2_grpc.SuggestionServicer):
         return api_pb2.ValidateAlgorithmSettingsReply()
 
 
+@contextmanager
+def _in_katibs_words() -> Iterator[None]:
+    """Tell what is wrong by Katib's messages alone, one a line."""
+    try:
+        yield
+    except Invalid as error:
+        raise _Refused("\n".join(fault.message for fault in error.faults)) from error
+
+
 def start_service(
-    address: str = "0.0.0.0:6789", *, tls: Tls | None = None
-) -> tuple[grpc.Server, int]:
-    """Start serving; return the server and its port.
+    address: str,
+    *,
+    tls: serving.Tls | None = None,
+    token: str | None = None,
+    open_to_all: bool = False,
+) -> tuple[grpc.Server, str]:
+    """Start serving; return the server and the address that it listens on.
 
     Raises:
-        TunewrightError: the address cannot be bound.
+        Unsupported: the address is taken, or reachable by callers that nobody would know.
     """
-    grpc_server = server()
-    folds = Folds()
-    tunewright_pb2_grpc.add_SuggestionServicer_to_server(SuggestionService(folds), grpc_server)
-    api_pb2_grpc.add_SuggestionServicer_to_server(KatibService(folds), grpc_server)
-    health_pb2_grpc.add_HealthServicer_to_server(Health(*HEALTH_SERVICES), grpc_server)
-    try:
-        port = listen(grpc_server, address, tls)
-    except RuntimeError as error:
-        raise Invalid([Fault("address", f"{address} cannot be bound: {error}")]) from error
-    grpc_server.start()
-    return grpc_server, port
+
+    def register(server: grpc.Server) -> None:
+        folds = Folds()
+        tunewright_pb2_grpc.add_SuggestionServicer_to_server(SuggestionService(folds), server)
+        api_pb2_grpc.add_SuggestionServicer_to_server(KatibService(folds), server)
+
+    return serving.start(
+        address, register, health=HEALTH_SERVICES, tls=tls, token=token, open_to_all=open_to_all
+    )
