@@ -60,7 +60,7 @@ class WorkerSuggester:
                     "(spec.algorithm.timeoutSeconds)"
                 ) from None
             except (asyncio.IncompleteReadError, ConnectionError) as error:
-                status = await self._end()
+                status = await self._end(grace=1.0)
                 raise PluginUnavailable(
                     f"the worker of the algorithm {problem.algorithm} ended with status {status}"
                 ) from error
@@ -122,12 +122,21 @@ class WorkerSuggester:
             raise PluginBroken(f"the algorithm {problem.algorithm} fails: {answer.error}")
         raise answer.error
 
-    async def _end(self) -> int | None:
+    async def _end(self, grace: float = 0.0) -> int | None:
+        """End the worker and return its status.
+
+        One that has closed its pipe is about to end by itself, and is given
+        time to: a signal to a process that is gone would take its status.
+        """
         process, self._process, self._problem = self._process, None, None
         if process is None:
             return None
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()
+        if grace > 0:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(process.wait(), grace)
+        if process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
         status = await process.wait()
         # The transport closes in the next turn of the loop, not in the destructor.
         process._transport.close()  # type: ignore[attr-defined]  # the pipes have no other handle
