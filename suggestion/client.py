@@ -45,7 +45,7 @@ class RemoteSuggester:
     """Asks one experiment's algorithm at `host:port`, `unix:PATH`, or `grpcs://host:port`.
 
     `timeout` is seconds for one call; `authority` the PEM of who signed the
-    service's certificate.
+    service's certificate; `speaks_v1` settles the protocol, which is found out otherwise.
     """
 
     def __init__(
@@ -55,13 +55,14 @@ class RemoteSuggester:
         *,
         timeout: float = 60.0,  # it is gRPC's deadline
         authority: bytes | None = None,
+        speaks_v1: bool | None = None,
     ) -> None:
         self._endpoint = endpoint
         self._history = history
         self._timeout = timeout
         self._authority = authority
         self._channel: grpc.aio.Channel | None = None
-        self._speaks_v1: bool | None = None
+        self._speaks_v1 = speaks_v1
         self._problem: Problem | None = None
         self._position = 0
         self._entries: list[Entry] = []
@@ -97,7 +98,9 @@ class RemoteSuggester:
         """Ask the service what is wrong with a problem."""
         channel = self._open()
         try:
-            if await self._describes(channel):
+            if self._speaks_v1 is None:
+                self._speaks_v1 = await self._describes(channel)
+            if self._speaks_v1:
                 v1 = _v1(channel)
                 request = tunewright_pb2.ValidateRequest(problem=convert.problem_to_wire(problem))
                 await v1.Validate(request, timeout=self._timeout)

@@ -1,0 +1,54 @@
+import asyncio
+
+import pytest
+from tunewright.suggestion import registry
+from tunewright.suggestion.plugin.conformance import (
+    RULES,
+    AtAddress,
+    Finding,
+    InProcess,
+    Report,
+    Ruling,
+    check_rule,
+)
+from tunewright.suggestion.service import start_service
+
+QUICK = ["random", "grid", "sobol", "tpe", "multivariate-tpe", "cmaes"]
+
+
+@pytest.fixture(scope="module")
+def address():
+    server, address = start_service("127.0.0.1:0")
+    yield address
+    server.stop(0).wait()
+
+
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("algorithm", QUICK)
+def test_in_process(algorithm, rule):
+    assert asyncio.run(check_rule(InProcess(), algorithm, rule)) is None
+
+
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("algorithm", ["random", "grid", "cmaes"])
+@pytest.mark.parametrize("speaks_v1", [True, False], ids=["tunewright.v1", "api.v1.beta1"])
+def test_over_grpc(address, algorithm, rule, speaks_v1):
+    subject = AtAddress(address, speaks_v1=speaks_v1)
+    assert asyncio.run(check_rule(subject, algorithm, rule)) is None
+
+
+@pytest.mark.parametrize(
+    ("broken", "ruling"),
+    [
+        ([], Ruling.STATELESS),
+        (["a restart changes nothing"], Ruling.STATEFUL),
+        (["a restart changes nothing", "counts are kept"], Ruling.BROKEN),
+    ],
+)
+def test_a_report_sums_up_what_was_found(broken, ruling):
+    findings = (Finding("a", rule, "no" if rule in broken else None, 0.0) for rule in RULES)
+    assert Report(tuple(findings)).ruling is ruling
+
+
+def test_every_built_in_algorithm_is_examined():
+    assert {*QUICK, "bayesianoptimization", "auto"} == set(registry.BUILT_IN)
