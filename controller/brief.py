@@ -1,0 +1,74 @@
+"""An experiment's document, compiled once a version: all that an engine reads of it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..api import compile as compiled
+from ..api import defaults, documents
+from ..api.objective import Objective
+from ..api.policy import Policy
+from ..api.problem import Problem
+from ..db.records import ExperimentRecord
+from ..metrics_collector.spec import CollectorSpec, collector_spec
+from .plan.view import InitialTrial
+from .render import Template, TrialParameter
+
+
+@dataclass(frozen=True)
+class Brief:
+    """What to run, how, and until when."""
+
+    version: int
+    policy: Policy
+    objective: Objective
+    problem: Problem
+    template: Template
+    primary_container: str
+    collector: CollectorSpec
+    initial: tuple[InitialTrial, ...]
+
+
+def brief_of(record: ExperimentRecord) -> Brief:
+    """Compile the document of an experiment.
+
+    Raises:
+        Invalid: it is not what validation lets pass; every fault is named.
+    """
+    experiment = defaults.complete(documents.parse(record.document))
+    problem = compiled.problem(experiment, uid=record.uid, seed=record.seed)
+    template = experiment.spec.trial_template
+    assert template is not None
+    spec = experiment.spec.metrics_collector_spec
+    return Brief(
+        version=record.version,
+        policy=compiled.policy(experiment),
+        objective=problem.objective,
+        problem=problem,
+        template=Template(
+            template.trial_spec or {},
+            tuple(
+                TrialParameter(entry.name, entry.reference)
+                for entry in template.trial_parameters or ()
+            ),
+        ),
+        primary_container=template.primary_container_name or "",
+        collector=collector_spec(_written(spec)),
+        initial=tuple(
+            InitialTrial(
+                {
+                    name: problem.space.by_name[name].parse(text)
+                    for name, text in (entry.assignments or {}).items()
+                },
+                tuple((entry.observation or {}).items()),
+            )
+            for entry in experiment.spec.initial_trials
+        ),
+    )
+
+
+def _written(spec: Any) -> Mapping[str, Any] | None:
+    if spec is None:
+        return None
+    found: Mapping[str, Any] = spec.model_dump(by_alias=True, exclude_none=True, mode="json")
+    return found

@@ -1,0 +1,147 @@
+"""From the store's rows to the view that `plan` sees."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from ..api.objective import Objective
+from ..db.records import AttemptState, ExperimentRecord, TrialRecord
+from ..db.records import View as StoredView
+from ..db.records import Wish as StoredWish
+from .brief import Brief
+from .plan.view import (
+    Counts,
+    EndReason,
+    Exit,
+    Leaving,
+    Phase,
+    Search,
+    TrialView,
+    Verb,
+    View,
+    Wish,
+)
+
+EDITABLE = ("maxTrialCount", "parallelTrialCount", "maxFailedTrialCount", "maxDuration")
+"""What a wish `edit` may change in the document, by the names of the file."""
+
+
+@dataclass(slots=True)
+class Passing:
+    """What an engine knows of a trial and need not survive it."""
+
+    stopping: float | None = None
+    waits_for: str = ""
+    metrics_open: bool = False
+    last_sign_at: float | None = None
+    metrics_seen: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class Memory:
+    """What an engine knows of its experiment and need not survive it."""
+
+    search: Search = field(default_factory=Search)
+    trials: dict[int, Passing] = field(default_factory=dict)
+    leaving: Leaving | None = None
+    unsaved_seconds: float = 0.0
+
+    def of(self, index: int) -> Passing:
+        return self.trials.setdefault(index, Passing())
+
+
+def view_of(stored: StoredView, brief: Brief, memory: Memory, *, stop_grace: float) -> View:
+    """Return what `plan` is to see."""
+    record = stored.experiment
+    return View(
+        policy=brief.policy,
+        objective=brief.objective,
+        initial=brief.initial,
+        state=record.state,
+        reason=record.reason,
+        message=record.message,
+        counts=counts_of(record),
+        trials=tuple(_trial(trial, brief.objective, memory) for trial in stored.unfinished),
+        search=memory.search,
+        wishes=tuple(_wish(wish, record.document) for wish in stored.wishes),
+        suspended=record.suspended,
+        active_seconds=record.active_seconds + memory.unsaved_seconds,
+        leaving=memory.leaving,
+        stop_grace=stop_grace,
+    )
+
+
+def counts_of(record: ExperimentRecord) -> Counts:
+    totals = record.totals
+    return Counts(
+        proposed=totals.proposed,
+        by_state=totals.by_state,
+        observed=totals.observed,
+        since_improvement=totals.since_improvement,
+        best=record.best[0].value if record.best else None,
+    )
+
+
+def _trial(record: TrialRecord, objective: Objective, memory: Memory) -> TrialView:
+    attempt, passing = record.attempt, memory.trials.get(record.index) or Passing()
+    phase = _phase(record)
+    stop = record.stop
+    return TrialView(
+        index=record.index,
+        state=record.state,
+        phase=phase,
+        attempt=attempt.attempt if attempt else 0,
+        began_at=attempt.started_at if attempt else None,
+        running_at=attempt.started_at if attempt and phase is Phase.RUNNING else None,
+        exit=_exit(record) if phase is Phase.ENDED else None,
+        retries=record.retries,
+        retry_at=record.retry_at,
+        value=objective.value(record.observation or {}),
+        metrics_open=passing.metrics_open,
+        last_sign_at=passing.last_sign_at,
+        metrics_seen=passing.metrics_seen,
+        early_stop=stop.reason if stop is not None and not stop.answered else None,
+        stopping=passing.stopping,
+        waits_for=passing.waits_for,
+    )
+
+
+def _phase(record: TrialRecord) -> Phase:
+    """Tell an attempt that has just ended from one that is over and was sent back."""
+    if record.attempt is None:
+        return Phase.WAITING
+    match record.attempt.state:
+        case AttemptState.STARTING:
+            return Phase.STARTING
+        case AttemptState.RUNNING:
+            return Phase.RUNNING
+        case AttemptState.ENDED:
+            return Phase.ENDED if record.retry_at is None else Phase.WAITING
+
+
+def _exit(record: TrialRecord) -> Exit:
+    attempt = record.attempt
+    assert attempt is not None
+    return Exit(
+        reason=EndReason(attempt.reason),
+        at=attempt.ended_at or 0.0,
+        message=attempt.message,
+        exit_code=attempt.exit_code,
+    )
+
+
+def _wish(wish: StoredWish, document: Mapping[str, object]) -> Wish:
+    arguments = wish.arguments
+    index = arguments.get("index")
+    return Wish(
+        id=wish.id,
+        verb=Verb(wish.verb),
+        index=None if index is None else int(index),
+        now=bool(arguments.get("now")),
+        applied=wish.verb == Verb.EDIT and _applied(arguments, document),
+    )
+
+
+def _applied(arguments: Mapping[str, object], document: Mapping[str, object]) -> bool:
+    spec = document["spec"]
+    assert isinstance(spec, Mapping)
+    return all(spec.get(name) == arguments[name] for name in EDITABLE if name in arguments)
