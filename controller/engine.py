@@ -1,21 +1,58 @@
-"""The local engine: load a view, call `plan`, carry out its actions, again.
+"""The local engine: take a turn, carry out what it decided, wait for what happens next.
 
 One event loop drives one experiment. What is decided is `plan`'s; what is
-kept is the store's; this loop only fetches and carries.
+kept is the store's; this loop only carries. Turns are taken in a thread of
+their own, which alone writes; the loop is never held by the store.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
+from ..api.errors import Retryable, StoreUnavailable, TunewrightError
+from ..api.history import Proposal
 from ..api.states import ExperimentState
+from ..db.records import AttemptState, Usage
 from ..db.store import Store
-from .ports import Change, Clock, Suggester, Workloads
+from .loading import Memory
+from .plan.view import EndReason, Leaving
+from .ports import AttemptRef, Change, Clock, Ended, Output, Started, Suggester, Workloads
 from .progress import Observer
+from .snapshots import Pictures
+from .trials import RunningTrials
+from .turn import (
+    AskFor,
+    Effect,
+    Event,
+    Noted,
+    StartAttempt,
+    StopAttempt,
+    Suggested,
+    TrialFinished,
+    Turn,
+    Turns,
+    searched,
+)
 
 WorkloadsFactory: TypeAlias = Callable[[Callable[[Change], None]], Workloads]
 """Makes the runtime; it is given the function to call, on the event loop, with every change."""
+
+T = TypeVar("T")
+
+LINGER = 0.02
+"""Seconds that news may wait for more of it, so that one turn serves several."""
+
+LOOK = 1.0
+"""Seconds after which wishes are looked for, should nobody have woken us."""
+
+STOP_GRACE = 30.0
+STORE_PATIENCE = 300.0
+"""Seconds that a database may be away before the engine gives up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +65,20 @@ class Outcome:
     interrupted: bool
 
 
+class WallClock:
+    """The time of this machine."""
+
+    def now(self) -> float:
+        return time.time()
+
+
 class Engine:
     """Drives one experiment to its end, or until told to leave.
 
     The caller holds the experiment's lock (one engine each), and closes store
     and suggester afterwards. `home` is the folder below which each trial gets
     its directory; `socket` the wake-up socket's path, None to poll only.
+    `ahead` points may be made before there is room to run them.
     """
 
     def __init__(
@@ -47,8 +92,27 @@ class Engine:
         home: Path,
         observer: Observer | None = None,
         socket: Path | None = None,
+        ahead: int = 0,
     ) -> None:
-        raise NotImplementedError
+        self._store = store
+        self._uid = uid
+        self._workloads = workloads(self._on_change)
+        self._suggester = suggester
+        self._clock = clock
+        self._socket = socket
+        self._turns = Turns(store, uid, stop_grace=STOP_GRACE)
+        self._memory = Memory()
+        self._memory.search = replace(self._memory.search, ahead=ahead)
+        self._trials = RunningTrials(
+            self._workloads, clock, home, on_samples=self._on_samples, on_news=self._hurry
+        )
+        self._pictures = Pictures(observer, clock)
+        self._inbox: list[Event] = []
+        self._news = asyncio.Event()
+        self._urgent = asyncio.Event()
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="store")
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._counted_at: float | None = None
 
     async def run(self) -> Outcome:
         """Drive the experiment.
@@ -58,15 +122,274 @@ class Engine:
                 running, and what was recorded is whole.
             Invalid: the document in the store does not compile.
         """
-        raise NotImplementedError
+        try:
+            async with _listening(self._socket, self.wake):
+                await self._trials.open()
+                await self._recover()
+                return await self._drive()
+        finally:
+            await self._close()
 
     def leave(self) -> None:
         """Start nothing more and end what runs, within its grace; a second call: at once.
 
         Safe from a signal handler of the loop. What was ended runs again at the next run.
         """
-        raise NotImplementedError
+        again = self._memory.leaving is not None
+        self._memory.leaving = Leaving.AT_ONCE if again else Leaving.GENTLY
+        self._hurry()
 
     def wake(self) -> None:
         """Look at the wishes now."""
-        raise NotImplementedError
+        self._hurry()
+
+    # The loop.
+
+    async def _drive(self) -> Outcome:
+        while True:
+            turn = await self._turn()
+            for effect in turn.effects:
+                await self._carry(effect, turn)
+            self._pictures.show(turn, self._trials)
+            if turn.done:
+                return await self._outcome(turn)
+            await self._wait(turn.wake_at)
+
+    async def _outcome(self, turn: Turn) -> Outcome:
+        await self._in_writer(lambda: self._save_time(0.0))
+        experiment = turn.stored.experiment
+        return Outcome(
+            experiment.state,
+            experiment.reason,
+            experiment.message,
+            interrupted=not experiment.state.is_finished,
+        )
+
+    async def _turn(self) -> Turn:
+        """Take a turn with all that has come in; on a store that is away, the same again."""
+        self._trials.flush()
+        events, self._inbox = self._inbox, []
+        deadline = self._clock.now() + STORE_PATIENCE
+        while True:
+            now = self._clock.now()
+            self._count_time(now)
+            try:
+                turn = await self._in_writer(lambda: self._take(events))
+            except StoreUnavailable as error:
+                if self._clock.now() > deadline or self._memory.leaving is not None:
+                    raise
+                self._pictures.note(now, "Warning", "StoreUnavailable", str(error), trial=None)
+                await asyncio.sleep(error.after)
+            else:
+                return turn
+
+    def _take(self, events: list[Event]) -> Turn:
+        """Runs in the writer's thread."""
+        now = self._clock.now()
+        self._save_time(5.0)
+        turn = self._turns.take(events, self._memory, now)
+        for event in events:
+            if isinstance(event, Suggested):
+                finished = turn.view.counts.finished
+                searched(self._memory, event.suggestion, finished, now)
+                turn.wake_at = now
+        return turn
+
+    async def _wait(self, wake_at: float | None) -> None:
+        """Wait for news, or for the time; then a moment for more of it."""
+        left = LOOK if wake_at is None else min(LOOK, wake_at - self._clock.now())
+        if left > 0 and not self._news.is_set():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._news.wait(), left)
+        if self._news.is_set() and not self._urgent.is_set():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._urgent.wait(), LINGER)
+        self._news.clear()
+        self._urgent.clear()
+
+    async def _carry(self, effect: Effect, turn: Turn) -> None:
+        match effect:
+            case StartAttempt():
+                self._spawn(self._start(effect.ref, effect.proposal, turn))
+            case StopAttempt():
+                await self._stop(effect)
+            case AskFor():
+                self._memory.search = replace(self._memory.search, asking=effect.count)
+                self._spawn(self._ask(effect, turn))
+            case TrialFinished():
+                self._memory.trials.pop(effect.record.index, None)
+                self._trials.forget(effect.record.index)
+                self._pictures.finished(effect)
+            case Noted():
+                self._pictures.note(
+                    effect.at, effect.kind, effect.reason, effect.message, trial=effect.trial
+                )
+
+    # Trials.
+
+    async def _start(self, ref: AttemptRef, proposal: Proposal, turn: Turn) -> None:
+        """Start the attempt; what it still needs is waited for, what it never gets ends it."""
+        passing = self._memory.of(ref.index)
+        passing.stopping = None
+        while passing.stopping is None:
+            try:
+                await self._trials.start(ref, proposal, turn.stored.experiment, turn.brief)
+            except Retryable as error:
+                passing.waits_for = str(error)
+                await asyncio.sleep(min(error.after, LOOK))
+            except TunewrightError as error:
+                self._refuse(ref, str(error))
+                return
+            else:
+                passing.waits_for = ""
+                if passing.stopping is not None:  # asked to end while it was starting
+                    await self._workloads.stop(ref, grace=passing.stopping)
+                return
+        self._end_unstarted(ref)
+
+    def _refuse(self, ref: AttemptRef, message: str) -> None:
+        self._trials.forget(ref.index)
+        now = self._clock.now()
+        self._tell(Ended(ref, EndReason.REFUSED, None, message, Usage(), now))
+
+    def _end_unstarted(self, ref: AttemptRef) -> None:
+        self._trials.forget(ref.index)
+        message = "ended before it started"
+        self._tell(Ended(ref, EndReason.STOPPED, None, message, Usage(), self._clock.now()))
+
+    async def _stop(self, effect: StopAttempt) -> None:
+        self._memory.of(effect.ref.index).stopping = effect.grace
+        self._trials.stop_asked(effect.ref)
+        if self._trials.is_started(effect.ref):
+            await self._workloads.stop(effect.ref, grace=effect.grace)
+
+    def _on_change(self, change: Change) -> None:
+        match change:
+            case Started():
+                self._inbox.append(change)
+                self._news.set()
+            case Output():
+                self._trials.feed(change)
+            case Ended():
+                self._spawn(self._end(change))
+
+    async def _end(self, ended: Ended) -> None:
+        """Read the metrics that are left, then tell of the end."""
+        passing = self._memory.of(ended.ref.index)
+        passing.metrics_seen = await self._trials.finish(ended.ref, ended.at)
+        passing.stopping = None
+        self._tell(ended)
+
+    def _on_samples(self, event: Event) -> None:
+        self._inbox.append(event)
+        self._news.set()
+
+    def _tell(self, event: Event) -> None:
+        self._trials.flush()
+        self._inbox.append(event)
+        self._hurry()
+
+    def _hurry(self) -> None:
+        self._news.set()
+        self._urgent.set()
+
+    # Points.
+
+    async def _ask(self, question: AskFor, turn: Turn) -> None:
+        search = self._memory.search
+        try:
+            suggestion = await self._suggester.suggest(
+                turn.brief.problem,
+                question.first_index,
+                question.count,
+                position=question.position,
+            )
+        except Retryable as error:
+            again = self._clock.now() + error.after
+            self._memory.search = replace(search, asking=0, trouble=str(error), retry_at=again)
+            self._hurry()
+        except TunewrightError as error:
+            self._memory.search = replace(search, asking=0, failure=str(error))
+            self._hurry()
+        else:
+            self._tell(Suggested(question.first_index, question.position, suggestion))
+
+    # From an engine before this one, and at the end of this one.
+
+    async def _recover(self) -> None:
+        """End what an engine that was killed left behind; its attempts were interrupted by us."""
+        view = await self._in_writer(lambda: self._store.view(self._uid))
+        left = [
+            (record, record.attempt)
+            for record in view.unfinished
+            if record.attempt is not None and record.attempt.state is not AttemptState.ENDED
+        ]
+        if not left:
+            return
+        await self._workloads.end_strays([attempt.token for _, attempt in left])
+        now = self._clock.now()
+        for record, attempt in left:
+            ref = AttemptRef(self._uid, record.index, record.name, attempt.attempt, attempt.token)
+            message = "its engine went away"
+            self._inbox.append(Ended(ref, EndReason.STOPPED, None, message, Usage(), now))
+
+    async def _close(self) -> None:
+        for task in tuple(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._trials.close()
+        await self._workloads.close()
+        self._writer.shutdown()
+
+    # Time.
+
+    def _count_time(self, now: float) -> None:
+        """Count the time in which the experiment was driven and not suspended."""
+        if self._counted_at is not None and self._pictures.is_going:
+            self._memory.unsaved_seconds += max(0.0, now - self._counted_at)
+        self._counted_at = now
+
+    def _save_time(self, least: float) -> None:
+        seconds = self._memory.unsaved_seconds
+        if seconds > least:
+            self._store.add_active_seconds(self._uid, seconds)
+            self._memory.unsaved_seconds -= seconds
+
+    # Small machinery.
+
+    async def _in_writer(self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._writer, work)
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+@contextlib.asynccontextmanager
+async def _listening(path: Path | None, wake: Callable[[], None]) -> AsyncIterator[None]:
+    """Be woken by whoever connects to the socket."""
+    if path is None:
+        yield
+        return
+
+    async def accept(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        wake()
+        writer.close()
+
+    _free(path)
+    server = await asyncio.start_unix_server(accept, path=path)
+    _keep_private(path)
+    try:
+        yield
+    finally:
+        server.close()
+        _free(path)
+
+
+def _free(path: Path) -> None:
+    path.unlink(missing_ok=True)
+
+
+def _keep_private(path: Path) -> None:
+    path.chmod(0o600)

@@ -1,0 +1,229 @@
+"""The running trials of an engine: each with its directory, its environment and its metrics."""
+
+import asyncio
+import contextlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from ..api.history import Proposal
+from ..api.identity import ExperimentKey
+from ..api.observation import Batch, Sample
+from ..db.records import ExperimentRecord
+from ..metrics_collector.collection import Collection, OnSamples
+from ..metrics_collector.push import PushServer
+from ..metrics_collector.spec import CollectorKind
+from .brief import Brief
+from .ports import AttemptRef, Clock, Output, Workload, Workloads
+from .render import TrialIdentity, render
+
+PUSHED = "push"
+
+
+@dataclass(slots=True)
+class _Running:
+    ref: AttemptRef
+    proposal: Proposal
+    collection: Collection
+    follower: asyncio.Task[None] | None = None
+    waiting: list[Sample] | None = None
+    latest: Sample | None = None
+    objective: str = ""
+    pushed: dict[str, int] | None = None
+
+
+class RunningTrials:
+    """Starts attempts, and turns what they print, write and push into batches.
+
+    Batches go to `on_samples` when `flush` is called, and `on_news` says that
+    there is reason to.
+    """
+
+    def __init__(
+        self,
+        workloads: Workloads,
+        clock: Clock,
+        home: Path,
+        *,
+        on_samples: Callable[[Batch], None],
+        on_news: Callable[[], None],
+    ) -> None:
+        self._workloads = workloads
+        self._clock = clock
+        self._home = home
+        self._on_samples = on_samples
+        self._on_news = on_news
+        self._by_index: dict[int, _Running] = {}
+        self._stopped: set[str] = set()
+        self._push = PushServer(self._on_push)
+
+    async def open(self) -> None:
+        await self._push.start()
+
+    async def close(self) -> None:
+        for running in self._by_index.values():
+            await _cancel(running)
+        await self._push.close()
+
+    async def start(
+        self, ref: AttemptRef, proposal: Proposal, experiment: ExperimentRecord, brief: Brief
+    ) -> None:
+        """Start one attempt.
+
+        Raises:
+            Retryable: not now; the message says what it waits for.
+            Terminal: never here; the message says why.
+        """
+        directory = self.directory(experiment, ref.trial)
+        identity = TrialIdentity(ref.trial, experiment.key.namespace)
+        manifest = render(brief.template, proposal.point, identity)
+        natives = {
+            name: brief.problem.space.by_name[name].native(value)
+            if name in brief.problem.space.by_name
+            else value
+            for name, value in proposal.point.items()
+        }
+        directory.mkdir(parents=True, exist_ok=True)
+        (directory / "parameters.json").write_text(json.dumps(natives), encoding="utf-8")
+        collector = brief.collector
+        if collector.path.startswith("/") and collector.kind in _IN_FILES:
+            # As this process sees the path that is the trial's own.
+            collector = replace(collector, path=str(directory / "files" / collector.path[1:]))
+        running = _Running(
+            ref,
+            proposal,
+            Collection(collector, brief.objective.metric_names, clock=self._clock.now),
+            waiting=[],
+            objective=brief.objective.metric.name,
+            pushed={},
+        )
+        self._by_index[ref.index] = running
+        environment = {
+            "TUNEWRIGHT_EXPERIMENT": experiment.key.name,
+            "TUNEWRIGHT_TRIAL": ref.trial,
+            "TUNEWRIGHT_ATTEMPT": str(ref.attempt),
+            "TUNEWRIGHT_TRIAL_DIR": str(directory),
+            "TUNEWRIGHT_PARAMETERS": json.dumps(natives),
+            "TUNEWRIGHT_TOKEN": ref.token,
+            "TUNEWRIGHT_REPORT": self._push.address,
+            "KATIB_TRIAL_NAME": ref.trial,
+        }
+        try:
+            await self._workloads.start(
+                Workload(
+                    ref=ref,
+                    manifest=manifest,
+                    primary_container=brief.primary_container,
+                    directory=directory,
+                    workdir=Path(experiment.workdir),
+                    environment=environment,
+                )
+            )
+        except BaseException:
+            self._by_index.pop(ref.index, None)
+            raise
+        running.follower = asyncio.create_task(running.collection.run(self._follow(running)))
+
+    def directory(self, experiment: ExperimentRecord, trial: str) -> Path:
+        return self._home / _folder(experiment.key) / trial
+
+    def is_started(self, ref: AttemptRef) -> bool:
+        running = self._by_index.get(ref.index)
+        return running is not None and running.ref == ref and running.follower is not None
+
+    def latest(self, index: int) -> Sample | None:
+        running = self._by_index.get(index)
+        return running.latest if running else None
+
+    def feed(self, output: Output) -> None:
+        running = self._by_index.get(output.ref.index)
+        if running is not None and running.ref == output.ref:
+            self._take(running, running.collection.feed(output.stream, output.data, output.at))
+
+    async def finish(self, ref: AttemptRef, at: float) -> tuple[str, ...]:
+        """Read what is left; return the names of metrics that were seen instead of ours."""
+        running = self._by_index.get(ref.index)
+        if running is None or running.ref != ref:
+            return ()
+        await _cancel(running)
+        self._take(running, await running.collection.finish(at))
+        self._send(running)
+        return running.collection.seen
+
+    def forget(self, index: int) -> None:
+        running = self._by_index.pop(index, None)
+        if running is not None:
+            self._stopped.discard(running.ref.token)
+
+    def flush(self) -> None:
+        """Hand over what has been collected since the last time."""
+        for running in self._by_index.values():
+            self._send(running)
+
+    def stop_asked(self, ref: AttemptRef) -> None:
+        """Let `should_stop()` of the trial say yes."""
+        self._stopped.add(ref.token)
+
+    def _follow(self, running: _Running) -> OnSamples:
+        async def take(samples: list[Sample]) -> None:
+            self._take(running, samples)
+
+        return take
+
+    def _take(self, running: _Running, samples: list[Sample]) -> None:
+        if not samples:
+            return
+        assert running.waiting is not None
+        running.waiting.extend(samples)
+        for sample in reversed(samples):
+            if sample.metric == running.objective:
+                running.latest = sample
+                break
+        self._on_news()
+
+    def _send(self, running: _Running) -> None:
+        if not running.waiting:
+            return
+        ref = running.ref
+        self._on_samples(
+            running.collection.batch(
+                running.waiting, experiment_uid=ref.uid, index=ref.index, attempt=ref.attempt
+            )
+        )
+        running.waiting = []
+
+    async def _on_push(
+        self, token: str, source: str, first: int, samples: tuple[Sample, ...]
+    ) -> tuple[int, bool]:
+        running = next(
+            (entry for entry in self._by_index.values() if entry.ref.token == token), None
+        )
+        if running is None or running.pushed is None:
+            raise KeyError(token)
+        last = running.pushed.get(source, -1)
+        if samples:
+            ref = running.ref
+            self._on_samples(
+                Batch(ref.uid, ref.index, ref.attempt, f"{PUSHED}/{source}", first, samples)
+            )
+            last = running.pushed[source] = max(last, first + len(samples) - 1)
+            for sample in samples:
+                if sample.metric == running.objective:
+                    running.latest = sample
+            self._on_news()
+        return last, token in self._stopped
+
+
+_IN_FILES = {CollectorKind.FILE, CollectorKind.TFEVENT}
+
+
+def _folder(key: ExperimentKey) -> str:
+    return f"trials/{key.namespace}/{key.name}"
+
+
+async def _cancel(running: _Running) -> None:
+    if running.follower is not None:
+        running.follower.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await running.follower

@@ -1,0 +1,327 @@
+"""The engine over a real store, with an algorithm in process and workloads by script."""
+
+import asyncio
+import itertools
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.scripted import Run, Script, Scripted
+from tunewright.api.errors import Unsupported
+from tunewright.api.identity import ExperimentKey
+from tunewright.api.states import ExperimentState, TrialState
+from tunewright.controller.engine import Engine, Outcome, WallClock
+from tunewright.controller.ports import Workload
+from tunewright.db.records import ExperimentRecord
+from tunewright.db.sql import open_store
+from tunewright.db.store import Store
+from tunewright.suggestion.early_stopping.registry import Rules
+from tunewright.suggestion.inline import InlineSuggester
+
+KEY = ExperimentKey("default", "engine")
+
+
+def document(**spec: Any) -> dict[str, Any]:
+    return {
+        "apiVersion": "kubeflow.org/v1beta1",
+        "kind": "Experiment",
+        "metadata": {"name": KEY.name, "namespace": KEY.namespace},
+        "spec": {
+            "objective": {"type": "minimize", "objectiveMetricName": "loss"},
+            "algorithm": {"algorithmName": "random"},
+            "parallelTrialCount": 2,
+            "maxTrialCount": 5,
+            "parameters": [
+                {
+                    "name": "x",
+                    "parameterType": "double",
+                    "feasibleSpace": {"min": "0", "max": "1"},
+                }
+            ],
+            "trialTemplate": {
+                "primaryContainerName": "main",
+                "trialParameters": [{"name": "x", "reference": "x"}],
+                "trialSpec": {
+                    "apiVersion": "batch/v1",
+                    "kind": "Job",
+                    "spec": {
+                        "template": {
+                            "spec": {
+                                "containers": [
+                                    {"name": "main", "command": ["try", "${trialParameters.x}"]}
+                                ]
+                            }
+                        }
+                    },
+                },
+            },
+        }
+        | spec,
+    }
+
+
+def seconds() -> Callable[[], float]:
+    """A clock by which a second passes between any two looks."""
+    count = itertools.count()
+    return lambda: float(next(count))
+
+
+class House:
+    """A store in a folder, and engines over it one after another."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.store: Store = open_store(folder / "store.db", evaluator=Rules(seconds()))
+        self.runtime: Scripted | None = None
+
+    def create(self, **spec: Any) -> ExperimentRecord:
+        return self.store.create_experiment(
+            KEY, document(**spec), seed=3, workdir=str(self.folder), now=1.0
+        )
+
+    def engine(self, script: Script) -> Engine:
+        uid = self.store.experiment(KEY).uid
+
+        def runtime(on_change: Callable[[Any], None]) -> Scripted:
+            self.runtime = Scripted(script, on_change)
+            return self.runtime
+
+        return Engine(
+            store=self.store,
+            uid=uid,
+            workloads=runtime,
+            suggester=InlineSuggester(lambda after: self.store.history(uid, after, 1000)),
+            clock=WallClock(),
+            home=self.folder,
+        )
+
+    def run(self, script: Script) -> Outcome:
+        async def drive() -> Outcome:
+            return await self.engine(script).run()
+
+        return asyncio.run(drive())
+
+    @property
+    def record(self) -> ExperimentRecord:
+        return self.store.experiment(KEY)
+
+    def states(self) -> list[TrialState]:
+        return [trial.state for trial in self.store.trials(self.record.uid)]
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[House]:
+    made = House(tmp_path)
+    yield made
+    made.store.close()
+
+
+def x_of(workload: Workload) -> float:
+    containers = workload.manifest["spec"]["template"]["spec"]["containers"]
+    return float(containers[0]["command"][1])
+
+
+def test_it_runs_the_budget_and_keeps_the_best(house: House):
+    house.create()
+    outcome = house.run(lambda workload: Run([f"loss={x_of(workload)}"]))
+    assert outcome.state is ExperimentState.SUCCEEDED
+    assert house.states() == [TrialState.SUCCEEDED] * 5
+    trials = house.store.trials(house.record.uid)
+    assert [trial.value for trial in trials] == [trial.proposal.point["x"] for trial in trials]
+    assert house.record.best[0].value == min(trial.value or 0 for trial in trials)
+    assert house.runtime is not None
+    assert house.runtime.most <= 2
+
+
+def test_a_goal_ends_it_at_once_and_nothing_runs_on(house: House):
+    house.create(objective={"type": "minimize", "objectiveMetricName": "loss", "goal": 0.5})
+    first: list[str] = []
+
+    def script(workload: Workload) -> Run:
+        first.append(workload.ref.trial)
+        return Run(["loss=0.1"]) if len(first) == 2 else Run(["loss=0.9"], stays=True)
+
+    outcome = house.run(script)
+    assert outcome.reason == "ExperimentGoalReached"
+    assert house.runtime is not None
+    assert not house.runtime.active
+    assert set(house.states()) <= {TrialState.SUCCEEDED, TrialState.KILLED}
+
+
+def test_failures_are_counted_and_end_it(house: House):
+    house.create(maxFailedTrialCount=2)
+    outcome = house.run(lambda _: Run(exit_code=3))
+    assert outcome.state is ExperimentState.FAILED
+    assert house.record.totals.of(TrialState.FAILED) >= 2
+
+
+def test_retries_run_the_same_point_again(house: House):
+    house.create(
+        maxTrialCount=1, parallelTrialCount=1, trialPolicy={"retries": 1, "backoffSeconds": 0}
+    )
+
+    def script(workload: Workload) -> Run:
+        return Run(["loss=1"], exit_code=1 if workload.ref.attempt == 1 else 0)
+
+    assert house.run(script).state is ExperimentState.SUCCEEDED
+    uid = house.record.uid
+    assert [attempt.exit_code for attempt in house.store.attempts(uid, 0)] == [1, 0]
+
+
+def test_what_cannot_run_here_fails_with_its_message(house: House):
+    house.create(maxTrialCount=1, parallelTrialCount=1)
+    house.run(lambda _: Run(refuses=Unsupported("MPIJob does not run here: use a cluster")))
+    trial = house.store.trial(house.record.uid, 0)
+    assert trial.state is TrialState.FAILED
+    assert "use a cluster" in trial.message
+
+
+def test_metrics_that_never_came_are_named(house: House):
+    house.create(maxTrialCount=1, parallelTrialCount=1)
+    house.run(lambda _: Run(["accuracy=0.3"]))
+    trial = house.store.trial(house.record.uid, 0)
+    assert trial.state is TrialState.METRICS_UNAVAILABLE
+    assert "accuracy" in trial.message
+
+
+def test_a_hopeless_trial_is_stopped_early_and_keeps_its_observation(house: House):
+    house.create(
+        maxTrialCount=4,
+        parallelTrialCount=1,
+        earlyStopping={
+            "algorithmName": "medianstop",
+            "algorithmSettings": [
+                {"name": "min_trials_required", "value": "3"},
+                {"name": "start_step", "value": "2"},
+            ],
+        },
+    )
+
+    def script(workload: Workload) -> Run:
+        bad = workload.ref.index == 3
+        return Run(["loss=9"] * 3 if bad else ["loss=1"] * 3, stays=bad)
+
+    house.run(script)
+    trial = house.store.trial(house.record.uid, 3)
+    assert trial.state is TrialState.EARLY_STOPPED
+    assert trial.value == 9.0
+
+
+def test_leaving_ends_what_runs_and_the_next_engine_goes_on(house: House):
+    house.create(maxTrialCount=2)
+
+    async def leave() -> Outcome:
+        engine: Engine | None = None
+        seen: list[str] = []
+
+        def script(workload: Workload) -> Run:
+            seen.append(workload.ref.trial)
+            if len(seen) == 2:
+                assert engine is not None
+                asyncio.get_running_loop().call_soon(engine.leave)
+            return Run(stays=True)
+
+        engine = house.engine(script)
+        return await engine.run()
+
+    outcome = asyncio.run(leave())
+    assert outcome.interrupted
+    assert house.record.totals.finished == 0
+    points = [trial.proposal for trial in house.store.trials(house.record.uid)]
+    assert house.run(lambda _: Run(["loss=1"])).state is ExperimentState.SUCCEEDED
+    again = house.store.trials(house.record.uid)
+    assert [trial.proposal for trial in again] == points
+    assert {trial.attempt.attempt for trial in again if trial.attempt} == {2}
+    assert all(trial.retries == 0 for trial in again)
+
+
+def test_what_a_killed_engine_left_is_ended_before_it_runs_again(house: House):
+    uid = house.create(maxTrialCount=1, parallelTrialCount=1).uid
+
+    async def abandon() -> None:
+        engine = house.engine(lambda _: Run(stays=True))
+        driving = asyncio.create_task(engine.run())
+        while not (house.runtime and house.runtime.active):  # noqa: ASYNC110 # a script has no event
+            await asyncio.sleep(0)
+        driving.cancel()
+        await asyncio.gather(driving, return_exceptions=True)
+
+    asyncio.run(abandon())
+    token = house.store.attempts(uid, 0)[0].token
+    house.run(lambda _: Run(["loss=1"]))
+    assert house.runtime is not None
+    assert house.runtime.strays == [token]
+    assert house.states() == [TrialState.SUCCEEDED]
+
+
+def test_a_raised_budget_opens_a_finished_experiment_again(house: House):
+    uid = house.create(maxTrialCount=2).uid
+    script: Script = lambda _: Run(["loss=1"])  # noqa: E731 # one line says it
+    house.run(script)
+    house.store.wish(uid, "edit", {"maxTrialCount": 4}, now=5.0)
+    assert house.run(script).state is ExperimentState.SUCCEEDED
+    assert house.record.totals.finished == 4
+
+
+def test_a_paused_experiment_starts_nothing_until_it_is_resumed(house: House):
+    uid = house.create(maxTrialCount=3, parallelTrialCount=1, suspend=True).uid
+
+    async def drive() -> Outcome:
+        engine = house.engine(lambda _: Run(["loss=1"]))
+        driving = asyncio.create_task(engine.run())
+        while house.record.state is ExperimentState.CREATED:  # noqa: ASYNC110 # the store has none
+            await asyncio.sleep(0.01)
+        assert house.record.totals.proposed == 0
+        house.store.wish(uid, "resume", {}, now=5.0)
+        engine.wake()
+        return await driving
+
+    assert asyncio.run(drive()).state is ExperimentState.SUCCEEDED
+
+
+def test_initial_trials_come_first_and_a_known_one_is_not_run(house: House):
+    house.create(
+        maxTrialCount=2,
+        parallelTrialCount=1,
+        initialTrials=[
+            {"assignments": {"x": "0.25"}, "observation": {"loss": 0.01}},
+            {"assignments": {"x": "0.75"}},
+        ],
+    )
+    house.run(lambda workload: Run([f"loss={x_of(workload)}"]))
+    assert house.runtime is not None
+    trials = house.store.trials(house.record.uid)
+    assert [trial.proposal.point["x"] for trial in trials[:2]] == [0.25, 0.75]
+    assert house.record.best[0].index == 0
+    assert len(house.runtime.history) == 2
+
+
+def test_the_same_seed_gives_the_same_points_through_any_number_of_engines(tmp_path: Path):
+    for name in "ab":
+        (tmp_path / name).mkdir()
+    whole, broken = House(tmp_path / "a"), House(tmp_path / "b")
+    for house in (whole, broken):
+        house.create(maxTrialCount=6, parallelTrialCount=1)
+    whole.run(lambda _: Run(["loss=1"]))
+
+    async def interrupted() -> None:
+        engine: Engine | None = None
+
+        def script(_: Workload) -> Run:
+            assert engine is not None
+            asyncio.get_running_loop().call_soon(engine.leave)
+            return Run(["loss=1"])
+
+        engine = broken.engine(script)
+        await engine.run()
+
+    while broken.record.totals.finished < 6:
+        asyncio.run(interrupted())
+    points = [
+        [trial.proposal.point for trial in house.store.trials(house.record.uid)]
+        for house in (whole, broken)
+    ]
+    assert points[0] == points[1]
+    for house in (whole, broken):
+        house.store.close()
