@@ -1,9 +1,57 @@
 """The command `tunewright`."""
 
+import sys
+
 import click
 
+from .lazy import LazyGroup
 
-@click.group()
+COMMANDS = {
+    "run": ("run:run", "Tune: run trials of a file, or of a command, to the end."),
+    "init": ("init:init", "Ask a few questions and write an Experiment."),
+    "try": ("attempt:attempt", "Run one uncounted trial and say which metrics it printed."),
+    "render": ("render:render", "Show the command and environment of a trial."),
+    "validate": ("validate:validate", "Check files, and say all that is wrong with them."),
+    "get": ("get:get", "List experiments."),
+    "describe": ("describe:describe", "Show all about one experiment or trial."),
+    "explain": ("explain:explain", "Say why an experiment is where it is."),
+    "best": ("best:best", "Show the best trial and its command."),
+    "trials": ("trials:trials", "List trials; stop, retry, drop or add one."),
+    "logs": ("logs:logs", "Show what a trial printed."),
+    "metrics": ("metrics:metrics", "Show the metrics of trials."),
+    "watch": ("watch:watch", "Look at an experiment while it runs."),
+    "wait": ("wait:wait", "Wait until an experiment has ended; the exit code says how."),
+    "pause": ("pause:pause", "Start no more trials for now."),
+    "resume": ("resume:resume", "Go on with what was paused or interrupted."),
+    "stop": ("stop:stop", "End an experiment, and keep what it found."),
+    "edit": ("edit:edit", "Change the budget of an experiment."),
+    "delete": ("delete:delete", "Remove an experiment with all it recorded."),
+    "export": ("export:export", "Write all trials as CSV, JSON or Parquet."),
+    "prune": ("prune:prune", "Remove the directories of finished trials."),
+    "algorithms": ("algorithms:algorithms", "List the search algorithms and their settings."),
+    "plugin": ("plugin:plugin", "Test an algorithm of your own."),
+    "serve": ("serve:serve", "Serve algorithms or metrics over gRPC."),
+    "db": ("db:db", "Look after the store."),
+    "completion": ("completion:completion", "Print the completion script of a shell."),
+}
+
+
+@click.group(cls=LazyGroup, lazy=COMMANDS)
 @click.version_option(package_name="tunewright")
+def cli() -> None:
+    """Tune the hyperparameters of any training command.
+
+    \b
+    Examples:
+      tunewright run experiment.yaml
+      tunewright run --param lr=log:1e-5..1e-1 --minimize loss --trials 50 \\
+          -- python train.py --lr {lr}
+      tunewright best digits
+    """
+
+
 def main() -> None:
-    """Tune the hyperparameters of any training command."""
+    """Run the command line, and turn every error into its message and exit code."""
+    from .exits import guarded
+
+    sys.exit(guarded(cli))

@@ -1,0 +1,95 @@
+"""How a command ends: the one place where errors become messages and exit codes.
+
+    0    it did what was asked; an experiment that was driven or waited for succeeded
+    1    the experiment failed, or something went wrong on the way
+    2    the input is wrong: a file, an option, a name; or a package is missing
+    130  interrupted
+"""
+
+import contextlib
+import os
+import sys
+import tempfile
+import time
+import traceback
+from pathlib import Path
+
+import click
+
+from ..api.errors import TunewrightError
+
+OK = 0
+FAILED = 1
+INVALID = 2
+INTERRUPTED = 130
+BROKEN_PIPE = 141  # as a shell shows a program that SIGPIPE ended
+
+
+def guarded(command: click.Command) -> int:
+    """Run a command to its exit code. No traceback reaches the terminal."""
+    try:
+        code = command.main(prog_name="tunewright", standalone_mode=False)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _give_up_stdout()
+        return BROKEN_PIPE
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("interrupted", err=True)
+        return INTERRUPTED
+    except click.exceptions.Exit as end:
+        return end.exit_code
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except TunewrightError as error:
+        show(error)
+        return error.codes.exit
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else FAILED
+    except Exception as error:  # noqa: BLE001 - a bug ends here, with its traceback on disk
+        _report_bug(error)
+        return FAILED
+    return code if isinstance(code, int) else OK
+
+
+def show(error: TunewrightError) -> None:
+    """Print an error with everything that it lists, one a line."""
+    lines = str(error).splitlines() or [type(error).__name__]
+    for line in lines:
+        click.echo(f"{click.style('error:', fg='red', bold=True)} {line}", err=True)
+    if len(lines) > 1:
+        click.echo(f"{len(lines)} errors", err=True)
+
+
+def _give_up_stdout() -> None:
+    """Keep the interpreter from complaining when it closes a pipe that nobody reads."""
+    with contextlib.suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _report_bug(error: Exception) -> None:
+    where = _log(error)
+    brief = f"{type(error).__name__}: {error}".splitlines()[0]
+    click.echo(f"{click.style('error:', fg='red', bold=True)} this is a bug: {brief}", err=True)
+    click.echo(f"The traceback is in {where}", err=True)
+
+
+def _log(error: Exception) -> Path:
+    """Write the traceback where the user can find it, and may write."""
+    text = "".join(traceback.format_exception(error))
+    name = f"crash-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.log"
+    for folder in (_logs(), Path(tempfile.gettempdir())):
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            path = folder / name
+            path.write_text(f"{' '.join(map(repr, sys.argv))}\n{text}", encoding="utf-8")
+        except OSError:
+            continue
+        return path
+    return Path(os.devnull)
+
+
+def _logs() -> Path:
+    from .compose import home_folder
+
+    return home_folder() / "logs"
