@@ -1,0 +1,89 @@
+"""`tunewright best`: the best trial, as a table or as a command to paste."""
+
+import click
+
+from . import compose, console
+from .options import name_argument, output_option, store_options
+
+
+@click.command()
+@name_argument
+@click.option("--top", type=click.IntRange(1), help="Show the best few.")
+@click.option("--command", "as_command", is_flag=True, help="Print the command line alone.")
+@store_options
+@output_option
+def best(
+    name: str,
+    top: int | None,
+    as_command: bool,
+    store: str | None,
+    namespace: str | None,
+    output: str,
+) -> None:
+    """Show the best trial, its parameters, and the command that repeats it.
+
+    \b
+    Examples:
+      tunewright best digits
+      tunewright best digits --top 5
+      tunewright best digits -o json
+      sh -c "$(tunewright best digits --command)"
+    """
+    from ..api.compile import objective_of
+    from . import shapes
+    from .names import best_of, find_experiment
+    from .rendered import command_line
+
+    with compose.Place.of(store).opened() as opened:
+        record = find_experiment(opened, name, namespace)
+        winner = best_of(record)
+        ranked = [
+            opened.trials(record.uid, after=trial.index - 1, limit=1, observations=True)[0]
+            for trial in record.best[: top or 1]
+        ]
+    objective = objective_of(record.document)
+    if as_command:
+        click.echo(command_line(record, winner))
+        return
+    data = [shapes.trial(trial, objective) for trial in ranked]
+
+    def show() -> None:
+        if top is not None:
+            names = list(ranked[0].proposal.point)
+            console.table(
+                ["trial", objective.metric.name, *names],
+                [[t.index, t.value, *t.proposal.point.values()] for t in ranked],
+            )
+            return
+        console.fields(
+            [
+                ("Trial", f"{winner.index} ({winner.name})"),
+                (objective.metric.name, f"{console.number(winner.value)} {_taken(data[0], objective.metric.name)}"),
+                *(
+                    (metric.name, _metric(data[0], metric.name))
+                    for metric in objective.additional
+                ),
+                ("Parameters", console.exact_point(winner.proposal.point.items())),
+                ("Command", command_line(record, winner)),
+            ]
+        )
+
+    console.emit(data if top is not None else data[0], output, show)
+
+
+def _taken(data: dict[str, object], name: str) -> str:
+    metrics = data["metrics"]
+    assert isinstance(metrics, dict)
+    if name not in metrics:
+        return ""
+    entry = metrics[name]
+    step = f", step {entry['step']}" if entry["step"] is not None else ""
+    return f"({entry['strategy']} of {entry['count']}{step})"
+
+
+def _metric(data: dict[str, object], name: str) -> str | None:
+    metrics = data["metrics"]
+    assert isinstance(metrics, dict)
+    if name not in metrics:
+        return None
+    return f"{console.number(metrics[name]['value'])} {_taken(data, name)}"

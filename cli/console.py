@@ -1,0 +1,132 @@
+"""What commands print: tables for people, JSON and YAML for programs."""
+
+import json
+import math
+import shutil
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import click
+
+from ..api.space import Value, format_value
+
+
+def emit(data: object, output: str, table: Callable[[], None]) -> None:
+    """Print `data` as `output` says; `table` prints it for people."""
+    if output == "json":
+        click.echo(json.dumps(plain(data), indent=2, ensure_ascii=False, allow_nan=False))
+    elif output == "yaml":
+        click.echo(as_yaml(plain(data)), nl=False)
+    else:
+        table()
+
+
+def as_yaml(data: object) -> str:
+    import yaml
+
+    return yaml.safe_dump(data, sort_keys=False, allow_unicode=True)
+
+
+def plain(value: object) -> Any:
+    """Return the value as strict JSON can hold it: NaN and infinity become their names."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else ("Infinity" if value > 0 else "-Infinity")
+    if isinstance(value, dict):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    return value if value is None or isinstance(value, bool | int | float) else str(value)
+
+
+def table(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Print columns, headers in capitals; on a terminal no line is longer than it is wide."""
+    cells = [[header.upper() for header in headers]]
+    cells += [[_cell(cell) for cell in row] for row in rows]
+    widths = [max(len(row[column]) for row in cells) for column in range(len(headers))]
+    limit = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    for row in cells:
+        line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        click.echo(clip(line.rstrip(), limit))
+
+
+def clip(text: str, limit: int | None) -> str:
+    return text if limit is None or len(text) <= limit else text[: max(limit - 1, 0)] + "…"
+
+
+def _cell(value: object) -> str:
+    if value is None or value == "":
+        return "-"
+    return number(value) if isinstance(value, float) else " ".join(str(value).split())
+
+
+def fields(pairs: Iterable[tuple[str, object]]) -> None:
+    """Print names and values below one another; what is absent is left out."""
+    shown = [(name, value) for name, value in pairs if value not in {None, ""}]
+    width = max((len(name) for name, _ in shown), default=0) + 2
+    for name, value in shown:
+        first, *more = _cell(value) if isinstance(value, float) else str(value), *()
+        click.echo(f"{(name + ':').ljust(width)}{first}")
+        for line in more:
+            click.echo(" " * width + line)
+
+
+def heading(text: str) -> None:
+    click.echo()
+    click.secho(text, bold=True)
+
+
+def number(value: float | None) -> str:
+    """Write a measured value with six digits: enough to compare, short enough to read."""
+    return "-" if value is None else f"{value:.6g}"
+
+
+def point(values: Iterable[tuple[str, Value]]) -> str:
+    """Write a point in one line; floats are shortened for reading."""
+    return " ".join(
+        f"{name}={f'{value:.4g}' if isinstance(value, float) else value}" for name, value in values
+    )
+
+
+def exact_point(values: Iterable[tuple[str, Value]]) -> str:
+    return " ".join(f"{name}={format_value(value)}" for name, value in values)
+
+
+def duration(seconds: float | None) -> str:
+    """Write a length of time in two units at most."""
+    if seconds is None:
+        return "-"
+    whole = max(int(seconds + 0.5), 0)
+    if whole < 60:
+        return f"{seconds:.1f}s" if seconds < 10 else f"{whole}s"
+    for size, unit, small, name in ((86400, "d", 3600, "h"), (3600, "h", 60, "m"), (60, "m", 1, "s")):
+        if whole >= size:
+            rest = whole % size // small
+            return f"{whole // size}{unit}" + (f"{rest}{name}" if rest else "")
+    return f"{whole}s"
+
+
+def moment(seconds: float | None) -> str | None:
+    """Write a time of the clock as this machine's people read it."""
+    if seconds is None:
+        return None
+    from datetime import UTC, datetime
+
+    return datetime.fromtimestamp(seconds, UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+
+
+def size(count: float) -> str:
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if count < 1024:
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1024
+    return f"{count:.1f} TiB"
+
+
+def note(text: str) -> None:
+    """Say something to the person that is no part of the output."""
+    click.echo(text, err=True)
+
+
+def warn(text: str) -> None:
+    click.echo(f"{click.style('warning:', fg='yellow', bold=True)} {text}", err=True)

@@ -1,0 +1,199 @@
+"""`tunewright describe`: everything about one experiment or trial."""
+
+import click
+
+from ..db.records import EventRow, ExperimentRecord, TrialRecord
+from ..db.store import Store
+from . import compose, console
+from .options import name_argument, output_option, store_options
+
+_EVENTS = 15
+
+
+@click.command()
+@name_argument
+@click.argument("trial", required=False)
+@store_options
+@output_option
+def describe(
+    name: str, trial: str | None, store: str | None, namespace: str | None, output: str
+) -> None:
+    """Show all about an experiment, or about a trial by index, name, `best` or `last`.
+
+    \b
+    Examples:
+      tunewright describe digits
+      tunewright describe digits 3
+      tunewright describe digits best -o json
+    """
+    from ..api.compile import objective_of
+    from . import shapes
+    from .names import resolve
+
+    place = compose.Place.of(store)
+    with place.opened() as opened:
+        record, found = resolve(opened, name, trial, namespace)
+        objective = objective_of(record.document)
+        events = [
+            event
+            for event in opened.events(record.uid, limit=1000)
+            if found is None or event.index == found.index
+        ]
+        data = shapes.experiment(record) if found is None else shapes.trial(found, objective)
+        data["events"] = [_event(event) for event in events]
+        if found is None:
+            data["document"] = dict(record.document)
+            data["store"] = str(place)
+            console.emit(data, output, lambda: _experiment(opened, place, record, events))
+        else:
+            data["attempts"] = [_attempt(a) for a in opened.attempts(record.uid, found.index)]
+            console.emit(data, output, lambda: _trial(record, found, data, events))
+
+
+def _event(event: EventRow) -> dict[str, object]:
+    return {
+        "at": event.at,
+        "trial": event.index,
+        "kind": event.kind,
+        "reason": event.reason,
+        "message": event.message,
+    }
+
+
+def _attempt(attempt: object) -> dict[str, object]:
+    from dataclasses import asdict
+
+    shown = asdict(attempt)  # type: ignore[call-overload]  # a record is a dataclass
+    shown.pop("token")
+    return dict(shown)
+
+
+def _experiment(
+    store: Store, place: "compose.Place", record: ExperimentRecord, events: list[EventRow]
+) -> None:
+    from . import shapes
+
+    data = shapes.experiment(record)
+    spec, objective = record.document["spec"], data["objective"]
+    goal = f", goal {objective['goal']:g}" if objective["goal"] is not None else ""
+    states = ", ".join(f"{count} {state}" for state, count in record.totals.by_state.items() if count)
+    console.fields(
+        [
+            ("Name", record.key.name),
+            ("Namespace", record.key.namespace),
+            ("State", f"{record.state}{' (paused)' if record.suspended else ''}"),
+            ("Reason", record.reason),
+            ("Message", record.message),
+            ("Objective", f"{objective['type']} {objective['metric']} ({objective['strategy']}{goal})"),
+            ("Algorithm", f"{data['algorithm']}, seed {record.seed}"),
+            ("Stopping", (spec.get("earlyStopping") or {}).get("algorithmName")),
+            ("Budget", _budget(spec)),
+            ("Trials", f"{record.totals.proposed} ({states or 'none yet'})"),
+            ("Driven for", console.duration(record.active_seconds)),
+            ("Created", console.moment(record.created_at)),
+            ("Started", console.moment(record.started_at)),
+            ("Finished", console.moment(record.finished_at)),
+            ("Directory", record.workdir),
+            ("Store", str(place)),
+            ("On disk", console.size(place.occupied(record.uid))),
+        ]
+    )
+    console.heading("Parameters")
+    console.table(["name", "type", "space"], [_parameter(item) for item in spec.get("parameters") or ()])
+    if record.best:
+        console.heading("Best")
+        names = list(record.best[0].proposal.point)
+        rows = [[t.index, t.value, *t.proposal.point.values()] for t in record.best]
+        console.table(["trial", objective["metric"], *names], rows)
+    _running(store, record)
+    _events(events)
+
+
+def _budget(spec: dict[str, object]) -> str:
+    limit = spec.get("maxTrialCount")
+    failed = spec.get("maxFailedTrialCount")
+    return (
+        f"{limit or 'any number of'} trials, {spec.get('parallelTrialCount', 3)} at once"
+        + (f", until {failed} failed" if failed is not None else "")
+        + (f", for {spec['maxDuration']}" if spec.get("maxDuration") else "")
+    )
+
+
+def _parameter(item: dict[str, object]) -> list[object]:
+    space = item.get("feasibleSpace") or {}
+    assert isinstance(space, dict)
+    if space.get("list"):
+        text = "{" + ", ".join(str(entry) for entry in space["list"]) + "}"
+    else:
+        text = f"[{space.get('min')}, {space.get('max')}]"
+        text += f" step {space['step']}" if space.get("step") not in {None, ""} else ""
+        text += f" {space['distribution']}" if space.get("distribution") else ""
+    return [item.get("name"), item.get("parameterType"), text]
+
+
+def _running(store: Store, record: ExperimentRecord) -> None:
+    from ..api.states import TrialState
+
+    running = store.trials(record.uid, states=[TrialState.RUNNING, TrialState.CREATED])
+    if running:
+        console.heading("Unfinished")
+        console.table(
+            ["trial", "name", "state", "parameters", "message"],
+            [[t.index, t.name, t.state, console.point(t.proposal.point.items()), t.message] for t in running],
+        )
+
+
+def _trial(
+    record: ExperimentRecord, trial: TrialRecord, data: dict[str, object], events: list[EventRow]
+) -> None:
+    from .rendered import command_line
+
+    attempt = trial.attempt
+    usage = attempt.usage if attempt else None
+    console.fields(
+        [
+            ("Name", trial.name),
+            ("Index", str(trial.index)),
+            ("Experiment", str(record.key)),
+            ("State", f"{trial.state}{' (dropped)' if trial.dropped else ''}"),
+            ("Reason", trial.reason),
+            ("Message", trial.message),
+            ("Parameters", console.exact_point(trial.proposal.point.items())),
+            ("Why", trial.proposal.reason),
+            ("Parent", trial.proposal.parent),
+            ("Command", command_line(record, trial)),
+            ("Created", console.moment(trial.created_at)),
+            ("Started", console.moment(trial.started_at)),
+            ("Finished", console.moment(trial.finished_at)),
+            ("Attempt", str(attempt.attempt) if attempt else None),
+            ("Exit code", str(attempt.exit_code) if attempt and attempt.exit_code is not None else None),
+            ("Took", f"{console.duration(usage.wall_seconds)}, {console.duration(usage.cpu_seconds)} of CPU" if usage else None),
+            ("Memory", console.size(usage.peak_memory_bytes) if usage and usage.peak_memory_bytes else None),
+            ("Devices", console.duration(usage.device_seconds) if usage and usage.device_seconds else None),
+        ]
+    )
+    metrics = data["metrics"]
+    assert isinstance(metrics, dict)
+    if metrics:
+        console.heading("Metrics")
+        console.table(
+            ["metric", "value", "by", "step", "min", "max", "latest", "reports"],
+            [
+                [name, m["value"], m["strategy"], m["step"], m["min"], m["max"], m["latest"], m["count"]]
+                for name, m in metrics.items()
+            ],
+        )
+    _events(events)
+
+
+def _events(events: list[EventRow]) -> None:
+    if not events:
+        return
+    console.heading("Events")
+    console.table(
+        ["at", "trial", "kind", "reason", "message"],
+        [
+            [console.moment(e.at), e.index, e.kind, e.reason, e.message.replace("\n", " ")]
+            for e in events[-_EVENTS:]
+        ],
+    )

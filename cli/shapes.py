@@ -1,0 +1,101 @@
+"""Experiments and trials as JSON and YAML show them. These keys are a promise to scripts."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..api.compile import objective_of
+from ..api.objective import Objective
+from ..api.observation import Observation
+from ..db.records import ExperimentRecord, TrialRecord
+
+
+def experiment(record: ExperimentRecord, objective: Objective | None = None) -> dict[str, Any]:
+    spec = record.document["spec"]
+    objective = objective or objective_of(record.document)
+    best = record.best[0] if record.best else None
+    return {
+        "name": record.key.name,
+        "namespace": record.key.namespace,
+        "uid": record.uid,
+        "state": str(record.state),
+        "reason": record.reason,
+        "message": record.message,
+        "suspended": record.suspended,
+        "objective": {
+            "metric": objective.metric.name,
+            "type": str(objective.direction),
+            "strategy": str(objective.metric.strategy),
+            "goal": objective.goal,
+        },
+        "algorithm": algorithm_name(spec),
+        "seed": record.seed,
+        "max_trials": spec.get("maxTrialCount"),
+        "parallel_trials": spec.get("parallelTrialCount"),
+        "trials": {
+            "total": record.totals.proposed,
+            "finished": record.totals.finished,
+            "dropped": record.totals.dropped,
+            **{str(state): count for state, count in record.totals.by_state.items() if count},
+        },
+        "best": None if best is None else trial(best, objective),
+        "created_at": record.created_at,
+        "started_at": record.started_at,
+        "finished_at": record.finished_at,
+        "active_seconds": record.active_seconds,
+        "workdir": record.workdir,
+    }
+
+
+def algorithm_name(spec: Mapping[str, Any]) -> str:
+    return str((spec.get("algorithm") or {}).get("algorithmName") or "auto")
+
+
+def trial(record: TrialRecord, objective: Objective) -> dict[str, Any]:
+    attempt = record.attempt
+    usage = attempt.usage if attempt else None
+    return {
+        "index": record.index,
+        "name": record.name,
+        "state": str(record.state),
+        "reason": record.reason,
+        "message": record.message,
+        "parameters": dict(record.proposal.point),
+        "value": record.value,
+        "metrics": metrics(record.observation or {}, objective),
+        "dropped": record.dropped,
+        "parent": record.proposal.parent,
+        "why": record.proposal.reason,
+        "attempt": attempt.attempt if attempt else 0,
+        "retries": record.retries,
+        "exit_code": attempt.exit_code if attempt else None,
+        "created_at": record.created_at,
+        "started_at": record.started_at,
+        "finished_at": record.finished_at,
+        "wall_seconds": usage.wall_seconds if usage else None,
+        "cpu_seconds": usage.cpu_seconds if usage else None,
+        "peak_memory_bytes": usage.peak_memory_bytes if usage else None,
+        "device_seconds": usage.device_seconds if usage else None,
+    }
+
+
+def metrics(observation: Observation, objective: Objective) -> dict[str, Any]:
+    """Return each metric's summary, with its value by the strategy that the file chose."""
+    strategies = {m.name: m.strategy for m in (objective.metric, *objective.additional)}
+    shown: dict[str, Any] = {}
+    for name, summary in observation.items():
+        strategy = strategies.get(name)
+        steps = {
+            "min": summary.min_step,
+            "max": summary.max_step,
+            "latest": summary.latest_step,
+        }
+        shown[name] = {
+            "value": strategy.take(summary) if strategy else summary.latest,
+            "strategy": str(strategy) if strategy else "latest",
+            "step": steps[str(strategy) if strategy else "latest"],
+            "min": summary.min,
+            "max": summary.max,
+            "latest": summary.latest,
+            "count": summary.count,
+        }
+    return shown
