@@ -1,0 +1,79 @@
+"""`tunewright edit`."""
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import click
+
+from ..api.errors import Fault, Invalid
+from . import compose, console
+from .options import name_argument, store_options
+
+
+@click.command()
+@name_argument
+@click.option("--trials", type=int, help="maxTrialCount.")
+@click.option("--parallel", type=int, help="parallelTrialCount.")
+@click.option("--max-failed", type=int, help="maxFailedTrialCount.")
+@click.option("--goal", type=float, help="objective.goal.")
+@click.option("--max-duration", help="maxDuration (90s, 1h30m).")
+@click.option("--now", is_flag=True, help="With a smaller --parallel: stop the newest trials.")
+@store_options
+def edit(
+    name: str,
+    trials: int | None,
+    parallel: int | None,
+    max_failed: int | None,
+    goal: float | None,
+    max_duration: str | None,
+    now: bool,
+    store: str | None,
+    namespace: str | None,
+) -> None:
+    """Change the budget of an experiment, while it runs or after it ended.
+
+    \b
+    Examples:
+      tunewright edit digits --trials 100
+      tunewright edit digits --parallel 1 --now
+    """
+    from ..api.documents import parse
+    from .names import find_experiment
+
+    given = {
+        "maxTrialCount": trials,
+        "parallelTrialCount": parallel,
+        "maxFailedTrialCount": max_failed,
+        "maxDuration": max_duration,
+    }
+    changes = {key: value for key, value in given.items() if value is not None}
+    if not changes and goal is None:
+        raise Invalid([Fault("edit", "there is nothing to change", "e.g. --trials 100")])
+    place = compose.Place.of(store)
+    with place.opened() as opened:
+        record = find_experiment(opened, name, namespace)
+        document = _changed(record.document, changes, goal)
+        parse(document)
+        if place.is_driven(record.uid):
+            arguments: dict[str, Any] = {"spec": document["spec"], "now": now}
+            opened.wish(record.uid, "edit", arguments, now=time.time())
+            place.wake(record.uid)
+        else:
+            opened.set_document(
+                record.uid, document, version=record.version, suspended=record.suspended
+            )
+    shown = ", ".join(f"{key} {value}" for key, value in changes.items())
+    shown += f"{', ' if shown else ''}goal {goal}" if goal is not None else ""
+    click.echo(f"{record.key.name}: {shown}.")
+    if record.state.is_finished:
+        console.note(f"`tunewright resume {record.key.name}` goes on with it.")
+
+
+def _changed(
+    document: Mapping[str, Any], changes: Mapping[str, Any], goal: float | None
+) -> dict[str, Any]:
+    spec = {**document["spec"], **changes}
+    if goal is not None:
+        spec["objective"] = {**spec["objective"], "goal": goal}
+    return {**document, "spec": spec}

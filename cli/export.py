@@ -1,0 +1,129 @@
+"""`tunewright export`: all trials as a table for other programs."""
+
+import csv
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import IO, Any
+
+import click
+
+from ..api.objective import Objective
+from ..db.records import ExperimentRecord
+from ..db.store import Store
+from . import compose, console
+from .options import name_argument, store_options
+
+_PAGE = 2000
+_FIXED = (
+    *("index", "name", "state", "reason", "value", "dropped", "attempt", "retries", "exit_code"),
+    *("created_at", "started_at", "finished_at", "wall_seconds", "cpu_seconds"),
+    *("peak_memory_bytes", "device_seconds"),
+)
+
+
+@click.command()
+@name_argument
+@click.option(
+    "--format",
+    "kind",
+    type=click.Choice(["csv", "json", "parquet"]),
+    help="The format.  [default: by the file's ending, else csv]",
+)
+@click.option("--output-file", "-f", type=click.Path(dir_okay=False, path_type=Path), help="Where to.")
+@store_options
+def export(
+    name: str,
+    kind: str | None,
+    output_file: Path | None,
+    store: str | None,
+    namespace: str | None,
+) -> None:
+    """Write one row a trial: its state, parameters (`param.…`) and metrics (`metric.…`).
+
+    Times are seconds since the epoch.
+
+    \b
+    Examples:
+      tunewright export digits > digits.csv
+      tunewright export digits --format json
+      tunewright export digits -f digits.parquet
+    """
+    from ..api.compile import objective_of
+    from ..api.errors import Fault, Invalid
+    from .names import find_experiment
+
+    ending = output_file.suffix.lstrip(".") if output_file else "csv"
+    kind = kind or (ending if ending in {"json", "parquet"} else "csv")
+    if kind == "parquet" and output_file is None:
+        raise Invalid([Fault("--format parquet", "it needs a file", "add --output-file NAME.parquet")])
+    with compose.Place.of(store).opened() as opened:
+        record = find_experiment(opened, name, namespace)
+        objective = objective_of(record.document)
+        columns = _columns(record, objective)
+        rows = _rows(opened, record, objective)
+        if kind == "parquet":
+            assert output_file is not None
+            _parquet(output_file, columns, rows)
+        elif output_file is None:
+            _text(kind, columns, rows, sys.stdout)
+        else:
+            with output_file.open("w", encoding="utf-8", newline="") as stream:
+                _text(kind, columns, rows, stream)
+    if output_file is not None:
+        console.note(f"{record.totals.proposed} trials in {output_file}")
+
+
+def _columns(record: ExperimentRecord, objective: Objective) -> list[str]:
+    parameters = [item["name"] for item in record.document["spec"].get("parameters") or ()]
+    return [
+        *_FIXED,
+        *(f"param.{name}" for name in parameters),
+        *(f"metric.{name}" for name in objective.metric_names),
+    ]
+
+
+def _rows(store: Store, record: ExperimentRecord, objective: Objective) -> Iterator[dict[str, Any]]:
+    """Yield a row a trial, a page at a time: an experiment of any size fits the memory."""
+    from . import shapes
+
+    after = -1
+    while page := store.trials(record.uid, after=after, limit=_PAGE, observations=True):
+        for trial in page:
+            shape = shapes.trial(trial, objective)
+            metrics = {name: metric["value"] for name, metric in shape["metrics"].items()}
+            yield {
+                **{name: shape[name] for name in _FIXED},
+                **{f"param.{name}": value for name, value in shape["parameters"].items()},
+                **{f"metric.{name}": metrics.get(name) for name in objective.metric_names},
+            }
+        after = page[-1].index
+
+
+def _text(
+    kind: str, columns: Sequence[str], rows: Iterator[dict[str, Any]], stream: IO[str]
+) -> None:
+    if kind == "csv":
+        writer = csv.DictWriter(stream, columns, restval="", lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+        return
+    stream.write("[")
+    for place, row in enumerate(rows):
+        stream.write(",\n " if place else "\n ")
+        stream.write(json.dumps(console.plain(row), ensure_ascii=False, allow_nan=False))
+    stream.write("\n]\n")
+
+
+def _parquet(path: Path, columns: Sequence[str], rows: Iterator[dict[str, Any]]) -> None:
+    from ..api.errors import MissingExtra
+
+    try:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+    except ImportError as error:
+        raise MissingExtra("export --format parquet", "parquet") from error
+    held = list(rows)
+    table = pa.table({name: pa.array([row.get(name) for row in held]) for name in columns})
+    pq.write_table(table, path)

@@ -1,0 +1,68 @@
+"""`tunewright metrics`: what trials reported."""
+
+import click
+
+from . import compose, console
+from .options import name_argument, output_option, store_options
+
+
+@click.command()
+@name_argument
+@click.argument("trial", required=False)
+@click.option("--metric", help="Only this one.")
+@click.option("--log", "whole", is_flag=True, help="Every value, not only the summaries.")
+@store_options
+@output_option
+def metrics(
+    name: str,
+    trial: str | None,
+    metric: str | None,
+    whole: bool,
+    store: str | None,
+    namespace: str | None,
+    output: str,
+) -> None:
+    """Show the metrics of a trial (index, name, `best`, `last`), by default of the best.
+
+    \b
+    Examples:
+      tunewright metrics digits
+      tunewright metrics digits 3 --log --metric loss
+      tunewright metrics digits best -o json
+    """
+    from ..api.compile import objective_of
+    from . import shapes
+    from .names import best_of, find_trial, resolve
+
+    with compose.Place.of(store).opened() as opened:
+        record, found = resolve(opened, name, trial, namespace)
+        if found is None:
+            found = find_trial(opened, record, str(best_of(record).index), observations=True)
+        objective = objective_of(record.document)
+        if whole:
+            rows = [
+                {"time": s.time, "step": s.step, "metric": s.metric, "value": s.value}
+                for s in opened.samples(record.uid, found.index, metric=metric)
+            ]
+            console.emit(rows, output, lambda: _log(rows))
+            return
+    shown = shapes.metrics(found.observation or {}, objective)
+    shown = {key: value for key, value in shown.items() if metric in {None, key}}
+
+    def show() -> None:
+        console.table(
+            ["metric", "value", "by", "step", "min", "max", "latest", "reports"],
+            [
+                [key, m["value"], m["strategy"], m["step"], m["min"], m["max"], m["latest"], m["count"]]
+                for key, m in shown.items()
+            ],
+        )
+
+    console.emit({"trial": found.index, "metrics": shown}, output, show)
+
+
+def _log(rows: list[dict[str, object]]) -> None:
+    console.table(
+        ["at", "step", "metric", "value"],
+        [[console.moment(float(str(r["time"]))), r["step"], r["metric"], r["value"]] for r in rows],
+    )

@@ -1,0 +1,53 @@
+"""Points as the command line writes them: NAME=VALUE."""
+
+import difflib
+from collections.abc import Sequence
+
+from ..api.errors import Fault, Invalid
+from ..api.space import Parameter, Point, SearchSpace, Value
+
+
+def parse_point(
+    space: SearchSpace, written: Sequence[str], *, path: str, complete: bool = True
+) -> Point:
+    """Read assignments; without `complete`, absent parameters get a value from their middle.
+
+    Raises:
+        Invalid: with everything that is wrong with them.
+    """
+    values: dict[str, Value] = {}
+    faults = []
+    for text in written:
+        name, equals, value = text.partition("=")
+        parameter = space.by_name.get(name)
+        if not equals:
+            faults.append(Fault(path, f"{text} is no assignment", "write NAME=VALUE"))
+        elif parameter is None:
+            faults.append(Fault(path, f"there is no parameter {name}", _near(space, name)))
+        else:
+            try:
+                values[name] = parameter.parse(value)
+            except ValueError as error:
+                remedy = f"{name} may be {parameter.describe()}"
+                faults.append(Fault(f"{path} {name}", str(error), remedy))
+    missing = [name for name in space.by_name if name not in values]
+    if complete and missing and not faults:
+        faults.append(Fault(path, f"no value for {', '.join(missing)}", "give each as NAME=VALUE"))
+    if faults:
+        raise Invalid(faults)
+    return {p.name: values[p.name] if p.name in values else middle(p) for p in space.parameters}
+
+
+def _near(space: SearchSpace, name: str) -> str:
+    near = difflib.get_close_matches(name, space.by_name, n=1)
+    return f"did you mean {near[0]}?" if near else f"there are {', '.join(space.by_name)}"
+
+
+def middle(parameter: Parameter) -> Value:
+    """Return a value from the middle of a parameter's range, on its scale."""
+    if parameter.levels is not None:
+        return parameter.level((parameter.levels - 1) // 2)
+    low, high = float(parameter.low), float(parameter.high)
+    if parameter.distribution.is_log:
+        return float(f"{(low * high) ** 0.5:.6g}")
+    return float(f"{(low + high) / 2:.6g}")

@@ -1,0 +1,74 @@
+"""A run as plain lines, for output that is no terminal: one line an event that matters."""
+
+import time
+from collections.abc import Callable
+
+import click
+
+from ..api.objective import Objective
+from ..controller.progress import FinishedTrial, Snapshot
+from . import console
+
+_QUIET_SECONDS = 30.0  # after so long without a line one says that it goes on
+
+
+class Lines:
+    """An observer that prints a line for every finished trial, bounded in rate.
+
+    The first trials are all shown; later ones when they are the best so far,
+    fail, or some time has passed: a log of 100,000 trials helps nobody.
+    """
+
+    def __init__(
+        self, objective: Objective, *, write: Callable[[str], None] = click.echo, shown: int = 50
+    ) -> None:
+        self._objective = objective
+        self._write = write
+        self._shown = shown
+        self._best: float | None = None
+        self._failures = 0
+        self._count = 0
+        self._last = time.monotonic()
+        self._snapshot: Snapshot | None = None
+        self._waiting: tuple[str, ...] = ()
+
+    def snapshot(self, snapshot: Snapshot) -> None:
+        """Say what holds the run up, once each, and a sign of life when it is quiet."""
+        self._snapshot = snapshot
+        if time.monotonic() - self._last < _QUIET_SECONDS:
+            return
+        counts = ", ".join(f"{count} {state}" for state, count in snapshot.counts if count)
+        waits = f"; {'; '.join(snapshot.waiting_for)}" if snapshot.waiting_for else ""
+        self._say(f"{counts or 'no trials yet'}{waits}")
+
+    def finished(self, trial: FinishedTrial) -> None:
+        """Show a trial that ended."""
+        self._count += 1
+        better = self._objective.better(trial.value, self._best)
+        if better:
+            self._best = trial.value
+        failed = trial.state in {"Failed", "MetricsUnavailable"}
+        self._failures += failed
+        if self._count > self._shown and not better and not (failed and self._failures <= 10):
+            return
+        value = "" if trial.value is None else f" {self._objective.metric.name}={console.number(trial.value)}"
+        mark = " (best so far)" if better else ""
+        why = f": {' '.join(trial.message.split())}" if failed and trial.message else ""
+        self._say(
+            f"trial {trial.index} {trial.state}{value}{mark}  {console.point(trial.point.items())}{why}"
+        )
+        if self._count == self._shown:
+            self._say("From here on, only trials that better the best are shown.")
+
+    def event(self, at: float, kind: str, reason: str, message: str, *, trial: str | None) -> None:
+        """Show warnings that concern the experiment itself."""
+        del at
+        if kind == "Warning" and trial is None:
+            self._say(f"{reason}: {message}")
+
+    def close(self) -> None:
+        """Nothing to take down."""
+
+    def _say(self, line: str) -> None:
+        self._last = time.monotonic()
+        self._write(line)

@@ -1,0 +1,60 @@
+"""`tunewright prune`."""
+
+import time
+
+import click
+
+from . import compose, console
+from .complete import experiment_names
+from .options import store_options
+
+
+@click.command()
+@click.argument("name", required=False, shell_complete=experiment_names)
+@click.option("--older-than", default="0", help="Only of trials that ended so long ago (2d).")
+@click.option("--keep-best/--no-keep-best", default=True, help="Keep the best few of each.")
+@click.option("--dry-run", is_flag=True, help="Say what would go.")
+@store_options
+def prune(
+    name: str | None,
+    older_than: str,
+    keep_best: bool,
+    dry_run: bool,
+    store: str | None,
+    namespace: str | None,
+) -> None:
+    """Remove the directories (logs, files) of finished trials; results stay in the store.
+
+    \b
+    Examples:
+      tunewright prune --older-than 7d --dry-run
+      tunewright prune digits --no-keep-best
+    """
+    from ..api.durations import parse_duration
+    from .names import find_experiment
+
+    try:
+        age = parse_duration(older_than)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--older-than") from error
+    place = compose.Place.of(store)
+    freed = count = 0
+    with place.opened() as opened:
+        if name is not None:
+            records = [find_experiment(opened, name, namespace)]
+        else:
+            records = [opened.experiment(r.key) for r in opened.experiments(namespace=namespace)]
+        before = time.time() - age
+        for record in records:
+            kept = {trial.name for trial in record.best} if keep_best else set()
+            for trial in opened.trials(record.uid):
+                ended = trial.finished_at is not None and trial.finished_at <= before
+                folder = place.trial_folder(record.uid, trial.name)
+                if not ended or trial.name in kept or not folder.exists():
+                    continue
+                freed += compose.folder_size(folder)
+                count += 1
+                if not dry_run:
+                    compose.remove_folder(folder)
+    verb = "would free" if dry_run else "freed"
+    console.note(f"{count} directories: {verb} {console.size(freed)}.")

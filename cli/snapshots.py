@@ -1,0 +1,89 @@
+"""The picture of an experiment that another process drives, read from the store."""
+
+from collections.abc import Iterator
+
+from ..api.objective import Objective
+from ..controller.progress import BestTrial, FinishedTrial, RunningTrial, Snapshot
+from ..db.records import ExperimentRecord, TrialRecord
+from ..db.store import Store
+
+
+class Reader:
+    """Reads snapshots, and each finished trial once; costs what is unfinished and what is new."""
+
+    def __init__(self, store: Store, record: ExperimentRecord, objective: Objective) -> None:
+        self._store = store
+        self._key = record.key
+        self._uid = record.uid
+        self._objective = objective
+        self._position = record.totals.position
+
+    def read(self, now: float) -> tuple[ExperimentRecord, Snapshot]:
+        """Return the experiment as it stands, and its picture."""
+        record = self._store.experiment(self._key)
+        view = self._store.view(record.uid)
+        spec = record.document["spec"]
+        limit = spec.get("maxTrialCount")
+        done = record.totals.finished
+        left = None
+        if limit and done and not record.state.is_finished:
+            left = record.active_seconds / done * max(limit - done, 0)
+        best = record.best[0] if record.best else None
+        running = tuple(
+            self._running(trial)
+            for trial in view.unfinished
+            if trial.attempt is not None and trial.attempt.ended_at is None
+        )
+        return record, Snapshot(
+            at=now,
+            state=record.state,
+            reason=record.reason,
+            message=record.message,
+            suspended=record.suspended,
+            leaving=False,
+            counts=tuple((str(state), count) for state, count in record.totals.by_state.items()),
+            max_trials=limit,
+            parallel_trials=spec.get("parallelTrialCount") or 3,
+            best=None
+            if best is None or best.value is None
+            else BestTrial(best.index, best.name, best.proposal.point, best.value),
+            running=running,
+            active_seconds=record.active_seconds,
+            seconds_left=left,
+            waiting_for=(),
+        )
+
+    def finished(self) -> Iterator[FinishedTrial]:
+        """Yield the trials that ended since the last call."""
+        from ..api.history import Finished
+
+        for entry in self._store.history(self._uid, after=self._position):
+            self._position = entry.position
+            if isinstance(entry, Finished):
+                yield _finished(self._store.trial(self._uid, entry.index))
+
+    def _running(self, trial: TrialRecord) -> RunningTrial:
+        attempt = trial.attempt
+        summary = self._store.observation(self._uid, trial.index).get(self._objective.metric.name)
+        return RunningTrial(
+            index=trial.index,
+            name=trial.name,
+            attempt=attempt.attempt if attempt else 1,
+            point=trial.proposal.point,
+            started_at=attempt.started_at if attempt else None,
+            metric=summary.latest if summary else None,
+            step=summary.latest_step if summary else None,
+            stopping=trial.stop is not None,
+        )
+
+
+def _finished(trial: TrialRecord) -> FinishedTrial:
+    return FinishedTrial(
+        index=trial.index,
+        name=trial.name,
+        state=str(trial.state),
+        reason=trial.reason,
+        message=trial.message,
+        value=trial.value,
+        point=trial.proposal.point,
+    )

@@ -1,0 +1,200 @@
+"""`tunewright trials`: list trials, and ask things of single ones."""
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import click
+
+from . import compose, console
+from .options import name_argument, output_option, store_options
+
+_STATES = ["Created", "Running", "Succeeded", "MetricsUnavailable", "EarlyStopped", "Failed", "Killed"]
+
+
+class _ListByDefault(click.Group):
+    """`trials NAME` is `trials list NAME`."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in self.commands:
+            args = ["list", *args]
+        return super().resolve_command(ctx, args)
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if args and args[0].startswith("-") and args[0] != "--help":
+            args = ["list", *args]
+        return super().parse_args(ctx, args)
+
+
+@click.group(cls=_ListByDefault)
+def trials() -> None:
+    """List trials; stop, retry, drop or add one.
+
+    \b
+    Examples:
+      tunewright trials digits
+      tunewright trials digits --state Failed -o json
+      tunewright trials stop digits 7
+      tunewright trials retry digits 3
+      tunewright trials drop digits 3 4
+      tunewright trials add digits lr=0.01 opt=adam
+    """
+
+
+@trials.command("list")
+@name_argument
+@click.option("--state", "states", multiple=True, type=click.Choice(_STATES), help="Only these.")
+@click.option("--limit", type=click.IntRange(1), help="The newest few.")
+@click.option("--sort", type=click.Choice(["index", "value"]), default="index", help="The order.")
+@store_options
+@output_option
+def list_trials(
+    name: str,
+    states: tuple[str, ...],
+    limit: int | None,
+    sort: str,
+    store: str | None,
+    namespace: str | None,
+    output: str,
+) -> None:
+    """List the trials of an experiment.
+
+    \b
+    Examples:
+      tunewright trials digits --sort value --limit 10
+      tunewright trials digits --state Running
+    """
+    from ..api.compile import objective_of
+    from ..api.states import TrialState
+    from . import shapes
+    from .names import find_experiment
+
+    with compose.Place.of(store).opened() as opened:
+        record = find_experiment(opened, name, namespace)
+        objective = objective_of(record.document)
+        by_value = sort == "value"
+        found = list(
+            opened.trials(
+                record.uid,
+                states=[TrialState(state) for state in states] or None,
+                limit=None if by_value else limit,
+                newest_first=limit is not None and not by_value,
+                observations=output != "table" or bool(objective.additional),
+            )
+        )
+    if by_value:
+        found = [trial for trial in found if objective.better(trial.value, None)]
+        found.sort(key=lambda trial: objective.loss(trial.value or 0.0))
+        found = found[:limit]
+    elif limit is not None:
+        found.reverse()
+    data = [shapes.trial(trial, objective) for trial in found]
+
+    def show() -> None:
+        extra = [metric.name for metric in objective.additional]
+        parameters = [item["name"] for item in record.document["spec"].get("parameters") or ()]
+        console.table(
+            ["trial", "name", "state", objective.metric.name, *extra, *parameters, "took", "message"],
+            [_row(item, extra, parameters) for item in data],
+        )
+
+    console.emit(data, output, show)
+
+
+def _row(item: Mapping[str, Any], extra: list[str], parameters: list[str]) -> list[object]:
+    metrics, point = item["metrics"], item["parameters"]
+    end = item["finished_at"] or time.time()
+    return [
+        item["index"],
+        item["name"],
+        f"{item['state']}{' (dropped)' if item['dropped'] else ''}",
+        item["value"],
+        *((metrics.get(name) or {}).get("value") for name in extra),
+        *(point.get(name) for name in parameters),
+        None if item["started_at"] is None else console.duration(end - item["started_at"]),
+        item["message"] if item["state"] in {"Failed", "MetricsUnavailable", "Created"} else None,
+    ]
+
+
+def _ask(
+    name: str, words: tuple[str, ...], verb: str, said: str, store: str | None, namespace: str | None
+) -> None:
+    from .names import find_experiment, find_trial
+    from .wishes import leave
+
+    place = compose.Place.of(store)
+    with place.opened() as opened:
+        record = find_experiment(opened, name, namespace)
+        indexes = [find_trial(opened, record, word).index for word in words]
+        for index in indexes:
+            leave(place, opened, record, verb, {"index": index})
+    listed = ", ".join(str(index) for index in indexes)
+    click.echo(f"{said} {'trial' if len(indexes) == 1 else 'trials'} {listed} of {record.key.name}.")
+
+
+@trials.command()
+@name_argument
+@click.argument("trial", nargs=-1, required=True)
+@store_options
+def stop(name: str, trial: tuple[str, ...], store: str | None, namespace: str | None) -> None:
+    """Stop running trials; they end as Killed and count.
+
+    \b
+    Examples:
+      tunewright trials stop digits 7
+    """
+    _ask(name, trial, "trial-stop", "Stopping", store, namespace)
+
+
+@trials.command()
+@name_argument
+@click.argument("trial", nargs=-1, required=True)
+@store_options
+def retry(name: str, trial: tuple[str, ...], store: str | None, namespace: str | None) -> None:
+    """Run trials again: a running one as its next attempt, an ended one as a new trial.
+
+    \b
+    Examples:
+      tunewright trials retry digits 3
+    """
+    _ask(name, trial, "trial-retry", "Running again:", store, namespace)
+
+
+@trials.command()
+@name_argument
+@click.argument("trial", nargs=-1, required=True)
+@store_options
+def drop(name: str, trial: tuple[str, ...], store: str | None, namespace: str | None) -> None:
+    """Take trials out of the best, the search and the plots; their records stay.
+
+    \b
+    Examples:
+      tunewright trials drop digits 3 4
+    """
+    _ask(name, trial, "trial-drop", "Dropping", store, namespace)
+
+
+@trials.command()
+@name_argument
+@click.argument("assignment", nargs=-1, required=True)
+@store_options
+def add(name: str, assignment: tuple[str, ...], store: str | None, namespace: str | None) -> None:
+    """Add a trial with a point of your own: every parameter as NAME=VALUE.
+
+    \b
+    Examples:
+      tunewright trials add digits lr=0.01 opt=adam
+    """
+    from ..api.compile import space_of
+    from .names import find_experiment
+    from .points import parse_point
+    from .wishes import leave
+
+    place = compose.Place.of(store)
+    with place.opened() as opened:
+        record = find_experiment(opened, name, namespace)
+        point = parse_point(space_of(record.document), assignment, path="trials add")
+        leave(place, opened, record, "trial-add", {"point": dict(point)})
+    click.echo(f"Added a trial to {record.key.name}: {console.exact_point(point.items())}")

@@ -1,0 +1,74 @@
+"""`tunewright validate`."""
+
+from pathlib import Path
+
+import click
+
+from ..api.errors import Fault, Invalid
+from . import console
+from .options import output_option
+
+
+@click.command()
+@click.argument("files", nargs=-1, required=True, metavar="FILE...", type=click.Path(path_type=Path))
+@click.option("--for", "world", type=click.Choice(["laptop", "cluster"]), help="Also what differs there.")
+@click.option(
+    "--log", "sample", type=click.Path(path_type=Path), help="A sample of output: which metrics are found in it."
+)
+@output_option
+def validate(
+    files: tuple[Path, ...], world: str | None, sample: Path | None, output: str
+) -> int:
+    """Check files, and say everything that is wrong with them, with line and remedy.
+
+    \b
+    Examples:
+      tunewright validate experiment.yaml
+      tunewright validate experiment.yaml --for laptop
+      tunewright validate experiment.yaml --log train.log
+    """
+    from ..api.documents import load
+    from ..api.experiment import Experiment
+
+    def show(experiments: tuple[Experiment, ...], faults: tuple[Fault, ...]) -> None:
+        data = {
+            "valid": not faults,
+            "experiments": [e.metadata.name or e.metadata.generate_name for e in experiments],
+            "faults": [
+                {"file": f.file, "line": f.line, "path": f.path, "message": f.message, "remedy": f.remedy, "kind": f.kind}
+                for f in faults
+            ],
+        }
+        console.emit(data, output, lambda: _table(experiments))
+
+    try:
+        bundle = load(files, elsewhere=world == "cluster")
+        from .suitability import check
+
+        for experiment in bundle.experiments:
+            for remark in check(experiment, bundle, world):
+                console.warn(remark)
+    except Invalid as error:
+        if output == "table":
+            raise
+        show((), error.faults)
+        return 2
+    show(bundle.experiments, ())
+    if sample is not None:
+        from .sample import try_log
+
+        for experiment in bundle.experiments:
+            try_log(experiment, sample)
+    return 0
+
+
+def _table(experiments: tuple[object, ...]) -> None:
+    from ..api.experiment import Experiment
+
+    for experiment in experiments:
+        assert isinstance(experiment, Experiment)
+        name = experiment.metadata.name or f"{experiment.metadata.generate_name}…"
+        spec = experiment.spec
+        limit = f"{spec.max_trial_count} trials" if spec.max_trial_count else "no limit of trials"
+        algorithm = spec.algorithm.algorithm_name if spec.algorithm else "auto"
+        click.echo(f"{name}: valid; {len(spec.parameters)} parameters, {limit}, {algorithm or 'auto'}")

@@ -1,0 +1,61 @@
+"""`tunewright wait`."""
+
+import time
+
+import click
+
+from ..api.states import ExperimentState
+from . import compose, console
+from .options import name_argument, store_options
+
+_LOOK_SECONDS = 0.3
+
+
+@click.command()
+@name_argument
+@click.option(
+    "--for",
+    "condition",
+    default="finished",
+    type=click.Choice(["finished", "succeeded", "failed"]),
+    help="What to wait for.",
+)
+@click.option("--timeout", default="0", help="Give up after so long (90s, 1h30m).  [default: never]")
+@store_options
+def wait(
+    name: str, condition: str, timeout: str, store: str | None, namespace: str | None
+) -> int:
+    """Wait until an experiment has ended.
+
+    Exit code 0: it came as asked. 1: it ended otherwise, or the time is over.
+
+    \b
+    Examples:
+      tunewright wait digits --timeout 2h && tunewright best digits
+      tunewright wait digits --for succeeded
+    """
+    from ..api.durations import parse_duration
+    from .names import find_experiment
+
+    try:
+        seconds = parse_duration(timeout)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--timeout") from error
+    wanted = {
+        "finished": {ExperimentState.SUCCEEDED, ExperimentState.FAILED},
+        "succeeded": {ExperimentState.SUCCEEDED},
+        "failed": {ExperimentState.FAILED},
+    }[condition]
+    deadline = time.monotonic() + seconds if seconds else None
+    place = compose.Place.of(store)
+    with place.opened() as opened:
+        while True:
+            record = find_experiment(opened, name, namespace)
+            if record.state.is_finished:
+                console.note(f"{record.key.name} {record.state}: {record.message}")
+                return 0 if record.state in wanted else 1
+            if deadline is not None and time.monotonic() >= deadline:
+                driven = "" if place.is_driven(record.uid) else "; nothing drives it now"
+                console.note(f"{record.key.name} is still {record.state} after {timeout}{driven}")
+                return 1
+            time.sleep(_LOOK_SECONDS)
