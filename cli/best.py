@@ -2,7 +2,8 @@
 
 import click
 
-from . import compose, console
+from . import console
+from .place import Place
 from .options import name_argument, output_option, store_options
 
 
@@ -34,7 +35,7 @@ def best(
     from .names import best_of, find_experiment
     from .rendered import command_line
 
-    with compose.Place.of(store).opened() as opened:
+    with Place.of(store).opened() as opened:
         record = find_experiment(opened, name, namespace)
         winner = best_of(record)
         ranked = [

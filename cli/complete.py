@@ -18,9 +18,9 @@ def experiment_names(
 
 
 def _names(place: str | None, incomplete: str) -> list[CompletionItem]:
-    from . import compose
+    from .place import Place
 
-    target = compose.Place.of(place)
+    target = Place.of(place)
     if isinstance(target.store, Path) and not target.store.exists():
         return []
     with target.opened() as store:

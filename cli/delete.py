@@ -3,7 +3,7 @@
 import click
 
 from ..api.errors import Conflict
-from . import compose
+from .place import Place
 from .complete import experiment_names
 from .options import store_options
 
@@ -22,7 +22,7 @@ def delete(names: tuple[str, ...], yes: bool, store: str | None, namespace: str 
     """
     from .names import find_experiment
 
-    place = compose.Place.of(store)
+    place = Place.of(store)
     with place.opened() as opened:
         records = [find_experiment(opened, name, namespace) for name in names]
         for record in records:

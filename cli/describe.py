@@ -4,7 +4,8 @@ import click
 
 from ..db.records import EventRow, ExperimentRecord, TrialRecord
 from ..db.store import Store
-from . import compose, console
+from . import console
+from .place import Place
 from .options import name_argument, output_option, store_options
 
 _EVENTS = 15
@@ -30,7 +31,7 @@ def describe(
     from . import shapes
     from .names import resolve
 
-    place = compose.Place.of(store)
+    place = Place.of(store)
     with place.opened() as opened:
         record, found = resolve(opened, name, trial, namespace)
         objective = objective_of(record.document)
@@ -69,7 +70,7 @@ def _attempt(attempt: object) -> dict[str, object]:
 
 
 def _experiment(
-    store: Store, place: "compose.Place", record: ExperimentRecord, events: list[EventRow]
+    store: Store, place: "Place", record: ExperimentRecord, events: list[EventRow]
 ) -> None:
     from . import shapes
 

@@ -7,7 +7,8 @@ from typing import Any
 import click
 
 from ..api.errors import Fault, Invalid
-from . import compose, console
+from . import console
+from .place import Place
 from .options import name_argument, store_options
 
 
@@ -50,7 +51,7 @@ def edit(
     changes = {key: value for key, value in given.items() if value is not None}
     if not changes and goal is None:
         raise Invalid([Fault("edit", "there is nothing to change", "e.g. --trials 100")])
-    place = compose.Place.of(store)
+    place = Place.of(store)
     with place.opened() as opened:
         record = find_experiment(opened, name, namespace)
         document = _changed(record.document, changes, goal)

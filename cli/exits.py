@@ -90,6 +90,6 @@ def _log(error: Exception) -> Path:
 
 
 def _logs() -> Path:
-    from .compose import home_folder
+    from .place import home_folder
 
     return home_folder() / "logs"

@@ -12,7 +12,8 @@ import click
 from ..api.objective import Objective
 from ..db.records import ExperimentRecord
 from ..db.store import Store
-from . import compose, console
+from . import console
+from .place import Place
 from .options import name_argument, store_options
 
 _PAGE = 2000
@@ -58,7 +59,7 @@ def export(
     kind = kind or (ending if ending in {"json", "parquet"} else "csv")
     if kind == "parquet" and output_file is None:
         raise Invalid([Fault("--format parquet", "it needs a file", "add --output-file NAME.parquet")])
-    with compose.Place.of(store).opened() as opened:
+    with Place.of(store).opened() as opened:
         record = find_experiment(opened, name, namespace)
         objective = objective_of(record.document)
         columns = _columns(record, objective)

@@ -4,7 +4,8 @@ import time
 
 import click
 
-from . import compose, console, shapes
+from . import console, shapes
+from .place import Place
 from .complete import experiment_names
 from .options import output_option, store_options
 
@@ -24,7 +25,7 @@ def get(name: str | None, store: str | None, namespace: str | None, output: str)
     """
     from .names import find_experiment
 
-    place = compose.Place.of(store)
+    place = Place.of(store)
     with place.opened() as opened:
         if name is not None:
             records = [find_experiment(opened, name, namespace)]
@@ -42,7 +43,7 @@ def get(name: str | None, store: str | None, namespace: str | None, output: str)
     console.emit(data[0] if name else data, output, lambda: _table(data, place))
 
 
-def _table(data: list[dict[str, object]], place: "compose.Place") -> None:
+def _table(data: list[dict[str, object]], place: "Place") -> None:
     if not data:
         console.note(f"No experiments in {place}. `tunewright init` writes a first one.")
         return

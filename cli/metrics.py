@@ -2,7 +2,8 @@
 
 import click
 
-from . import compose, console
+from . import console
+from .place import Place
 from .options import name_argument, output_option, store_options
 
 
@@ -34,7 +35,7 @@ def metrics(
     from . import shapes
     from .names import best_of, find_trial, resolve
 
-    with compose.Place.of(store).opened() as opened:
+    with Place.of(store).opened() as opened:
         record, found = resolve(opened, name, trial, namespace)
         if found is None:
             found = find_trial(opened, record, str(best_of(record).index), observations=True)

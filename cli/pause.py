@@ -2,7 +2,8 @@
 
 import click
 
-from . import compose, console
+from . import console
+from .place import Place
 from .options import name_argument, store_options
 
 
@@ -21,7 +22,7 @@ def pause(name: str, now: bool, store: str | None, namespace: str | None) -> Non
     from .names import find_experiment
     from .wishes import ask_or_set
 
-    place = compose.Place.of(store)
+    place = Place.of(store)
     with place.opened() as opened:
         record = find_experiment(opened, name, namespace)
         if record.state.is_finished:

@@ -4,7 +4,8 @@ import time
 
 import click
 
-from . import compose, console
+from . import console
+from .place import Place, folder_size, remove_folder
 from .complete import experiment_names
 from .options import store_options
 
@@ -37,7 +38,7 @@ def prune(
         age = parse_duration(older_than)
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--older-than") from error
-    place = compose.Place.of(store)
+    place = Place.of(store)
     freed = count = 0
     with place.opened() as opened:
         if name is not None:
@@ -52,9 +53,9 @@ def prune(
                 folder = place.trial_folder(record.uid, trial.name)
                 if not ended or trial.name in kept or not folder.exists():
                     continue
-                freed += compose.folder_size(folder)
+                freed += folder_size(folder)
                 count += 1
                 if not dry_run:
-                    compose.remove_folder(folder)
+                    remove_folder(folder)
     verb = "would free" if dry_run else "freed"
     console.note(f"{count} directories: {verb} {console.size(freed)}.")

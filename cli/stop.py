@@ -4,7 +4,8 @@ import time
 
 import click
 
-from . import compose, console
+from . import console
+from .place import Place
 from .options import name_argument, store_options
 
 
@@ -21,7 +22,7 @@ def stop(name: str, store: str | None, namespace: str | None) -> int:
     from .drive import drive_quietly
     from .names import find_experiment
 
-    place = compose.Place.of(store)
+    place = Place.of(store)
     with place.opened() as opened:
         record = find_experiment(opened, name, namespace)
         if record.state.is_finished:

@@ -6,7 +6,8 @@ from typing import Any
 
 import click
 
-from . import compose, console
+from . import console
+from .place import Place
 from .options import name_argument, output_option, store_options
 
 _STATES = ["Created", "Running", "Succeeded", "MetricsUnavailable", "EarlyStopped", "Failed", "Killed"]
@@ -71,7 +72,7 @@ def list_trials(
     from . import shapes
     from .names import find_experiment
 
-    with compose.Place.of(store).opened() as opened:
+    with Place.of(store).opened() as opened:
         record = find_experiment(opened, name, namespace)
         objective = objective_of(record.document)
         by_value = sort == "value"
@@ -124,7 +125,7 @@ def _ask(
     from .names import find_experiment, find_trial
     from .wishes import leave
 
-    place = compose.Place.of(store)
+    place = Place.of(store)
     with place.opened() as opened:
         record = find_experiment(opened, name, namespace)
         indexes = [find_trial(opened, record, word).index for word in words]
@@ -192,7 +193,7 @@ def add(name: str, assignment: tuple[str, ...], store: str | None, namespace: st
     from .points import parse_point
     from .wishes import leave
 
-    place = compose.Place.of(store)
+    place = Place.of(store)
     with place.opened() as opened:
         record = find_experiment(opened, name, namespace)
         point = parse_point(space_of(record.document), assignment, path="trials add")

@@ -5,7 +5,8 @@ import time
 import click
 
 from ..api.states import ExperimentState
-from . import compose, console
+from . import console
+from .place import Place
 from .options import name_argument, store_options
 
 _LOOK_SECONDS = 0.3
@@ -47,7 +48,7 @@ def wait(
         "failed": {ExperimentState.FAILED},
     }[condition]
     deadline = time.monotonic() + seconds if seconds else None
-    place = compose.Place.of(store)
+    place = Place.of(store)
     with place.opened() as opened:
         while True:
             record = find_experiment(opened, name, namespace)

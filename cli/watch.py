@@ -8,7 +8,8 @@ import click
 from ..api.objective import Objective
 from ..db.records import ExperimentRecord
 from ..db.store import Store
-from . import compose, console
+from . import console
+from .place import Place
 from .options import name_argument, store_options
 
 _LOOK_SECONDS = 0.5
@@ -28,12 +29,12 @@ def watch(name: str, store: str | None, namespace: str | None) -> int:
     """
     from .names import find_experiment
 
-    place = compose.Place.of(store)
+    place = Place.of(store)
     with place.opened() as opened:
         return attach(place, opened, find_experiment(opened, name, namespace))
 
 
-def attach(place: "compose.Place", store: Store, record: ExperimentRecord) -> int:
+def attach(place: "Place", store: Store, record: ExperimentRecord) -> int:
     """Show it until it ends or nothing drives it any more; return the exit code."""
     from ..api.compile import objective_of
     from . import summary
@@ -49,7 +50,7 @@ def attach(place: "compose.Place", store: Store, record: ExperimentRecord) -> in
 
 
 def _follow(
-    place: "compose.Place", store: Store, record: ExperimentRecord, objective: Objective
+    place: "Place", store: Store, record: ExperimentRecord, objective: Objective
 ) -> ExperimentRecord:
     from .display import make_display
     from .snapshots import Reader

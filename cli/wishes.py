@@ -6,11 +6,12 @@ from typing import Any
 
 from ..db.records import ExperimentRecord
 from ..db.store import Store
-from . import compose, console
+from . import console
+from .place import Place
 
 
 def leave(
-    place: "compose.Place",
+    place: "Place",
     store: Store,
     record: ExperimentRecord,
     verb: str,
@@ -30,7 +31,7 @@ def leave(
 
 
 def ask_or_set(
-    place: "compose.Place", store: Store, record: ExperimentRecord, *, suspended: bool, now: bool
+    place: "Place", store: Store, record: ExperimentRecord, *, suspended: bool, now: bool
 ) -> None:
     """Pause or resume: by a wish where an engine runs, else in the document itself."""
     if place.is_driven(record.uid):

@@ -1,0 +1,148 @@
+"""Driving an experiment from this process: engine, signals, display, summary."""
+
+import asyncio
+import signal
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..api.compile import objective_of
+from ..api.states import ExperimentState
+from ..db.records import ExperimentRecord
+from ..db.store import Store
+from . import console
+from .place import Place
+
+if TYPE_CHECKING:
+    from ..controller.engine import Engine, Outcome
+    from ..controller.local.options import LocalOptions
+    from ..controller.progress import Observer
+    from .display import Display
+
+INTERRUPTED = 130
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What was chosen for this run of the engine; it is not kept in the store."""
+
+    options: "LocalOptions"
+    fsync: bool = False
+
+
+def drive(place: Place, record: ExperimentRecord, setting: Setting) -> int:
+    """Drive it to its end with a display, and sum up; return the exit code.
+
+    Raises:
+        Conflict: another engine drives it.
+    """
+    from . import compose, summary
+
+    objective = objective_of(record.document)
+    with place.driving(record.uid), compose.opened(place, fsync=setting.fsync) as store:
+        known = [trial.value for trial in _known(store, record) if trial.value is not None]
+        from .display import make_display
+
+        display = make_display(
+            record.key.name, objective, live=sys.stdout.isatty(), known=known
+        )
+        try:
+            outcome = _run(place, store, record, setting, display)
+        finally:
+            display.close()
+        summary.show(store, store.experiment(record.key), interrupted=outcome.interrupted)
+    if outcome.interrupted:
+        return INTERRUPTED
+    return 0 if outcome.state is ExperimentState.SUCCEEDED else 1
+
+
+def _known(store: Store, record: ExperimentRecord) -> Sequence["object"]:
+    return store.trials(record.uid, limit=500, newest_first=True)[::-1]
+
+
+def drive_quietly(place: Place, record: ExperimentRecord) -> "Outcome":
+    """Let an engine carry out what was asked, without a word."""
+    from . import compose
+
+    with place.driving(record.uid), compose.opened(place) as store:
+        return _run(place, store, record, Setting(compose.local_options()), None)
+
+
+def _run(
+    place: Place,
+    store: Store,
+    record: ExperimentRecord,
+    setting: Setting,
+    observer: "Observer | None",
+) -> "Outcome":
+    from . import compose
+
+    async def run() -> "Outcome":
+        assembled = compose.engine(place, store, record, setting, observer)
+        _listen(assembled.engine)
+        try:
+            return await assembled.engine.run()
+        finally:
+            await assembled.suggester.close()
+
+    return asyncio.run(run())
+
+
+def _listen(engine: "Engine") -> None:
+    """Ctrl-C and SIGTERM leave; a terminal that goes away ends the display only."""
+    loop = asyncio.get_running_loop()
+
+    def leave() -> None:
+        engine.leave()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, leave)
+    loop.add_signal_handler(signal.SIGHUP, _lose_terminal)
+
+
+def _lose_terminal() -> None:
+    """Write on to nowhere, so that a closed terminal ends no run."""
+    import os
+
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for descriptor in (0, 1, 2):
+        os.dup2(nowhere, descriptor)
+    os.close(nowhere)
+
+
+def detach_engine(place: Place, record: ExperimentRecord, arguments: Sequence[str]) -> int:
+    """Start an engine of its own in the background; return when it has taken the experiment.
+
+    The other process is `tunewright resume`, told all that this one was told.
+    """
+    import subprocess
+    import time
+
+    log = place.log_file(record.uid)
+    with log.open("ab") as stream:
+        engine = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "tunewright", "resume", record.key.name),
+                *("--namespace", record.key.namespace, "--store", place.option),
+                *arguments,
+            ],
+            stdin=subprocess.DEVNULL,
+            stdout=stream,
+            stderr=stream,
+            start_new_session=True,
+            cwd=Path(record.workdir) if Path(record.workdir).is_dir() else None,
+        )
+    while engine.poll() is None and not place.is_driven(record.uid):
+        time.sleep(0.02)
+    if engine.poll() not in {None, 0}:
+        console.note(_tail(log))
+        return int(engine.returncode)
+    console.note(f"{record.key.name} runs in the background (process {engine.pid}).")
+    console.note(f"`tunewright watch {record.key.name}` shows it; what it says is in {log}")
+    return 0
+
+
+def _tail(log: Path, lines: int = 10) -> str:
+    return "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-lines:])

@@ -1,0 +1,217 @@
+"""`tunewright run`: from a file or from options to the end of an experiment."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ..api.errors import Fault, Invalid
+from . import console
+from .options import store_options
+from .place import Place
+from .run_options import Machine, machine_options, pairs
+
+
+@click.command(context_settings={"ignore_unknown_options": False})
+@click.argument("words", nargs=-1, metavar="FILE... | [-- COMMAND...]")
+@click.option("--param", "params", multiple=True, metavar="NAME=SPACE", help="A parameter to search.")
+@click.option("--minimize", metavar="METRIC", help="The objective.")
+@click.option("--maximize", metavar="METRIC", help="The objective.")
+@click.option("--metric", "metrics", multiple=True, help="A further metric to keep.")
+@click.option("--goal", type=float, help="Stop when the objective is as good.")
+@click.option("--trials", type=int, help="How many trials.")
+@click.option("--parallel", type=int, help="How many at once.")
+@click.option("--max-failed", type=int, help="How many may fail.")
+@click.option("--algorithm", "algorithms", multiple=True, metavar="NAME|NAME=ADDRESS", help="The algorithm, or where a plug-in serves it.")
+@click.option("--setting", "settings", multiple=True, metavar="NAME=VALUE", help="A setting of the algorithm.")
+@click.option("--early-stopping", metavar="RULE", help="Stop hopeless trials early: medianstop.")
+@click.option("--seed", type=int, help="The same seed gives the same points.")
+@click.option("--name", help="The experiment's name.")
+@click.option("--print", "print_only", is_flag=True, help="Print the Experiment of the options.")
+@click.option("--dry-run", is_flag=True, help="Print the commands of the first trials, run nothing.")
+@click.option("-d", "--detach", is_flag=True, help="Leave it running in the background.")
+@click.option("--again", is_flag=True, help="Start anew beside one of the same name.")
+@machine_options
+@store_options
+def run(
+    words: tuple[str, ...],
+    print_only: bool,
+    dry_run: bool,
+    detach: bool,
+    again: bool,
+    store: str | None,
+    namespace: str | None,
+    **given: Any,
+) -> int:
+    """Tune: run the trials of a FILE, or of a COMMAND with options, to the end.
+
+    In a terminal it shows what happens; Ctrl-C ends running trials in order,
+    and `tunewright resume` goes on. The same file again attaches to what runs,
+    resumes what was interrupted, or shows the result.
+
+    \b
+    A parameter's SPACE:
+      lr=log:1e-5..1e-1    n=int:1..10       opt=adam,sgd
+      drop=0.0..0.5        drop=0.0..0.5/0.1    w=int:log:8..512
+
+    \b
+    Examples:
+      tunewright run experiment.yaml
+      tunewright run experiment.yaml secrets.yaml --detach
+      tunewright run --param lr=log:1e-5..1e-1 --param opt=adam,sgd \\
+          --minimize loss --trials 50 -- python train.py --lr {lr} --opt {opt}
+      tunewright run --param x=0.0..1.0 --minimize loss --print -- ./train {x} > experiment.yaml
+    """
+    machine = Machine(
+        **{key: given.pop(key) for key in ("workdir", "runtime", "env_file", "mounts", "trials_per_gpu", "fsync")}
+    )
+    names = [text for text in given["algorithms"] if "=" not in text]
+    endpoints = pairs([text for text in given.pop("algorithms") if "=" in text], "--algorithm", "mine=localhost:6789")
+    if len(names) > 1:
+        raise Invalid([Fault("--algorithm", f"{', '.join(names)} are several", "name one")])
+    name = names[0] if names else next(iter(endpoints), None)
+    if given["params"]:
+        from .flags import Wanted, document
+
+        wanted = Wanted(command=words, namespace=namespace, algorithm=name, **given)
+        raw = document(wanted)
+        if print_only:
+            click.echo(console.as_yaml(raw), nl=False)
+            return 0
+        documents, others = _checked(raw, endpoints), ()
+    else:
+        _refuse_stray(given, print_only, words)
+        documents, others = _loaded(words, given, name, endpoints)
+    return _go(documents, others, machine, Place.of(store), namespace, dry_run=dry_run, detach=detach, again=again)
+
+
+def _refuse_stray(given: dict[str, Any], print_only: bool, words: Sequence[str]) -> None:
+    """Refuse options that say something only about a command without a file."""
+    only = ("minimize", "maximize", "metrics", "settings", "early_stopping")
+    stray = [f"--{key.rstrip('s').replace('_', '-')}" for key in only if given[key]]
+    stray += ["--print"] if print_only else []
+    if stray:
+        remedy = "give --param NAME=SPACE too, or write it in the file"
+        raise Invalid([Fault(option, "it needs --param", remedy) for option in stray])
+    if not words:
+        remedy = "name an Experiment file, or give --param …; see tunewright run --help"
+        raise Invalid([Fault("FILE", "there is nothing to run", remedy)])
+
+
+def _checked(raw: dict[str, Any], endpoints: dict[str, str]) -> list[dict[str, Any]]:
+    from ..api.documents import parse
+
+    return [_with_endpoint(parse(raw).write(), endpoints)]
+
+
+def _with_endpoint(document: dict[str, Any], endpoints: dict[str, str]) -> dict[str, Any]:
+    algorithm = document["spec"].get("algorithm") or {}
+    address = endpoints.get(algorithm.get("algorithmName", ""))
+    if address is None:
+        return document
+    return {**document, "spec": {**document["spec"], "algorithm": {**algorithm, "endpoint": address}}}
+
+
+def _loaded(
+    words: Sequence[str], given: dict[str, Any], algorithm: str | None, endpoints: dict[str, str]
+) -> tuple[list[dict[str, Any]], tuple[Any, ...]]:
+    """Read the files, with what options say over them."""
+    from ..api.documents import load, parse
+
+    bundle = load([Path(word) for word in words])
+    changes = {
+        "maxTrialCount": given["trials"],
+        "parallelTrialCount": given["parallel"],
+        "maxFailedTrialCount": given["max_failed"],
+        "seed": given["seed"],
+    }
+    changes = {key: value for key, value in changes.items() if value is not None}
+    found = []
+    for experiment in bundle.experiments:
+        document = experiment.write()
+        spec = {**document["spec"], **changes}
+        if given["goal"] is not None:
+            spec["objective"] = {**spec["objective"], "goal": given["goal"]}
+        if algorithm is not None:
+            spec["algorithm"] = {**(spec.get("algorithm") or {}), "algorithmName": algorithm}
+        metadata = dict(document.get("metadata") or {})
+        if given["name"] is not None:
+            metadata["name"] = given["name"]
+        document = {**document, "metadata": metadata, "spec": spec}
+        found.append(_with_endpoint(parse(document).write(), endpoints))
+    return found, bundle.others
+
+
+def _go(
+    documents: list[dict[str, Any]],
+    others: Sequence[Any],
+    machine: Machine,
+    place: Place,
+    namespace: str | None,
+    *,
+    dry_run: bool,
+    detach: bool,
+    again: bool,
+) -> int:
+    """Run the experiments one after the other; the worst exit code is returned."""
+    from . import compose
+
+    code = 0
+    for document in documents:
+        options = compose.local_options(machine, document, others, namespace)
+        compose.check(document, options, machine.directory)
+        if dry_run:
+            from .preview import show_commands
+
+            show_commands(document)
+            continue
+        one = _one(document, options, machine, place, namespace, detach=detach, again=again)
+        if one == 130:
+            return one
+        code = max(code, one)
+    return code
+
+
+def _one(
+    document: dict[str, Any],
+    options: Any,
+    machine: Machine,
+    place: Place,
+    namespace: str | None,
+    *,
+    detach: bool,
+    again: bool,
+) -> int:
+    from . import summary
+    from .drive import Setting, detach_engine, drive
+    from .submit import Found, submit
+
+    with place.opened(fsync=machine.fsync) as store:
+        submitted = submit(
+            store, document, namespace=namespace, workdir=machine.directory, again=again
+        )
+        record = submitted.record
+        if submitted.found is Found.FINISHED:
+            summary.show(store, record)
+            name = record.key.name
+            console.note(
+                f"It had ended before. `tunewright run --again` starts anew; "
+                f"`tunewright edit {name} --trials N`, then `tunewright resume {name}`, goes on."
+            )
+            return 0 if record.state == "Succeeded" else 1
+        if place.is_driven(record.uid):
+            console.note(f"{record.key.name} runs already.")
+            if detach:
+                return 0
+            from .watch import attach
+
+            return attach(place, store, record)
+    if submitted.found is Found.UNFINISHED:
+        console.note(f"Resuming {record.key.name} at trial {record.totals.proposed}.")
+    if detach:
+        return detach_engine(place, record, machine.arguments())
+    from . import compose
+
+    compose.announce(document, options, machine.directory)
+    return drive(place, record, Setting(options, fsync=machine.fsync))

@@ -1,0 +1,123 @@
+"""What `run`, `resume` and `try` are told about this machine."""
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from ..api.errors import Fault, Invalid
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+
+def machine_options(command: _Command) -> _Command:
+    """Add the options of one machine; `Machine.of(**kwargs)` takes them."""
+    for option in reversed(
+        [
+            click.option("--workdir", type=click.Path(), help="Where trials start.  [default: here]"),
+            click.option(
+                "--runtime",
+                type=click.Choice(["process", "docker", "podman"]),
+                default="process",
+                help="What runs containers.",
+            ),
+            click.option(
+                "--env-file", multiple=True, type=click.Path(), help="Variables, one NAME=VALUE a line."
+            ),
+            click.option(
+                "--mount", "mounts", multiple=True, metavar="NAME=DIR", help="Where a claim or host path is."
+            ),
+            click.option(
+                "--trials-per-gpu", type=click.IntRange(1), default=1, help="Trials that share a GPU."
+            ),
+            click.option("--fsync", is_flag=True, help="Survive a power cut, too."),
+        ]
+    ):
+        command = option(command)
+    return command
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """The options of one machine, as they were typed."""
+
+    workdir: str | None = None
+    runtime: str = "process"
+    env_file: Sequence[str] = ()
+    mounts: Sequence[str] = ()
+    trials_per_gpu: int = 1
+    fsync: bool = False
+
+    @property
+    def directory(self) -> str:
+        """Where trials start.
+
+        Raises:
+            Invalid: there is no such directory.
+        """
+        path = Path(self.workdir or os.getcwd()).expanduser().absolute()  # noqa: PTH109 - Path.cwd resolves links, which users see
+        if not path.is_dir():
+            raise Invalid([Fault("--workdir", f"{path} is no directory", "name one that is there")])
+        return str(path)
+
+    def arguments(self) -> list[str]:
+        """Return the options that tell another process the same."""
+        words = ["--runtime", self.runtime, "--trials-per-gpu", str(self.trials_per_gpu)]
+        for option, values in (
+            ("--env-file", [str(Path(file).expanduser().absolute()) for file in self.env_file]),
+            ("--mount", self.mounts),
+        ):
+            for value in values:
+                words += [option, value]
+        return words + (["--fsync"] if self.fsync else [])
+
+    def variables(self) -> dict[str, str]:
+        """Read the files of `--env-file`.
+
+        Raises:
+            Invalid: with every line that is no variable.
+        """
+        found: dict[str, str] = {}
+        faults: list[Fault] = []
+        for file in self.env_file:
+            try:
+                text = Path(file).expanduser().read_text(encoding="utf-8")
+            except (OSError, UnicodeDecodeError) as error:
+                faults.append(Fault("--env-file", f"{file} cannot be read: {error}"))
+                continue
+            for line, written in enumerate(text.splitlines(), start=1):
+                entry = written.strip().removeprefix("export ")
+                name, equals, value = entry.partition("=")
+                if not entry or entry.startswith("#"):
+                    continue
+                if not equals or not name.strip():
+                    faults.append(
+                        Fault("--env-file", "no variable", "write NAME=VALUE", line=line, file=file)
+                    )
+                    continue
+                found[name.strip()] = _unquote(value.strip())
+        if faults:
+            raise Invalid(faults)
+        return found
+
+    def directories(self) -> dict[str, Path]:
+        """Read `--mount`."""
+        return {
+            name: Path(folder).expanduser().absolute()
+            for name, folder in pairs(self.mounts, "--mount", "data=/srv/data").items()
+        }
+
+
+def _unquote(text: str) -> str:
+    quoted = len(text) > 1 and text[0] == text[-1] and text[0] in "'\""
+    return text[1:-1] if quoted else text
+
+
+def pairs(written: Sequence[str], option: str, example: str) -> dict[str, str]:
+    wrong = [text for text in written if not all(text.partition("="))]
+    if wrong:
+        raise Invalid([Fault(option, f"{text} is no NAME=VALUE", f"e.g. {example}") for text in wrong])
+    return dict(text.split("=", 1) for text in written)
