@@ -3,8 +3,8 @@
 import click
 
 from . import console
-from .place import Place
 from .options import name_argument, output_option, store_options
+from .place import Place
 
 
 @click.command()
@@ -59,11 +59,11 @@ def best(
         console.fields(
             [
                 ("Trial", f"{winner.index} ({winner.name})"),
-                (objective.metric.name, f"{console.number(winner.value)} {_taken(data[0], objective.metric.name)}"),
-                *(
-                    (metric.name, _metric(data[0], metric.name))
-                    for metric in objective.additional
+                (
+                    objective.metric.name,
+                    f"{console.number(winner.value)} {_taken(data[0], objective.metric.name)}",
                 ),
+                *((metric.name, _metric(data[0], metric.name)) for metric in objective.additional),
                 ("Parameters", console.exact_point(winner.proposal.point.items())),
                 ("Command", command_line(record, winner)),
             ]

@@ -65,7 +65,8 @@ def fields(pairs: Iterable[tuple[str, object]]) -> None:
     shown = [(name, value) for name, value in pairs if value not in {None, ""}]
     width = max((len(name) for name, _ in shown), default=0) + 2
     for name, value in shown:
-        first, *more = _cell(value) if isinstance(value, float) else str(value), *()
+        text = _cell(value) if isinstance(value, float) else str(value)
+        first, *more = text.splitlines() or [""]
         click.echo(f"{(name + ':').ljust(width)}{first}")
         for line in more:
             click.echo(" " * width + line)
@@ -99,7 +100,11 @@ def duration(seconds: float | None) -> str:
     whole = max(int(seconds + 0.5), 0)
     if whole < 60:
         return f"{seconds:.1f}s" if seconds < 10 else f"{whole}s"
-    for size, unit, small, name in ((86400, "d", 3600, "h"), (3600, "h", 60, "m"), (60, "m", 1, "s")):
+    for size, unit, small, name in (
+        (86400, "d", 3600, "h"),
+        (3600, "h", 60, "m"),
+        (60, "m", 1, "s"),
+    ):
         if whole >= size:
             rest = whole % size // small
             return f"{whole // size}{unit}" + (f"{rest}{name}" if rest else "")

@@ -3,13 +3,15 @@
 import click
 
 from ..api.errors import Conflict
-from .place import Place
 from .complete import experiment_names
 from .options import store_options
+from .place import Place
 
 
 @click.command()
-@click.argument("names", nargs=-1, required=True, metavar="NAME...", shell_complete=experiment_names)
+@click.argument(
+    "names", nargs=-1, required=True, metavar="NAME...", shell_complete=experiment_names
+)
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @store_options
 def delete(names: tuple[str, ...], yes: bool, store: str | None, namespace: str | None) -> None:

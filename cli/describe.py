@@ -5,8 +5,8 @@ import click
 from ..db.records import EventRow, ExperimentRecord, TrialRecord
 from ..db.store import Store
 from . import console
-from .place import Place
 from .options import name_argument, output_option, store_options
+from .place import Place
 
 _EVENTS = 15
 
@@ -77,7 +77,9 @@ def _experiment(
     data = shapes.experiment(record)
     spec, objective = record.document["spec"], data["objective"]
     goal = f", goal {objective['goal']:g}" if objective["goal"] is not None else ""
-    states = ", ".join(f"{count} {state}" for state, count in record.totals.by_state.items() if count)
+    states = ", ".join(
+        f"{count} {state}" for state, count in record.totals.by_state.items() if count
+    )
     console.fields(
         [
             ("Name", record.key.name),
@@ -85,7 +87,10 @@ def _experiment(
             ("State", f"{record.state}{' (paused)' if record.suspended else ''}"),
             ("Reason", record.reason),
             ("Message", record.message),
-            ("Objective", f"{objective['type']} {objective['metric']} ({objective['strategy']}{goal})"),
+            (
+                "Objective",
+                f"{objective['type']} {objective['metric']} ({objective['strategy']}{goal})",
+            ),
             ("Algorithm", f"{data['algorithm']}, seed {record.seed}"),
             ("Stopping", (spec.get("earlyStopping") or {}).get("algorithmName")),
             ("Budget", _budget(spec)),
@@ -100,7 +105,9 @@ def _experiment(
         ]
     )
     console.heading("Parameters")
-    console.table(["name", "type", "space"], [_parameter(item) for item in spec.get("parameters") or ()])
+    console.table(
+        ["name", "type", "space"], [_parameter(item) for item in spec.get("parameters") or ()]
+    )
     if record.best:
         console.heading("Best")
         names = list(record.best[0].proposal.point)
@@ -140,7 +147,10 @@ def _running(store: Store, record: ExperimentRecord) -> None:
         console.heading("Unfinished")
         console.table(
             ["trial", "name", "state", "parameters", "message"],
-            [[t.index, t.name, t.state, console.point(t.proposal.point.items()), t.message] for t in running],
+            [
+                [t.index, t.name, t.state, console.point(t.proposal.point.items()), t.message]
+                for t in running
+            ],
         )
 
 
@@ -167,10 +177,24 @@ def _trial(
             ("Started", console.moment(trial.started_at)),
             ("Finished", console.moment(trial.finished_at)),
             ("Attempt", str(attempt.attempt) if attempt else None),
-            ("Exit code", str(attempt.exit_code) if attempt and attempt.exit_code is not None else None),
-            ("Took", f"{console.duration(usage.wall_seconds)}, {console.duration(usage.cpu_seconds)} of CPU" if usage else None),
-            ("Memory", console.size(usage.peak_memory_bytes) if usage and usage.peak_memory_bytes else None),
-            ("Devices", console.duration(usage.device_seconds) if usage and usage.device_seconds else None),
+            (
+                "Exit code",
+                str(attempt.exit_code) if attempt and attempt.exit_code is not None else None,
+            ),
+            (
+                "Took",
+                usage and f"{console.duration(usage.wall_seconds)}, CPU {usage.cpu_seconds:.2f}s",
+            ),
+            (
+                "Memory",
+                console.size(usage.peak_memory_bytes)
+                if usage and usage.peak_memory_bytes
+                else None,
+            ),
+            (
+                "Devices",
+                console.duration(usage.device_seconds) if usage and usage.device_seconds else None,
+            ),
         ]
     )
     metrics = data["metrics"]
@@ -180,7 +204,16 @@ def _trial(
         console.table(
             ["metric", "value", "by", "step", "min", "max", "latest", "reports"],
             [
-                [name, m["value"], m["strategy"], m["step"], m["min"], m["max"], m["latest"], m["count"]]
+                [
+                    name,
+                    m["value"],
+                    m["strategy"],
+                    m["step"],
+                    m["min"],
+                    m["max"],
+                    m["latest"],
+                    m["count"],
+                ]
                 for name, m in metrics.items()
             ],
         )

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..api.compile import objective_of
 from ..api.states import ExperimentState
@@ -17,9 +17,7 @@ from .place import Place
 
 if TYPE_CHECKING:
     from ..controller.engine import Engine, Outcome
-    from ..controller.local.options import LocalOptions
     from ..controller.progress import Observer
-    from .display import Display
 
 INTERRUPTED = 130
 
@@ -28,7 +26,7 @@ INTERRUPTED = 130
 class Setting:
     """What was chosen for this run of the engine; it is not kept in the store."""
 
-    options: "LocalOptions"
+    options: Any
     fsync: bool = False
 
 
@@ -42,14 +40,13 @@ def drive(place: Place, record: ExperimentRecord, setting: Setting) -> int:
 
     objective = objective_of(record.document)
     with place.driving(record.uid), compose.opened(place, fsync=setting.fsync) as store:
-        known = [trial.value for trial in _known(store, record) if trial.value is not None]
+        newest = store.trials(record.uid, limit=500, newest_first=True)
+        known = [trial.value for trial in reversed(newest) if trial.value is not None]
         from .display import make_display
 
-        display = make_display(
-            record.key.name, objective, live=sys.stdout.isatty(), known=known
-        )
+        display = make_display(record.key.name, objective, live=sys.stdout.isatty(), known=known)
         try:
-            outcome = _run(place, store, record, setting, display)
+            outcome = run_engine(place, store, record, setting, display)
         finally:
             display.close()
         summary.show(store, store.experiment(record.key), interrupted=outcome.interrupted)
@@ -58,19 +55,15 @@ def drive(place: Place, record: ExperimentRecord, setting: Setting) -> int:
     return 0 if outcome.state is ExperimentState.SUCCEEDED else 1
 
 
-def _known(store: Store, record: ExperimentRecord) -> Sequence["object"]:
-    return store.trials(record.uid, limit=500, newest_first=True)[::-1]
-
-
 def drive_quietly(place: Place, record: ExperimentRecord) -> "Outcome":
     """Let an engine carry out what was asked, without a word."""
     from . import compose
 
     with place.driving(record.uid), compose.opened(place) as store:
-        return _run(place, store, record, Setting(compose.local_options()), None)
+        return run_engine(place, store, record, Setting(compose.local_options()), None)
 
 
-def _run(
+def run_engine(
     place: Place,
     store: Store,
     record: ExperimentRecord,
@@ -80,7 +73,7 @@ def _run(
     from . import compose
 
     async def run() -> "Outcome":
-        assembled = compose.engine(place, store, record, setting, observer)
+        assembled = compose.engine(place, store, record, setting.options, observer)
         _listen(assembled.engine)
         try:
             return await assembled.engine.run()

@@ -8,8 +8,8 @@ import click
 
 from ..api.errors import Fault, Invalid
 from . import console
-from .place import Place
 from .options import name_argument, store_options
+from .place import Place
 
 
 @click.command()

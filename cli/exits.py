@@ -1,9 +1,9 @@
 """How a command ends: the one place where errors become messages and exit codes.
 
-    0    it did what was asked; an experiment that was driven or waited for succeeded
-    1    the experiment failed, or something went wrong on the way
-    2    the input is wrong: a file, an option, a name; or a package is missing
-    130  interrupted
+0    it did what was asked; an experiment that was driven or waited for succeeded
+1    the experiment failed, or something went wrong on the way
+2    the input is wrong: a file, an option, a name; or a package is missing
+130  interrupted
 """
 
 import contextlib
@@ -30,26 +30,33 @@ def guarded(command: click.Command) -> int:
     try:
         code = command.main(prog_name="tunewright", standalone_mode=False)
         sys.stdout.flush()
-    except BrokenPipeError:
-        _give_up_stdout()
-        return BROKEN_PIPE
-    except (KeyboardInterrupt, click.Abort):
-        click.echo("interrupted", err=True)
-        return INTERRUPTED
-    except click.exceptions.Exit as end:
-        return end.exit_code
-    except click.ClickException as error:
-        error.show()
-        return error.exit_code
-    except TunewrightError as error:
-        show(error)
-        return error.codes.exit
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else FAILED
-    except Exception as error:  # noqa: BLE001 - a bug ends here, with its traceback on disk
-        _report_bug(error)
-        return FAILED
+    except BaseException as error:  # noqa: BLE001 - a bug ends here, with its traceback on disk
+        return code_of(error)
     return code if isinstance(code, int) else OK
+
+
+def code_of(error: BaseException) -> int:
+    """Print what an error has to say, and return what the command ends with."""
+    match error:
+        case BrokenPipeError():
+            _give_up_stdout()
+            return BROKEN_PIPE
+        case KeyboardInterrupt() | click.Abort():
+            click.echo("interrupted", err=True)
+            return INTERRUPTED
+        case click.exceptions.Exit():
+            return error.exit_code
+        case click.ClickException():
+            error.show()
+            return error.exit_code
+        case TunewrightError():
+            show(error)
+            return error.codes.exit
+        case _:
+            _report_bug(error)
+            return FAILED
 
 
 def show(error: TunewrightError) -> None:
@@ -67,14 +74,14 @@ def _give_up_stdout() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _report_bug(error: Exception) -> None:
+def _report_bug(error: BaseException) -> None:
     where = _log(error)
     brief = f"{type(error).__name__}: {error}".splitlines()[0]
     click.echo(f"{click.style('error:', fg='red', bold=True)} this is a bug: {brief}", err=True)
     click.echo(f"The traceback is in {where}", err=True)
 
 
-def _log(error: Exception) -> Path:
+def _log(error: BaseException) -> Path:
     """Write the traceback where the user can find it, and may write."""
     text = "".join(traceback.format_exception(error))
     name = f"crash-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.log"

@@ -13,8 +13,8 @@ from ..api.objective import Objective
 from ..db.records import ExperimentRecord
 from ..db.store import Store
 from . import console
-from .place import Place
 from .options import name_argument, store_options
+from .place import Place
 
 _PAGE = 2000
 _FIXED = (
@@ -32,7 +32,9 @@ _FIXED = (
     type=click.Choice(["csv", "json", "parquet"]),
     help="The format.  [default: by the file's ending, else csv]",
 )
-@click.option("--output-file", "-f", type=click.Path(dir_okay=False, path_type=Path), help="Where to.")
+@click.option(
+    "--output-file", "-f", type=click.Path(dir_okay=False, path_type=Path), help="Where to."
+)
 @store_options
 def export(
     name: str,
@@ -58,7 +60,9 @@ def export(
     ending = output_file.suffix.lstrip(".") if output_file else "csv"
     kind = kind or (ending if ending in {"json", "parquet"} else "csv")
     if kind == "parquet" and output_file is None:
-        raise Invalid([Fault("--format parquet", "it needs a file", "add --output-file NAME.parquet")])
+        raise Invalid(
+            [Fault("--format parquet", "it needs a file", "add --output-file NAME.parquet")]
+        )
     with Place.of(store).opened() as opened:
         record = find_experiment(opened, name, namespace)
         objective = objective_of(record.document)

@@ -119,7 +119,8 @@ def parameter(written: str) -> dict[str, Any]:
 
 
 def _prefixes(space: str) -> tuple[list[str], str]:
-    words, rest = [], space
+    words: list[str] = []
+    rest = space
     while True:
         word, colon, behind = rest.partition(":")
         if not colon or word not in _WORDS:
@@ -168,16 +169,24 @@ def _bad(written: str, message: str, remedy: str) -> Invalid:
 def _faults(wanted: Wanted, names: Sequence[str]) -> list[Fault]:
     faults = []
     if not wanted.params:
-        faults.append(Fault("--param", "there is nothing to search", f"--param NAME=…: {_EXAMPLES}"))
+        faults.append(
+            Fault("--param", "there is nothing to search", f"--param NAME=…: {_EXAMPLES}")
+        )
     if (wanted.minimize is None) == (wanted.maximize is None):
         faults.append(
-            Fault("--minimize", "the objective is one metric", "--minimize loss or --maximize accuracy")
+            Fault(
+                "--minimize",
+                "the objective is one metric",
+                "--minimize loss or --maximize accuracy",
+            )
         )
     if not wanted.command:
         remedy = "end with -- python train.py --lr {lr}"
         faults.append(Fault("COMMAND", "there is no command to tune", remedy))
-    for name in sorted({name for name in names if names.count(name) > 1}):
-        faults.append(Fault(f"--param {name}", "it is given twice", "give each parameter once"))
+    faults += [
+        Fault(f"--param {name}", "it is given twice", "give each parameter once")
+        for name in sorted({name for name in names if names.count(name) > 1})
+    ]
     faults += [
         Fault("--setting", f"{text} is no NAME=VALUE", "write e.g. random_state=1")
         for text in wanted.settings
@@ -186,7 +195,9 @@ def _faults(wanted: Wanted, names: Sequence[str]) -> list[Fault]:
     used = {name for word in wanted.command for name in _FIELD.findall(word)}
     if wanted.command and not faults:
         faults += [
-            Fault(f"--param {name}", "the command does not use it", f"write {{{name}}} in the command")
+            Fault(
+                f"--param {name}", "the command does not use it", f"write {{{name}}} in the command"
+            )
             for name in names
             if name not in used
         ]
@@ -211,13 +222,17 @@ def _setting(text: str) -> dict[str, str]:
 
 
 def _metadata(wanted: Wanted) -> dict[str, str]:
-    metadata = {"name": wanted.name} if wanted.name else {"generateName": _stem(wanted.command) + "-"}
+    metadata = (
+        {"name": wanted.name} if wanted.name else {"generateName": _stem(wanted.command) + "-"}
+    )
     return metadata | ({"namespace": wanted.namespace} if wanted.namespace else {})
 
 
 def _stem(command: Sequence[str]) -> str:
     """Name an experiment after the script that its command runs."""
-    words = [word for word in command if not word.startswith("-") and "{" not in word and "=" not in word]
+    words = [
+        word for word in command if not word.startswith("-") and "{" not in word and "=" not in word
+    ]
     scripts = [word for word in words if "." in PurePath(word).name]
     stem = PurePath((scripts or words or ["experiment"])[0]).stem
     clean = re.sub(r"[^a-z0-9]+", "-", stem.lower()).strip("-")
@@ -233,7 +248,9 @@ def _template(command: Sequence[str], parameters: Sequence[Mapping[str, Any]]) -
 
     return {
         "primaryContainerName": "training",
-        "trialParameters": [{"name": item["name"], "reference": item["name"]} for item in parameters],
+        "trialParameters": [
+            {"name": item["name"], "reference": item["name"]} for item in parameters
+        ],
         "trialSpec": {
             "apiVersion": "batch/v1",
             "kind": "Job",

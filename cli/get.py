@@ -5,9 +5,9 @@ import time
 import click
 
 from . import console, shapes
-from .place import Place
 from .complete import experiment_names
 from .options import output_option, store_options
+from .place import Place
 
 
 @click.command()

@@ -13,7 +13,9 @@ import click
 class LazyGroup(click.Group):
     """A group whose `lazy` table names each command as `module:attribute`, with its help."""
 
-    def __init__(self, *args: object, lazy: Mapping[str, tuple[str, str]], **kwargs: object):
+    def __init__(
+        self, *args: object, lazy: Mapping[str, tuple[str, str]], **kwargs: object
+    ) -> None:
         super().__init__(*args, **kwargs)  # type: ignore[arg-type]  # click's own arguments
         self.lazy = lazy
 

@@ -14,10 +14,14 @@ _KEPT = 600  # values that the spark lines are drawn from
 
 
 class Display:
-    """An observer that keeps the newest picture; rich's own thread draws it, four times a second."""
+    """An observer that keeps the newest picture; rich's thread draws it, four times a second."""
 
     def __init__(
-        self, name: str, objective: Objective, *, console: Console | None = None,
+        self,
+        name: str,
+        objective: Objective,
+        *,
+        console: Console | None = None,
         known: Sequence[float] = (),
     ) -> None:
         self._name = name
@@ -30,7 +34,11 @@ class Display:
         for value in known:
             self._take(value)
         self._live = Live(
-            self, console=console or Console(), refresh_per_second=4, redirect_stderr=True, transient=True
+            self,
+            console=console or Console(),
+            refresh_per_second=4,
+            redirect_stderr=True,
+            transient=True,
         )
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:

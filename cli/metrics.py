@@ -1,10 +1,12 @@
 """`tunewright metrics`: what trials reported."""
 
+from collections.abc import Mapping, Sequence
+
 import click
 
 from . import console
-from .place import Place
 from .options import name_argument, output_option, store_options
+from .place import Place
 
 
 @click.command()
@@ -54,7 +56,16 @@ def metrics(
         console.table(
             ["metric", "value", "by", "step", "min", "max", "latest", "reports"],
             [
-                [key, m["value"], m["strategy"], m["step"], m["min"], m["max"], m["latest"], m["count"]]
+                [
+                    key,
+                    m["value"],
+                    m["strategy"],
+                    m["step"],
+                    m["min"],
+                    m["max"],
+                    m["latest"],
+                    m["count"],
+                ]
                 for key, m in shown.items()
             ],
         )
@@ -62,7 +73,7 @@ def metrics(
     console.emit({"trial": found.index, "metrics": shown}, output, show)
 
 
-def _log(rows: list[dict[str, object]]) -> None:
+def _log(rows: Sequence[Mapping[str, object]]) -> None:
     console.table(
         ["at", "step", "metric", "value"],
         [[console.moment(float(str(r["time"]))), r["step"], r["metric"], r["value"]] for r in rows],

@@ -52,9 +52,7 @@ def find_trial(
         range_ = f"its trials are 0 to {count - 1}" if count else "it has no trials yet"
         raise NotFound(f"{record.key.name} has no trial {word} ({range_})")
     if observations:
-        return store.trials(
-            record.uid, after=index - 1, limit=1, observations=True
-        )[0]
+        return store.trials(record.uid, after=index - 1, limit=1, observations=True)[0]
     return store.trial(record.uid, index)
 
 

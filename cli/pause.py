@@ -3,8 +3,8 @@
 import click
 
 from . import console
-from .place import Place
 from .options import name_argument, store_options
+from .place import Place
 
 
 @click.command()

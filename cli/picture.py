@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from rich.text import Text
 
 from ..api.objective import Direction, Objective
+from ..api.space import Point
 from ..api.states import TrialState
 from ..controller.progress import BestTrial, RunningTrial, Snapshot
 from . import console
@@ -112,17 +113,19 @@ def finished(shot: Snapshot) -> int:
 
 def _best(scene: Scene, best: BestTrial, width: int) -> Iterator[Text]:
     arrow = "↓" if scene.objective.direction is Direction.MINIMIZE else "↑"
-    goal = "" if scene.objective.goal is None else f"  (goal {console.number(scene.objective.goal)})"
+    goal = (
+        "" if scene.objective.goal is None else f"  (goal {console.number(scene.objective.goal)})"
+    )
     value = f"{scene.objective.metric.name} {arrow} {console.number(best.value)}"
     yield _labelled("best", Text.assemble((value, "bold green"), f"  trial {best.index}{goal}"))
-    for line in _wrap(best.point.items(), width - _LABEL):
+    for line in _wrap(best.point, width - _LABEL):
         yield _labelled("", Text(line))
 
 
-def _wrap(items: "Sequence[tuple[str, object]] | object", width: int) -> Iterator[str]:
+def _wrap(point: Point, width: int) -> Iterator[str]:
     """Break a point into lines of whole assignments, three at most."""
     lines: list[str] = [""]
-    for name, value in items:  # type: ignore[attr-defined]  # any items view
+    for name, value in point.items():
         word = console.point([(name, value)])
         if lines[-1] and len(lines[-1]) + 2 + len(word) > width:
             lines.append("")
@@ -132,7 +135,11 @@ def _wrap(items: "Sequence[tuple[str, object]] | object", width: int) -> Iterato
 
 def _running(scene: Scene, trial: RunningTrial, now: float, width: int) -> Text:
     took = "starting" if trial.started_at is None else console.duration(now - trial.started_at)
-    metric = "" if trial.metric is None else f"{scene.objective.metric.name}={console.number(trial.metric)}"
+    metric = (
+        ""
+        if trial.metric is None
+        else f"{scene.objective.metric.name}={console.number(trial.metric)}"
+    )
     if trial.step is not None and metric:
         metric += f" @{trial.step}"
     attempt = f" attempt {trial.attempt}" if trial.attempt > 1 else ""

@@ -1,4 +1,4 @@
-"""A place on this machine: a store, and the folder of its trials' directories, locks and sockets."""
+"""A place on this machine: a store, and the folder of its trials, locks and sockets."""
 
 import contextlib
 import fcntl

@@ -51,12 +51,15 @@ class Lines:
         self._failures += failed
         if self._count > self._shown and not better and not (failed and self._failures <= 10):
             return
-        value = "" if trial.value is None else f" {self._objective.metric.name}={console.number(trial.value)}"
+        value = (
+            ""
+            if trial.value is None
+            else f" {self._objective.metric.name}={console.number(trial.value)}"
+        )
         mark = " (best so far)" if better else ""
         why = f": {' '.join(trial.message.split())}" if failed and trial.message else ""
-        self._say(
-            f"trial {trial.index} {trial.state}{value}{mark}  {console.point(trial.point.items())}{why}"
-        )
+        point = console.point(trial.point.items())
+        self._say(f"trial {trial.index} {trial.state}{value}{mark}  {point}{why}")
         if self._count == self._shown:
             self._say("From here on, only trials that better the best are shown.")
 

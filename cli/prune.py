@@ -5,9 +5,9 @@ import time
 import click
 
 from . import console
-from .place import Place, folder_size, remove_folder
 from .complete import experiment_names
 from .options import store_options
+from .place import Place, folder_size, remove_folder
 
 
 @click.command()

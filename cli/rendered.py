@@ -5,20 +5,30 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..api.space import Point
-from ..controller.render import TrialIdentity, render
+from ..controller.render import Template, TrialIdentity, TrialParameter, render
 from ..db.records import ExperimentRecord, TrialRecord
 
 
-def manifest_of(document: Mapping[str, Any], point: Point, name: str, namespace: str) -> dict[str, Any]:
+def manifest_of(
+    document: Mapping[str, Any], point: Point, name: str, namespace: str
+) -> dict[str, Any]:
     """Render the manifest of a trial."""
-    return render(_template(document), point, TrialIdentity(name, namespace))
+    return render(template_of(document), point, TrialIdentity(name, namespace))
+
+
+def template_of(document: Mapping[str, Any]) -> Template:
+    """Compile the template of a validated document."""
+    template = document["spec"]["trialTemplate"]
+    parameters = template.get("trialParameters") or ()
+    return Template(
+        template["trialSpec"],
+        tuple(TrialParameter(str(item["name"]), str(item["reference"])) for item in parameters),
+    )
 
 
 def command_line(record: ExperimentRecord, trial: TrialRecord) -> str:
     """Return the command of a trial's primary container, quoted for a shell."""
-    manifest = manifest_of(
-        record.document, trial.proposal.point, trial.name, record.key.namespace
-    )
+    manifest = manifest_of(record.document, trial.proposal.point, trial.name, record.key.namespace)
     return shlex.join(command_of(manifest, primary_name(record.document)))
 
 
@@ -30,7 +40,9 @@ def primary_name(document: Mapping[str, Any]) -> str | None:
 def command_of(manifest: Mapping[str, Any], primary: str | None) -> list[str]:
     """Return command and arguments of the primary container; an image's own are not known here."""
     container = container_of(manifest, primary)
-    return [str(word) for word in (*(container.get("command") or ()), *(container.get("args") or ()))]
+    return [
+        str(word) for word in (*(container.get("command") or ()), *(container.get("args") or ()))
+    ]
 
 
 def container_of(manifest: Mapping[str, Any], primary: str | None) -> Mapping[str, Any]:

@@ -1,5 +1,6 @@
 """`tunewright resume`."""
 
+from pathlib import Path
 from typing import Any
 
 import click
@@ -7,16 +8,28 @@ import click
 from . import console
 from .options import name_argument, store_options
 from .place import Place
-from .run_options import Machine, machine_options
+from .run_options import Machine, machine_options, with_files
 
 
 @click.command()
 @name_argument
 @click.option("-d", "--detach", is_flag=True, help="Leave it running in the background.")
+@click.option(
+    "--with",
+    "files",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="A file with its Secrets and ConfigMaps.",
+)
 @machine_options
 @store_options
 def resume(
-    name: str, detach: bool, store: str | None, namespace: str | None, **given: Any
+    name: str,
+    detach: bool,
+    files: tuple[Path, ...],
+    store: str | None,
+    namespace: str | None,
+    **given: Any,
 ) -> int:
     """Go on with an experiment that was paused or interrupted, or whose budget was raised.
 
@@ -46,10 +59,10 @@ def resume(
             console.note(f"{record.key.name} goes on in the process that drives it.")
             return 0 if detach else attach(place, opened, record)
     machine = replace(machine, workdir=machine.workdir or record.workdir)
-    document = dict(record.document)
-    options = compose.local_options(machine, document, (), record.key.namespace)
-    compose.check(document, options, machine.directory)
+    document = record.document
+    options = compose.local_options(machine, compose.read_others(files))
+    compose.check_machine(document, options, machine.directory)
     if detach:
-        return detach_engine(place, record, machine.arguments())
+        return detach_engine(place, record, [*machine.arguments(), *with_files(files)])
     compose.announce(document, options, machine.directory)
     return drive(place, record, Setting(options, fsync=machine.fsync))

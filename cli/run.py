@@ -10,12 +10,14 @@ from ..api.errors import Fault, Invalid
 from . import console
 from .options import store_options
 from .place import Place
-from .run_options import Machine, machine_options, pairs
+from .run_options import Machine, machine_options, pairs, with_files
 
 
 @click.command(context_settings={"ignore_unknown_options": False})
 @click.argument("words", nargs=-1, metavar="FILE... | [-- COMMAND...]")
-@click.option("--param", "params", multiple=True, metavar="NAME=SPACE", help="A parameter to search.")
+@click.option(
+    "--param", "params", multiple=True, metavar="NAME=SPACE", help="A parameter to search."
+)
 @click.option("--minimize", metavar="METRIC", help="The objective.")
 @click.option("--maximize", metavar="METRIC", help="The objective.")
 @click.option("--metric", "metrics", multiple=True, help="A further metric to keep.")
@@ -23,13 +25,23 @@ from .run_options import Machine, machine_options, pairs
 @click.option("--trials", type=int, help="How many trials.")
 @click.option("--parallel", type=int, help="How many at once.")
 @click.option("--max-failed", type=int, help="How many may fail.")
-@click.option("--algorithm", "algorithms", multiple=True, metavar="NAME|NAME=ADDRESS", help="The algorithm, or where a plug-in serves it.")
-@click.option("--setting", "settings", multiple=True, metavar="NAME=VALUE", help="A setting of the algorithm.")
+@click.option(
+    "--algorithm",
+    "algorithms",
+    multiple=True,
+    metavar="NAME|NAME=ADDRESS",
+    help="The algorithm, or where a plug-in serves it.",
+)
+@click.option(
+    "--setting", "settings", multiple=True, metavar="NAME=VALUE", help="A setting of the algorithm."
+)
 @click.option("--early-stopping", metavar="RULE", help="Stop hopeless trials early: medianstop.")
 @click.option("--seed", type=int, help="The same seed gives the same points.")
 @click.option("--name", help="The experiment's name.")
 @click.option("--print", "print_only", is_flag=True, help="Print the Experiment of the options.")
-@click.option("--dry-run", is_flag=True, help="Print the commands of the first trials, run nothing.")
+@click.option(
+    "--dry-run", is_flag=True, help="Print the commands of the first trials, run nothing."
+)
 @click.option("-d", "--detach", is_flag=True, help="Leave it running in the background.")
 @click.option("--again", is_flag=True, help="Start anew beside one of the same name.")
 @machine_options
@@ -64,10 +76,17 @@ def run(
       tunewright run --param x=0.0..1.0 --minimize loss --print -- ./train {x} > experiment.yaml
     """
     machine = Machine(
-        **{key: given.pop(key) for key in ("workdir", "runtime", "env_file", "mounts", "trials_per_gpu", "fsync")}
+        **{
+            key: given.pop(key)
+            for key in ("workdir", "runtime", "env_file", "mounts", "trials_per_gpu", "fsync")
+        }
     )
     names = [text for text in given["algorithms"] if "=" not in text]
-    endpoints = pairs([text for text in given.pop("algorithms") if "=" in text], "--algorithm", "mine=localhost:6789")
+    endpoints = pairs(
+        [text for text in given.pop("algorithms") if "=" in text],
+        "--algorithm",
+        "mine=localhost:6789",
+    )
     if len(names) > 1:
         raise Invalid([Fault("--algorithm", f"{', '.join(names)} are several", "name one")])
     name = names[0] if names else next(iter(endpoints), None)
@@ -83,7 +102,17 @@ def run(
     else:
         _refuse_stray(given, print_only, words)
         documents, others = _loaded(words, given, name, endpoints)
-    return _go(documents, others, machine, Place.of(store), namespace, dry_run=dry_run, detach=detach, again=again)
+    return _go(
+        documents,
+        others,
+        machine,
+        Place.of(store),
+        namespace,
+        dry_run=dry_run,
+        detach=detach,
+        again=again,
+        files=words,
+    )
 
 
 def _refuse_stray(given: dict[str, Any], print_only: bool, words: Sequence[str]) -> None:
@@ -110,7 +139,10 @@ def _with_endpoint(document: dict[str, Any], endpoints: dict[str, str]) -> dict[
     address = endpoints.get(algorithm.get("algorithmName", ""))
     if address is None:
         return document
-    return {**document, "spec": {**document["spec"], "algorithm": {**algorithm, "endpoint": address}}}
+    return {
+        **document,
+        "spec": {**document["spec"], "algorithm": {**algorithm, "endpoint": address}},
+    }
 
 
 def _loaded(
@@ -153,20 +185,32 @@ def _go(
     dry_run: bool,
     detach: bool,
     again: bool,
+    files: Sequence[str],
 ) -> int:
     """Run the experiments one after the other; the worst exit code is returned."""
     from . import compose
 
     code = 0
     for document in documents:
-        options = compose.local_options(machine, document, others, namespace)
-        compose.check(document, options, machine.directory)
+        options = compose.local_options(machine, others)
+        compose.check_algorithm(document)
+        for remark in compose.check_machine(document, options, machine.directory):
+            console.warn(remark)
         if dry_run:
             from .preview import show_commands
 
             show_commands(document)
             continue
-        one = _one(document, options, machine, place, namespace, detach=detach, again=again)
+        with_them = with_files([Path(file) for file in files]) if others else []
+        one = _one(
+            document,
+            options,
+            machine,
+            place,
+            namespace,
+            detached=[*machine.arguments(), *with_them] if detach else None,
+            again=again,
+        )
         if one == 130:
             return one
         code = max(code, one)
@@ -180,7 +224,7 @@ def _one(
     place: Place,
     namespace: str | None,
     *,
-    detach: bool,
+    detached: Sequence[str] | None,
     again: bool,
 ) -> int:
     from . import summary
@@ -202,15 +246,15 @@ def _one(
             return 0 if record.state == "Succeeded" else 1
         if place.is_driven(record.uid):
             console.note(f"{record.key.name} runs already.")
-            if detach:
+            if detached is not None:
                 return 0
             from .watch import attach
 
             return attach(place, store, record)
     if submitted.found is Found.UNFINISHED:
         console.note(f"Resuming {record.key.name} at trial {record.totals.proposed}.")
-    if detach:
-        return detach_engine(place, record, machine.arguments())
+    if detached is not None:
+        return detach_engine(place, record, detached)
     from . import compose
 
     compose.announce(document, options, machine.directory)

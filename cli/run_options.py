@@ -17,7 +17,9 @@ def machine_options(command: _Command) -> _Command:
     """Add the options of one machine; `Machine.of(**kwargs)` takes them."""
     for option in reversed(
         [
-            click.option("--workdir", type=click.Path(), help="Where trials start.  [default: here]"),
+            click.option(
+                "--workdir", type=click.Path(), help="Where trials start.  [default: here]"
+            ),
             click.option(
                 "--runtime",
                 type=click.Choice(["process", "docker", "podman"]),
@@ -25,13 +27,23 @@ def machine_options(command: _Command) -> _Command:
                 help="What runs containers.",
             ),
             click.option(
-                "--env-file", multiple=True, type=click.Path(), help="Variables, one NAME=VALUE a line."
+                "--env-file",
+                multiple=True,
+                type=click.Path(),
+                help="Variables, one NAME=VALUE a line.",
             ),
             click.option(
-                "--mount", "mounts", multiple=True, metavar="NAME=DIR", help="Where a claim or host path is."
+                "--mount",
+                "mounts",
+                multiple=True,
+                metavar="NAME=DIR",
+                help="Where a claim or host path is.",
             ),
             click.option(
-                "--trials-per-gpu", type=click.IntRange(1), default=1, help="Trials that share a GPU."
+                "--trials-per-gpu",
+                type=click.IntRange(1),
+                default=1,
+                help="Trials that share a GPU.",
             ),
             click.option("--fsync", is_flag=True, help="Survive a power cut, too."),
         ]
@@ -111,6 +123,11 @@ class Machine:
         }
 
 
+def with_files(files: Sequence[Path]) -> list[str]:
+    """Return the options that tell another process where Secrets and ConfigMaps are."""
+    return [word for file in files for word in ("--with", str(file.expanduser().absolute()))]
+
+
 def _unquote(text: str) -> str:
     quoted = len(text) > 1 and text[0] == text[-1] and text[0] in "'\""
     return text[1:-1] if quoted else text
@@ -119,5 +136,7 @@ def _unquote(text: str) -> str:
 def pairs(written: Sequence[str], option: str, example: str) -> dict[str, str]:
     wrong = [text for text in written if not all(text.partition("="))]
     if wrong:
-        raise Invalid([Fault(option, f"{text} is no NAME=VALUE", f"e.g. {example}") for text in wrong])
+        raise Invalid(
+            [Fault(option, f"{text} is no NAME=VALUE", f"e.g. {example}") for text in wrong]
+        )
     return dict(text.split("=", 1) for text in written)

@@ -5,8 +5,8 @@ import time
 import click
 
 from . import console
-from .place import Place
 from .options import name_argument, store_options
+from .place import Place
 
 
 @click.command()
@@ -31,7 +31,9 @@ def stop(name: str, store: str | None, namespace: str | None) -> int:
         opened.wish(record.uid, "stop", {}, now=time.time())
     if place.is_driven(record.uid):
         place.wake(record.uid)
-        click.echo(f"{record.key.name} is being stopped; `tunewright wait {record.key.name}` waits.")
+        click.echo(
+            f"{record.key.name} is being stopped; `tunewright wait {record.key.name}` waits."
+        )
         return 0
     drive_quietly(place, record)
     click.echo(f"{record.key.name} is stopped.")

@@ -45,7 +45,9 @@ def submit(
     namespace = namespace or metadata.get("namespace") or DEFAULT_NAMESPACE
     name = metadata.get("name")
     if not name:
-        name = metadata["generateName"] + "".join(secrets.choice(_SUFFIX_ALPHABET) for _ in range(5))
+        name = metadata["generateName"] + "".join(
+            secrets.choice(_SUFFIX_ALPHABET) for _ in range(5)
+        )
     elif again:
         name = _free_name(store, name, namespace)
     else:
@@ -96,8 +98,8 @@ def _refuse_other(there: ExperimentRecord, document: Mapping[str, Any]) -> None:
             [
                 f"{there.key} exists with another spec (there → here):",
                 *(f"  {line}" for line in (*shown, *more)),
-                f"  --again or --name runs this one beside it; `tunewright edit {name}` changes "
-                "the budget of that one",
+                "  --again or --name runs this one beside it",
+                f"  `tunewright edit {name}` changes the budget of that one",
             ]
         )
     )
@@ -122,5 +124,3 @@ def _brief(value: object) -> str:
         return "absent"
     text = value if isinstance(value, str) else repr(value)
     return text if len(text) <= 60 else text[:59] + "…"
-
-

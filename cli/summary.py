@@ -28,7 +28,9 @@ def show(store: Store, record: ExperimentRecord, *, interrupted: bool = False) -
         click.echo(f"{record.message} ({record.reason})")
     if record.best:
         best = record.best[0]
-        click.echo(f"best: {objective.metric.name} = {console.number(best.value)}  (trial {best.index})")
+        click.echo(
+            f"best: {objective.metric.name} = {console.number(best.value)}  (trial {best.index})"
+        )
         for name, value in best.proposal.point.items():
             click.echo(f"  {console.exact_point([(name, value)])}")
         click.echo(f"again: {command_line(record, best)}")

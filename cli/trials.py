@@ -7,10 +7,18 @@ from typing import Any
 import click
 
 from . import console
-from .place import Place
 from .options import name_argument, output_option, store_options
+from .place import Place
 
-_STATES = ["Created", "Running", "Succeeded", "MetricsUnavailable", "EarlyStopped", "Failed", "Killed"]
+_STATES = [
+    "Created",
+    "Running",
+    "Succeeded",
+    "MetricsUnavailable",
+    "EarlyStopped",
+    "Failed",
+    "Killed",
+]
 
 
 class _ListByDefault(click.Group):
@@ -97,7 +105,16 @@ def list_trials(
         extra = [metric.name for metric in objective.additional]
         parameters = [item["name"] for item in record.document["spec"].get("parameters") or ()]
         console.table(
-            ["trial", "name", "state", objective.metric.name, *extra, *parameters, "took", "message"],
+            [
+                "trial",
+                "name",
+                "state",
+                objective.metric.name,
+                *extra,
+                *parameters,
+                "took",
+                "message",
+            ],
             [_row(item, extra, parameters) for item in data],
         )
 
@@ -120,7 +137,12 @@ def _row(item: Mapping[str, Any], extra: list[str], parameters: list[str]) -> li
 
 
 def _ask(
-    name: str, words: tuple[str, ...], verb: str, said: str, store: str | None, namespace: str | None
+    name: str,
+    words: tuple[str, ...],
+    verb: str,
+    said: str,
+    store: str | None,
+    namespace: str | None,
 ) -> None:
     from .names import find_experiment, find_trial
     from .wishes import leave
@@ -132,7 +154,9 @@ def _ask(
         for index in indexes:
             leave(place, opened, record, verb, {"index": index})
     listed = ", ".join(str(index) for index in indexes)
-    click.echo(f"{said} {'trial' if len(indexes) == 1 else 'trials'} {listed} of {record.key.name}.")
+    click.echo(
+        f"{said} {'trial' if len(indexes) == 1 else 'trials'} {listed} of {record.key.name}."
+    )
 
 
 @trials.command()
@@ -188,7 +212,8 @@ def add(name: str, assignment: tuple[str, ...], store: str | None, namespace: st
     Examples:
       tunewright trials add digits lr=0.01 opt=adam
     """
-    from ..api.compile import space_of
+    from ..api.compile import search_space
+    from ..api.experiment import ExperimentSpec
     from .names import find_experiment
     from .points import parse_point
     from .wishes import leave
@@ -196,6 +221,10 @@ def add(name: str, assignment: tuple[str, ...], store: str | None, namespace: st
     place = Place.of(store)
     with place.opened() as opened:
         record = find_experiment(opened, name, namespace)
-        point = parse_point(space_of(record.document), assignment, path="trials add")
+        point = parse_point(
+            search_space(ExperimentSpec.read(record.document["spec"])),
+            assignment,
+            path="trials add",
+        )
         leave(place, opened, record, "trial-add", {"point": dict(point)})
     click.echo(f"Added a trial to {record.key.name}: {console.exact_point(point.items())}")

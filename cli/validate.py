@@ -10,15 +10,20 @@ from .options import output_option
 
 
 @click.command()
-@click.argument("files", nargs=-1, required=True, metavar="FILE...", type=click.Path(path_type=Path))
-@click.option("--for", "world", type=click.Choice(["laptop", "cluster"]), help="Also what differs there.")
+@click.argument(
+    "files", nargs=-1, required=True, metavar="FILE...", type=click.Path(path_type=Path)
+)
 @click.option(
-    "--log", "sample", type=click.Path(path_type=Path), help="A sample of output: which metrics are found in it."
+    "--for", "world", type=click.Choice(["laptop", "cluster"]), help="Also what differs there."
+)
+@click.option(
+    "--log",
+    "sample",
+    type=click.Path(path_type=Path),
+    help="A sample of output: which metrics are found in it.",
 )
 @output_option
-def validate(
-    files: tuple[Path, ...], world: str | None, sample: Path | None, output: str
-) -> int:
+def validate(files: tuple[Path, ...], world: str | None, sample: Path | None, output: str) -> int:
     """Check files, and say everything that is wrong with them, with line and remedy.
 
     \b
@@ -35,7 +40,14 @@ def validate(
             "valid": not faults,
             "experiments": [e.metadata.name or e.metadata.generate_name for e in experiments],
             "faults": [
-                {"file": f.file, "line": f.line, "path": f.path, "message": f.message, "remedy": f.remedy, "kind": f.kind}
+                {
+                    "file": f.file,
+                    "line": f.line,
+                    "path": f.path,
+                    "message": f.message,
+                    "remedy": f.remedy,
+                    "kind": f.kind,
+                }
                 for f in faults
             ],
         }
@@ -71,4 +83,6 @@ def _table(experiments: tuple[object, ...]) -> None:
         spec = experiment.spec
         limit = f"{spec.max_trial_count} trials" if spec.max_trial_count else "no limit of trials"
         algorithm = spec.algorithm.algorithm_name if spec.algorithm else "auto"
-        click.echo(f"{name}: valid; {len(spec.parameters)} parameters, {limit}, {algorithm or 'auto'}")
+        click.echo(
+            f"{name}: valid; {len(spec.parameters)} parameters, {limit}, {algorithm or 'auto'}"
+        )

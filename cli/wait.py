@@ -6,8 +6,8 @@ import click
 
 from ..api.states import ExperimentState
 from . import console
-from .place import Place
 from .options import name_argument, store_options
+from .place import Place
 
 _LOOK_SECONDS = 0.3
 
@@ -21,11 +21,11 @@ _LOOK_SECONDS = 0.3
     type=click.Choice(["finished", "succeeded", "failed"]),
     help="What to wait for.",
 )
-@click.option("--timeout", default="0", help="Give up after so long (90s, 1h30m).  [default: never]")
+@click.option(
+    "--timeout", default="0", help="Give up after so long (90s, 1h30m).  [default: never]"
+)
 @store_options
-def wait(
-    name: str, condition: str, timeout: str, store: str | None, namespace: str | None
-) -> int:
+def wait(name: str, condition: str, timeout: str, store: str | None, namespace: str | None) -> int:
     """Wait until an experiment has ended.
 
     Exit code 0: it came as asked. 1: it ended otherwise, or the time is over.

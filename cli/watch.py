@@ -9,8 +9,8 @@ from ..api.objective import Objective
 from ..db.records import ExperimentRecord
 from ..db.store import Store
 from . import console
-from .place import Place
 from .options import name_argument, store_options
+from .place import Place
 
 _LOOK_SECONDS = 0.5
 _PATIENCE_SECONDS = 5.0  # an engine that was just started takes so long to take the lock

@@ -1,0 +1,130 @@
+"""`tunewright try`: one trial that counts for nothing."""
+
+import tempfile
+import threading
+from pathlib import Path
+from typing import Any
+
+import click
+
+from . import console
+from .options import set_option
+from .place import Place
+from .run_options import Machine, machine_options
+
+
+@click.command("try")
+@click.argument(
+    "files", nargs=-1, required=True, metavar="FILE...", type=click.Path(path_type=Path)
+)
+@set_option
+@machine_options
+def attempt(files: tuple[Path, ...], assignments: tuple[str, ...], **given: Any) -> int:
+    """Run one uncounted trial in the foreground, and say which metrics it printed.
+
+    Nothing of it is kept. Exit code 0: the objective was found.
+
+    \b
+    Examples:
+      tunewright try experiment.yaml
+      tunewright try experiment.yaml --set lr=0.1
+    """
+    from ..api.compile import search_space
+    from ..api.documents import load
+    from ..api.space import format_value
+    from . import compose
+    from .points import parse_point
+
+    machine = Machine(**given)
+    bundle = load(files)
+    code = 0
+    for experiment in bundle.experiments:
+        point = parse_point(
+            search_space(experiment.spec), assignments, path="--set", complete=False
+        )
+        document = _one_trial(
+            experiment.write(), {name: format_value(value) for name, value in point.items()}
+        )
+        options = compose.local_options(machine, bundle.others)
+        for remark in compose.check_machine(document, options, machine.directory):
+            console.warn(remark)
+        compose.announce(document, options, machine.directory)
+        console.note(f"trying {console.exact_point(point.items())}")
+        with tempfile.TemporaryDirectory(prefix="tunewright-try-") as folder:
+            code = max(code, _run(Place.of(folder), document, options, machine.directory))
+    return code
+
+
+def _one_trial(document: dict[str, Any], point: dict[str, str]) -> dict[str, Any]:
+    """Return the experiment of this point alone: no search, no stopping, no goal."""
+    left_out = {"earlyStopping", "stopWhen", "warmStartFrom", "repeats", "maxFailedTrialCount"}
+    spec = {key: value for key, value in document["spec"].items() if key not in left_out}
+    assignments = [{"name": name, "value": value} for name, value in point.items()]
+    spec |= {
+        "maxTrialCount": 1,
+        "parallelTrialCount": 1,
+        "algorithm": {"algorithmName": "random"},
+        "initialTrials": [{"assignments": assignments}],
+        "trialPolicy": {**(spec.get("trialPolicy") or {}), "retries": 0},
+    }
+    metadata = {
+        "name": "try",
+        "namespace": (document.get("metadata") or {}).get("namespace", "default"),
+    }
+    return {**document, "metadata": metadata, "spec": spec}
+
+
+def _run(place: Place, document: dict[str, Any], options: Any, workdir: str) -> int:
+    from . import compose
+    from .drive import Setting, run_engine
+    from .submit import submit
+
+    with compose.opened(place) as store:
+        record = submit(store, document, namespace=None, workdir=workdir, again=False).record
+        over = threading.Event()
+        reader = threading.Thread(target=_echo, args=(place.trials_folder(record.uid), over))
+        reader.start()
+        try:
+            outcome = run_engine(place, store, record, Setting(options), None)
+        finally:
+            over.set()
+            reader.join()
+        if outcome.interrupted:
+            return 130
+        return _report(store, store.experiment(record.key))
+
+
+def _echo(folder: Path, over: threading.Event) -> None:
+    """Copy what the trial prints to the terminal as it comes."""
+    places: dict[Path, int] = {}
+    done = False
+    while not done:
+        done = over.wait(0.1)
+        for path in sorted(folder.glob("**/std*")):
+            if not path.is_file():
+                continue
+            with path.open("rb") as stream:
+                stream.seek(places.get(path, 0))
+                data = stream.read()
+            places[path] = places.get(path, 0) + len(data)
+            click.echo(data.decode("utf-8", "replace"), nl=False)
+
+
+def _report(store: Any, record: Any) -> int:
+    from ..api.compile import objective_of
+    from . import shapes
+
+    objective = objective_of(record.document)
+    trial = store.trials(record.uid, observations=True)[0]
+    found = shapes.metrics(trial.observation or {}, objective)
+    console.heading(f"{trial.state}: {trial.message}" if trial.message else str(trial.state))
+    console.table(
+        ["metric", "values", "value", "by", "step"],
+        [
+            [name, m["count"], m["value"], m["strategy"], m["step"]]
+            if (m := found.get(name))
+            else [name, 0, None, None, None]
+            for name in objective.metric_names
+        ],
+    )
+    return 0 if objective.metric.name in found and trial.state == "Succeeded" else 1

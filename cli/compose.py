@@ -1,0 +1,189 @@
+"""Where the rooms are put together: a store with its evaluator, an engine with its ports."""
+
+import os
+import shlex
+import shutil
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..api.errors import Fault
+from ..db.records import ExperimentRecord
+from ..db.store import Store
+from . import console
+from .place import Place
+from .run_options import Machine
+
+if TYPE_CHECKING:
+    from ..controller.engine import Engine
+    from ..controller.ports import Suggester
+    from ..controller.progress import Observer
+
+_PAGE = 5000
+
+
+class SystemClock:
+    """The clock of this machine."""
+
+    def now(self) -> float:
+        return time.time()
+
+
+@dataclass(frozen=True, slots=True)
+class Assembled:
+    engine: "Engine"
+    suggester: "Suggester"
+
+
+@contextmanager
+def opened(place: Place, *, fsync: bool = False) -> Iterator[Store]:
+    """Open the store with the rules of early stopping behind it, for an engine."""
+    from ..suggestion.early_stopping.registry import Rules
+
+    with place.opened(fsync=fsync, evaluator=Rules(time.monotonic)) as store:
+        yield store
+
+
+def engine(
+    place: Place,
+    store: Store,
+    record: ExperimentRecord,
+    options: Any,
+    observer: "Observer | None",
+) -> Assembled:
+    """Make the engine of one experiment on this machine."""
+    from ..api.compile import problem
+    from ..api.experiment import Experiment
+    from ..controller.engine import Engine
+    LocalWorkloads = import_module("..controller.local.runner", __package__).LocalWorkloads
+    from ..suggestion.suggester import open_suggester
+
+    experiment = Experiment.read(record.document)
+    spec = experiment.spec.algorithm
+    suggester = open_suggester(
+        problem(experiment, uid=record.uid, seed=record.seed),
+        lambda after: store.history(record.uid, after, _PAGE),
+        timeout=(spec.timeout_seconds if spec else None) or 60.0,
+    )
+    return Assembled(
+        Engine(
+            store=store,
+            uid=record.uid,
+            workloads=lambda on_change: LocalWorkloads(options, store, on_change),
+            suggester=suggester,
+            clock=SystemClock(),
+            home=place.trials_folder(record.uid),
+            observer=observer,
+            socket=place.socket(record.uid),
+        ),
+        suggester,
+    )
+
+
+def local_options(
+    machine: Machine | None = None,
+    others: Sequence[Mapping[str, Any]] = (),
+) -> Any:
+    """Gather what trials on this machine are given: environment, secrets, directories."""
+    LocalOptions = import_module("..controller.local.options", __package__).LocalOptions
+
+    machine = machine or Machine()
+    return LocalOptions(
+        environ=dict(os.environ),
+        runtime=machine.runtime,
+        env_file=machine.variables(),
+        secrets=_data(others, "Secret"),
+        config_maps=_data(others, "ConfigMap"),
+        mounts=machine.directories(),
+        trials_per_gpu=machine.trials_per_gpu,
+    )
+
+
+def _data(others: Sequence[Mapping[str, Any]], kind: str) -> dict[str, dict[str, str]]:
+    """Return the data of Secrets or ConfigMaps by name; a Secret's `data` is base64."""
+    import base64
+
+    found: dict[str, dict[str, str]] = {}
+    for document in others:
+        if document.get("kind") != kind:
+            continue
+        held = document.get("data") or {}
+        values = {str(key): str(value) for key, value in held.items()}
+        if kind == "Secret":
+            values = {k: base64.b64decode(v).decode("utf-8", "replace") for k, v in values.items()}
+            values |= {str(k): str(v) for k, v in (document.get("stringData") or {}).items()}
+        found[str((document.get("metadata") or {}).get("name"))] = values
+    return found
+
+
+def check_algorithm(document: Mapping[str, Any]) -> None:
+    """Refuse a search or a stopping rule that does not suit the experiment.
+
+    Raises:
+        Invalid: with every fault.
+    """
+    from ..api.compile import problem, stopping_rule
+    from ..api.errors import Invalid
+    from ..api.experiment import Experiment
+    from ..suggestion import registry
+    from ..suggestion.early_stopping.registry import validate_rule
+
+    experiment = Experiment.read(document)
+    faults = [*registry.validate_problem(problem(experiment, uid="", seed=0))]
+    if experiment.spec.early_stopping is not None:
+        faults += validate_rule(stopping_rule(experiment.spec.early_stopping))
+    if faults:
+        raise Invalid(faults)
+
+
+def check_machine(
+    document: Mapping[str, Any], options: Any, workdir: str
+) -> Sequence[str]:
+    """Refuse, before the first trial, what cannot run on this machine; return what is ignored.
+
+    Raises:
+        Unsupported: it cannot run here; the message says where it can.
+    """
+    del document, options, workdir
+    return ()
+
+
+def announce(document: Mapping[str, Any], options: Any, workdir: str) -> None:
+    """Say which program the trials' command names on this machine."""
+    from .preview import sample_manifest
+    from .rendered import command_of, primary_name
+
+    command = command_of(sample_manifest(document), primary_name(document))
+    if not command or options.runtime != "process":
+        return
+    program = command[0]
+    search = options.env_file.get("PATH", options.environ.get("PATH"))
+    found = shutil.which(str(Path(workdir) / program) if "/" in program else program, path=search)
+    if found is None:
+        other = shutil.which(f"{program}3", path=search)
+        hint = f"; {shlex.quote(program)}3 is {other}" if other else ""
+        console.warn(f"{program} is not found on PATH{hint}")
+    else:
+        console.note(f"{program} → {found}")
+
+
+def read_others(files: Sequence[Path]) -> Sequence[Mapping[str, Any]]:
+    """Read Secrets and ConfigMaps from files, Experiments among them left alone."""
+    from ..api.errors import Invalid
+    from ..api.yaml_source import read
+
+    faults, found = [], []
+    for file in files:
+        try:
+            sources, wrong = read(file.read_bytes(), str(file))
+        except OSError as error:
+            raise Invalid([Fault("--with", f"{file} cannot be read: {error.strerror}")]) from error
+        faults += wrong
+        found += [source.value for source in sources if isinstance(source.value, dict)]
+    if faults:
+        raise Invalid(faults)
+    return found

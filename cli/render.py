@@ -1,0 +1,58 @@
+"""`tunewright render`."""
+
+from pathlib import Path
+
+import click
+
+from . import console
+from .options import set_option
+
+
+@click.command()
+@click.argument(
+    "files", nargs=-1, required=True, metavar="FILE...", type=click.Path(path_type=Path)
+)
+@set_option
+@click.option(
+    "-o",
+    "--output",
+    type=click.Choice(["command", "yaml", "json"]),
+    default="command",
+    help="How to show it.",
+)
+def render(files: tuple[Path, ...], assignments: tuple[str, ...], output: str) -> None:
+    """Show what a trial runs: its command and environment, or its whole manifest.
+
+    \b
+    Examples:
+      tunewright render experiment.yaml
+      tunewright render experiment.yaml --set lr=0.1 -o yaml
+    """
+    import json
+    import shlex
+
+    from ..api.compile import search_space
+    from ..api.documents import load
+    from .points import parse_point
+    from .rendered import command_of, container_of, manifest_of, primary_name
+
+    for experiment in load(files).experiments:
+        document = experiment.write()
+        point = parse_point(
+            search_space(experiment.spec), assignments, path="--set", complete=False
+        )
+        name = experiment.metadata.name or f"{experiment.metadata.generate_name}new"
+        manifest = manifest_of(
+            document, point, f"{name}-trial", experiment.metadata.namespace or "default"
+        )
+        if output == "yaml":
+            click.echo(console.as_yaml(console.plain(manifest)), nl=False)
+        elif output == "json":
+            click.echo(json.dumps(console.plain(manifest), indent=2))
+        else:
+            primary = primary_name(document)
+            for entry in container_of(manifest, primary).get("env") or ():
+                value = entry.get("value")
+                shown = shlex.quote(str(value)) if value is not None else "(from elsewhere)"
+                click.echo(f"{entry.get('name')}={shown}")
+            click.echo(shlex.join(command_of(manifest, primary)))

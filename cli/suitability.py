@@ -1,0 +1,37 @@
+"""What differs where a file is taken: on a laptop, or on a cluster."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from ..api.documents import Bundle
+from ..api.experiment import Experiment
+
+
+def check(experiment: Experiment, bundle: Bundle, world: str | None) -> Iterator[str]:
+    """Yield remarks; what cannot run there is an error.
+
+    Raises:
+        Invalid, Unsupported: it cannot run there.
+    """
+    from . import compose
+    from .run_options import Machine
+
+    document = experiment.write()
+    compose.check_algorithm(document)
+    if world == "laptop":
+        options = compose.local_options(Machine(), bundle.others)
+        yield from compose.check_machine(document, options, str(Path.cwd()))
+    elif world == "cluster":
+        spec = document["spec"]
+        container = _primary(document)
+        if container and not container.get("image"):
+            yield "the primary container has no image: a cluster needs one"
+        if "trialTemplate" in spec and container.get("image") == "tunewright/local":
+            yield "the image tunewright/local is none: name one that a cluster can pull"
+
+
+def _primary(document: dict[str, object]) -> dict[str, object]:
+    from .preview import sample_manifest
+    from .rendered import container_of, primary_name
+
+    return dict(container_of(sample_manifest(document), primary_name(document)))
