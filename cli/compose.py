@@ -59,7 +59,8 @@ def engine(
     from ..api.compile import problem
     from ..api.experiment import Experiment
     from ..controller.engine import Engine
-    LocalWorkloads = import_module("..controller.local.runner", __package__).LocalWorkloads
+
+    local_workloads = import_module("..controller.local.runner", __package__).LocalWorkloads
     from ..suggestion.suggester import open_suggester
 
     experiment = Experiment.read(record.document)
@@ -73,7 +74,7 @@ def engine(
         Engine(
             store=store,
             uid=record.uid,
-            workloads=lambda on_change: LocalWorkloads(options, store, on_change),
+            workloads=lambda on_change: local_workloads(options, store, on_change),
             suggester=suggester,
             clock=SystemClock(),
             home=place.trials_folder(record.uid),
@@ -89,10 +90,10 @@ def local_options(
     others: Sequence[Mapping[str, Any]] = (),
 ) -> Any:
     """Gather what trials on this machine are given: environment, secrets, directories."""
-    LocalOptions = import_module("..controller.local.options", __package__).LocalOptions
+    local_options_type = import_module("..controller.local.options", __package__).LocalOptions
 
     machine = machine or Machine()
-    return LocalOptions(
+    return local_options_type(
         environ=dict(os.environ),
         runtime=machine.runtime,
         env_file=machine.variables(),
@@ -140,9 +141,7 @@ def check_algorithm(document: Mapping[str, Any]) -> None:
         raise Invalid(faults)
 
 
-def check_machine(
-    document: Mapping[str, Any], options: Any, workdir: str
-) -> Sequence[str]:
+def check_machine(document: Mapping[str, Any], options: Any, workdir: str) -> Sequence[str]:
     """Refuse, before the first trial, what cannot run on this machine; return what is ignored.
 
     Raises:

@@ -22,7 +22,6 @@ OK = 0
 FAILED = 1
 INVALID = 2
 INTERRUPTED = 130
-BROKEN_PIPE = 141  # as a shell shows a program that SIGPIPE ended
 
 
 def guarded(command: click.Command) -> int:
@@ -42,7 +41,7 @@ def code_of(error: BaseException) -> int:
     match error:
         case BrokenPipeError():
             _give_up_stdout()
-            return BROKEN_PIPE
+            return FAILED
         case KeyboardInterrupt() | click.Abort():
             click.echo("interrupted", err=True)
             return INTERRUPTED

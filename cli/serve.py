@@ -62,7 +62,7 @@ def suggestion(
     Examples:
       tunewright serve suggestion --port 6789
     """
-    from ..suggestion.service import serve as start
+    from ..suggestion.service import start_service as start
 
     _wait(start(f"{host}:{port}", tls=_tls(tls_cert, tls_key), token=_token(token_file)))
 

@@ -1,0 +1,116 @@
+"""The real command, as a process of its own, in a home of its own."""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+REPOSITORY = Path(__file__).parents[2]
+
+
+@dataclass(frozen=True)
+class Result:
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+@dataclass(frozen=True)
+class Command:
+    """`tunewright`, with its home and working directory below `folder`."""
+
+    folder: Path
+
+    @property
+    def environ(self):
+        inherited = {key: os.environ[key] for key in ("PATH", "PYTHONPATH") if key in os.environ}
+        path = os.pathsep.join([str(REPOSITORY / ".types"), inherited.pop("PYTHONPATH", "")])
+        return {
+            **inherited,
+            "PYTHONPATH": path,
+            "HOME": str(self.folder),
+            "TUNEWRIGHT_HOME": str(self.folder / "home"),
+            "COLUMNS": "120",
+        }
+
+    def __call__(self, *words, stdin="", cwd=None, env=(), timeout=60) -> Result:
+        done = subprocess.run(
+            [sys.executable, "-m", "tunewright", *map(str, words)],
+            cwd=cwd or self.folder,
+            env={**self.environ, **dict(env)},
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+        return Result(done.returncode, done.stdout, done.stderr)
+
+    def start(self, *words, cwd=None, **options) -> subprocess.Popen:
+        return subprocess.Popen(
+            [sys.executable, "-m", "tunewright", *map(str, words)],
+            cwd=cwd or self.folder,
+            env=self.environ,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            **options,
+        )
+
+
+@pytest.fixture
+def tunewright(tmp_path):
+    return Command(tmp_path)
+
+
+@pytest.fixture
+def experiment(tmp_path):
+    """Writes an Experiment file whose trials are one `echo`, changed by a function."""
+    import yaml
+
+    def write(change=lambda document: None, name="experiment.yaml"):
+        document = yaml.safe_load(EXPERIMENT)
+        change(document)
+        path = tmp_path / name
+        path.write_text(yaml.safe_dump(document, sort_keys=False))
+        return path
+
+    return write
+
+
+EXPERIMENT = """
+apiVersion: kubeflow.org/v1beta1
+kind: Experiment
+metadata: {name: echo}
+spec:
+  objective: {type: minimize, objectiveMetricName: loss}
+  algorithm: {algorithmName: random}
+  maxTrialCount: 3
+  parallelTrialCount: 1
+  seed: 1
+  parameters:
+    - {name: x, parameterType: double, feasibleSpace: {min: "0", max: "1"}}
+  trialTemplate:
+    primaryContainerName: training
+    trialParameters: [{name: x, reference: x}]
+    trialSpec:
+      apiVersion: batch/v1
+      kind: Job
+      spec:
+        template:
+          spec:
+            restartPolicy: Never
+            containers:
+              - name: training
+                image: none
+                command: [sh, -c, "echo loss=${trialParameters.x}"]
+"""

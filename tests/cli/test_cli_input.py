@@ -1,0 +1,214 @@
+"""Wrong input: exit code 2, a message that says what would be right, and no traceback."""
+
+import sys
+
+import click
+import pytest
+from tunewright.cli.exits import guarded
+
+
+def no_metric(document):
+    del document["spec"]["objective"]["objectiveMetricName"]
+
+
+def two_faults(document):
+    document["spec"]["parameters"][0]["feasibleSpace"] = {"min": "2", "max": "1"}
+    document["spec"]["maxTrialCount"] = 0
+
+
+FLAGS = ["--minimize", "loss", "--", "train", "{x}"]
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        pytest.param(["run"], "there is nothing to run (name an Experiment file", id="nothing"),
+        pytest.param(
+            ["run", "no.yaml"], "no.yaml: : cannot be read: No such file", id="no such file"
+        ),
+        pytest.param(["run", "."], "cannot be read: Is a directory", id="a directory"),
+        pytest.param(["run", "--bogus"], "No such option '--bogus'", id="unknown option"),
+        pytest.param(
+            ["run", "--minimize", "loss"], "--minimize: it needs --param", id="half a command"
+        ),
+        pytest.param(
+            ["run", "--param", "x=1..3", *FLAGS], "write x=int:1..3", id="ambiguous range"
+        ),
+        pytest.param(
+            ["run", "--param", "y=5", *FLAGS], "neither a range nor a list", id="no space"
+        ),
+        pytest.param(["get", "nope"], "no experiment is called nope", id="unknown experiment"),
+        pytest.param(["best", "nope"], "no experiment is called nope", id="best of nothing"),
+        pytest.param(["logs", "nope"], "no experiment is called nope", id="logs of nothing"),
+        pytest.param(["algorithms", "tpee"], "did you mean tpe?", id="unknown algorithm"),
+        pytest.param(
+            ["wait", "x", "--timeout", "soon"], "soon is no length of time", id="bad time"
+        ),
+        pytest.param(["frobnicate"], "No such command 'frobnicate'", id="unknown command"),
+        pytest.param(["render", "no.yaml"], "cannot be read", id="render no file"),
+        pytest.param(["resume", "nope"], "no experiment is called nope", id="resume nothing"),
+        pytest.param(["delete", "nope", "-y"], "no experiment is called nope", id="delete nothing"),
+        pytest.param(["completion", "tcsh"], "'bash', 'zsh', 'fish'", id="unknown shell"),
+    ],
+)
+def test_wrong_words_are_refused(tunewright, words, says):
+    result = tunewright(*words)
+
+    assert (result.code, result.out) == (2, "")
+    assert says.replace(": : ", ": ") in result.err.replace(": : ", ": ")
+    assert "Traceback" not in result.err
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        pytest.param("a: [1", "bad.yaml:", id="broken YAML"),
+        pytest.param("", "the file is empty", id="empty"),
+        pytest.param("- 1\n", "must be a mapping", id="a list"),
+        pytest.param("kind: Pod\napiVersion: v1\n", "no Experiment", id="no experiment in it"),
+        pytest.param("\x00", "bad.yaml", id="binary"),
+    ],
+)
+def test_broken_files_are_refused(tunewright, tmp_path, text, says):
+    (tmp_path / "bad.yaml").write_text(text)
+
+    result = tunewright("validate", "bad.yaml")
+
+    assert result.code == 2
+    assert says in result.err
+
+
+def test_all_faults_of_a_file_are_listed_with_line_path_and_remedy(tunewright, experiment):
+    result = tunewright("validate", experiment(two_faults))
+
+    lines = [line for line in result.err.splitlines() if "experiment.yaml:" in line]
+    assert result.code == 2
+    assert any("spec.maxTrialCount" in line for line in lines)
+    assert any("spec.parameters[0].feasibleSpace" in line for line in lines)
+    assert "2 errors" in result.err
+
+
+def test_faults_are_values_for_programs(tunewright, experiment):
+    result = tunewright("validate", experiment(no_metric), "-o", "json")
+
+    assert result.code == 2
+    assert result.json["valid"] is False
+    fault = result.json["faults"][0]
+    assert fault["path"] == "spec.objective.objectiveMetricName"
+    assert fault["line"] > 0
+
+
+def test_a_valid_file_says_what_it_is(tunewright, experiment):
+    result = tunewright("validate", experiment())
+
+    assert result.code == 0
+    assert result.out == "echo: valid; 1 parameters, 3 trials, random\n"
+
+
+def test_a_sample_of_output_shows_which_metrics_are_found(tunewright, experiment, tmp_path):
+    (tmp_path / "good.log").write_text("loss=0.5\nloss=0.25\n")
+    (tmp_path / "other.log").write_text("losss=0.5\n")
+
+    good = tunewright("validate", experiment(), "--log", "good.log")
+    other = tunewright("validate", experiment(), "--log", "other.log")
+
+    assert good.code == 0
+    assert "min 0.25" in good.out
+    assert other.code == 2
+    assert "loss is not in other.log" in other.err
+
+
+def test_an_unknown_setting_of_the_algorithm_is_refused(tunewright, experiment):
+    def change(document):
+        settings = [{"name": "randomstate", "value": "1"}]
+        document["spec"]["algorithm"]["algorithmSettings"] = settings
+
+    result = tunewright("validate", experiment(change))
+
+    assert result.code == 2
+    assert "did you mean random_state?" in result.err
+
+
+def test_an_experiment_is_written_from_options(tunewright, tmp_path):
+    words = ["--param", "x=0.0..1.0", "--minimize", "loss", "--print", "--", "train", "--x={x}"]
+
+    printed = tunewright("run", *words)
+    (tmp_path / "written.yaml").write_text(printed.out)
+
+    assert printed.code == 0
+    assert tunewright("validate", "written.yaml").code == 0
+    assert tunewright("render", "written.yaml", "--set", "x=0.25").out == "train --x=0.25\n"
+
+
+def test_rendering_quotes_for_a_shell_and_fills_in_the_middle(tunewright, experiment):
+    assert tunewright("render", experiment()).out == "sh -c 'echo loss=0.5'\n"
+
+
+@pytest.mark.parametrize(
+    ("assignment", "says"),
+    [("y=1", "there is no parameter y"), ("x", "no assignment"), ("x=2", "x may be [0, 1]")],
+)
+def test_a_point_outside_the_space_is_refused(tunewright, experiment, assignment, says):
+    result = tunewright("render", experiment(), "--set", assignment)
+
+    assert result.code == 2
+    assert says in result.err
+
+
+def test_init_asks_and_writes_an_experiment(tunewright, tmp_path):
+    answers = "python train.py\nlr=log:1e-5..1e-1\nn=1..3\nn=int:1..3\n\nloss\nminimize\n10\n2\n"
+
+    result = tunewright("init", "mine.yaml", stdin=answers)
+
+    assert result.code == 0
+    assert "write n=int:1..3" in result.err
+    assert tunewright("render", "mine.yaml", "--set", "lr=0.01").out == (
+        "python train.py --lr=0.01 --n=2\n"
+    )
+    assert tunewright("init", "mine.yaml").code == 2
+
+
+def test_a_reader_that_leaves_is_no_error(tunewright):
+    process = tunewright.start("algorithms", "-o", "json")
+    process.stdout.close()
+
+    with process.stderr:
+        assert process.stderr.read() == ""
+    assert process.wait(30) in {0, 1}
+
+
+def test_a_home_that_cannot_be_made_is_named(tunewright, tmp_path):
+    (tmp_path / "home").write_text("no folder")
+
+    result = tunewright("get")
+
+    assert result.code == 1
+    assert str(tmp_path / "home") in result.err
+    assert "Traceback" not in result.err
+
+
+def test_a_store_of_an_unknown_kind_is_refused(tunewright):
+    result = tunewright("get", "--store", "bogus://x")
+
+    assert result.code in {1, 2}
+    assert "bogus" in result.err
+    assert "bug" not in result.err
+
+
+def test_a_bug_is_one_line_and_a_file(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("TUNEWRIGHT_HOME", str(tmp_path))
+
+    @click.command()
+    def broken():
+        raise RuntimeError("impossible")
+
+    monkeypatch.setattr(sys, "argv", ["tunewright"])
+    code = guarded(broken)
+
+    shown = capsys.readouterr().err
+    [log] = (tmp_path / "logs").iterdir()
+    assert code == 1
+    assert "this is a bug: RuntimeError: impossible" in shown
+    assert "Traceback" not in shown
+    assert str(log) in shown
+    assert "Traceback" in log.read_text()
