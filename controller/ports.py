@@ -32,7 +32,8 @@ class Workload:
 
     `environment` holds what every container gets (TUNEWRIGHT_*, KATIB_TRIAL_NAME),
     under the template's own. `directory` is the trial's; `workdir` the one in
-    which `run` was typed.
+    which `run` was typed. `private` are directories that the trial must see as
+    its own: what it writes there lies below `directory / "files"`.
     """
 
     ref: AttemptRef
@@ -41,6 +42,8 @@ class Workload:
     directory: Path
     workdir: Path
     environment: Mapping[str, str] = field(default_factory=dict)
+    namespace: str = "default"
+    private: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,12 +8,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..api.history import Proposal
-from ..api.identity import ExperimentKey
 from ..api.observation import Batch, Sample
 from ..db.records import ExperimentRecord
 from ..metrics_collector.collection import Collection, OnSamples
 from ..metrics_collector.push import PushServer
-from ..metrics_collector.spec import CollectorKind
+from ..metrics_collector.spec import CollectorKind, CollectorSpec
 from .brief import Brief
 from .ports import AttemptRef, Clock, Output, Workload, Workloads
 from .render import TrialIdentity, render
@@ -75,7 +74,7 @@ class RunningTrials:
             Retryable: not now; the message says what it waits for.
             Terminal: never here; the message says why.
         """
-        directory = self.directory(experiment, ref.trial)
+        directory = self._home / ref.trial
         identity = TrialIdentity(ref.trial, experiment.key.namespace)
         manifest = render(brief.template, proposal.point, identity)
         natives = {
@@ -87,7 +86,9 @@ class RunningTrials:
         directory.mkdir(parents=True, exist_ok=True)
         (directory / "parameters.json").write_text(json.dumps(natives), encoding="utf-8")
         collector = brief.collector
-        if collector.path.startswith("/") and collector.kind in _IN_FILES:
+        private: tuple[Path, ...] = ()
+        if collector.kind in _IN_FILES:
+            private = (_own_directory(collector),)
             # As this process sees the path that is the trial's own.
             collector = replace(collector, path=str(directory / "files" / collector.path[1:]))
         running = _Running(
@@ -118,15 +119,14 @@ class RunningTrials:
                     directory=directory,
                     workdir=Path(experiment.workdir),
                     environment=environment,
+                    namespace=experiment.key.namespace,
+                    private=private,
                 )
             )
         except BaseException:
             self._by_index.pop(ref.index, None)
             raise
         running.follower = asyncio.create_task(running.collection.run(self._follow(running)))
-
-    def directory(self, experiment: ExperimentRecord, trial: str) -> Path:
-        return self._home / _folder(experiment.key) / trial
 
     def is_started(self, ref: AttemptRef) -> bool:
         running = self._by_index.get(ref.index)
@@ -218,8 +218,10 @@ class RunningTrials:
 _IN_FILES = {CollectorKind.FILE, CollectorKind.TFEVENT}
 
 
-def _folder(key: ExperimentKey) -> str:
-    return f"trials/{key.namespace}/{key.name}"
+def _own_directory(collector: CollectorSpec) -> Path:
+    """Return the directory that no two trials may share."""
+    path = Path(collector.path)
+    return path if collector.kind is CollectorKind.TFEVENT else path.parent
 
 
 async def _cancel(running: _Running) -> None:

@@ -1,0 +1,298 @@
+"""One attempt of a trial: its pods, from the first init container to the last process."""
+
+import asyncio
+import contextlib
+import socket
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from ...db.records import Usage
+from ..plan.view import EndReason
+from ..ports import AttemptRef, Change, Ended, Output, Started, Workload
+from .environment import (
+    Surroundings,
+    argv_of,
+    complete,
+    declared,
+    executable_of,
+    workdir_of,
+)
+from .kinds import Plan, kind_of
+from .options import LocalOptions
+from .pods import Container, Pod
+from .processes import Command, Exit, Processes
+from .streams import Streams
+from .workspace import private_binds, volume_binds
+
+DRAIN_SECONDS = 5.0
+"""How long a pipe may stay open when its process and all it left behind have ended."""
+
+SIDECAR_GRACE = 5.0
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """All that an attempt needs, found before anything is started."""
+
+    plan: Plan
+    commands: Mapping[tuple[str, str], Command]
+    devices: Mapping[str, int]
+
+    def with_variables(self, variables: Mapping[str, str]) -> "Prepared":
+        if not variables:
+            return self
+        commands = {
+            key: replace(command, environ={**command.environ, **variables})
+            for key, command in self.commands.items()
+        }
+        return replace(self, commands=commands)
+
+
+def prepare(workload: Workload, options: LocalOptions) -> Prepared:
+    """Find programs, variables and directories of every container.
+
+    Raises:
+        Unsupported: something cannot be had here; the message says how it can.
+    """
+    plan = kind_of(workload.manifest).plan(workload.manifest, workload.primary_container, free_port)
+    workload.directory.mkdir(parents=True, exist_ok=True)
+    commands: dict[tuple[str, str], Command] = {}
+    devices: dict[str, int] = {}
+    for pod in plan.pods:
+        for container in pod.containers:
+            commands[pod.name, container.name] = _command(workload, options, pod, container)
+            for name, count in container.limits.devices.items():
+                devices[name] = devices.get(name, 0) + count
+    return Prepared(plan, commands, devices)
+
+
+def _command(workload: Workload, options: LocalOptions, pod: Pod, container: Container) -> Command:
+    where = Surroundings(pod, workload.namespace, workload.ref.uid, options)
+    variables = declared(where, container, workload.environment)
+    environ = complete(options.environ, variables)
+    argv = argv_of(container, variables)
+    cwd = workdir_of(container, workload.workdir)
+    binds = [
+        *private_binds(workload.directory, workload.private),
+        *volume_binds(workload.directory, pod, container, options),
+    ]
+    return Command(
+        executable=executable_of(argv, environ, cwd),
+        argv=argv,
+        environ=environ,
+        cwd=str(cwd),
+        token=workload.ref.token,
+        memory=container.limits.memory,
+        binds=tuple(dict.fromkeys(binds)),
+    )
+
+
+def free_port() -> int:
+    """Return a port of loopback that nobody listens on now."""
+    with socket.socket() as tried:
+        tried.bind(("127.0.0.1", 0))
+        port: int = tried.getsockname()[1]
+        return port
+
+
+class _Process:
+    """One running process; implements the listener of `Processes`."""
+
+    def __init__(self, on_started: Callable[[int, float], None] | None) -> None:
+        self.ident = 0
+        self.end: asyncio.Future[Exit] = asyncio.get_running_loop().create_future()
+        self._on_started = on_started
+
+    def started(self, pid: int, started_at: float) -> None:
+        if self._on_started is not None:
+            self._on_started(pid, started_at)
+
+    def ended(self, end: Exit) -> None:
+        if not self.end.done():
+            self.end.set_result(end)
+
+
+class Attempt:
+    """Runs the pods of one attempt. `task` is what runs it."""
+
+    def __init__(
+        self,
+        workload: Workload,
+        prepared: Prepared,
+        processes: Processes,
+        on_change: Callable[[Change], None],
+    ) -> None:
+        self.ref: AttemptRef = workload.ref
+        self.task: asyncio.Task[None] | None = None
+        self._workload = workload
+        self._prepared = prepared
+        self._processes = processes
+        self._on_change = on_change
+        self._running: set[_Process] = set()
+        self._grace: float | None = None
+        self._is_started = False
+        self._is_decided = False  # what still runs is ended because the primary has
+        self._cpu = 0.0
+        self._peak = 0
+
+    def stop(self, grace: float) -> None:
+        """Ask every process to end within `grace`; nothing new is started."""
+        self._grace = grace if self._grace is None else min(self._grace, grace)
+        for process in self._running:
+            self._processes.stop(process.ident, self._grace)
+
+    async def run(self) -> Ended:
+        """Run it to its end."""
+        began = time.monotonic()
+        plan = self._prepared.plan
+        pods = [asyncio.create_task(self._pod(pod)) for pod in plan.pods]
+        late = await self._await_decision(pods, plan)
+        self._end_rest()
+        await asyncio.wait(pods)
+        results = [task.result() for task in pods]
+        reason, code, message = self._judge(results, late=late, all_count=plan.waits_for_all)
+        wall = time.monotonic() - began
+        usage = Usage(wall, self._cpu, self._peak, wall * sum(self._prepared.devices.values()))
+        return Ended(self.ref, reason, code, message, usage, time.time())
+
+    async def _await_decision(self, pods: list[asyncio.Task[Exit]], plan: Plan) -> bool:
+        """Wait until the primary pod has ended, or all, or one failed; say if time ran out."""
+        waiting = set(pods)
+        deadline = None if plan.deadline is None else time.monotonic() + plan.deadline
+        while waiting:
+            left = None if deadline is None else max(0.0, deadline - time.monotonic())
+            done, waiting = await asyncio.wait(
+                waiting, timeout=left, return_when=asyncio.FIRST_COMPLETED
+            )
+            if not done:
+                return True
+            if any(task.result().code != 0 for task in done):
+                return False
+            if pods[0] in done and not plan.waits_for_all:
+                return False
+        return False
+
+    def _end_rest(self) -> None:
+        for process in self._running:
+            self._processes.stop(process.ident, min(SIDECAR_GRACE, self._grace or SIDECAR_GRACE))
+        if self._grace is None:
+            self._grace = SIDECAR_GRACE
+            self._is_decided = True
+
+    def _judge(
+        self, results: Iterable[Exit], *, late: bool, all_count: bool
+    ) -> tuple[EndReason, int | None, str]:
+        exits = list(results)
+        decisive = exits[0]
+        if not all_count and decisive.code == 0 and not late:
+            return EndReason.COMPLETED, 0, "exit code 0"
+        failed = [each for each in exits if each.code != 0 and not each.ended_by_us]
+        worst = failed[0] if failed else decisive
+        if late:
+            deadline = self._prepared.plan.deadline
+            return (
+                EndReason.FAILED,
+                worst.code,
+                f"ran longer than activeDeadlineSeconds {deadline:g}",
+            )
+        if worst.code == 0:
+            return EndReason.COMPLETED, 0, "exit code 0"
+        if worst.over_memory:
+            return EndReason.OUT_OF_MEMORY, worst.code, "ended at its memory limit"
+        if self._grace is not None and not self._is_decided:
+            return EndReason.STOPPED, worst.code, worst.told
+        if worst.error and worst.code is None:
+            lost = "guard" in worst.error
+            return (EndReason.LOST if lost else EndReason.REFUSED), None, worst.error
+        return EndReason.FAILED, worst.code, worst.told + _tail(self._log("stderr"))
+
+    # Pods.
+
+    async def _pod(self, pod: Pod) -> Exit:
+        end = await self._pod_once(pod)
+        for _ in range(self._prepared.plan.restarts):
+            if end.code == 0 or self._grace is not None:
+                return end
+            end = await self._pod_once(pod)
+        return end
+
+    async def _pod_once(self, pod: Pod) -> Exit:
+        beside: list[asyncio.Task[Exit]] = []
+        staying: list[_Process] = []
+        try:
+            for container in pod.first:
+                if container.stays:
+                    self._start_beside(pod, container, beside, staying)
+                    continue
+                end = await self._container(pod, container)
+                if end.code != 0:
+                    return end
+            for container in pod.beside:
+                self._start_beside(pod, container, beside, staying)
+            return await self._container(pod, pod.primary)
+        finally:
+            for process in staying:
+                self._processes.stop(process.ident, SIDECAR_GRACE)
+            if beside:
+                await asyncio.wait(beside)
+
+    def _start_beside(
+        self,
+        pod: Pod,
+        container: Container,
+        beside: list[asyncio.Task[Exit]],
+        staying: list[_Process],
+    ) -> None:
+        process, streams = self._launch(pod, container)
+        staying.append(process)
+        beside.append(asyncio.create_task(self._follow(process, streams)))
+
+    async def _container(self, pod: Pod, container: Container) -> Exit:
+        if self._grace is not None:
+            return Exit(143, ended_by_us=True)
+        process, streams = self._launch(pod, container)
+        return await self._follow(process, streams)
+
+    def _launch(self, pod: Pod, container: Container) -> tuple[_Process, Streams]:
+        decides = pod is self._prepared.plan.pods[0] and container is pod.primary
+        prefix = "" if decides else f"{pod.role}-{pod.index}.{container.name}."
+        streams = Streams(
+            {name: self._log(prefix + name) for name in ("stdout", "stderr")},
+            self._output if decides else None,
+        )
+        process = _Process(self._tell_started if decides else None)
+        command = self._prepared.commands[pod.name, container.name]
+        process.ident = self._processes.start(command, streams.writers, process)
+        self._running.add(process)
+        return process, streams
+
+    async def _follow(self, process: _Process, streams: Streams) -> Exit:
+        end = await process.end
+        self._running.discard(process)
+        await streams.drained(DRAIN_SECONDS)
+        self._cpu += end.cpu_seconds
+        self._peak = max(self._peak, end.peak_memory_bytes)
+        return end
+
+    def _tell_started(self, pid: int, started_at: float) -> None:
+        if not self._is_started:
+            self._is_started = True
+            self._on_change(Started(self.ref, pid, started_at, time.time()))
+
+    def _output(self, stream: str, data: bytes) -> None:
+        self._on_change(Output(self.ref, stream, data, time.time()))
+
+    def _log(self, name: str) -> Path:
+        return self._workload.directory / f"{name}.{self.ref.attempt}.log"
+
+
+def _tail(log: Path, lines: int = 10) -> str:
+    """Return the last lines of a log, for a message that shows what went wrong."""
+    with contextlib.suppress(OSError), log.open("rb") as file:
+        file.seek(max(0, file.seek(0, 2) - 4000))
+        last = file.read().decode("utf-8", "replace").splitlines()[-lines:]
+        if last:
+            return ":\n" + "\n".join(last)
+    return ""

@@ -1,0 +1,125 @@
+"""Whole devices for trials: found by the vendor's tool, leased in the store.
+
+What the caller was given is all there is: an inherited CUDA_VISIBLE_DEVICES (or
+its like) is the inventory, so that a batch system's allocation is respected.
+"""
+
+import re
+import subprocess
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from ...api.errors import Retryable, Unsupported
+from .options import Leases, LocalOptions
+
+_TOOL_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Vendor:
+    """How a vendor's devices are counted and handed out.
+
+    `variables` are set to the devices of a trial; the first that the caller has
+    set already names the inventory.
+    """
+
+    resource: str
+    variables: tuple[str, ...]
+    command: tuple[str, ...]
+    pattern: str
+
+
+VENDORS = (
+    Vendor(
+        "nvidia.com/gpu",
+        ("CUDA_VISIBLE_DEVICES", "NVIDIA_VISIBLE_DEVICES"),
+        ("nvidia-smi", "-L"),
+        r"^GPU (\d+):",
+    ),
+    Vendor(
+        "amd.com/gpu",
+        ("HIP_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES", "CUDA_VISIBLE_DEVICES"),
+        ("rocm-smi", "--showid", "--csv"),
+        r"^card(\d+)",
+    ),
+)
+
+
+def inventory(vendor: Vendor, environ: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the devices of a vendor that this run may use."""
+    for variable in vendor.variables:
+        given = environ.get(variable)
+        if given is not None and given not in {"all", "void"}:
+            return tuple(each for each in given.split(",") if each not in {"", "-1", "NoDevFiles"})
+    try:
+        told = subprocess.run(
+            vendor.command,
+            check=False,
+            capture_output=True,
+            text=True,
+            timeout=_TOOL_SECONDS,
+            env=dict(environ),
+        ).stdout
+    except (OSError, subprocess.TimeoutExpired):
+        return ()
+    return tuple(re.findall(vendor.pattern, told, re.MULTILINE))
+
+
+class Devices:
+    """Hands out the devices of this machine."""
+
+    def __init__(self, leases: Leases, options: LocalOptions, now: Callable[[], float]) -> None:
+        self._leases = leases
+        self._options = options
+        self._now = now
+        self._found: dict[str, tuple[str, ...]] = {}
+
+    def take(self, owner: str, wanted: Mapping[str, int]) -> dict[str, str]:
+        """Lease what is wanted, by resource; return the variables that hand it over.
+
+        A trial that wants none sees none, so that it cannot use another's.
+
+        Raises:
+            Unsupported: the machine has fewer.
+            Retryable: they are taken.
+        """
+        variables: dict[str, str] = {}
+        for vendor in VENDORS:
+            count = wanted.get(vendor.resource, 0)
+            if not count:
+                continue
+            there = self.inventory(vendor)
+            if count > len(there):
+                raise Unsupported(
+                    f"{count} × {vendor.resource} asked for, {len(there)} on this machine: "
+                    "ask for fewer, or run the same file on a cluster"
+                )
+            given = self._lease(owner, vendor, count, there)
+            variables |= dict.fromkeys(vendor.variables, ",".join(given))
+        return variables
+
+    def inventory(self, vendor: Vendor) -> tuple[str, ...]:
+        if vendor.resource not in self._found:
+            self._found[vendor.resource] = inventory(vendor, self._options.environ)
+        return self._found[vendor.resource]
+
+    def give_back(self, owner: str) -> None:
+        for vendor in VENDORS:
+            self._leases.release_devices(_owner(owner, vendor))
+
+    def _lease(self, owner: str, vendor: Vendor, count: int, there: Sequence[str]) -> Sequence[str]:
+        names = {f"{vendor.resource}/{each}": each for each in there}
+        given = self._leases.lease_devices(
+            _owner(owner, vendor),
+            count,
+            inventory=tuple(names),
+            shares=self._options.trials_per_gpu,
+            now=self._now(),
+        )
+        if len(given) < count:
+            raise Retryable(f"waits for {count} × {vendor.resource}: all are taken", after=0.5)
+        return [names[name] for name in given]
+
+
+def _owner(token: str, vendor: Vendor) -> str:
+    return f"{token}/{vendor.resource}"

@@ -1,0 +1,236 @@
+"""What a container's process sees: its variables, its arguments, its program.
+
+Variables come in this order, the later winning: the caller's, `--env-file`,
+Tunewright's, the template's `envFrom` and `env`, the operator's. `$(NAME)` in
+`env`, `command` and `args` is replaced as Kubernetes does: only declared
+variables count, `$$` stands for `$`, an unknown name stays as it is.
+"""
+
+import os
+import re
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import ROUND_CEILING
+from pathlib import Path
+from typing import Any
+
+from ...api.errors import Unsupported
+from .options import LocalOptions
+from .pods import Container, Pod
+from .quantities import quantity
+
+IMAGE_REMEDY = "use the image with --runtime docker, or name a program of this machine"
+_REFERENCE = re.compile(r"\$(\$|\(([^)]*)\))")
+_SUBSCRIPT = re.compile(r"metadata\.(labels|annotations)\['?([^']+?)'?\]")
+_INTERPRETER = re.compile(r"(python[\d.]*|bash|sh|Rscript|perl|ruby|node|julia)$")
+
+
+def expand(text: str, variables: Mapping[str, str]) -> str:
+    """Replace `$(NAME)` by the variable, as Kubernetes does."""
+    if "$" not in text:
+        return text
+
+    def value(match: re.Match[str]) -> str:
+        if match[1] == "$":
+            return "$"
+        return variables.get(match[2], match[0])
+
+    return _REFERENCE.sub(value, text)
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """Whom and where a container belongs to: what `valueFrom` may ask for."""
+
+    pod: Pod
+    namespace: str
+    uid: str
+    options: LocalOptions
+
+
+def _field(where: Surroundings, container: Container, path: str) -> str:
+    metadata = where.pod.metadata
+    subscript = _SUBSCRIPT.fullmatch(path)
+    if subscript:
+        return str((metadata.get(subscript[1]) or {}).get(subscript[2], ""))
+    known = {
+        "metadata.name": where.pod.name,
+        "metadata.namespace": where.namespace,
+        "metadata.uid": where.uid,
+        "spec.nodeName": os.uname().nodename,
+        "spec.serviceAccountName": str(where.pod.document.get("serviceAccountName") or "default"),
+        "status.hostIP": "127.0.0.1",
+        "status.podIP": "127.0.0.1",
+        "status.podIPs": "127.0.0.1",
+        "status.hostIPs": "127.0.0.1",
+    }
+    if path not in known:
+        raise Unsupported(
+            f"container {container.name}: fieldRef {path!r} has no meaning on this machine;"
+            f" known are {', '.join(known)}, metadata.labels['…'] and metadata.annotations['…']"
+        )
+    return known[path]
+
+
+def _resource(where: Surroundings, container: Container, reference: Mapping[str, Any]) -> str:
+    wanted = str(reference.get("resource") or "")
+    name = reference.get("containerName")
+    asked = next((each for each in where.pod.containers if each.name == name), container)
+    group, _, resource = wanted.partition(".")
+    given = asked.document.get("resources") or {}
+    found = (given.get(group) or {}).get(resource)
+    if found is None and group == "requests":
+        found = (given.get("limits") or {}).get(resource)
+    if found is None:
+        if resource == "cpu":
+            found = os.cpu_count() or 1
+        elif resource == "memory":
+            found = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        else:
+            raise Unsupported(
+                f"container {container.name}: resourceFieldRef {wanted!r}: the container sets no"
+                " such resource; add it under resources, or write the value"
+            )
+    parts = quantity(found) / quantity(reference.get("divisor") or 1)
+    return str(int(parts.to_integral_value(ROUND_CEILING)))
+
+
+def _keyed(
+    where: Surroundings, variable: str, source: str, reference: Mapping[str, Any]
+) -> str | None:
+    options = where.options
+    documents = options.secrets if source == "secretKeyRef" else options.config_maps
+    name, key = str(reference.get("name") or ""), str(reference.get("key") or "")
+    found = documents.get(name, {}).get(key)
+    if found is None:
+        found = options.env_file.get(variable)
+    if found is None and not reference.get("optional"):
+        what = "Secret" if source == "secretKeyRef" else "ConfigMap"
+        raise Unsupported(
+            f"env {variable}: key {key!r} of {what} {name!r} is not known here; give its document"
+            f" on the command line, or {variable}=… in a file with --env-file"
+        )
+    return found
+
+
+def _from_source(
+    where: Surroundings, container: Container, variable: str, source: Mapping[str, Any]
+) -> str | None:
+    for kind, reference in source.items():
+        if kind == "fieldRef":
+            return _field(where, container, str(reference.get("fieldPath") or ""))
+        if kind == "resourceFieldRef":
+            return _resource(where, container, reference)
+        if kind in {"secretKeyRef", "configMapKeyRef"}:
+            return _keyed(where, variable, kind, reference)
+        raise Unsupported(
+            f"env {variable}: valueFrom.{kind} cannot be known on this machine; write a value"
+        )
+    return None
+
+
+def _bulk(where: Surroundings, entry: Mapping[str, Any]) -> Mapping[str, str]:
+    options = where.options
+    prefix = str(entry.get("prefix") or "")
+    for source, documents, what in (
+        ("secretRef", options.secrets, "Secret"),
+        ("configMapRef", options.config_maps, "ConfigMap"),
+    ):
+        reference = entry.get(source)
+        if not reference:
+            continue
+        name = str(reference.get("name") or "")
+        if name in documents:
+            return {prefix + key: value for key, value in documents[name].items()}
+        if not reference.get("optional") and not options.env_file:
+            raise Unsupported(
+                f"envFrom: {what} {name!r} is not known here; give its document on the command"
+                " line, or its variables in a file with --env-file"
+            )
+    return {}
+
+
+def declared(where: Surroundings, container: Container, own: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables that `$(NAME)` may name: ours, the template's, the operator's.
+
+    Raises:
+        Unsupported: a value cannot be known here; the message says how it can.
+    """
+    variables = {**where.options.env_file, **own}
+    for entry in container.document.get("envFrom") or ():
+        variables.update(_bulk(where, entry))
+    for entry in container.document.get("env") or ():
+        name = str(entry["name"])
+        if entry.get("valueFrom"):
+            value = _from_source(where, container, name, entry["valueFrom"])
+            if value is not None:
+                variables[name] = value
+        else:
+            given = entry.get("value")
+            variables[name] = expand("" if given is None else str(given), variables)
+    variables.update(where.pod.variables)
+    return variables
+
+
+def complete(caller: Mapping[str, str], variables: Mapping[str, str]) -> dict[str, str]:
+    """Return the whole environment of a process on this machine."""
+    return {"PYTHONUNBUFFERED": "1", **caller, **variables}
+
+
+def argv_of(container: Container, variables: Mapping[str, str]) -> tuple[str, ...]:
+    """Return command and args, exactly as a container would get them.
+
+    Raises:
+        Unsupported: there is no command, so that the image's entry point would run.
+    """
+    if not container.command:
+        raise Unsupported(
+            f"container {container.name}: without `command` the image's entry point would run;"
+            " write the command, or use the image with --runtime docker"
+        )
+    return tuple(expand(each, variables) for each in (*container.command, *container.args))
+
+
+def workdir_of(container: Container, workdir: Path) -> Path:
+    """Return where the process starts: the template's workingDir, or where `run` was typed."""
+    given = container.document.get("workingDir")
+    if not given:
+        return workdir
+    path = workdir / str(given)
+    if not path.is_dir():
+        raise Unsupported(
+            f"container {container.name}: workingDir {given} does not exist on this machine;"
+            f" leave it out (trials start where `run` was typed), or use --runtime docker"
+        )
+    return path
+
+
+def executable_of(argv: tuple[str, ...], environ: Mapping[str, str], cwd: Path) -> str:
+    """Find the program that `argv[0]` means.
+
+    Raises:
+        Unsupported: this machine has none of that name, or not the script that it should run.
+    """
+    name = argv[0]
+    if "/" in name:
+        path = cwd / name
+        found = str(path) if path.is_file() and os.access(path, os.X_OK) else None
+    else:
+        found = shutil.which(name, path=environ.get("PATH", os.defpath))
+        if found is not None and not found.startswith("/"):
+            found = str(cwd / found)
+    if found is None:
+        hint = ""
+        if name == "python" and shutil.which("python3", path=environ.get("PATH", os.defpath)):
+            hint = "this machine has `python3`; activate a virtual environment, write python3, or "
+        raise Unsupported(f"there is no program {name!r} on this machine: {hint}{IMAGE_REMEDY}")
+    script = next((each for each in argv[1:] if not each.startswith("-")), "")
+    if (
+        _INTERPRETER.match(name.rpartition("/")[2])
+        and not {"-c", "-m", "-e"} & set(argv[1 : argv.index(script) if script else None])
+        and script.startswith("/")
+        and not Path(script).exists()
+    ):
+        raise Unsupported(f"the script {script} does not exist on this machine: {IMAGE_REMEDY}")
+    return found

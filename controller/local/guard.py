@@ -1,0 +1,488 @@
+"""The guard: starts the processes of all trials, and ends them when the engine has gone.
+
+Run as a program of its own, by path (`python -I -S guard.py FD`), so it imports
+little and nothing of this package. It is a child subreaper: whatever a trial
+leaves behind becomes the guard's child, a daemon with a session of its own
+included. The socket FD joins it to the engine; when that closes, for whatever
+reason, the guard ends everything and leaves.
+
+Each message is a marshalled tuple behind its length. From the engine:
+
+    (run, id, executable, argv, environ, cwd, extras)   with two descriptors: stdout, stderr
+    (stop, id, grace)                                    SIGTERM, and SIGKILL after `grace` seconds
+
+`extras` may hold `cgroups` (directories to join), `binds` (pairs of directories
+to bind in a mount namespace), `memory` (bytes; ended above) and `undo` (the
+argument list of a command that ends what lives outside the process tree).
+Back to it:
+
+    (started, id, pid, start time)
+    (failed, id, errno, message)
+    (ended, id, wait status, CPU seconds, peak bytes, signalled by us, over its memory)
+"""
+
+import contextlib
+import ctypes
+import marshal
+import os
+import select
+import signal
+import socket
+import struct
+import sys
+import time
+from typing import Any, NoReturn
+
+TOKEN = b"TUNEWRIGHT_TOKEN"
+FAREWELL_SECONDS = 3.0  # between SIGTERM and SIGKILL when the engine has gone
+UNKILLABLE_SECONDS = 10.0  # what SIGKILL has not ended by then, nothing will
+WATCH_SECONDS = 0.1  # between two looks at the memory of a tree
+DEFAULTED = [signal.SIGINT, signal.SIGHUP, signal.SIGPIPE, signal.SIGTERM, signal.SIGXFSZ]
+TICKS = os.sysconf("SC_CLK_TCK")
+PAGE = os.sysconf("SC_PAGE_SIZE")
+RSS_UNIT = 1 if sys.platform == "darwin" else 1024  # of ru_maxrss
+PR_SET_CHILD_SUBREAPER = 36
+CLONE_NEWNS, CLONE_NEWUSER = 0x00020000, 0x10000000
+MS_BIND, MS_REC, MS_PRIVATE = 0x1000, 0x4000, 0x40000
+
+
+class Process:
+    """One process that the engine asked for, and what is left of its tree."""
+
+    def __init__(
+        self, ident: int, pid: int, token: bytes, memory: int | None, undo: list[bytes] | None
+    ) -> None:
+        self.ident = ident
+        self.pid = pid
+        self.token = token
+        self.memory = memory
+        self.undo = undo
+        self.status: int | None = None  # its wait status, once it has ended
+        self.give_up_at = 0.0
+        self.cpu = 0.0
+        self.peak = 0
+        self.signalled = False
+        self.over = False
+        self.kill_at: float | None = None
+        self.orphans: set[int] = set()  # what it left behind, told to end
+
+
+def stat_fields(pid: int) -> list[bytes]:
+    """Return what follows the program's name in /proc/PID/stat: state, parent, group, session."""
+    with open(f"/proc/{pid}/stat", "rb", buffering=0) as file:
+        return file.read(4096).rpartition(b")")[2].split()
+
+
+def start_time(pid: int) -> float:
+    """Return when a process started, in seconds since boot: with its pid, its identity."""
+    try:
+        return int(stat_fields(pid)[19]) / TICKS
+    except (OSError, IndexError):
+        return 0.0
+
+
+def token_of(pid: int) -> bytes | None:
+    try:
+        with open(f"/proc/{pid}/environ", "rb", buffering=0) as file:
+            environ = file.readall() or b""
+    except OSError:
+        return None
+    for entry in environ.split(b"\0"):
+        name, _, value = entry.partition(b"=")
+        if name == TOKEN:
+            return value
+    return None
+
+
+def parents() -> dict[int, int]:
+    """Return the parent of every process that can be seen."""
+    found = {}
+    for name in os.listdir("/proc") if os.path.isdir("/proc/self") else ():
+        if name.isdigit():
+            with contextlib.suppress(OSError, IndexError):
+                found[int(name)] = int(stat_fields(int(name))[1])
+    return found
+
+
+def own_children() -> list[int]:
+    """Return the guard's children. Only the guard reaps them, so the kernel's list is exact."""
+    try:
+        with open(f"/proc/self/task/{os.getpid()}/children", "rb", buffering=0) as file:
+            return [int(pid) for pid in (file.readall() or b"").split()]
+    except OSError:
+        own = os.getpid()
+        return [pid for pid, parent in parents().items() if parent == own]
+
+
+def resident(pid: int, limit: int) -> int:
+    """Return the memory of a process; shared pages are shared out only when it matters."""
+    try:
+        with open(f"/proc/{pid}/statm", "rb", buffering=0) as file:
+            size = int(file.read(200).split()[1]) * PAGE
+        if size < limit // 8:
+            return size
+        with open(f"/proc/{pid}/smaps_rollup", "rb", buffering=0) as file:
+            for line in (file.readall() or b"").splitlines():
+                if line.startswith(b"Pss:"):
+                    return int(line.split()[1]) * 1024
+    except (OSError, IndexError):
+        return 0
+    return size
+
+
+def send_signal(pid: int, number: int, *, group: bool) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        (os.killpg if group else os.kill)(pid, number)
+
+
+def enter_namespace(libc: ctypes.CDLL, binds: list[tuple[bytes, bytes]]) -> None:
+    """Give this process a view of the file system of its own, in which each bind holds."""
+    uid, gid = os.geteuid(), os.getegid()
+    if libc.unshare(CLONE_NEWNS | (CLONE_NEWUSER if uid else 0)) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, f"no mount namespace: {os.strerror(number)}")
+    if uid:
+        for name, text in (("setgroups", "deny"), ("uid_map", f"{uid} {uid} 1"),
+                           ("gid_map", f"{gid} {gid} 1")):  # fmt: skip
+            with open(f"/proc/self/{name}", "w", encoding="ascii") as file:
+                file.write(text)
+    mounts = [(b"none", b"/", MS_REC | MS_PRIVATE)]
+    mounts += [(source, target, MS_BIND | MS_REC) for source, target in binds]
+    for source, target, flags in mounts:
+        if libc.mount(source, target, None, flags, None) != 0:
+            number = ctypes.get_errno()
+            raise OSError(number, f"{os.fsdecode(target)}: {os.strerror(number)}")
+
+
+class Guard:
+    """The loop between the socket, the children and the clock."""
+
+    def __init__(self, channel: socket.socket) -> None:
+        self.channel = channel
+        self.inbox = b""
+        self.descriptors: list[int] = []
+        self.processes: dict[int, Process] = {}  # by the engine's id
+        self.by_pid: dict[int, Process] = {}
+        self.undoing: set[int] = set()
+        self.null = os.open(os.devnull, os.O_RDONLY)
+        self.libc = ctypes.CDLL(None, use_errno=True)
+        if sys.platform == "linux":
+            self.libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+        self.waker, wake = os.pipe()
+        for end in (self.waker, wake):
+            os.set_blocking(end, False)
+        signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        self.leaving = False
+        signal.signal(signal.SIGTERM, self.leave)
+        for number in (signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)
+
+    def leave(self, *_: object) -> None:
+        self.leaving = True
+
+    # Words with the engine.
+
+    def tell(self, *message: Any) -> None:
+        data = marshal.dumps(message)
+        with contextlib.suppress(OSError):  # it has gone: the end of the socket tells
+            self.channel.sendall(struct.pack("!I", len(data)) + data)
+
+    def listen(self) -> bool:
+        """Read what has come, and do it; False when the engine has gone."""
+        try:
+            data, descriptors, _, _ = socket.recv_fds(self.channel, 1 << 20, 64)
+        except ConnectionError:
+            return False
+        for descriptor in descriptors:
+            os.set_inheritable(descriptor, False)
+        self.descriptors += descriptors
+        self.inbox += data
+        while len(self.inbox) >= 4:
+            (size,) = struct.unpack_from("!I", self.inbox)
+            if len(self.inbox) < 4 + size:
+                break
+            message = marshal.loads(self.inbox[4 : 4 + size])  # noqa: S302 - the engine's own words
+            self.inbox = self.inbox[4 + size :]
+            (self.run if message[0] == "run" else self.stop)(*message[1:])
+        return bool(data)
+
+    # Starting.
+
+    def run(
+        self,
+        ident: int,
+        executable: bytes,
+        argv: list[bytes],
+        environ: dict[bytes, bytes],
+        cwd: bytes,
+        extras: dict[str, Any],
+    ) -> None:
+        out, err = self.descriptors[:2]
+        del self.descriptors[:2]
+        try:
+            if "cgroups" in extras or "binds" in extras:
+                pid = self.fork(executable, argv, environ, cwd, (out, err), extras)
+            else:
+                pid = self.spawn(executable, argv, environ, cwd, (out, err))
+        except OSError as error:
+            where = os.fsdecode(error.filename or executable)
+            self.tell("failed", ident, error.errno or 0, f"{where}: {error.strerror}")
+            return
+        finally:
+            os.close(out)
+            os.close(err)
+        process = Process(
+            ident, pid, environ.get(TOKEN, b""), extras.get("memory"), extras.get("undo")
+        )
+        self.processes[ident] = process
+        self.by_pid[pid] = process
+        self.tell("started", ident, pid, start_time(pid))
+
+    def spawn(
+        self,
+        executable: bytes,
+        argv: list[bytes],
+        environ: dict[bytes, bytes],
+        cwd: bytes,
+        streams: tuple[int, int],
+    ) -> int:
+        os.chdir(cwd)
+        return os.posix_spawn(
+            executable,
+            argv,
+            environ,
+            file_actions=[
+                (os.POSIX_SPAWN_DUP2, self.null, 0),
+                (os.POSIX_SPAWN_DUP2, streams[0], 1),
+                (os.POSIX_SPAWN_DUP2, streams[1], 2),
+            ],
+            setsid=True,
+            setsigmask=[],
+            setsigdef=DEFAULTED,
+        )
+
+    def fork(
+        self,
+        executable: bytes,
+        argv: list[bytes],
+        environ: dict[bytes, bytes],
+        cwd: bytes,
+        streams: tuple[int, int],
+        extras: dict[str, Any],
+    ) -> int:
+        """Start a process that has to do something before it becomes the program."""
+        verdict, report = os.pipe()
+        pid = os.fork()
+        if pid == 0:
+            self.become(executable, argv, environ, cwd, streams, extras, report)
+        os.close(report)
+        with open(verdict, "rb") as file:
+            failure = file.read()
+        if failure:
+            os.waitpid(pid, 0)
+            number, text = marshal.loads(failure)  # noqa: S302 - written by our own child
+            raise OSError(number, text)
+        return pid
+
+    def become(
+        self,
+        executable: bytes,
+        argv: list[bytes],
+        environ: dict[bytes, bytes],
+        cwd: bytes,
+        streams: tuple[int, int],
+        extras: dict[str, Any],
+        report: int,
+    ) -> NoReturn:
+        try:
+            os.setsid()
+            for directory in extras.get("cgroups", ()):
+                with open(os.path.join(directory, b"cgroup.procs"), "wb", buffering=0) as file:
+                    file.write(b"0")
+            if extras.get("binds"):
+                enter_namespace(self.libc, extras["binds"])
+            os.chdir(cwd)
+            for number, descriptor in enumerate((self.null, *streams)):
+                os.dup2(descriptor, number)
+            signal.set_wakeup_fd(-1)
+            for each in DEFAULTED:
+                signal.signal(each, signal.SIG_DFL)
+            os.execve(executable, argv, environ)
+        except OSError as error:
+            os.write(report, marshal.dumps((error.errno or 0, error.strerror or str(error))))
+        finally:
+            os._exit(127)
+
+    # Ending.
+
+    def stop(self, ident: int, grace: float) -> None:
+        process = self.processes.get(ident)
+        if process is None:
+            return
+        deadline = time.monotonic() + grace
+        process.kill_at = min(deadline, process.kill_at or deadline)
+        if process.status is None:
+            process.signalled = True
+            if grace > 0:
+                send_signal(process.pid, signal.SIGTERM, group=True)
+                send_signal(process.pid, signal.SIGCONT, group=True)
+
+    def kill(self, process: Process) -> None:
+        process.kill_at = None
+        if process.status is None:
+            process.signalled = True
+            send_signal(process.pid, signal.SIGKILL, group=True)
+            self.undo(process)
+
+    def undo(self, process: Process) -> None:
+        if process.undo:
+            with contextlib.suppress(OSError):
+                pid = os.posix_spawnp(process.undo[0], process.undo, os.environ, setsid=True)
+                self.undoing.add(pid)
+
+    def reap(self) -> None:
+        """Take the status of every child that has ended, and end what it left behind."""
+        while True:
+            try:
+                # The pid stays taken until the group it leads has been told to end.
+                seen = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+            except ChildProcessError:
+                break
+            if seen is None:
+                break
+            process = self.by_pid.pop(seen.si_pid, None)
+            if process is not None:
+                send_signal(seen.si_pid, signal.SIGKILL, group=True)
+            _, status, usage = os.wait4(seen.si_pid, 0)
+            self.undoing.discard(seen.si_pid)
+            if process is not None:
+                process.status = status
+                process.give_up_at = time.monotonic() + UNKILLABLE_SECONDS
+                if process.signalled and process.undo:
+                    self.undo(process)
+            owner = process or self.owner_of(seen.si_pid)
+            if owner is not None:
+                owner.orphans.discard(seen.si_pid)
+                owner.cpu += usage.ru_utime + usage.ru_stime
+                owner.peak = max(owner.peak, usage.ru_maxrss * RSS_UNIT)
+        self.sweep()
+
+    def owner_of(self, orphan: int) -> Process | None:
+        return next((each for each in self.processes.values() if orphan in each.orphans), None)
+
+    def sweep(self) -> None:
+        """End orphans of processes that have ended; report those of which nothing is left."""
+        ended = [each for each in self.processes.values() if each.status is not None]
+        if not ended:
+            return
+        strangers = [
+            pid for pid in own_children() if pid not in self.by_pid and pid not in self.undoing
+        ]
+        for pid in strangers:
+            self.adopt(pid, ended)
+        now = time.monotonic()
+        for process in ended:
+            process.orphans.intersection_update(strangers)
+            if not process.orphans or now > process.give_up_at:
+                del self.processes[process.ident]
+                self.tell("ended", process.ident, process.status, process.cpu, process.peak,
+                          process.signalled, process.over)  # fmt: skip
+
+    def adopt(self, pid: int, ended: list[Process]) -> None:
+        """End an orphan if the process it came from has ended.
+
+        Its token tells; one that cleared its environment is known by its
+        session, and one that has left that too only when nobody else is there.
+        """
+        token = token_of(pid)
+        owner = self.owner_of(pid)
+        if owner is None and token:
+            owner = next((each for each in ended if each.token == token), None)
+        elif owner is None:
+            with contextlib.suppress(OSError, IndexError):
+                session = int(stat_fields(pid)[3])
+                owner = next((each for each in ended if each.pid == session), None)
+            if owner is None and len(self.processes) == 1:
+                owner = ended[0]
+        if owner is not None:
+            owner.orphans.add(pid)
+            send_signal(pid, signal.SIGKILL, group=False)
+
+    # Watching.
+
+    def watch(self) -> None:
+        watched = [each for each in self.by_pid.values() if each.memory is not None]
+        if not watched:
+            return
+        families: dict[int, list[int]] = {}
+        for pid, parent in parents().items():
+            families.setdefault(parent, []).append(pid)
+        strangers = [pid for pid in families.get(os.getpid(), ()) if pid not in self.by_pid]
+        tokens = {pid: token_of(pid) for pid in strangers}
+        for process in watched:
+            limit = process.memory or 0
+            tree = [process.pid, *(pid for pid in strangers if tokens[pid] == process.token)]
+            for pid in tree:  # it grows as its members' children are found
+                tree += families.get(pid, ())
+            used = sum(resident(pid, limit) for pid in tree)
+            process.peak = max(process.peak, used)
+            if used > limit:
+                process.over = True
+                for pid in tree:
+                    send_signal(pid, signal.SIGKILL, group=False)
+
+    # The loop.
+
+    def turn(self, poller: select.poll, timeout: float | None) -> bool:
+        """Wait for one thing and do it; False when the engine has gone."""
+        now = time.monotonic()
+        waits = [each.kill_at - now for each in self.processes.values() if each.kill_at is not None]
+        if any(each.status is not None for each in self.processes.values()):
+            waits.append(0.2)  # an orphan that another process reaps sends no signal
+        if any(each.memory is not None for each in self.by_pid.values()):
+            waits.append(WATCH_SECONDS)
+        if timeout is not None:
+            waits.append(timeout)
+        ready = poller.poll(max(0, min(waits)) * 1000 if waits else None)
+        there = True
+        for descriptor, _ in ready:
+            if descriptor == self.waker:
+                os.read(self.waker, 4096)
+            else:
+                there = self.listen()
+        self.reap()
+        now = time.monotonic()
+        for process in list(self.processes.values()):
+            if process.kill_at is not None and now >= process.kill_at:
+                self.kill(process)
+        self.watch()
+        return there
+
+    def serve(self) -> None:
+        poller = select.poll()
+        poller.register(self.waker, select.POLLIN)
+        poller.register(self.channel, select.POLLIN)
+        while self.turn(poller, None) and not self.leaving:
+            pass
+        poller.unregister(self.channel)
+        self.channel.close()
+        self.end_all(poller)
+
+    def end_all(self, poller: select.poll) -> None:
+        for ident in list(self.processes):
+            self.stop(ident, FAREWELL_SECONDS)
+        until = time.monotonic() + FAREWELL_SECONDS + UNKILLABLE_SECONDS
+        while self.processes and time.monotonic() < until:
+            self.turn(poller, 0.5)
+        while time.monotonic() < until:
+            left = [pid for pid in own_children() if pid not in self.undoing]
+            for pid in left:
+                send_signal(pid, signal.SIGKILL, group=False)
+            if not left and not self.undoing:
+                return
+            self.turn(poller, 0.05)
+
+
+if __name__ == "__main__":
+    Guard(socket.socket(fileno=int(sys.argv[1]))).serve()

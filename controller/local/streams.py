@@ -1,0 +1,67 @@
+"""What a process writes: read from its pipes, kept in files, and shown to whoever listens."""
+
+import asyncio
+import contextlib
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+CHUNK = 1 << 16
+
+OnData = Callable[[str, bytes], None]
+"""Called with `stdout` or `stderr` and what came."""
+
+
+class Streams:
+    """The two pipes of one process. `writers` go to the process; who sends them closes them."""
+
+    def __init__(self, files: dict[str, Path], on_data: OnData | None) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._on_data = on_data
+        self._files: dict[str, int] = {}
+        self._readers: dict[str, int] = {}
+        self._ended = asyncio.Event()
+        writers = []
+        for name, path in files.items():
+            reader, writer = os.pipe()
+            os.set_blocking(reader, False)
+            self._files[name] = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+            self._readers[name] = reader
+            self._loop.add_reader(reader, self._read, name)
+            writers.append(writer)
+        self.writers = (writers[0], writers[1])
+
+    async def drained(self, patience: float) -> None:
+        """Wait for the end of both; a pipe that somebody else holds open is left after that."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._ended.wait(), patience)
+        for name in tuple(self._readers):
+            self._close(name)
+
+    def _read(self, name: str) -> None:
+        try:
+            data = os.read(self._readers[name], CHUNK)
+        except BlockingIOError:
+            return
+        if not data:
+            self._close(name)
+            return
+        _write_all(self._files[name], data)
+        if self._on_data is not None:
+            self._on_data(name, data)
+
+    def _close(self, name: str) -> None:
+        reader = self._readers.pop(name)
+        self._loop.remove_reader(reader)
+        os.close(reader)
+        os.close(self._files.pop(name))
+        if not self._readers:
+            self._ended.set()
+
+
+def _write_all(descriptor: int, data: bytes) -> None:
+    """Write to a file; a full disk costs the copy, never the metrics."""
+    left = memoryview(data)
+    with contextlib.suppress(OSError):
+        while left:
+            left = left[os.write(descriptor, left) :]

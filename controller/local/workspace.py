@@ -1,0 +1,100 @@
+"""A trial's own places in the file system.
+
+A directory that two trials would share, and each volume, lies in the trial's
+directory and is bound where the template wants it, in a mount namespace. The
+host's files are not touched: where the wanted directory does not exist, its
+nearest ancestor that does is what the trial gets for itself.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ...api.errors import Unsupported
+from .options import LocalOptions
+from .pods import Container, Pod
+
+FILES = "files"
+_REMEDY = "use the image with --runtime docker"
+_SYSTEM = frozenset(
+    map(Path, ("/", "/bin", "/dev", "/etc", "/lib", "/lib64", "/proc", "/sbin", "/sys", "/usr"))
+)
+
+
+def private_binds(directory: Path, wanted: Sequence[Path]) -> Iterator[tuple[str, str]]:
+    """Yield what to bind so that each of the directories is the trial's own.
+
+    Raises:
+        Unsupported: that would hide a directory of the system.
+    """
+    for place in wanted:
+        target = _nearest(place)
+        own = directory / FILES / target.relative_to("/")
+        (directory / FILES / place.relative_to("/")).mkdir(parents=True, exist_ok=True)
+        yield str(own), str(target)
+
+
+def volume_binds(
+    directory: Path, pod: Pod, container: Container, options: LocalOptions
+) -> Iterator[tuple[str, str]]:
+    """Yield what to bind for the container's volume mounts.
+
+    Raises:
+        Unsupported: a volume is on a cluster only; the message says how to replace it.
+    """
+    volumes = {str(each.get("name")): each for each in pod.document.get("volumes") or ()}
+    for mount in container.document.get("volumeMounts") or ():
+        name, place = str(mount.get("name")), Path(str(mount.get("mountPath")))
+        source = _source(directory, name, volumes.get(name) or {}, options)
+        if mount.get("subPath"):
+            source /= str(mount["subPath"])
+            source.mkdir(parents=True, exist_ok=True)
+        if place.is_dir():
+            yield str(source), str(place)
+            continue
+        target = _nearest(place)
+        own = directory / FILES / target.relative_to("/")
+        inside = own / place.relative_to(target)
+        inside.mkdir(parents=True, exist_ok=True)
+        yield str(own), str(target)
+        yield str(source), str(place)
+
+
+def _source(directory: Path, name: str, volume: Mapping[str, Any], options: LocalOptions) -> Path:
+    if name in options.mounts:
+        return options.mounts[name]
+    own = directory / "volumes" / name
+    if "emptyDir" in volume:
+        own.mkdir(parents=True, exist_ok=True)
+        return own
+    for kind, key, documents in (
+        ("configMap", "name", options.config_maps),
+        ("secret", "secretName", options.secrets),
+    ):
+        if kind in volume:
+            wanted = str(volume[kind].get(key))
+            if wanted not in documents:
+                raise Unsupported(
+                    f"volume {name}: {kind} {wanted!r} is not known here; name the file that "
+                    f"holds its document, or a directory with --mount {name}=DIR"
+                )
+            own.mkdir(parents=True, exist_ok=True, mode=0o700)
+            for file, text in documents[wanted].items():
+                (own / file).write_text(text, encoding="utf-8")
+            return own
+    kind = next((each for each in volume if each != "name"), "no volume of that name")
+    raise Unsupported(
+        f"volume {name} ({kind}) lives on a cluster; name a directory with --mount {name}=DIR"
+    )
+
+
+def _nearest(place: Path) -> Path:
+    """Return the directory to bind over: the place itself, or its nearest ancestor there is."""
+    target = place
+    while not target.is_dir():
+        target = target.parent
+    if target in _SYSTEM:
+        raise Unsupported(
+            f"{place} does not exist here, and {target} cannot be a trial's own; {_REMEDY}"
+        )
+    return target
