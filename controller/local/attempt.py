@@ -185,28 +185,15 @@ class Attempt:
         self, results: Iterable[Exit], *, late: bool, all_count: bool
     ) -> tuple[EndReason, int | None, str]:
         exits = list(results)
-        decisive = exits[0]
-        if not all_count and decisive.code == 0 and not late:
-            return EndReason.COMPLETED, 0, "exit code 0"
         failed = [each for each in exits if each.code != 0 and not each.ended_by_us]
-        worst = failed[0] if failed else decisive
+        decisive = exits[0] if not failed or (exits[0].code == 0 and not all_count) else failed[0]
         if late:
             deadline = self._prepared.plan.deadline
-            return (
-                EndReason.FAILED,
-                worst.code,
-                f"ran longer than activeDeadlineSeconds {deadline:g}",
-            )
-        if worst.code == 0:
-            return EndReason.COMPLETED, 0, "exit code 0"
-        if worst.over_memory:
-            return EndReason.OUT_OF_MEMORY, worst.code, "ended at its memory limit"
-        if self._grace is not None and not self._is_decided:
-            return EndReason.STOPPED, worst.code, worst.told
-        if worst.error and worst.code is None:
-            lost = "guard" in worst.error
-            return (EndReason.LOST if lost else EndReason.REFUSED), None, worst.error
-        return EndReason.FAILED, worst.code, worst.told + _tail(self._log("stderr"))
+            message = f"ran longer than activeDeadlineSeconds {deadline:g}"
+            return EndReason.FAILED, decisive.code, message
+        if decisive.code != 0 and self._grace is not None and not self._is_decided:
+            return EndReason.STOPPED, decisive.code, decisive.told
+        return _own_end(decisive, self._log("stderr"))
 
     # Pods.
 
@@ -286,6 +273,17 @@ class Attempt:
 
     def _log(self, name: str) -> Path:
         return self._workload.directory / f"{name}.{self.ref.attempt}.log"
+
+
+def _own_end(end: Exit, log: Path) -> tuple[EndReason, int | None, str]:
+    if end.code == 0:
+        return EndReason.COMPLETED, 0, end.told
+    if end.over_memory:
+        return EndReason.OUT_OF_MEMORY, end.code, "ended at its memory limit"
+    if end.code is not None:
+        return EndReason.FAILED, end.code, end.told + _tail(log)
+    lost = "guard" in end.error
+    return EndReason.LOST if lost else EndReason.REFUSED, None, end.error
 
 
 def _tail(log: Path, lines: int = 10) -> str:
