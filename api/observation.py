@@ -3,12 +3,11 @@
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """One value of one metric.
+class Sample(NamedTuple):
+    """One value of one metric. A tuple: logs are millions of them, made in a row by C.
 
     `time` is seconds since the epoch, UTC; `step` counts what the trainer
     counts (steps, epochs), None when it did not say. NaN and infinity are

@@ -5,7 +5,7 @@ from itertools import islice
 
 from ...api.errors import Fault, Invalid, MissingExtra
 from .numbers import to_number
-from .text import Reader
+from .reading import Reader, Reading
 
 _PATH = "spec.metricsCollectorSpec.source.filter.metricsFormat"
 _MOST_MATCHES = 256
@@ -46,7 +46,7 @@ def filter_reader(metrics: Sequence[str], patterns: Sequence[str]) -> Reader:
     if faults:
         raise Invalid(faults)
 
-    def read(line: bytes) -> list[tuple[str, float]]:
+    def read(line: bytes) -> list[Reading]:
         text = line.decode("utf-8", "replace")
         found = []
         for expression in compiled:
@@ -54,7 +54,7 @@ def filter_reader(metrics: Sequence[str], patterns: Sequence[str]) -> Reader:
                 name = (match[1] or "").strip()
                 value = to_number(match[2] or "") if name in wanted else None
                 if value is not None:
-                    found.append((name, value))
+                    found.append(Reading(name, value, 0))
         return found
 
     return read

@@ -6,21 +6,25 @@ from datetime import datetime
 _STAMP = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:[.,](\d+))?(Z|[+-]\d\d:\d\d)")
 
 # The first kind that a line holds counts: what runs through the whole training
-# before what starts again.
+# before what starts again. Each stands beside a word that a line of it holds.
 _STEPS = tuple(
-    re.compile(
-        rb"(?<![\w./@-])" + word + rb"""["']?\s*[=:]?\s*["'\[(]?\s*(\d{1,18})(?:\.0*)?(?![\w.])""",
-        re.IGNORECASE,
+    (
+        word,
+        re.compile(
+            rb"(?<![\w./@-])"
+            + name
+            + rb"""["']?\s*[=:]?\s*["'\[(]?\s*(\d{1,18})(?:\.0*)?(?![\w.])"""
+        ),
     )
-    for word in (
-        rb"global[ _]?step",
-        rb"steps?",
-        rb"iter(?:ation)?",
-        rb"(?:round|batch)",
-        rb"epoch",
+    for word, name in (
+        (b"step", rb"global[ _]?step"),
+        (b"step", rb"steps?"),
+        (b"iter", rb"iter(?:ation)?"),
+        (b"round", rb"round"),
+        (b"batch", rb"batch"),
+        (b"epoch", rb"epoch"),
     )
 )
-_STEP_WORD = re.compile(rb"step|iter|poch|round|batch", re.IGNORECASE)
 _ROUND = re.compile(rb"\s*(?:\[(\d{1,18})\]|(\d{1,18}):)\s")
 
 
@@ -44,12 +48,15 @@ def line_time(line: bytes) -> float | None:
     return timestamp(token.decode("ascii", "replace")) if blank else None
 
 
-def line_step(line: bytes) -> int | None:
-    """Return the step, iteration or epoch that a line tells."""
-    if _STEP_WORD.search(line) is not None:
-        for pattern in _STEPS:
-            found = pattern.search(line)
-            if found is not None:
-                return int(found[1])
+def line_step(line: bytes) -> tuple[int, int] | None:
+    """Return the step, iteration or epoch that a line tells, and where its digits begin."""
+    low = line.lower()
+    for word, pattern in _STEPS:
+        found = pattern.search(low) if word in low else None
+        if found is not None:
+            return int(found[1]), found.start(1)
     found = _ROUND.match(line)
-    return None if found is None else int(found[1] or found[2])
+    if found is None:
+        return None
+    group = found.lastindex or 0
+    return int(found[group]), found.start(group)

@@ -7,18 +7,18 @@ names and nothing else.
 """
 
 import re
-from collections.abc import Callable, Sequence
-from typing import TypeAlias
+from collections.abc import Sequence
 
 from ...api.observation import Sample
 from .lines import LONGEST_LINE, LineBuffer, cut_line
 from .marks import line_step, line_time
 from .numbers import VALUE
+from .reading import Reader, Reading
+from .shape import Shape, learn
 from .tables import Table
 
-Reader: TypeAlias = Callable[[bytes], list[tuple[str, float]]]
-"""Reads names and values off one line that may hold a metric."""
-
+# What lines are made of that are read one by one.
+_MARKS = (b"\r", b"\x08", b"\x1b")
 _ESCAPES = re.compile(rb"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
 
 # What stands between a name and its value. A call such as `tensor(` or
@@ -45,30 +45,34 @@ def default_reader(metrics: Sequence[str]) -> Reader:
     """Return the reader of lines that no filter was given for."""
     names = sorted(((name, name.encode()) for name in metrics), key=lambda n: -len(n[1]))
 
-    def read(line: bytes) -> list[tuple[str, float]]:
-        found: list[tuple[int, int, str, float]] = []
+    def read(line: bytes) -> list[Reading]:
+        found: list[tuple[int, int, Reading]] = []
         for text, name in names:
             start = line.find(name)
             while start >= 0:
                 end = start + len(name)
                 value = _value_after(line, start, end)
-                if value is not None and not any(s <= start < e for s, e, _, _ in found):
-                    found.append((start, end, text, value))
+                if value is not None and not any(s <= start < e for s, e, _ in found):
+                    found.append((start, end, Reading(text, float(value[0]), value[1])))
                 start = line.find(name, end)
-        found.sort()
-        return [(text, value) for _, _, text, value in found]
+        if len(found) > 1:
+            found.sort()
+        return [reading for _, _, reading in found]
 
     return read
 
 
-def _value_after(line: bytes, start: int, end: int) -> float | None:
+def _value_after(line: bytes, start: int, end: int) -> tuple[bytes, int] | None:
     before = line[start - 1] if start else 0x20
     if before in _NAME_BYTES:
         return None
     if before in _QUOTES and line[end : end + 1] == line[start - 1 : start]:
         end += 1
     found = _AFTER.match(line, end)
-    return None if found is None else float(found[found.lastindex or 0])
+    if found is None:
+        return None
+    group = found.lastindex or 0
+    return found[group], found.start(group)
 
 
 def _plain(line: bytes) -> bytes:
@@ -83,6 +87,8 @@ class TextParser:
         self._read = reader or default_reader(metrics)
         self._lines = LineBuffer()
         self._table = Table(metrics) if reader is None else None
+        self._learns = reader is None
+        self._shape: Shape | None = None
 
     def feed(self, data: bytes, at: float) -> list[Sample]:
         """Take bytes that arrived at `at`; return the samples of the lines that ended."""
@@ -98,6 +104,11 @@ class TextParser:
         table = self._table
         if not names and not (table and table.open):
             return []
+        if self._shape is not None and not any(mark in block for mark in _MARKS):
+            read = self._shape.read(block, at)
+            if read is not None:
+                return read
+        self._shape = None
         samples: list[Sample] = []
         for line in block.replace(b"\x08", b"\r").splitlines():
             if any(name in line for name in names):
@@ -118,5 +129,8 @@ class TextParser:
             return []
         stamp = line_time(line)
         step = line_step(line)
+        if self._learns and self._shape is None:
+            self._shape = learn(line, values, self._names)
         time = at if stamp is None else stamp
-        return [Sample(name, value, time, step) for name, value in values]
+        count = None if step is None else step[0]
+        return [Sample(metric, value, time, count) for metric, value, _ in values]
