@@ -14,10 +14,12 @@ import math
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
+from sklearn.ensemble import GradientBoostingRegressor
 from skopt import Optimizer
+from skopt.learning import GradientBoostingQuantileRegressor
 from skopt.space import Categorical, Real
 
 from ...api.history import Finished, Proposal, Proposed, Verdict
@@ -34,6 +36,33 @@ _GREATEST_MODEL = 300
 """Trials that a Gaussian process is fitted to: its cost is their number cubed."""
 
 Coordinates: TypeAlias = list[float | str]
+
+
+class _BoostedTrees(GradientBoostingQuantileRegressor):  # type: ignore[misc]  # it ships no types
+    """The boosted trees of scikit-optimize, made good for newer scikit-learn and numpy.
+
+    The one asks a regressor by its tags, the other has lost a function that the
+    spread was found with.
+    """
+
+    def __sklearn_tags__(self) -> Any:  # scikit-learn's protocol
+        tags = super().__sklearn_tags__()
+        tags.estimator_type = "regressor"
+        return tags
+
+    def predict(self, X: Any, return_std: bool = False, return_quantiles: bool = False) -> Any:  # noqa: FBT001, FBT002, N803  # scikit-optimize's signature
+        if return_quantiles or not return_std:
+            return super().predict(X, return_quantiles=return_quantiles)
+        low, middle, high = (regressor.predict(X) for regressor in self.regressors_)
+        return middle, (high - low) / 2.0
+
+
+def _model(estimator: str, seed: int) -> object:
+    """Return what scikit-optimize is told to model with."""
+    if estimator != "GBRT":
+        return estimator
+    trees = GradientBoostingRegressor(n_estimators=30, loss="quantile")
+    return _BoostedTrees(base_estimator=trees, random_state=seed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +160,7 @@ class BayesianFold(PointFold):
                     Real(0.0, 1.0) if axis.is_ordered else Categorical(axis.choices)
                     for axis in self._axes
                 ],
-                base_estimator=self._estimator,
+                base_estimator=_model(self._estimator, seed),
                 n_initial_points=0,
                 acq_func=acquisition,
                 acq_optimizer=self._optimizer,
