@@ -91,7 +91,7 @@ def _trial(record: TrialRecord, objective: Objective, memory: Memory) -> TrialVi
         phase=phase,
         attempt=attempt.attempt if attempt else 0,
         began_at=attempt.started_at if attempt else None,
-        running_at=attempt.started_at if attempt and phase is Phase.RUNNING else None,
+        running_at=_running_at(record, phase),
         exit=_exit(record) if phase is Phase.ENDED else None,
         retries=record.retries,
         retry_at=record.retry_at,
@@ -116,6 +116,15 @@ def _phase(record: TrialRecord) -> Phase:
             return Phase.RUNNING
         case AttemptState.ENDED:
             return Phase.ENDED if record.retry_at is None else Phase.WAITING
+
+
+def _running_at(record: TrialRecord, phase: Phase) -> float | None:
+    """When the attempt's workload ran; known after its end too, which a deadline may explain."""
+    attempt = record.attempt
+    if attempt is None:
+        return None
+    ran = phase is Phase.RUNNING or (phase is Phase.ENDED and attempt.pid is not None)
+    return attempt.started_at if ran else None
 
 
 def _exit(record: TrialRecord) -> Exit:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
-from ..api.errors import Conflict
+from ..api.errors import Conflict, Invalid
 from ..api.history import Finished, Proposal, SearchState, Suggestion
 from ..api.identity import trial_name
 from ..api.observation import Batch, Sample
@@ -203,6 +203,10 @@ def searched(memory: Memory, suggestion: Suggestion, finished: int, now: float) 
     )
 
 
+def _edited(document: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    return {**document, "spec": {**document["spec"], **changes}}
+
+
 class _Recorder:
     """Records the actions of one plan."""
 
@@ -247,8 +251,7 @@ class _Recorder:
             case do.Suspend():
                 self._edit({"suspend": action.suspended}, suspended=action.suspended)
             case do.ApplyEdit():
-                arguments = self._wish(action.wish)
-                self._edit({name: arguments[name] for name in EDITABLE if name in arguments})
+                self._apply(action.wish)
             case do.AddTrial():
                 self._propose(action.index, [self._added(self._wish(action.wish))])
             case do.Drop():
@@ -320,12 +323,24 @@ class _Recorder:
         again = self._store.trial(self._uid, int(arguments["index"]))
         return replace(again.proposal, reason="user", name=None)
 
+    def _apply(self, wish: int) -> None:
+        """Edit as asked, or say why not: a document that does not compile would stop us."""
+        arguments = self._wish(wish)
+        changes = {name: arguments[name] for name in EDITABLE if name in arguments}
+        experiment = self._turn.stored.experiment
+        try:
+            brief_of(replace(experiment, document=_edited(experiment.document, changes)))
+        except Invalid as error:
+            self._store.answer_wish(self._uid, wish)
+            self._note("Warning", "WishRefused", str(error), None)
+            return
+        self._edit(changes)
+
     def _edit(self, changes: Mapping[str, Any], *, suspended: bool | None = None) -> None:
         experiment = self._turn.stored.experiment
-        document = {**experiment.document, "spec": {**experiment.document["spec"], **changes}}
         self._store.set_document(
             self._uid,
-            document,
+            _edited(experiment.document, changes),
             version=experiment.version,
             suspended=experiment.suspended if suspended is None else suspended,
         )

@@ -1,0 +1,124 @@
+"""Single turns over a real store, at times of the test's choosing."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tunewright.api.history import Proposal
+from tunewright.api.identity import ExperimentKey
+from tunewright.api.states import TrialState
+from tunewright.controller.loading import Memory
+from tunewright.controller.plan.view import EndReason
+from tunewright.controller.turn import StopAttempt, Turns
+from tunewright.db.records import Usage
+from tunewright.db.sql import open_store
+from tunewright.db.store import Store
+
+SPEC = {
+    "objective": {"type": "minimize", "objectiveMetricName": "loss"},
+    "algorithm": {"algorithmName": "random"},
+    "parallelTrialCount": 1,
+    "maxTrialCount": 2,
+    "parameters": [
+        {"name": "x", "parameterType": "double", "feasibleSpace": {"min": "0", "max": "1"}}
+    ],
+    "trialPolicy": {"activeDeadlineSeconds": 60, "pendingDeadlineSeconds": 10},
+    "trialTemplate": {
+        "primaryContainerName": "main",
+        "trialSpec": {
+            "apiVersion": "batch/v1",
+            "kind": "Job",
+            "spec": {
+                "template": {
+                    "spec": {"containers": [{"name": "main", "command": ["${trialParameters.x}"]}]}
+                }
+            },
+        },
+    },
+}
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    made = open_store(tmp_path / "store.db")
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def uid(store: Store) -> str:
+    """An experiment whose first attempt is recorded as starting at 100."""
+    document = {
+        "apiVersion": "kubeflow.org/v1beta1",
+        "kind": "Experiment",
+        "metadata": {"name": "turn"},
+        "spec": SPEC,
+    }
+    key = ExperimentKey("default", "turn")
+    uid = store.create_experiment(key, document, seed=1, workdir="/", now=1.0).uid
+    store.propose(uid, 0, [("turn-0", Proposal({"x": 0.5}))], made_from=0, now=90.0)
+    store.start_attempt(uid, 0, 1, token="t", now=100.0)
+    return uid
+
+
+def end(store: Store, uid: str, at: float) -> None:
+    store.attempt_ended(
+        uid,
+        0,
+        1,
+        exit_code=143,
+        reason=EndReason.STOPPED,
+        message="stopped",
+        usage=Usage(),
+        now=at,
+    )
+
+
+def run(store: Store, uid: str) -> None:
+    store.attempt_running(uid, 0, 1, pid=7, pid_started_at=1.0, now=101.0)
+
+
+def test_a_trial_past_its_active_deadline_is_stopped_and_then_failed(store: Store, uid: str):
+    turns, memory = Turns(store, uid, stop_grace=30.0), Memory()
+    run(store, uid)
+    turns.take([], memory, 102.0)
+    assert turns.take([], memory, 159.0).wake_at == 160.0
+    stopped = [
+        effect
+        for effect in turns.take([], memory, 161.0).effects
+        if isinstance(effect, StopAttempt)
+    ]
+    assert [effect.ref.index for effect in stopped] == [0]
+    end(store, uid, 165.0)
+    turns.take([], memory, 165.0)
+    trial = store.trial(uid, 0)
+    assert (trial.state, trial.reason) == (TrialState.FAILED, "DeadlineExceeded")
+
+
+def test_a_trial_that_could_not_start_in_time_fails(store: Store, uid: str):
+    end(store, uid, 111.0)
+    Turns(store, uid, stop_grace=30.0).take([], Memory(), 111.0)
+    trial = store.trial(uid, 0)
+    assert (trial.state, trial.reason) == (TrialState.FAILED, "PendingDeadlineExceeded")
+
+
+def test_an_interrupted_trial_that_ran_longer_than_a_start_may_take_runs_again(
+    store: Store, uid: str
+):
+    run(store, uid)
+    end(store, uid, 130.0)
+    Turns(store, uid, stop_grace=30.0).take([], Memory(), 130.0)
+    trial = store.trial(uid, 0)
+    assert (trial.state, trial.reason, trial.retries) == (TrialState.CREATED, "Interrupted", 0)
+
+
+def test_an_edit_that_would_make_the_document_wrong_is_refused_and_changes_nothing(
+    store: Store, uid: str
+):
+    store.wish(uid, "edit", {"parallelTrialCount": -1}, now=101.0)
+    turn = Turns(store, uid, stop_grace=30.0).take([], Memory(), 102.0)
+    refused = [effect for effect in turn.effects if getattr(effect, "reason", "") == "WishRefused"]
+    assert len(refused) == 1
+    assert "parallelTrialCount" in refused[0].message
+    assert store.view(uid).wishes == ()
+    assert store.view(uid).experiment.document["spec"]["parallelTrialCount"] == 1
