@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from ..controller.progress import Observer
 
 _PAGE = 5000
+_AHEAD = 8
+"""How many points are made before there is room for them, by algorithms that do not learn."""
 
 
 class SystemClock:
@@ -61,12 +63,14 @@ def engine(
     from ..controller.engine import Engine
 
     local_workloads = import_module("..controller.local.runner", __package__).LocalWorkloads
+    from ..suggestion.registry import is_quick
     from ..suggestion.suggester import open_suggester
 
     experiment = Experiment.read(record.document)
     spec = experiment.spec.algorithm
+    searched = problem(experiment, uid=record.uid, seed=record.seed)
     suggester = open_suggester(
-        problem(experiment, uid=record.uid, seed=record.seed),
+        searched,
         lambda after: store.history(record.uid, after, _PAGE),
         timeout=(spec.timeout_seconds if spec else None) or 60.0,
     )
@@ -80,6 +84,7 @@ def engine(
             home=place.trials_folder(record.uid),
             observer=observer,
             socket=place.socket(record.uid),
+            ahead=_AHEAD if is_quick(searched) else 0,
         ),
         suggester,
     )

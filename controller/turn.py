@@ -166,10 +166,12 @@ class Turns:
                     self._propose(event, now)
 
     def _propose(self, event: Suggested, now: float) -> None:
+        assert self._brief is not None  # a question was asked in a turn before this one
+        experiment = self._brief.problem.experiment
         proposals = event.suggestion.proposals
         first = event.first_index
         named = [
-            (proposal.name or self._name(first + offset), proposal)
+            (proposal.name or trial_name(experiment, self._uid, first + offset), proposal)
             for offset, proposal in enumerate(proposals)
         ]
         try:
@@ -177,14 +179,6 @@ class Turns:
         except Conflict:
             # A person's point took the index meanwhile: the algorithm is asked again.
             return
-
-    def _name(self, index: int) -> str:
-        return name_of(self._store, self._uid, index)
-
-
-def name_of(store: Store, uid: str, index: int) -> str:
-    """Return the name of a trial, recorded or not."""
-    return trial_name(store.view(uid).experiment.key.name, uid, index)
 
 
 def searched(memory: Memory, suggestion: Suggestion, finished: int, now: float) -> None:

@@ -35,6 +35,7 @@ class Experiments:
         self._database = database
         self._ids: dict[str, int] = {}
         self._rules: dict[int, tuple[int, Objective, StoppingRule | None]] = {}
+        self._documents: dict[int, tuple[int, Mapping[str, Any]]] = {}
 
     def create_experiment(
         self,
@@ -252,6 +253,13 @@ class Experiments:
             known = (row.version, objective_of(document), stopping_rule_of(document))
             self._rules[experiment_id] = known
         return known[1], known[2]
+
+    def _document(self, row: Any) -> Mapping[str, Any]:
+        """Return the document, parsed once a version."""
+        known = self._documents.get(row.id)
+        if known is None or known[0] != row.version:
+            known = self._documents[row.id] = (row.version, json.loads(row.document))
+        return known[1]
 
     def _event(
         self,

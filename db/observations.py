@@ -412,9 +412,14 @@ class Observations(Trials):
     def _observations(
         self, connection: Connection, trial_ids: Sequence[int]
     ) -> Mapping[tuple[int, int], Observation]:
-        found: dict[tuple[int, int], dict[str, Summary]] = {}
         query = select(summaries).where(summaries.c.trial_id.in_(trial_ids))
-        for row in connection.execute(query):
+        return self._by_trial(connection, connection.execute(query))
+
+    def _by_trial(
+        self, connection: Connection, rows: Iterable[Any]
+    ) -> Mapping[tuple[int, int], Observation]:
+        found: dict[tuple[int, int], dict[str, Summary]] = {}
+        for row in rows:
             of_attempt = found.setdefault((row.trial_id, row.attempt), {})
             of_attempt[self._text(connection, row.metric_id)] = summary_of(row)
         return found

@@ -1,6 +1,7 @@
 """Between rows and records."""
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from ..api.history import Proposal
@@ -30,7 +31,10 @@ STATE_COLUMNS = {
 """The column of an experiment that counts its trials in a state."""
 
 
-def experiment_record(row: Any, best: tuple[TrialRecord, ...] = ()) -> ExperimentRecord:
+def experiment_record(
+    row: Any, best: tuple[TrialRecord, ...] = (), document: Mapping[str, Any] | None = None
+) -> ExperimentRecord:
+    """Read an experiment; `document` is what its text says, where that is known already."""
     totals = Totals(
         proposed=row.proposed,
         by_state={state: getattr(row, column) for state, column in STATE_COLUMNS.items()},
@@ -42,7 +46,7 @@ def experiment_record(row: Any, best: tuple[TrialRecord, ...] = ()) -> Experimen
     return ExperimentRecord(
         uid=row.uid,
         key=ExperimentKey(row.namespace, row.name),
-        document=json.loads(row.document),
+        document=json.loads(row.document) if document is None else document,
         version=row.version,
         state=ExperimentState(row.state),
         reason=row.reason,

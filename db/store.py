@@ -177,7 +177,7 @@ class Store(Protocol):
     # What the engine reads.
 
     def view(self, uid: str) -> View:
-        """Return what is unfinished, and totals of the rest."""
+        """Return what is unfinished, and totals of the rest; the best are without attempts."""
         ...
 
     def history(self, uid: str, after: int = 0, limit: int | None = None) -> Sequence[Entry]:

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -30,7 +30,17 @@ from .rows import (
     stop_row,
     trial_record,
 )
-from .schema import attempts, decode, encode, experiments, log, stops, trials, wishes
+from .schema import (
+    attempts,
+    decode,
+    encode,
+    experiments,
+    log,
+    stops,
+    summaries,
+    trials,
+    wishes,
+)
 from .statements import Prepared, insert_of, update_of
 
 BEST = 5
@@ -53,13 +63,34 @@ _BEST_LOSS = Prepared(
     .order_by(trials.c.loss)
     .limit(1)
 )
-_UNFINISHED = Prepared(
-    select(trials)
-    .where(
-        trials.c.experiment_id == bindparam("owner"),
-        or_(trials.c.state == str(TrialState.CREATED), trials.c.state == str(TrialState.RUNNING)),
+_IS_UNFINISHED = (trials.c.experiment_id == bindparam("owner")) & or_(
+    trials.c.state == str(TrialState.CREATED), trials.c.state == str(TrialState.RUNNING)
+)
+_UNFINISHED = Prepared(select(trials).where(_IS_UNFINISHED).order_by(trials.c.idx))
+_THEIR_ATTEMPTS = Prepared(
+    select(attempts)
+    .join_from(
+        attempts,
+        trials,
+        (attempts.c.trial_id == trials.c.id) & (attempts.c.attempt == trials.c.attempt),
     )
-    .order_by(trials.c.idx)
+    .where(_IS_UNFINISHED)
+)
+_THEIR_STOPS = Prepared(
+    select(stops)
+    .join_from(
+        stops, trials, (stops.c.trial_id == trials.c.id) & (stops.c.attempt == trials.c.attempt)
+    )
+    .where(_IS_UNFINISHED)
+)
+_THEIR_SUMMARIES = Prepared(
+    select(summaries)
+    .join_from(
+        summaries,
+        trials,
+        (summaries.c.trial_id == trials.c.id) & (summaries.c.attempt == trials.c.attempt),
+    )
+    .where(_IS_UNFINISHED)
 )
 _WISHES = Prepared(
     select(wishes)
@@ -400,16 +431,27 @@ class Trials(Experiments):
 
     def view(self, uid: str) -> View:
         with self._database.reading() as connection:
-            experiment = self._row(connection, uid)
-            rows = _UNFINISHED(connection, owner=experiment.id).rows
-            asked = _WISHES(connection, owner=experiment.id).rows
-            return View(
-                experiment_record(experiment, self._best(connection, experiment.id)),
-                tuple(self._records(connection, rows, observations=True)),
-                tuple(
-                    Wish(row.id, row.verb, json.loads(row.arguments), row.asked_at) for row in asked
-                ),
-            )
+            row = self._row(connection, uid)
+            key = {"owner": row.id}
+            best = tuple(trial_record(each, None, None) for each in _BEST(connection, **key))
+            tried = {each.trial_id: each for each in _THEIR_ATTEMPTS(connection, **key)}
+            stopped = {each.trial_id: each for each in _THEIR_STOPS(connection, **key)}
+            summed = self._by_trial(connection, _THEIR_SUMMARIES(connection, **key))
+            unfinished = [
+                trial_record(
+                    each,
+                    attempt_record(tried[each.id]) if each.id in tried else None,
+                    stop_row(each.idx, stopped[each.id]) if each.id in stopped else None,
+                    summed.get((each.id, each.attempt), {}),
+                )
+                for each in _UNFINISHED(connection, **key)
+            ]
+            wishes_ = [
+                Wish(each.id, each.verb, json.loads(each.arguments), each.asked_at)
+                for each in _WISHES(connection, **key)
+            ]
+            experiment = experiment_record(row, best, self._document(row))
+            return View(experiment, tuple(unfinished), tuple(wishes_))
 
     def history(self, uid: str, after: int = 0, limit: int | None = None) -> Sequence[Entry]:
         query = (
@@ -575,6 +617,11 @@ class Trials(Experiments):
 
     def _observations(
         self, connection: Connection, trial_ids: Sequence[int]
+    ) -> Mapping[tuple[int, int], Observation]:
+        raise NotImplementedError
+
+    def _by_trial(
+        self, connection: Connection, rows: Iterable[Any]
     ) -> Mapping[tuple[int, int], Observation]:
         raise NotImplementedError
 

@@ -57,7 +57,6 @@ def prepare(workload: Workload, options: LocalOptions) -> Prepared:
         Unsupported: something cannot be had here; the message says how it can.
     """
     plan = kind_of(workload.manifest).plan(workload.manifest, workload.primary_container, free_port)
-    workload.directory.mkdir(parents=True, exist_ok=True)
     commands: dict[tuple[str, str], Command] = {}
     devices: dict[str, int] = {}
     for pod in plan.pods:

@@ -18,14 +18,14 @@ class Streams:
     def __init__(self, files: dict[str, Path], on_data: OnData | None) -> None:
         self._loop = asyncio.get_running_loop()
         self._on_data = on_data
+        self._paths = files
         self._files: dict[str, int] = {}
         self._readers: dict[str, int] = {}
         self._ended = asyncio.Event()
         writers = []
-        for name, path in files.items():
+        for name in files:
             reader, writer = os.pipe()
             os.set_blocking(reader, False)
-            self._files[name] = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
             self._readers[name] = reader
             self._loop.add_reader(reader, self._read, name)
             writers.append(writer)
@@ -46,22 +46,25 @@ class Streams:
         if not data:
             self._close(name)
             return
-        _write_all(self._files[name], data)
+        self._keep(name, data)
         if self._on_data is not None:
             self._on_data(name, data)
+
+    def _keep(self, name: str, data: bytes) -> None:
+        """Write to the file, which is made with the first byte; a full disk costs it, no metric."""
+        with contextlib.suppress(OSError):
+            if name not in self._files:
+                flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+                self._files[name] = os.open(self._paths[name], flags, 0o600)
+            left = memoryview(data)
+            while left:
+                left = left[os.write(self._files[name], left) :]
 
     def _close(self, name: str) -> None:
         reader = self._readers.pop(name)
         self._loop.remove_reader(reader)
         os.close(reader)
-        os.close(self._files.pop(name))
+        if name in self._files:
+            os.close(self._files.pop(name))
         if not self._readers:
             self._ended.set()
-
-
-def _write_all(descriptor: int, data: bytes) -> None:
-    """Write to a file; a full disk costs the copy, never the metrics."""
-    left = memoryview(data)
-    with contextlib.suppress(OSError):
-        while left:
-            left = left[os.write(descriptor, left) :]
