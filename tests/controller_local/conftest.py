@@ -1,90 +1,14 @@
-"""Trials that really run: a runtime in a folder, and what it said."""
+"""A runtime for each test."""
 
 import asyncio
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
+from support.runtime import Runtime, Said
 from tunewright.controller.local.options import LocalOptions
-from tunewright.controller.local.runner import LocalWorkloads
-from tunewright.controller.ports import AttemptRef, Change, Ended, Output, Started, Workload
-from tunewright.db.sql import open_store
-
-
-def job(*containers: Mapping[str, Any], kind: str = "Job", **pod: Any) -> dict[str, Any]:
-    return {
-        "kind": kind,
-        "metadata": {"name": "trial"},
-        "spec": {"template": {"spec": {"containers": list(containers), **pod}}},
-    }
-
-
-def container(*command: str, name: str = "main", **more: Any) -> dict[str, Any]:
-    return {"name": name, "command": list(command), **more}
-
-
-@dataclass
-class Said:
-    """What a runtime told of one attempt."""
-
-    changes: list[Change] = field(default_factory=list)
-
-    @property
-    def started(self) -> Started:
-        return next(each for each in self.changes if isinstance(each, Started))
-
-    @property
-    def ended(self) -> Ended:
-        return next(each for each in self.changes if isinstance(each, Ended))
-
-    def output(self, stream: str = "stdout") -> bytes:
-        return b"".join(
-            each.data for each in self.changes if isinstance(each, Output) and each.stream == stream
-        )
-
-
-class Runtime:
-    """Runs attempts one after another, or at once, each to its end."""
-
-    def __init__(self, folder: Path, options: LocalOptions) -> None:
-        self.folder = folder
-        self.options = options
-        self.said: dict[str, Said] = {}
-        self._changed = asyncio.Event()
-        self.store = open_store(folder / "store.db")
-        self.workloads = LocalWorkloads(options, self.store, self._note)
-
-    def _note(self, change: Change) -> None:
-        self.said.setdefault(change.ref.trial, Said()).changes.append(change)
-        self._changed.set()
-
-    def workload(self, manifest: Mapping[str, Any], trial: str = "t0", **more: Any) -> Workload:
-        return Workload(
-            ref=AttemptRef("uid", 0, trial, 1, f"token-{trial}-{self.folder.name}"),
-            manifest=manifest,
-            primary_container=more.pop("primary", "main"),
-            directory=self.folder / trial,
-            workdir=more.pop("workdir", self.folder),
-            **more,
-        )
-
-    async def until(self, happened: Any) -> None:
-        while not happened():
-            self._changed.clear()
-            await asyncio.wait_for(self._changed.wait(), 30)
-
-    async def end_of(self, trial: str = "t0") -> Said:
-        await self.until(
-            lambda: any(isinstance(c, Ended) for c in self.said.get(trial, Said()).changes)
-        )
-        return self.said[trial]
-
-    async def close(self) -> None:
-        await self.workloads.close()
-        self.store.close()
 
 
 @pytest.fixture

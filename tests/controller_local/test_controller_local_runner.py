@@ -1,0 +1,371 @@
+"""What a trial's processes get, and what is known of them when they end."""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from support.runtime import Runtime, container, job
+from tunewright.api.errors import Retryable, Unsupported
+from tunewright.controller.local.devices import VENDORS, inventory
+from tunewright.controller.plan.view import EndReason
+
+PRINT_ARGUMENTS = "import json, sys; print(json.dumps(sys.argv[1:]))"
+
+
+def python(code: str, *arguments: str, **more) -> dict:
+    return container(sys.executable, "-c", code, *arguments, **more)
+
+
+class TestCommands:
+    @pytest.mark.parametrize(
+        "argument",
+        [
+            "",
+            "a b",
+            "it's",
+            'say "hi"',
+            "$HOME",
+            "${x}",
+            "a\nb",
+            "*",
+            ";rm",
+            "--x=ü",
+            "\\n",
+            "`id`",
+        ],
+    )
+    def test_arguments_arrive_exactly_as_given(self, run, argument: str):
+        said = run(job(python(PRINT_ARGUMENTS, argument, args=[argument])))
+        assert json.loads(said.output()) == [argument, argument]
+
+    def test_declared_variables_are_put_in_as_kubernetes_does(self, run):
+        env = [{"name": "A", "value": "one"}, {"name": "B", "value": "$(A)-$$(A)-$(NONE)"}]
+        said = run(job(python(PRINT_ARGUMENTS, "$(B)", env=env)))
+        assert json.loads(said.output()) == ["one-$(A)-$(NONE)"]
+
+    def test_python_prints_as_it_goes_and_the_template_wins(self, run):
+        code = "import os; print(os.environ['PYTHONUNBUFFERED'], os.environ['HOME'])"
+        env = [{"name": "HOME", "value": "/mine"}]
+        assert run(job(python(code, env=env))).output() == b"1 /mine\n"
+
+    @pytest.mark.parametrize(
+        ("manifest", "words"),
+        [
+            pytest.param(job(container("no-such-program")), "--runtime docker", id="a program"),
+            pytest.param(job({"name": "main", "image": "x"}), "entry point", id="an entry point"),
+            pytest.param({"kind": "MPIJob"}, "run mpirun in a Job", id="a kind"),
+            pytest.param({"kind": "Workflow"}, "needs Argo", id="a workflow"),
+            pytest.param(
+                job(container("true"), volumes=[{"name": "v", "persistentVolumeClaim": {}}])
+                | {"spec": {"template": {"spec": {"containers": [
+                    container("true", volumeMounts=[{"name": "v", "mountPath": "/data"}])
+                ], "volumes": [{"name": "v", "persistentVolumeClaim": {}}]}}}},
+                "--mount v=DIR",
+                id="a claim",
+            ),
+            pytest.param(
+                job(container("true", env=[
+                    {"name": "K", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}}
+                ])),
+                "--env-file",
+                id="a secret",
+            ),
+            pytest.param(
+                job(container("true", resources={"limits": {"memory": "lots"}})),
+                "no quantity",
+                id="a quantity",
+            ),
+        ],
+    )  # fmt: skip
+    def test_what_cannot_be_had_is_refused_with_the_remedy(self, run, manifest, words):
+        with pytest.raises(Unsupported, match=words):
+            run(manifest)
+
+
+class TestOutput:
+    def test_both_streams_are_told_and_kept(self, run, tmp_path: Path):
+        said = run(job(container("sh", "-c", "echo out; echo err >&2; printf last")))
+        assert (said.output(), said.output("stderr")) == (b"out\nlast", b"err\n")
+        assert (tmp_path / "t0" / "stdout.1.log").read_bytes() == b"out\nlast"
+        assert (tmp_path / "t0" / "stderr.1.log").read_bytes() == b"err\n"
+
+    def test_a_flood_comes_through_whole(self, run, tmp_path: Path):
+        code = "import sys\nfor _ in range(300): sys.stdout.write('x' * 99_999 + '\\n')"
+        said = run(job(python(code)))
+        assert len(said.output()) == 30_000_000
+        assert (tmp_path / "t0" / "stdout.1.log").stat().st_size == 30_000_000
+
+    def test_the_end_comes_after_all_output(self, run):
+        said = run(job(container("sh", "-c", "echo one; echo two")))
+        assert said.changes[-1] is said.ended
+
+
+class TestEnds:
+    @pytest.mark.parametrize(
+        ("script", "reason", "code"),
+        [
+            ("exit 0", EndReason.COMPLETED, 0),
+            ("exit 3", EndReason.FAILED, 3),
+            ("kill -9 $$", EndReason.FAILED, 137),
+        ],
+    )
+    def test_an_exit_is_told(self, run, script: str, reason: EndReason, code: int):
+        ended = run(job(container("sh", "-c", script))).ended
+        assert (ended.reason, ended.exit_code) == (reason, code)
+
+    def test_a_failure_shows_its_last_lines(self, run):
+        said = run(job(container("sh", "-c", "echo boom >&2; exit 1")))
+        assert "boom" in said.ended.message
+
+    def test_what_was_used_is_measured(self, run):
+        code = "x = bytearray(80_000_000)\nfor _ in range(2_000_000): pass"
+        usage = run(job(python(code))).ended.usage
+        assert usage.peak_memory_bytes > 80_000_000
+        assert 0 < usage.cpu_seconds < usage.wall_seconds * 4
+
+    def test_memory_above_the_limit_ends_it(self, run):
+        code = "import time\nx = bytearray(400_000_000)\nfor i in range(0, len(x), 4096): x[i] = 1\ntime.sleep(60)"
+        limits = {"limits": {"memory": "150Mi"}}
+        assert run(job(python(code, resources=limits))).ended.reason is EndReason.OUT_OF_MEMORY
+
+    def test_a_job_is_started_anew_as_its_backoff_limit_says(self, run, tmp_path: Path):
+        script = "echo x >> count; test $(wc -l < count) = 3"
+        manifest = job(container("sh", "-c", script))
+        manifest["spec"]["backoffLimit"] = 5
+        assert run(manifest).ended.reason is EndReason.COMPLETED
+        assert (tmp_path / "count").read_text() == "x\n" * 3
+
+    def test_a_deadline_of_the_job_ends_it(self, run):
+        manifest = job(container("sleep", "60"))
+        manifest["spec"]["activeDeadlineSeconds"] = 0.2
+        ended = run(manifest).ended
+        assert ended.reason is EndReason.FAILED
+        assert "activeDeadlineSeconds" in ended.message
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+class TestStopping:
+    def stop_it(self, tmp_path: Path, options, manifest, grace: float):
+        """Start it, wait for its first line, ask it to end."""
+
+        async def drive():
+            runtime = Runtime(tmp_path, options)
+            try:
+                workload = runtime.workload(manifest)
+                await runtime.workloads.start(workload)
+                await runtime.until(lambda: b"\n" in runtime.said.get("t0", _NOBODY).output())
+                await runtime.workloads.stop(workload.ref, grace=grace)
+                return await runtime.end_of()
+            finally:
+                await runtime.close()
+
+        return asyncio.run(drive())
+
+    def test_a_polite_program_ends_in_its_own_way(self, tmp_path: Path, options):
+        script = "trap 'echo bye; exit 7' TERM; echo ready; while :; do sleep 0.01; done"
+        said = self.stop_it(tmp_path, options, job(container("sh", "-c", script)), 20.0)
+        assert said.ended.reason is EndReason.STOPPED
+        assert said.output() == b"ready\nbye\n"
+
+    def test_one_that_ignores_it_is_killed_after_its_grace(self, tmp_path: Path, options):
+        script = "trap '' TERM; echo ready; while :; do sleep 0.01; done"
+        said = self.stop_it(tmp_path, options, job(container("sh", "-c", script)), 0.2)
+        assert said.ended.reason is EndReason.STOPPED
+        assert said.ended.exit_code == 128 + signal.SIGKILL
+
+    def test_a_daemon_that_left_its_session_is_ended_too(self, tmp_path: Path, options):
+        code = (
+            "import os, time\n"
+            "if os.fork() == 0:\n"
+            "    os.setsid()\n"
+            "    if os.fork() == 0:\n"
+            "        print(os.getpid(), flush=True)\n"
+            "        time.sleep(600)\n"
+            "    os._exit(0)\n"
+            "time.sleep(600)\n"
+        )
+        said = self.stop_it(tmp_path, options, job(python(code)), 5.0)
+        assert not is_alive(int(said.output()))
+
+    def test_a_daemon_of_a_program_that_ended_is_ended_too(self, run):
+        code = (
+            "import os, time\n"
+            "if os.fork() == 0:\n"
+            "    os.setsid()\n"
+            "    print(os.getpid(), flush=True)\n"
+            "    time.sleep(600)\n"
+            "time.sleep(0.2)\n"
+        )
+        said = run(job(python(code)))
+        assert said.ended.reason is EndReason.COMPLETED
+        assert not is_alive(int(said.output()))
+
+
+class TestPods:
+    def test_init_containers_run_first_in_order(self, run, tmp_path: Path):
+        first = [container("sh", "-c", f"echo {n} >> order", name=f"init-{n}") for n in range(2)]
+        run(job(container("sh", "-c", "echo main >> order"), initContainers=first))
+        assert (tmp_path / "order").read_text().split() == ["0", "1", "main"]
+
+    def test_a_failing_init_container_fails_the_trial(self, run):
+        first = [container("sh", "-c", "exit 4", name="init")]
+        ended = run(job(container("true"), initContainers=first)).ended
+        assert (ended.reason, ended.exit_code) == (EndReason.FAILED, 4)
+
+    def test_a_sidecar_runs_beside_and_ends_with_the_main_container(self, run, tmp_path: Path):
+        beside = container("sh", "-c", "echo up > up; exec sleep 600", name="beside")
+        main = container("sh", "-c", "until test -s up; do sleep 0.01; done")
+        assert run(job(main, beside)).ended.reason is EndReason.COMPLETED
+
+    def test_replicas_meet_over_the_variables_of_their_operator(self, run):
+        code = (
+            "import os, socket\n"
+            "address = (os.environ['MASTER_ADDR'], int(os.environ['MASTER_PORT']))\n"
+            "if os.environ['RANK'] == '0':\n"
+            "    with socket.create_server(address) as server:\n"
+            "        print(server.accept()[0].recv(9).decode(), os.environ['WORLD_SIZE'])\n"
+            "else:\n"
+            "    while True:\n"
+            "        try:\n"
+            "            socket.create_connection(address).sendall(b'rank 1')\n"
+            "            break\n"
+            "        except OSError: pass\n"
+        )
+        template = {"template": {"spec": {"containers": [python(code)]}}}
+        manifest = {
+            "kind": "PyTorchJob",
+            "metadata": {"name": "t"},
+            "spec": {"pytorchReplicaSpecs": {"Master": template, "Worker": template}},
+        }
+        said = run(manifest)
+        assert said.output() == b"rank 1 2\n"
+        assert said.ended.reason is EndReason.COMPLETED
+
+    def test_a_worker_that_fails_fails_the_job(self, run):
+        replicas = {
+            "Master": {"template": {"spec": {"containers": [container("sleep", "600")]}}},
+            "Worker": {"template": {"spec": {"containers": [container("sh", "-c", "exit 5")]}}},
+        }
+        manifest = {"kind": "PyTorchJob", "spec": {"pytorchReplicaSpecs": replicas}}
+        ended = run(manifest).ended
+        assert (ended.reason, ended.exit_code) == (EndReason.FAILED, 5)
+
+    def test_each_tensorflow_process_knows_its_task(self, run):
+        code = "import json, os; print(json.loads(os.environ['TF_CONFIG'])['task'])"
+        template = {"template": {"spec": {"containers": [python(code)]}}}
+        replicas = {"Chief": template, "Worker": template}
+        said = run({"kind": "TFJob", "spec": {"tfReplicaSpecs": replicas}})
+        assert said.output() == b"{'type': 'chief', 'index': 0}\n"
+
+    def test_a_train_job_runs_its_command_on_each_node(self, run):
+        code = "import os; print(os.environ['PET_NODE_RANK'], os.environ['PET_NNODES'])"
+        trainer = {"command": [sys.executable, "-c", code], "numNodes": 2}
+        said = run({"kind": "TrainJob", "spec": {"trainer": trainer}}, primary="node")
+        assert said.output() == b"0 2\n"
+
+
+@pytest.mark.needs("mount-namespaces")
+class TestPlaces:
+    def test_two_trials_at_once_write_the_same_path_and_never_meet(self, tmp_path: Path, options):
+        place = Path("/var/log/katib")
+        script = (
+            f"mkdir -p {place}; echo $0 >> {place}/metrics.log; sleep 0.2; cat {place}/metrics.log"
+        )
+
+        async def drive():
+            runtime = Runtime(tmp_path, options)
+            try:
+                for trial in ("a", "b"):
+                    manifest = job(container("sh", "-c", script, trial))
+                    workload = runtime.workload(manifest, trial, private=(place,))
+                    await runtime.workloads.start(workload)
+                return [(await runtime.end_of(trial)).output() for trial in ("a", "b")]
+            finally:
+                await runtime.close()
+
+        assert asyncio.run(drive()) == [b"a\n", b"b\n"]
+        for trial in ("a", "b"):
+            kept = tmp_path / trial / "files" / "var/log/katib/metrics.log"
+            assert kept.read_text() == f"{trial}\n"
+        assert not place.exists()
+
+    def test_an_empty_dir_is_shared_by_the_containers_of_a_pod(self, run):
+        mounts = [{"name": "shared", "mountPath": "/opt/shared"}]
+        first = [container("sh", "-c", "echo hi > /opt/shared/x", name="i", volumeMounts=mounts)]
+        main = container("cat", "/opt/shared/x", volumeMounts=mounts)
+        volumes = [{"name": "shared", "emptyDir": {}}]
+        assert run(job(main, initContainers=first, volumes=volumes)).output() == b"hi\n"
+
+
+class TestDevices:
+    GPU = {"limits": {"nvidia.com/gpu": 1}}
+
+    @pytest.fixture
+    def machine(self, tmp_path: Path, options):
+        """A machine whose vendor's tool tells of two devices."""
+        tools = tmp_path / "tools"
+        tools.mkdir()
+        tool = tools / "nvidia-smi"
+        tool.write_text("#!/bin/sh\necho 'GPU 0: A (UUID: x)'\necho 'GPU 1: A (UUID: y)'\n")
+        tool.chmod(0o755)
+        path = f"{tools}:{options.environ['PATH']}"
+        return replace(options, environ={**options.environ, "PATH": path})
+
+    def test_the_vendors_tool_is_asked(self, machine):
+        assert inventory(VENDORS[0], machine.environ) == ("0", "1")
+
+    def test_what_a_batch_system_gave_is_all_there_is(self, machine):
+        given = {**machine.environ, "CUDA_VISIBLE_DEVICES": "3,5"}
+        assert inventory(VENDORS[0], given) == ("3", "5")
+
+    def test_no_two_trials_share_a_device_and_a_third_waits(self, tmp_path: Path, machine):
+        script = "echo $CUDA_VISIBLE_DEVICES; sleep 600"
+        manifest = job(container("sh", "-c", script, resources=self.GPU))
+
+        async def drive():
+            runtime = Runtime(tmp_path, machine)
+            try:
+                workloads = [runtime.workload(manifest, f"t{n}") for n in range(3)]
+                for workload in workloads[:2]:
+                    await runtime.workloads.start(workload)
+                with pytest.raises(Retryable, match="all are taken"):
+                    await runtime.workloads.start(workloads[2])
+                for trial in ("t0", "t1"):
+                    await runtime.until(lambda t=trial: runtime.said.get(t, _NOBODY).output())
+                seen = {runtime.said[trial].output() for trial in ("t0", "t1")}
+                await runtime.workloads.stop(workloads[0].ref, grace=5)
+                await runtime.end_of("t0")
+                await runtime.workloads.start(workloads[2])
+                return seen
+            finally:
+                await runtime.close()
+
+        assert asyncio.run(drive()) == {b"0\n", b"1\n"}
+
+    def test_more_than_the_machine_has_is_refused_with_the_numbers(self, run, machine):
+        many = {"limits": {"nvidia.com/gpu": 4}}
+        with pytest.raises(Unsupported, match="4 × nvidia.com/gpu asked for, 2 on this machine"):
+            run(job(container("true", resources=many)), options=machine)
+
+
+class _Nobody:
+    changes = ()
+
+    def output(self, stream: str = "stdout") -> bytes:
+        del stream
+        return b""
+
+
+_NOBODY = _Nobody()
