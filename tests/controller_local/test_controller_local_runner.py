@@ -14,6 +14,7 @@ from tunewright.api.errors import Retryable, Unsupported
 from tunewright.controller.local.devices import VENDORS, inventory
 from tunewright.controller.plan.view import EndReason
 
+ONE_GPU = {"limits": {"nvidia.com/gpu": 1}}
 PRINT_ARGUMENTS = "import json, sys; print(json.dumps(sys.argv[1:]))"
 
 
@@ -111,7 +112,7 @@ class TestEnds:
         [
             ("exit 0", EndReason.COMPLETED, 0),
             ("exit 3", EndReason.FAILED, 3),
-            ("kill -9 $$", EndReason.FAILED, 137),
+            ("kill -9 $$$$", EndReason.FAILED, 137),
         ],
     )
     def test_an_exit_is_told(self, run, script: str, reason: EndReason, code: int):
@@ -129,7 +130,10 @@ class TestEnds:
         assert 0 < usage.cpu_seconds < usage.wall_seconds * 4
 
     def test_memory_above_the_limit_ends_it(self, run):
-        code = "import time\nx = bytearray(400_000_000)\nfor i in range(0, len(x), 4096): x[i] = 1\ntime.sleep(60)"
+        code = (
+            "import time\nx = bytearray(400_000_000)\n"
+            "for i in range(0, len(x), 4096): x[i] = 1\ntime.sleep(60)"
+        )
         limits = {"limits": {"memory": "150Mi"}}
         assert run(job(python(code, resources=limits))).ended.reason is EndReason.OUT_OF_MEMORY
 
@@ -310,8 +314,6 @@ class TestPlaces:
 
 
 class TestDevices:
-    GPU = {"limits": {"nvidia.com/gpu": 1}}
-
     @pytest.fixture
     def machine(self, tmp_path: Path, options):
         """A machine whose vendor's tool tells of two devices."""
@@ -332,7 +334,7 @@ class TestDevices:
 
     def test_no_two_trials_share_a_device_and_a_third_waits(self, tmp_path: Path, machine):
         script = "echo $CUDA_VISIBLE_DEVICES; sleep 600"
-        manifest = job(container("sh", "-c", script, resources=self.GPU))
+        manifest = job(container("sh", "-c", script, resources=ONE_GPU))
 
         async def drive():
             runtime = Runtime(tmp_path, machine)
@@ -356,7 +358,7 @@ class TestDevices:
 
     def test_more_than_the_machine_has_is_refused_with_the_numbers(self, run, machine):
         many = {"limits": {"nvidia.com/gpu": 4}}
-        with pytest.raises(Unsupported, match="4 × nvidia.com/gpu asked for, 2 on this machine"):
+        with pytest.raises(Unsupported, match=r"4 × nvidia\.com/gpu asked for, 2 on this machine"):
             run(job(container("true", resources=many)), options=machine)
 
 

@@ -60,6 +60,7 @@ class Runtime:
         self._changed.set()
 
     def workload(self, manifest: Mapping[str, Any], trial: str = "t0", **more: Any) -> Workload:
+        (self.folder / trial).mkdir(exist_ok=True)
         return Workload(
             ref=AttemptRef("uid", 0, trial, 1, f"token-{trial}-{self.folder.name}"),
             manifest=manifest,
