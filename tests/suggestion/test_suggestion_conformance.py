@@ -29,6 +29,11 @@ def test_in_process(algorithm, rule):
     assert asyncio.run(check_rule(InProcess(), algorithm, rule)) is None
 
 
+@pytest.mark.parametrize("rule", ["counts are kept", "no point comes twice"])
+def test_in_process_where_a_point_costs_a_second(rule):
+    assert asyncio.run(check_rule(InProcess(), "bayesianoptimization", rule)) is None
+
+
 @pytest.mark.parametrize("rule", RULES)
 @pytest.mark.parametrize("algorithm", ["random", "grid", "cmaes"])
 @pytest.mark.parametrize("speaks_v1", [True, False], ids=["tunewright.v1", "api.v1.beta1"])

@@ -43,14 +43,16 @@ def problem(
     direction: Direction = Direction.MINIMIZE,
     **more,
 ) -> Problem:
-    return Problem(
-        experiment="example",
-        space=SearchSpace(parameters),
-        objective=Objective(Metric("loss", Strategy.MIN), direction),
-        algorithm=algorithm,
-        settings=settings or {},
-        **{"uid": "uid-1", "seed": 7, **more},
-    )
+    given = {
+        "experiment": "example",
+        "uid": "uid-1",
+        "space": SearchSpace(parameters),
+        "objective": Objective(Metric("loss", Strategy.MIN), direction),
+        "algorithm": algorithm,
+        "settings": settings or {},
+        "seed": 7,
+    }
+    return Problem(**{**given, **more})
 
 
 class Log:

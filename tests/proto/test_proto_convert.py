@@ -1,0 +1,130 @@
+"""What goes over the wire comes back as it was."""
+
+import math
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support.search import Log, double, listed, problem, whole
+from tunewright.api.errors import Invalid
+from tunewright.api.history import Finished, Proposal, Proposed, SearchState, Suggestion, Verdict
+from tunewright.api.objective import Direction
+from tunewright.api.problem import Architecture, Operation
+from tunewright.api.space import Distribution, ParameterCondition, ParameterKind, SearchSpace
+from tunewright.api.states import TrialState
+from tunewright.proto import api_pb2, convert, convert_katib
+
+SPACE = (
+    double("lr", "1e-5", "0.1", distribution=Distribution.LOG_UNIFORM),
+    double("drop", "0.1", "0.9", "0.1", Distribution.NORMAL),
+    whole("n", 1, 9, 2),
+    listed("batch", "16", "0.50", kind=ParameterKind.DISCRETE),
+    listed("o", "a b", "ü$"),
+)
+TASK = problem(*SPACE, settings={"random_state": "3"}, max_trials=9, direction=Direction.MAXIMIZE)
+POINT = {"lr": 0.1, "drop": 0.3, "n": 3, "batch": "0.50", "o": "ü$"}
+
+numbers = st.floats(allow_nan=False)
+proposals = st.builds(
+    Proposal,
+    point=st.dictionaries(st.text(), st.integers(-(2**63), 2**63 - 1) | numbers | st.text()),
+    reason=st.text(),
+    labels=st.dictionaries(st.text(), st.text()).map(lambda labels: tuple(sorted(labels.items()))),
+    parent=st.none() | st.text(min_size=1),
+    name=st.none() | st.text(min_size=1),
+)
+index = st.integers(0, 10**6)
+entries = st.one_of(
+    st.builds(Proposed, index, index, proposals, index),
+    st.builds(
+        Finished,
+        index,
+        index,
+        st.sampled_from(TrialState),
+        st.sampled_from(Verdict),
+        st.none() | numbers,
+        st.lists(st.tuples(st.text(), numbers)).map(tuple),
+        st.none() | numbers,
+    ),
+)
+
+
+@given(entries)
+def test_an_entry_of_the_log(entry):
+    assert convert.entry_from_wire(convert.entry_to_wire(entry)) == entry
+
+
+@given(st.lists(proposals, max_size=3).map(tuple), st.sampled_from(SearchState), st.text())
+def test_a_suggestion(points, state, note):
+    suggestion = Suggestion(points, state, note)
+    assert convert.suggestion_from_wire(convert.suggestion_to_wire(suggestion, 3)) == suggestion
+
+
+def test_a_problem():
+    assert convert.problem_from_wire(convert.problem_to_wire(TASK)) == TASK
+
+
+def test_a_problem_with_conditions_and_an_architecture():
+    space = SearchSpace(SPACE, (ParameterCondition("drop", "o", ("ü$",)),))
+    nas = Architecture(3, (32, 32, 3), (10,), (Operation("convolution", SearchSpace(SPACE[2:])),))
+    task = problem(*SPACE, space=space, architecture=nas)
+    assert convert.problem_from_wire(convert.problem_to_wire(task)) == task
+
+
+def test_an_experiment_of_katibs():
+    back = convert_katib.problem_from_katib(convert_katib.experiment_to_katib(TASK, {}))
+    assert (back.space, back.settings, back.max_trials) == (
+        TASK.space,
+        TASK.settings,
+        TASK.max_trials,
+    )
+    assert back.objective.direction is Direction.MAXIMIZE
+
+
+def test_katibs_trials_become_a_log_in_the_order_of_their_times():
+    log = Log()
+    log.propose(*[Proposal(POINT, name=name) for name in ("a", "b", "c", "d")])
+    log.finish(1, 0.5)
+    log.finish(0, None, Verdict.BAD)
+    log.finish(2, math.nan)
+    wire = convert_katib.trials_to_katib(TASK, log.entries, {})
+    back = convert_katib.log_from_katib(TASK, reversed(wire))
+    assert [entry.index for entry in back] == [0, 1, 2, 3, 1, 0, 2]
+    assert [entry.verdict for entry in back[4:]] == [Verdict.OBSERVED, Verdict.BAD, Verdict.BAD]
+    assert back[0].proposal.point == POINT
+
+
+@pytest.mark.parametrize("text", ["unavailable", ""])
+def test_a_metric_that_katib_never_saw_is_no_value(text):
+    log = Log()
+    log.propose(Proposal(POINT))
+    log.finish(0, 1.0)
+    (trial,) = convert_katib.trials_to_katib(TASK, log.entries, {})
+    trial.status.observation.metrics[0].value = text
+    assert convert_katib.log_from_katib(TASK, [trial])[-1].verdict is Verdict.NOTHING
+
+
+def test_an_int_without_a_step_has_steps_of_one():
+    wire = convert_katib.experiment_to_katib(problem(whole("n", 1, 9)), {})
+    wire.spec.parameter_specs.parameters[0].feasible_space.step = ""
+    (parameter,) = convert_katib.problem_from_katib(wire).space.parameters
+    assert parameter.step == Decimal(1)
+
+
+@pytest.mark.parametrize(
+    ("change", "path"),
+    [
+        ({"parameter_type": api_pb2.UNKNOWN_TYPE}, r"spec.parameters\[0\].parameterType"),
+        (
+            {"feasible_space": api_pb2.FeasibleSpace(min="x", max="1")},
+            r"spec.parameters\[0\].feasibleSpace.min: 'x' is not a number",
+        ),
+    ],
+)
+def test_what_is_malformed_is_named(change, path):
+    given = {"name": "x", "parameter_type": api_pb2.DOUBLE, **change}
+    wire = api_pb2.Experiment()
+    wire.spec.parameter_specs.parameters.append(api_pb2.ParameterSpec(**given))
+    with pytest.raises(Invalid, match=path):
+        convert_katib.problem_from_katib(wire)
