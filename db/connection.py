@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, make_url, select
 from sqlalchemy.dialects import mysql, postgresql, sqlite
@@ -75,6 +75,11 @@ class Database:
         else:
             self.writer = self.readers = _server_engine(self.url)
         self._local = threading.local()
+        self._at_end: list[AtEnd] = []
+
+    def at_end(self, told: "AtEnd") -> None:
+        """Let `told` know of the end of every transaction, in the thread that ran it."""
+        self._at_end.append(told)
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
@@ -83,7 +88,7 @@ class Database:
         if joined is not None:
             yield joined
             return
-        with _our_errors(), self.writer.begin() as connection:
+        with self._settled(), _our_errors(), self.writer.begin() as connection:
             yield connection
 
     @contextmanager
@@ -92,7 +97,7 @@ class Database:
         if getattr(self._local, "connection", None) is not None:
             yield
             return
-        with _our_errors(), self.writer.begin() as connection:
+        with self._settled(), _our_errors(), self.writer.begin() as connection:
             self._local.connection = connection
             try:
                 yield
@@ -106,8 +111,18 @@ class Database:
         if joined is not None:
             yield joined
             return
-        with _our_errors(), self.readers.connect() as connection:
+        with self._settled(), _our_errors(), self.readers.connect() as connection:
             yield connection
+
+    @contextmanager
+    def _settled(self) -> Iterator[None]:
+        committed = False
+        try:
+            yield
+            committed = True
+        finally:
+            for told in self._at_end:
+                told(committed=committed)
 
     def write(self, work: Callable[[Connection], T]) -> T:
         """Do `work` in a transaction, again when it lost against another process."""
@@ -162,6 +177,10 @@ class Database:
     def close(self) -> None:
         self.writer.dispose()
         self.readers.dispose()
+
+
+class AtEnd(Protocol):
+    def __call__(self, *, committed: bool) -> None: ...
 
 
 class _LostError(StoreUnavailable):

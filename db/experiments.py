@@ -15,6 +15,7 @@ from ..api.objective import Objective
 from ..api.states import EXPERIMENT_EDGES, ExperimentState, passage
 from ..api.stopping import StoppingRule
 from .connection import Database
+from .memory import Memory
 from .records import EventRow, ExperimentRecord, Wish
 from .rows import STATE_COLUMNS, experiment_record
 from .schema import events, experiments, wishes
@@ -33,9 +34,9 @@ class Experiments:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._ids: dict[str, int] = {}
-        self._rules: dict[int, tuple[int, Objective, StoppingRule | None]] = {}
-        self._documents: dict[int, tuple[int, Mapping[str, Any]]] = {}
+        self._ids: Memory[str, int] = Memory(database)
+        self._rules: Memory[int, tuple[int, Objective, StoppingRule | None]] = Memory(database)
+        self._documents: Memory[int, tuple[int, Mapping[str, Any]]] = Memory(database)
 
     def create_experiment(
         self,
@@ -232,7 +233,7 @@ class Experiments:
         """Return the row's key; it never changes, so it is asked for once."""
         known = self._ids.get(uid)
         if known is None:
-            known = self._ids[uid] = self._row(connection, uid).id
+            known = self._ids.learn(uid, int(self._row(connection, uid).id))
         return known
 
     def _row(self, connection: Connection, uid: str) -> Any:
@@ -251,14 +252,14 @@ class Experiments:
             row = _RULES(connection, id=experiment_id).first()
             document = json.loads(row.document)
             known = (row.version, objective_of(document), stopping_rule_of(document))
-            self._rules[experiment_id] = known
+            self._rules.learn(experiment_id, known)
         return known[1], known[2]
 
     def _document(self, row: Any) -> Mapping[str, Any]:
         """Return the document, parsed once a version."""
         known = self._documents.get(row.id)
         if known is None or known[0] != row.version:
-            known = self._documents[row.id] = (row.version, json.loads(row.document))
+            known = self._documents.learn(row.id, (row.version, json.loads(row.document)))
         return known[1]
 
     def _event(

@@ -6,9 +6,9 @@ report causes are written with it, in one transaction.
 """
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import Any
 
 from sqlalchemy import Connection, bindparam, select, update
 
@@ -18,6 +18,7 @@ from ..api.observation import Batch, Observation, Sample, Summary, first_summary
 from ..api.states import TrialState
 from ..api.stopping import Evaluator, Progress
 from .connection import Database
+from .memory import Memory
 from .records import Ack
 from .rows import stop_row, summary_of
 from .schema import (
@@ -34,8 +35,6 @@ from .schema import (
 )
 from .statements import Prepared, insert_of, update_of
 from .trials import Trials
-
-T = TypeVar("T")
 
 _NAME = Prepared(select(names.c.id).where(names.c.text == bindparam("text")))
 _SOURCE = Prepared(
@@ -87,14 +86,14 @@ class Observations(Trials):
     def __init__(self, database: Database, evaluator: Evaluator | None = None) -> None:
         super().__init__(database)
         self._evaluator = evaluator
-        self._names: dict[str, int] = {}
-        self._texts: dict[int, str] = {}
+        self._names: Memory[str, int] = Memory(database)
+        self._texts: Memory[int, str] = Memory(database)
 
     def record(self, batches: Sequence[Batch], *, now: float) -> Sequence[Ack]:
         def work(connection: Connection) -> Sequence[Ack]:
             return [self._keep(connection, batch, now) for batch in batches]
 
-        return self._writing(work)
+        return self._database.write(work)
 
     def append(self, batch: Batch, *, now: float) -> Ack:
         def work(connection: Connection) -> Ack:
@@ -106,7 +105,7 @@ class Observations(Trials):
             first = 0 if last is None else int(last) + 1
             return self._keep(connection, replace(batch, first_sequence=first), now)
 
-        return self._writing(work)
+        return self._database.write(work)
 
     def observation(self, uid: str, index: int, attempt: int | None = None) -> Observation:
         with self._database.reading() as connection:
@@ -221,14 +220,6 @@ class Observations(Trials):
 
     # A batch.
 
-    def _writing(self, work: Callable[[Connection], T]) -> T:
-        try:
-            return self._database.write(work)
-        except Exception:
-            # Names made in a transaction that was undone are not there.
-            self._names.clear()
-            raise
-
     def _keep(self, connection: Connection, batch: Batch, now: float) -> Ack:
         target = self._target(connection, batch)
         source = self._name(connection, batch.source)
@@ -312,7 +303,7 @@ class Observations(Trials):
         summed = dict(known)
         reports: list[Progress] = []
         for sample in samples:
-            metric = self._names[sample.metric]
+            metric = self._name(connection, sample.metric)
             before = summed.get(metric)
             summed[metric] = after = before.add(sample) if before else first_summary(sample)
             if rule is not None and sample.metric == objective.metric.name:
@@ -383,7 +374,7 @@ class Observations(Trials):
             row = _NAME(connection, text=text).scalar()
             if row is None:
                 row = self._database.insert_name(connection, names, text)
-            known = self._names[text] = int(row)
+            known = self._names.learn(text, int(row))
         return known
 
     def _known(self, connection: Connection, text: str) -> int:
@@ -392,10 +383,11 @@ class Observations(Trials):
         return -1 if row is None else int(row)
 
     def _text(self, connection: Connection, name: int) -> str:
-        if name not in self._texts:
+        known = self._texts.get(name)
+        if known is None:
             query = select(names.c.text).where(names.c.id == name)
-            self._texts[name] = connection.execute(query).scalar_one()
-        return self._texts[name]
+            known = self._texts.learn(name, connection.execute(query).scalar_one())
+        return known
 
     # For the other parts.
 
@@ -448,5 +440,4 @@ def _columns(summary: Summary) -> dict[str, Any]:
 
 def _pages(connection: Connection, query: Any) -> Iterator[Any]:
     """Fetch rows as they are wanted, so that a long log is never in memory whole."""
-    result = connection.execution_options(yield_per=PAGE).execute(query)
-    yield from result
+    yield from connection.execute(query, execution_options={"yield_per": PAGE})

@@ -86,6 +86,8 @@ experiments = Table(
     Column("trials_failed", Integer, nullable=False),
     Column("trials_killed", Integer, nullable=False),
     UniqueConstraint("namespace", "name"),
+    # A key is never used again: another process may still remember the deleted one.
+    sqlite_autoincrement=True,
 )
 
 _EXPERIMENT = "experiments.id"

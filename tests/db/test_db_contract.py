@@ -367,6 +367,56 @@ class TestGroups:
         assert len(opened().trials(uid)) == 1
 
 
+class TestWhatWasUndone:
+    """An undone transaction leaves nothing behind, in no memory either."""
+
+    def test_a_metric_first_seen_in_it_is_kept_afterwards(
+        self, store: Store, opened: Callable[..., Store]
+    ):
+        uid = made(store).uid
+        proposed(store, uid)
+        running(store, uid, 0)
+        with pytest.raises(NotFound), store.group():  # noqa: PT012 # the first write is the point
+            reported(store, uid, 0, 0.5)
+            running(store, uid, 9)
+        reported(store, uid, 0, 0.25)
+        for reader in (store, opened()):
+            assert reader.observation(uid, 0)["loss"].latest == 0.25
+            assert [sample.value for sample in reader.samples(uid, 0)] == [0.25]
+
+    def test_an_edit_made_in_it_is_not_read_for_one_made_later(self, store: Store):
+        uid = made(store).uid
+        observed(store, uid, 0, 0.5)
+        for metric, undone in (("accuracy", True), ("auc", False)):
+            spec = {"objective": {"type": "maximize", "objectiveMetricName": metric}}
+            try:
+                with store.group():
+                    store.set_document(uid, {"spec": spec}, version=1, suspended=False)
+                    assert store.view(uid).experiment.document == {"spec": spec}
+                    if undone:
+                        running(store, uid, 9)
+            except NotFound:
+                assert undone
+        assert store.view(uid).experiment.document == {"spec": spec}
+        proposed(store, uid, first=1)
+        running(store, uid, 1)
+        reported(store, uid, 1, 0.75, metric="auc")
+        assert finished(store, uid, 1).value == 0.75
+
+    def test_an_experiment_deleted_elsewhere_is_not_mistaken_for_a_newer_one(
+        self, store: Store, opened: Callable[..., Store]
+    ):
+        gone = made(store).uid
+        proposed(store, gone)
+        store.view(gone)
+        other = opened()
+        other.delete_experiment(gone)
+        newer = made(other).uid
+        with pytest.raises((NotFound, Conflict)):
+            proposed(store, gone, first=0)
+        assert other.trials(newer) == []
+
+
 class TestDevices:
     INVENTORY = ("gpu-0", "gpu-1")
 

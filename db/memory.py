@@ -1,0 +1,44 @@
+"""What is read once: names, keys, parsed documents.
+
+A transaction may read what it wrote itself and then be undone; what was
+remembered of it would then speak of rows that are not there, or that another
+transaction wrote under the same key. So a transaction keeps what it learns for
+itself, and everybody knows it once it is committed.
+"""
+
+import threading
+from typing import Generic, TypeVar
+
+from .connection import Database
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+class Memory(Generic[K, V]):
+    """A dictionary that follows the transactions of a database."""
+
+    def __init__(self, database: Database) -> None:
+        self._known: dict[K, V] = {}
+        self._local = threading.local()
+        database.at_end(self._settle)
+
+    def get(self, key: K) -> V | None:
+        learned = self._learned()
+        return learned[key] if key in learned else self._known.get(key)
+
+    def learn(self, key: K, value: V) -> V:
+        self._learned()[key] = value
+        return value
+
+    def _settle(self, *, committed: bool) -> None:
+        learned = self._learned()
+        if committed:
+            self._known.update(learned)
+        learned.clear()
+
+    def _learned(self) -> dict[K, V]:
+        found: dict[K, V] | None = getattr(self._local, "learned", None)
+        if found is None:
+            found = self._local.learned = {}
+        return found
