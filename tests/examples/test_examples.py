@@ -1,0 +1,40 @@
+"""Every example runs as it is, at a smaller budget."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from support import command
+
+EXAMPLES = sorted((command.ROOT / "examples").glob("*/experiment.yaml"))
+PRIVATE_PATHS = {"json-lines", "tensorboard"}
+
+pytestmark = [pytest.mark.timeout(300), pytest.mark.needs("linux")]
+
+
+def marks(name: str) -> list[pytest.MarkDecorator]:
+    return [pytest.mark.needs("mount-namespaces")] if name in PRIVATE_PATHS else []
+
+
+@pytest.mark.parametrize(
+    "path",
+    [pytest.param(each, id=each.parent.name, marks=marks(each.parent.name)) for each in EXAMPLES],
+)
+def test_it_runs_and_finds_its_metrics(path: Path, tmp_path: Path):
+    document: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    document["spec"] |= {"maxTrialCount": 3, "parallelTrialCount": 2}
+    smaller = tmp_path / "experiment.yaml"
+    smaller.write_text(yaml.safe_dump(document), encoding="utf-8")
+    done = command.run(tmp_path / "home", "run", str(smaller), cwd=command.ROOT, seconds=250)
+    assert done.returncode == 0, done.stdout + done.stderr
+    name = document["metadata"]["name"]
+    rows = command.trials(tmp_path / "home", name, cwd=command.ROOT)
+    assert len(rows) == 3
+    assert {row["state"] for row in rows} <= {"Succeeded", "EarlyStopped"}
+
+
+def test_every_example_of_the_readme_is_there():
+    assert {path.parent.name for path in EXAMPLES} == {
+        *("boosting", "distributed", "json-lines", "shell", "sklearn", "tensorboard"),
+    }
