@@ -72,6 +72,9 @@ def run_engine(
 ) -> "Outcome":
     from . import compose
 
+    # The store's thread and the loop take turns; a trial should not wait 5 ms for each.
+    sys.setswitchinterval(0.0005)
+
     async def run() -> "Outcome":
         assembled = compose.engine(place, store, record, setting.options, observer)
         _listen(assembled.engine)
