@@ -82,7 +82,7 @@ def _run(place: Place, document: dict[str, Any], options: Any, workdir: str) -> 
     with compose.opened(place) as store:
         record = submit(store, document, namespace=None, workdir=workdir, again=False).record
         over = threading.Event()
-        reader = threading.Thread(target=_echo, args=(place.trials_folder(record.uid), over))
+        reader = threading.Thread(target=_echo, args=(place.trials_folder(record.key), over))
         reader.start()
         try:
             outcome = run_engine(place, store, record, Setting(options), None)

@@ -28,13 +28,6 @@ _AHEAD = 8
 """How many points are made before there is room for them, by algorithms that do not learn."""
 
 
-class SystemClock:
-    """The clock of this machine."""
-
-    def now(self) -> float:
-        return time.time()
-
-
 @dataclass(frozen=True, slots=True)
 class Assembled:
     engine: "Engine"
@@ -60,7 +53,7 @@ def engine(
     """Make the engine of one experiment on this machine."""
     from ..api.compile import problem
     from ..api.experiment import Experiment
-    from ..controller.engine import Engine
+    from ..controller.engine import Engine, WallClock
 
     local_workloads = import_module("..controller.local.runner", __package__).LocalWorkloads
     from ..suggestion.registry import is_quick
@@ -80,8 +73,8 @@ def engine(
             uid=record.uid,
             workloads=lambda on_change: local_workloads(options, store, on_change),
             suggester=suggester,
-            clock=SystemClock(),
-            home=place.trials_folder(record.uid),
+            clock=WallClock(),
+            home=place.folder,
             observer=observer,
             socket=place.socket(record.uid),
             ahead=_AHEAD if is_quick(searched) else 0,

@@ -38,5 +38,5 @@ def delete(names: tuple[str, ...], yes: bool, store: str | None, namespace: str 
         for record in records:
             with place.driving(record.uid):
                 opened.delete_experiment(record.uid)
-                place.remove_trials(record.uid)
+                place.remove_files(record.key, record.uid)
             click.echo(f"Deleted {record.key}.")

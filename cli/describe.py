@@ -101,7 +101,7 @@ def _experiment(
             ("Finished", console.moment(record.finished_at)),
             ("Directory", record.workdir),
             ("Store", str(place)),
-            ("On disk", console.size(place.occupied(record.uid))),
+            ("On disk", console.size(place.occupied(record.key))),
         ]
     )
     console.heading("Parameters")

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from ..api.errors import Fault, Invalid
+from ..api.errors import Conflict, Fault, Invalid
 from . import console
 from .options import name_argument, store_options
 from .place import Place
@@ -57,7 +57,11 @@ def edit(
         document = _changed(record.document, changes, goal)
         parse(document)
         if place.is_driven(record.uid):
-            arguments: dict[str, Any] = {"spec": document["spec"], "now": now}
+            if goal is not None:
+                raise Conflict(
+                    "--goal cannot change while it is driven: Ctrl-C that, edit, then resume"
+                )
+            arguments: dict[str, Any] = {**changes, "now": now}
             opened.wish(record.uid, "edit", arguments, now=time.time())
             place.wake(record.uid)
         else:

@@ -35,7 +35,7 @@ def get(name: str | None, store: str | None, namespace: str | None, output: str)
     data = [
         {
             **shapes.experiment(record),
-            "occupies_bytes": place.occupied(record.uid),
+            "occupies_bytes": place.occupied(record.key),
             "store": str(place),
         }
         for record in records

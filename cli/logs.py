@@ -71,7 +71,7 @@ def log_path(
     """
     stream = "stderr" if stderr else "stdout"
     attempt = trial.attempt.attempt if trial.attempt else 1
-    folder = place.trial_folder(record.uid, trial.name)
+    folder = place.trial_folder(record.key, trial.name)
     for path in _candidates(folder, stream, attempt):
         if path.exists():
             return path

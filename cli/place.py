@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..api.errors import Conflict, StoreUnwritable
+from ..api.identity import ExperimentKey
 from ..api.stopping import Evaluator
 from ..db.store import Store
 
@@ -110,9 +111,9 @@ class Place:
 
     def wake(self, uid: str) -> None:
         """Touch the engine; one that is away or busy finds the wish by itself."""
-        with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as wire:
-            wire.setblocking(False)
-            wire.sendto(b"wake", str(self.socket(uid)))
+        with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as wire:
+            wire.settimeout(1.0)
+            wire.connect(str(self.socket(uid)))
 
     def socket(self, uid: str) -> Path:
         """Return the wake-up socket's path; a short one where the folder's is too long."""
@@ -138,18 +139,19 @@ class Place:
         folder.mkdir(parents=True, exist_ok=True)
         return folder / f"{uid}.log"
 
-    def trials_folder(self, uid: str) -> Path:
-        return self.folder / "trials" / uid
+    def trials_folder(self, key: ExperimentKey) -> Path:
+        return self.folder / "trials" / key.namespace / key.name
 
-    def trial_folder(self, uid: str, trial: str) -> Path:
-        return self.trials_folder(uid) / trial
+    def trial_folder(self, key: ExperimentKey, trial: str) -> Path:
+        return self.trials_folder(key) / trial
 
-    def occupied(self, uid: str) -> int:
+    def occupied(self, key: ExperimentKey) -> int:
         """Return the bytes that an experiment's directories take."""
-        return folder_size(self.trials_folder(uid))
+        return folder_size(self.trials_folder(key))
 
-    def remove_trials(self, uid: str) -> None:
-        remove_folder(self.trials_folder(uid))
+    def remove_files(self, key: ExperimentKey, uid: str) -> None:
+        """Remove the directories of a deleted experiment, and what its engine left."""
+        remove_folder(self.trials_folder(key))
         for path in (self._lock(uid), self.socket(uid), self.folder / "logs" / f"{uid}.log"):
             path.unlink(missing_ok=True)
 

@@ -27,8 +27,26 @@ def plugin_test(words: tuple[str, ...], algorithm: str | None) -> int:
       tunewright plugin test localhost:6789 --algorithm mine
       tunewright plugin test -- python my_service.py --port {port}
     """
-    from importlib import import_module
+    from ..api.errors import Fault, Invalid
+    from ..suggestion.plugin.conformance import Ruling, run
+    from . import console
 
-    conformance = import_module("..suggestion.plugin.conformance", __package__)
-
-    return int(conformance.main(words, algorithm=algorithm, write=click.echo))
+    name = algorithm or "random"
+    is_address = len(words) == 1 and ":" in words[0] and "/" not in words[0]
+    if len(words) == 1 and not is_address:
+        remedy = "an address is HOST:PORT; a command stands behind --"
+        raise Invalid([Fault("ADDRESS", f"{words[0]} is no address", remedy)])
+    report = run(words[0], algorithm=name) if is_address else run(None, words, algorithm=name)
+    console.table(
+        ["rule", "verdict", "took"],
+        [
+            [f.rule, "kept" if f.complaint is None else "BROKEN", console.duration(f.seconds)]
+            for f in report.findings
+        ],
+    )
+    for finding in report.broken:
+        click.echo(f"{finding.rule}: {finding.complaint}")
+    for note in report.notes:
+        console.note(note)
+    click.echo(f"{name} is {report.ruling}.")
+    return 1 if report.ruling is Ruling.BROKEN else 0

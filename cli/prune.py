@@ -50,7 +50,7 @@ def prune(
             kept = {trial.name for trial in record.best} if keep_best else set()
             for trial in opened.trials(record.uid):
                 ended = trial.finished_at is not None and trial.finished_at <= before
-                folder = place.trial_folder(record.uid, trial.name)
+                folder = place.trial_folder(record.key, trial.name)
                 if not ended or trial.name in kept or not folder.exists():
                     continue
                 freed += folder_size(folder)
