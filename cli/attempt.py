@@ -46,9 +46,8 @@ def attempt(files: tuple[Path, ...], assignments: tuple[str, ...], **given: Any)
             experiment.write(), {name: format_value(value) for name, value in point.items()}
         )
         options = compose.local_options(machine, bundle.others)
-        for remark in compose.check_machine(document, options, machine.directory):
-            console.warn(remark)
-        compose.announce(document, options, machine.directory)
+        program = compose.check_machine(document, options, machine.directory)
+        compose.announce(document, program)
         console.note(f"trying {console.exact_point(point.items())}")
         with tempfile.TemporaryDirectory(prefix="tunewright-try-") as folder:
             code = max(code, _run(Place.of(folder), document, options, machine.directory))
@@ -59,12 +58,11 @@ def _one_trial(document: dict[str, Any], point: dict[str, str]) -> dict[str, Any
     """Return the experiment of this point alone: no search, no stopping, no goal."""
     left_out = {"earlyStopping", "stopWhen", "warmStartFrom", "repeats", "maxFailedTrialCount"}
     spec = {key: value for key, value in document["spec"].items() if key not in left_out}
-    assignments = [{"name": name, "value": value} for name, value in point.items()]
     spec |= {
         "maxTrialCount": 1,
         "parallelTrialCount": 1,
         "algorithm": {"algorithmName": "random"},
-        "initialTrials": [{"assignments": assignments}],
+        "initialTrials": [{"assignments": point}],
         "trialPolicy": {**(spec.get("trialPolicy") or {}), "retries": 0},
     }
     metadata = {

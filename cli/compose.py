@@ -1,17 +1,15 @@
 """Where the rooms are put together: a store with its evaluator, an engine with its ports."""
 
 import os
-import shlex
-import shutil
+import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..api.errors import Fault
+from ..api.errors import Fault, Unsupported
 from ..db.records import ExperimentRecord
 from ..db.store import Store
 from . import console
@@ -20,6 +18,7 @@ from .run_options import Machine
 
 if TYPE_CHECKING:
     from ..controller.engine import Engine
+    from ..controller.local.options import LocalOptions
     from ..controller.ports import Suggester
     from ..controller.progress import Observer
 
@@ -47,15 +46,14 @@ def engine(
     place: Place,
     store: Store,
     record: ExperimentRecord,
-    options: Any,
+    options: "LocalOptions",
     observer: "Observer | None",
 ) -> Assembled:
     """Make the engine of one experiment on this machine."""
     from ..api.compile import problem
     from ..api.experiment import Experiment
     from ..controller.engine import Engine, WallClock
-
-    local_workloads = import_module("..controller.local.runner", __package__).LocalWorkloads
+    from ..controller.local.runner import LocalWorkloads
     from ..suggestion.registry import is_quick
     from ..suggestion.suggester import open_suggester
 
@@ -71,10 +69,10 @@ def engine(
         Engine(
             store=store,
             uid=record.uid,
-            workloads=lambda on_change: local_workloads(options, store, on_change),
+            workloads=lambda on_change: LocalWorkloads(options, store, on_change),
             suggester=suggester,
             clock=WallClock(),
-            home=place.folder,
+            home=place.trials_folder(record.key),
             observer=observer,
             socket=place.socket(record.uid),
             ahead=_AHEAD if is_quick(searched) else 0,
@@ -86,12 +84,17 @@ def engine(
 def local_options(
     machine: Machine | None = None,
     others: Sequence[Mapping[str, Any]] = (),
-) -> Any:
+) -> "LocalOptions":
     """Gather what trials on this machine are given: environment, secrets, directories."""
-    local_options_type = import_module("..controller.local.options", __package__).LocalOptions
+    from ..controller.local.options import LocalOptions
 
     machine = machine or Machine()
-    return local_options_type(
+    if machine.runtime != "process":
+        raise Unsupported(
+            f"--runtime {machine.runtime}: this version runs processes only; leave it out, "
+            "and let the command name a program of this machine"
+        )
+    return LocalOptions(
         environ=dict(os.environ),
         runtime=machine.runtime,
         env_file=machine.variables(),
@@ -139,33 +142,42 @@ def check_algorithm(document: Mapping[str, Any]) -> None:
         raise Invalid(faults)
 
 
-def check_machine(document: Mapping[str, Any], options: Any, workdir: str) -> Sequence[str]:
-    """Refuse, before the first trial, what cannot run on this machine; return what is ignored.
+def check_machine(document: Mapping[str, Any], options: "LocalOptions", workdir: str) -> str:
+    """Prepare a trial without starting it; return the program that its command means.
 
     Raises:
-        Unsupported: it cannot run here; the message says where it can.
+        Unsupported: it cannot run on this machine; the message says where or how it can.
     """
-    del document, options, workdir
-    return ()
+    from ..controller.local.attempt import prepare
+    from ..controller.ports import AttemptRef, Workload
+    from .preview import sample_manifest
+    from .rendered import primary_name
+
+    primary = primary_name(document) or ""
+    with tempfile.TemporaryDirectory(prefix="tunewright-check-") as folder:
+        prepared = prepare(
+            Workload(
+                ref=AttemptRef("", 0, "check", 1, ""),
+                manifest=sample_manifest(document),
+                primary_container=primary,
+                directory=Path(folder),
+                workdir=Path(workdir),
+            ),
+            options,
+        )
+    pod = prepared.plan.pods[0]
+    container = next((c for c in pod.containers if c.name == primary), pod.containers[-1])
+    return prepared.commands[pod.name, container.name].executable
 
 
-def announce(document: Mapping[str, Any], options: Any, workdir: str) -> None:
+def announce(document: Mapping[str, Any], program: str) -> None:
     """Say which program the trials' command names on this machine."""
     from .preview import sample_manifest
     from .rendered import command_of, primary_name
 
     command = command_of(sample_manifest(document), primary_name(document))
-    if not command or options.runtime != "process":
-        return
-    program = command[0]
-    search = options.env_file.get("PATH", options.environ.get("PATH"))
-    found = shutil.which(str(Path(workdir) / program) if "/" in program else program, path=search)
-    if found is None:
-        other = shutil.which(f"{program}3", path=search)
-        hint = f"; {shlex.quote(program)}3 is {other}" if other else ""
-        console.warn(f"{program} is not found on PATH{hint}")
-    else:
-        console.note(f"{program} → {found}")
+    if command:
+        console.note(f"{command[0]} → {program}")
 
 
 def read_others(files: Sequence[Path]) -> Sequence[Mapping[str, Any]]:

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..api.compile import objective_of
 from ..api.states import ExperimentState
@@ -17,6 +17,7 @@ from .place import Place
 
 if TYPE_CHECKING:
     from ..controller.engine import Engine, Outcome
+    from ..controller.local.options import LocalOptions
     from ..controller.progress import Observer
 
 INTERRUPTED = 130
@@ -26,8 +27,9 @@ INTERRUPTED = 130
 class Setting:
     """What was chosen for this run of the engine; it is not kept in the store."""
 
-    options: Any
+    options: "LocalOptions"
     fsync: bool = False
+    program: str = ""
 
 
 def drive(place: Place, record: ExperimentRecord, setting: Setting) -> int:
@@ -39,6 +41,8 @@ def drive(place: Place, record: ExperimentRecord, setting: Setting) -> int:
     from . import compose, summary
 
     objective = objective_of(record.document)
+    if setting.program:
+        compose.announce(record.document, setting.program)
     with place.driving(record.uid), compose.opened(place, fsync=setting.fsync) as store:
         newest = store.trials(record.uid, limit=500, newest_first=True)
         known = [trial.value for trial in reversed(newest) if trial.value is not None]

@@ -2,7 +2,6 @@
 
 import sys
 import time
-from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -71,16 +70,11 @@ def log_path(
     """
     stream = "stderr" if stderr else "stdout"
     attempt = trial.attempt.attempt if trial.attempt else 1
-    folder = place.trial_folder(record.key, trial.name)
-    for path in _candidates(folder, stream, attempt):
-        if path.exists():
-            return path
+    path = place.trial_folder(record.key, trial.name) / f"{stream}.{attempt}.log"
+    if path.exists():
+        return path
     why = "its directory was pruned" if trial.state.is_finished else "it has not started"
     raise NotFound(f"trial {trial.index} of {record.key.name} has no {stream}: {why}")
-
-
-def _candidates(folder: Path, stream: str, attempt: int) -> Sequence[Path]:
-    return [folder / f"{stream}.{attempt}.log", folder / f"{stream}.log", folder / f"{stream}"]
 
 
 def _seek_tail(data: bytes, lines: int) -> int:

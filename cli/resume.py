@@ -61,8 +61,7 @@ def resume(
     machine = replace(machine, workdir=machine.workdir or record.workdir)
     document = record.document
     options = compose.local_options(machine, compose.read_others(files))
-    compose.check_machine(document, options, machine.directory)
+    program = compose.check_machine(document, options, machine.directory)
     if detach:
         return detach_engine(place, record, [*machine.arguments(), *with_files(files)])
-    compose.announce(document, options, machine.directory)
-    return drive(place, record, Setting(options, fsync=machine.fsync))
+    return drive(place, record, Setting(options, fsync=machine.fsync, program=program))

@@ -8,6 +8,7 @@ import click
 
 from ..api.errors import Fault, Invalid
 from . import console
+from .drive import Setting
 from .options import store_options
 from .place import Place
 from .run_options import Machine, machine_options, pairs, with_files
@@ -194,8 +195,7 @@ def _go(
     for document in documents:
         options = compose.local_options(machine, others)
         compose.check_algorithm(document)
-        for remark in compose.check_machine(document, options, machine.directory):
-            console.warn(remark)
+        program = compose.check_machine(document, options, machine.directory)
         if dry_run:
             from .preview import show_commands
 
@@ -204,7 +204,7 @@ def _go(
         with_them = with_files([Path(file) for file in files]) if others else []
         one = _one(
             document,
-            options,
+            Setting(options, fsync=machine.fsync, program=program),
             machine,
             place,
             namespace,
@@ -219,7 +219,7 @@ def _go(
 
 def _one(
     document: dict[str, Any],
-    options: Any,
+    setting: Setting,
     machine: Machine,
     place: Place,
     namespace: str | None,
@@ -228,7 +228,7 @@ def _one(
     again: bool,
 ) -> int:
     from . import summary
-    from .drive import Setting, detach_engine, drive
+    from .drive import detach_engine, drive
     from .submit import Found, submit
 
     with place.opened(fsync=machine.fsync) as store:
@@ -255,7 +255,4 @@ def _one(
         console.note(f"Resuming {record.key.name} at trial {record.totals.proposed}.")
     if detached is not None:
         return detach_engine(place, record, detached)
-    from . import compose
-
-    compose.announce(document, options, machine.directory)
-    return drive(place, record, Setting(options, fsync=machine.fsync))
+    return drive(place, record, setting)

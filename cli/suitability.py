@@ -20,7 +20,10 @@ def check(experiment: Experiment, bundle: Bundle, world: str | None) -> Iterator
     compose.check_algorithm(document)
     if world == "laptop":
         options = compose.local_options(Machine(), bundle.others)
-        yield from compose.check_machine(document, options, str(Path.cwd()))
+        compose.check_machine(document, options, str(Path.cwd()))
+        image = _primary(document).get("image")
+        if image:
+            yield f"the image {image} is not used on a laptop: the command runs as it is"
     elif world == "cluster":
         spec = document["spec"]
         container = _primary(document)

@@ -1,0 +1,277 @@
+"""Experiments from the command line to their end, with real trials."""
+
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+
+REPOSITORY = Path(__file__).parents[2]
+FLAGS = ["--param", "x=0.0..1.0", "--minimize", "loss", "--algorithm", "random", "--seed", "1"]
+
+
+def until(condition, seconds=30.0):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.02)
+
+
+def command(script):
+    """Return a change of the experiment that runs this shell script in each trial."""
+
+    def change(document):
+        template = document["spec"]["trialTemplate"]["trialSpec"]["spec"]["template"]
+        template["spec"]["containers"][0]["command"] = ["sh", "-c", script]
+
+    return change
+
+
+def test_a_file_runs_to_its_end_and_sums_up(tunewright, experiment):
+    result = tunewright("run", experiment())
+
+    best = tunewright("best", "echo", "-o", "json").json
+    assert result.code == 0
+    assert result.out.count("Succeeded loss=") == 3
+    assert f"again: sh -c 'echo loss={best['parameters']['x']!r}'" in result.out
+    assert "sh → " in result.err
+
+
+def test_the_same_file_again_shows_the_result_and_names_what_goes_on(tunewright, experiment):
+    file = experiment()
+    tunewright("run", file)
+
+    again = tunewright("run", file)
+
+    assert again.code == 0
+    assert "best: loss" in again.out
+    assert "--again" in again.err
+    assert tunewright("trials", "echo", "-o", "json").json[-1]["index"] == 2
+
+
+def test_another_spec_under_the_same_name_is_refused_with_the_difference(tunewright, experiment):
+    tunewright("run", experiment())
+
+    def change(document):
+        document["spec"]["maxTrialCount"] = 5
+
+    other = tunewright("run", experiment(change))
+
+    assert other.code == 2
+    assert "spec.maxTrialCount: 3 → 5" in other.err
+
+
+def test_again_starts_a_new_one_beside_it(tunewright, experiment):
+    file = experiment()
+    tunewright("run", file)
+
+    assert tunewright("run", file, "--again").code == 0
+    assert [item["name"] for item in tunewright("get", "-o", "json").json] == ["echo-2", "echo"]
+
+
+def test_a_raised_budget_goes_on_at_resume(tunewright, experiment):
+    tunewright("run", experiment())
+
+    assert tunewright("edit", "echo", "--trials", "5").code == 0
+    assert tunewright("resume", "echo").code == 0
+    assert tunewright("get", "echo", "-o", "json").json["trials"]["Succeeded"] == 5
+
+
+def test_a_command_without_a_file_runs(tunewright):
+    result = tunewright(
+        "run", *FLAGS, "--name", "mine", "--trials", "4", "--", "sh", "-c", "echo loss={x}"
+    )
+
+    assert result.code == 0
+    assert tunewright("get", "mine", "-o", "json").json["trials"]["total"] == 4
+
+
+def test_a_dry_run_prints_commands_and_records_nothing(tunewright, experiment):
+    result = tunewright("run", experiment(), "--dry-run")
+
+    assert result.code == 0
+    assert result.out.count("sh -c 'echo loss=") == 3
+    assert tunewright("get", "-o", "json").json == []
+
+
+def test_an_experiment_whose_trials_all_fail_ends_with_1_and_shows_the_first(
+    tunewright, experiment
+):
+    result = tunewright(
+        "run", experiment(command("echo no such data >&2; exit 3 # ${trialParameters.x}"))
+    )
+
+    assert result.code == 1
+    assert "no such data" in result.out
+    assert tunewright("get", "echo", "-o", "json").json["state"] == "Failed"
+
+
+def test_a_program_that_is_not_here_is_refused_before_anything_is_recorded(tunewright, experiment):
+    def change(document):
+        template = document["spec"]["trialTemplate"]["trialSpec"]["spec"]["template"]
+        template["spec"]["containers"][0]["command"] = ["no-such-program", "${trialParameters.x}"]
+
+    result = tunewright("run", experiment(change))
+
+    assert result.code == 2
+    assert "no-such-program" in result.err
+    assert tunewright("get", "-o", "json").json == []
+
+
+def test_ctrl_c_ends_the_trials_and_resume_goes_on(tunewright, experiment, tmp_path):
+    waits = "echo x >> started; test -e go && echo loss=${trialParameters.x} || sleep 60"
+    run = tunewright.start("run", experiment(command(waits)))
+    until((tmp_path / "started").exists)
+
+    run.send_signal(signal.SIGINT)
+    out, err = run.communicate(timeout=30)
+    (tmp_path / "go").touch()
+    resumed = tunewright("resume", "echo")
+
+    assert run.returncode == 130, err
+    assert "tunewright resume echo" in out
+    assert resumed.code == 0
+    assert tunewright("get", "echo", "-o", "json").json["trials"]["Succeeded"] == 3
+
+
+def test_a_detached_run_is_driven_waited_for_and_stopped(tunewright, experiment, tmp_path):
+    waits = "test -e go || sleep 60; echo loss=${trialParameters.x}"
+    started = tunewright("run", experiment(command(waits)), "--detach")
+    assert started.code == 0, started.err
+
+    assert tunewright("wait", "echo", "--timeout", "1ms").code == 1
+    assert tunewright("delete", "echo", "--yes").code == 2
+    assert tunewright("stop", "echo").code == 0
+    assert tunewright("wait", "echo", "--timeout", "30s").code in {0, 1}
+    assert tunewright("get", "echo", "-o", "json").json["state"] == "Failed"  # without a value
+    assert tunewright("delete", "echo", "--yes").code == 0
+
+
+def test_two_engines_never_drive_one_experiment(tunewright, experiment, tmp_path):
+    waits = (
+        "echo x >> started; while ! test -e go; do sleep 0.05; done; echo loss=${trialParameters.x}"
+    )
+    file = experiment(command(waits))
+    first = tunewright.start("run", file)
+    until((tmp_path / "started").exists)
+
+    second = tunewright.start("run", file)
+    said = second.stderr.readline()
+    (tmp_path / "go").touch()
+    second.communicate(timeout=60)
+    first.communicate(timeout=60)
+
+    assert (first.returncode, second.returncode) == (0, 0)
+    assert "runs already" in said
+    assert (tmp_path / "started").read_text().count("x") == 3
+
+
+def test_a_killed_engine_leaves_nothing_lost(tunewright, experiment, tmp_path):
+    waits = "echo x >> started; test -e go && echo loss=${trialParameters.x} || sleep 60"
+    run = tunewright.start("run", experiment(command(waits)))
+    until((tmp_path / "started").exists)
+
+    os.kill(run.pid, signal.SIGKILL)
+    run.communicate(timeout=30)
+    (tmp_path / "go").touch()
+
+    assert tunewright("resume", "echo").code == 0
+    assert tunewright("get", "echo", "-o", "json").json["trials"]["Succeeded"] == 3
+
+
+def test_pause_and_resume_without_an_engine_change_the_document(tunewright, experiment, tmp_path):
+    run = tunewright.start(
+        "run", experiment(command("echo > started; sleep 60 # ${trialParameters.x}"))
+    )
+    until((tmp_path / "started").exists)
+    run.send_signal(signal.SIGINT)
+    run.communicate(timeout=30)
+
+    assert tunewright("pause", "echo").code == 0
+    shown = tunewright("explain", "echo")
+    assert "suspended" in shown.out
+    assert "no process drives it" in shown.out
+
+
+def test_trying_runs_one_trial_that_counts_for_nothing(tunewright, experiment):
+    result = tunewright("try", experiment(), "--set", "x=0.25")
+
+    assert result.code == 0
+    assert "loss=0.25" in result.out
+    assert tunewright("get", "-o", "json").json == []
+
+
+def test_trying_a_command_without_the_metric_says_what_it_saw(tunewright, experiment):
+    result = tunewright("try", experiment(command("echo losss=${trialParameters.x}")))
+
+    assert result.code == 1
+    assert "losss" in result.out
+
+
+@pytest.mark.parametrize("kind", ["csv", "json", "parquet"])
+def test_every_format_holds_every_trial(tunewright, experiment, tmp_path, kind):
+    tunewright("run", experiment())
+
+    result = tunewright("export", "echo", "-f", f"out.{kind}")
+
+    assert result.code == 0
+    data = (tmp_path / f"out.{kind}").read_bytes()
+    if kind == "csv":
+        assert len(data.splitlines()) == 4
+    elif kind == "json":
+        assert [row["index"] for row in yaml.safe_load(data)] == [0, 1, 2]
+    else:
+        assert data.startswith(b"PAR1")
+
+
+def test_what_is_shown_of_a_finished_experiment_agrees(tunewright, experiment):
+    tunewright("run", experiment())
+
+    best = tunewright("best", "echo", "-o", "json").json
+    trials = tunewright("trials", "echo", "--sort", "value", "-o", "json").json
+    one = tunewright("describe", "echo", "best", "-o", "json").json
+    metrics = tunewright("metrics", "echo", "best", "-o", "json").json
+    log = tunewright("logs", "echo", "best")
+
+    assert trials[0]["index"] == best["index"] == one["index"] == metrics["trial"]
+    assert one["attempts"][0]["exit_code"] == 0
+    assert metrics["metrics"]["loss"]["count"] == 1
+    assert log.out == f"loss={best['parameters']['x']!r}\n"
+    assert "ExperimentMaxTrialsReached" in tunewright("describe", "echo").out
+    assert "raise maxTrialCount" in tunewright("explain", "echo").out
+
+
+def test_names_are_completed_from_the_store(tunewright, experiment):
+    tunewright("run", experiment())
+    asked = {"COMP_WORDS": "tunewright best ec", "COMP_CWORD": "2"}
+
+    result = tunewright(env={"_TUNEWRIGHT_COMPLETE": "bash_complete", **asked})
+
+    assert result.out == "plain,echo\n"
+
+
+def test_pruning_keeps_the_best_and_every_result(tunewright, experiment, tmp_path):
+    tunewright("run", experiment())
+
+    assert tunewright("prune", "--no-keep-best").code == 0
+    assert list((tmp_path / "home/trials/default/echo").iterdir()) == []
+    assert len(tunewright("trials", "echo", "-o", "json").json) == 3
+    assert "was pruned" in tunewright("logs", "echo", "0").err
+
+
+def test_a_dropped_trial_leaves_the_best(tunewright, experiment):
+    tunewright("run", experiment())
+    before = tunewright("best", "echo", "-o", "json").json["index"]
+
+    tunewright("trials", "drop", "echo", before)
+    tunewright("resume", "echo")
+
+    assert tunewright("best", "echo", "-o", "json").json["index"] != before
+
+
+def test_the_shell_example_runs_as_it_is(tunewright):
+    file = "examples/shell/experiment.yaml"
+
+    assert tunewright("run", file, "--trials", "3", cwd=REPOSITORY).code == 0
