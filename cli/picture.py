@@ -17,7 +17,6 @@ from .spark import spark
 
 _SHOWN_RUNNING = 8
 _LABEL = 8
-_GOOD = (TrialState.SUCCEEDED, TrialState.EARLY_STOPPED)
 _COLOURS = {
     "Succeeded": "green",
     "EarlyStopped": "cyan",
@@ -63,16 +62,23 @@ def _lines(scene: Scene, width: int) -> Iterator[Text]:
         yield _labelled("", Text(line, style="green") + Text(ends, style="dim"))
     if len(scene.values) > 1:
         recent = spark(scene.values[-60:], min(max(width - _LABEL - 24, 8), 60))
-        yield _labelled("trials", Text(recent, style="blue"))
+        yield _labelled("values", Text(recent, style="blue"))
     for trial in shot.running[:_SHOWN_RUNNING]:
         yield _running(scene, trial, shot.at, width)
     hidden = len(shot.running) - _SHOWN_RUNNING
     if hidden > 0:
         yield _labelled("", Text(f"and {hidden} more", style="dim"))
-    for reason in shot.waiting_for[:3]:
+    for reason in _held_up(shot)[:3]:
         yield _labelled("waits", Text(" ".join(reason.split()), style="yellow"))
     if scene.last_failure:
         yield _labelled("failed", Text(" ".join(scene.last_failure.split()), style="red"))
+
+
+def _held_up(shot: Snapshot) -> list[str]:
+    """Return what keeps slots empty; that all are in use is no news."""
+    if len(shot.running) >= shot.parallel_trials:
+        return []
+    return [reason for reason in shot.waiting_for if not reason.endswith("slots in use")]
 
 
 def _labelled(label: str, text: Text) -> Text:
