@@ -20,10 +20,12 @@ from typing import Any, Protocol, TypeVar
 from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, make_url, select
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import NullPool, QueuePool
 
 from ..api.errors import (
     MissingExtra,
+    NotFound,
     StoreUnavailable,
     StoreUnwritable,
     TunewrightError,
@@ -48,7 +50,12 @@ _DRIVERS = {
 }
 
 _UNWRITABLE = ("disk is full", "readonly database", "disk i/o error", "unable to open database")
-_LOST = ("database is locked", "deadlock", "could not serialize", "lock wait timeout", "1020")
+_LOST = (
+    *("database is locked", "deadlock", "could not serialize", "lock wait timeout", "(1020,"),
+    # Both read that a row is not there; one of them wrote it first.
+    *("unique constraint", "duplicate entry"),
+)
+_GONE = ("foreign key constraint",)
 
 _NETWORK_FILE_SYSTEMS = {
     "nfs",
@@ -65,7 +72,7 @@ _NETWORK_FILE_SYSTEMS = {
 
 
 class Database:
-    """A place where rows are kept. `writer` and `readers` may be the same engine."""
+    """A place where rows are kept. `writer` and `readers` may share their connections."""
 
     def __init__(self, url: str | Path, *, fsync: bool = False) -> None:
         self.url = _url(url)
@@ -73,7 +80,9 @@ class Database:
         if self.dialect == "sqlite":
             self.writer, self.readers = _sqlite_engines(self.url, fsync=fsync)
         else:
-            self.writer = self.readers = _server_engine(self.url)
+            self.writer = _server_engine(self.url)
+            # Several statements of one reader see one state.
+            self.readers = self.writer.execution_options(isolation_level="REPEATABLE READ")
         self._local = threading.local()
         self._at_end: list[AtEnd] = []
 
@@ -193,21 +202,24 @@ def _our_errors() -> Iterator[None]:
         yield
     except TunewrightError:
         raise
+    except PoolTimeout as error:
+        raise StoreUnavailable(
+            f"the store is held by other work of this program: {error}"
+        ) from error
     except DBAPIError as error:
         raise translate(error.orig or error) from error
     except Exception as error:
         # Prepared statements go past SQLAlchemy, and fail with the driver's own errors.
-        if type(error).__name__ not in _DRIVER_ERRORS:
+        if type(error).__module__.partition(".")[0] not in _DRIVERS_MODULES:
             raise
         raise translate(error) from error
 
 
+_DRIVERS_MODULES = ("sqlite3", "psycopg", "pymysql")
 _DRIVER_ERRORS = {
     "OperationalError",
     "InternalError",
     "InterfaceError",
-    "DeadlockDetected",
-    "SerializationFailure",
     "AdminShutdown",
 }
 
@@ -219,6 +231,8 @@ def translate(error: BaseException) -> BaseException:
         return StoreUnwritable(
             f"the store cannot be written: {error}; free some space or mend its permissions"
         )
+    if any(words in said for words in _GONE):
+        return NotFound(f"what this belongs to was deleted meanwhile: {error}")
     if any(words in said for words in _LOST):
         return _LostError(f"the store is held by other processes: {error}")
     if type(error).__name__ in _DRIVER_ERRORS:

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 
 from sqlalchemy import Connection, delete, insert, select
-from sqlalchemy.exc import IntegrityError
 
 from .observations import Observations
 from .schema import leases
@@ -49,10 +48,8 @@ class Devices(Observations):
                 connection.execute(insert(leases), rows_of_lease)
             return [device for device, _ in chosen]
 
-        try:
-            return self._database.write(work)
-        except IntegrityError:  # another process leased one of them at the same moment
-            return ()
+        # Who leases one that another process leased at the same moment tries again.
+        return self._database.write(work)
 
     def release_devices(self, owner: str) -> None:
         def work(connection: Connection) -> None:

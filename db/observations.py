@@ -91,12 +91,22 @@ class Observations(Trials):
 
     def record(self, batches: Sequence[Batch], *, now: float) -> Sequence[Ack]:
         def work(connection: Connection) -> Sequence[Ack]:
-            return [self._keep(connection, batch, now) for batch in batches]
+            # In one order for everybody, so that two who write about the same trials do not
+            # wait for each other.
+            acks = {
+                place: self._keep(connection, batches[place], now)
+                for place in sorted(
+                    range(len(batches)),
+                    key=lambda place: (batches[place].experiment_uid, batches[place].index),
+                )
+            }
+            return [acks[place] for place in range(len(batches))]
 
         return self._database.write(work)
 
     def append(self, batch: Batch, *, now: float) -> Ack:
         def work(connection: Connection) -> Ack:
+            # Its row is held from here on: nobody takes the same numbers.
             target = self._target(connection, batch)
             source = self._name(connection, batch.source)
             last = _SOURCE(
@@ -167,7 +177,7 @@ class Observations(Trials):
 
     def forget_samples(self, uid: str, index: int) -> None:
         def work(connection: Connection) -> None:
-            trial = self._trial(connection, uid, index)
+            trial = self._held(connection, uid, index)
             for table in (observations, summaries, sources, curves):
                 connection.execute(table.delete().where(table.c.trial_id == trial.id))
 
@@ -175,7 +185,7 @@ class Observations(Trials):
 
     def answer_stop(self, uid: str, index: int, attempt: int) -> None:
         def work(connection: Connection) -> None:
-            trial = self._trial(connection, uid, index)
+            trial = self._held(connection, uid, index)
             connection.execute(
                 update(stops)
                 .where(stops.c.trial_id == trial.id, stops.c.attempt == attempt)
@@ -258,7 +268,7 @@ class Observations(Trials):
         )
 
     def _target(self, connection: Connection, batch: Batch) -> _Target:
-        trial = self._trial(connection, batch.experiment_uid, batch.index)
+        trial = self._held(connection, batch.experiment_uid, batch.index)
         if batch.attempt > trial.attempt:
             raise NotFound(f"trial {trial.name} has no attempt {batch.attempt}")
         return _Target(

@@ -51,6 +51,18 @@ _TRIAL = Prepared(
         trials.c.experiment_id == bindparam("owner"), trials.c.idx == bindparam("idx")
     )
 )
+# Who writes about a trial holds its row, so that two of them come one after the other.
+# SQLite needs nothing: a writing transaction is alone there.
+_HELD = Prepared(
+    select(trials)
+    .where(trials.c.experiment_id == bindparam("owner"), trials.c.idx == bindparam("idx"))
+    .with_for_update(key_share=True)
+)
+_HELD_EXPERIMENT = Prepared(
+    select(experiments.c.id)
+    .where(experiments.c.id == bindparam("owner"))
+    .with_for_update(key_share=True)
+)
 _BEST = Prepared(
     select(trials)
     .where(trials.c.experiment_id == bindparam("owner"), trials.c.loss.is_not(None))
@@ -223,7 +235,7 @@ class Trials(Experiments):
 
     def start_attempt(self, uid: str, index: int, attempt: int, *, token: str, now: float) -> None:
         def work(connection: Connection) -> None:
-            trial = self._trial(connection, uid, index)
+            trial = self._held(connection, uid, index)
             if trial.attempt >= attempt:
                 return
             _NEW_ATTEMPT(
@@ -252,7 +264,7 @@ class Trials(Experiments):
         now: float,
     ) -> None:
         def work(connection: Connection) -> None:
-            trial = self._trial(connection, uid, index)
+            trial = self._held(connection, uid, index)
             _ATTEMPT_RUNS(
                 connection,
                 trial=trial.id,
@@ -286,7 +298,7 @@ class Trials(Experiments):
         now: float,
     ) -> None:
         def work(connection: Connection) -> None:
-            trial = self._trial(connection, uid, index)
+            trial = self._held(connection, uid, index)
             _ATTEMPT_ENDS(
                 connection,
                 trial=trial.id,
@@ -313,7 +325,7 @@ class Trials(Experiments):
         now: float,
     ) -> None:
         def work(connection: Connection) -> None:
-            trial = self._trial(connection, uid, index)
+            trial = self._held(connection, uid, index)
             if trial.state == TrialState.RUNNING:
                 self._pass_trial(connection, trial, TrialState.CREATED)
             _TRIAL_RETRIES(
@@ -349,13 +361,16 @@ class Trials(Experiments):
         now: float,
     ) -> Finished:
         def work(connection: Connection) -> Finished:
-            trial = self._trial(connection, uid, index)
+            trial = self._held(connection, uid, index)
             if TrialState(trial.state).is_finished:
                 return self._finished_entry(connection, trial)
             objective, _ = self._rules_of(connection, trial.experiment_id)
             observation = self._observation(connection, trial.id, trial.attempt)
             value = objective.value(observation)
             verdict = _verdict(value, state, own_failure=own_failure)
+            # The best is compared with and counted since: nobody else may end a trial between.
+            if connection.dialect.name != "sqlite":
+                _HELD_EXPERIMENT(connection, owner=trial.experiment_id)
             best = _BEST_LOSS(connection, owner=trial.experiment_id).scalar()
             loss = (
                 None if verdict is not Verdict.OBSERVED or value is None else objective.loss(value)
@@ -398,7 +413,7 @@ class Trials(Experiments):
 
     def drop_trial(self, uid: str, index: int, *, now: float) -> None:
         def work(connection: Connection) -> None:
-            trial = self._trial(connection, uid, index)
+            trial = self._held(connection, uid, index)
             if trial.dropped:
                 return
             connection.execute(
@@ -539,8 +554,14 @@ class Trials(Experiments):
     # For the other parts.
 
     def _trial(self, connection: Connection, uid: str, index: int) -> Any:
-        owner = self._id(connection, uid)
-        row = _TRIAL(connection, owner=owner, idx=index).first()
+        return self._one(connection, _TRIAL, uid, index)
+
+    def _held(self, connection: Connection, uid: str, index: int) -> Any:
+        """Return the trial's row, and keep others from writing about it until the end."""
+        return self._one(connection, _HELD, uid, index)
+
+    def _one(self, connection: Connection, statement: Prepared, uid: str, index: int) -> Any:
+        row = statement(connection, owner=self._id(connection, uid), idx=index).first()
         if row is None:
             raise NotFound(f"there is no trial {index} of experiment {uid}")
         return row
