@@ -196,7 +196,9 @@ def test_outside_a_trial_it_prints_what_the_collector_reads(capsys, monkeypatch)
     assert capsys.readouterr().out == "loss=0.3 step=4\n"
 
 
-@pytest.mark.parametrize("value", ["high", None, [1, 2], object()], ids=repr)
+@pytest.mark.parametrize(
+    "value", ["high", None, [1, 2], pytest.param(object(), id="an object")], ids=repr
+)
 def test_what_is_no_number_is_refused(value, monkeypatch):
     monkeypatch.delenv("TUNEWRIGHT_REPORT", raising=False)
     with pytest.raises(ValueError, match="loss"):
