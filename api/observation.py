@@ -1,8 +1,9 @@
 """Metrics as they are reported, and what a trial's log sums up to."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import reduce
 from typing import NamedTuple, TypeAlias
 
 
@@ -78,6 +79,37 @@ class Summary:
             numbers=self.numbers + (not math.isnan(value)),
         )
 
+    def extend(self, samples: Sequence[Sample]) -> "Summary":
+        """Return the summary of the log with `samples` at its end, quicker than one by one."""
+        numbers = [sample.value for sample in samples if not math.isnan(sample.value)]
+        if not numbers:
+            return reduce(Summary.add, samples, self)
+        low, high, total = min(numbers), max(numbers), self.sum
+        for number in numbers:
+            total += number
+        smaller = low < self.min or math.isnan(self.min)
+        greater = high > self.max or math.isnan(self.max)
+        newest = max(sample.time for sample in samples)
+        last = next(sample for sample in reversed(samples) if sample.time == newest)
+        later = newest >= self.latest_time
+        return replace(
+            self,
+            min=low if smaller else self.min,
+            max=high if greater else self.max,
+            latest=last.value if later else self.latest,
+            count=self.count + len(samples),
+            sum=total,
+            latest_time=max(newest, self.latest_time),
+            min_step=_step_of(low, samples) if smaller else self.min_step,
+            max_step=_step_of(high, samples) if greater else self.max_step,
+            latest_step=last.step if later else self.latest_step,
+            numbers=self.numbers + len(numbers),
+        )
+
+
+def _step_of(value: float, samples: Sequence[Sample]) -> int | None:
+    return next(sample.step for sample in samples if sample.value == value)
+
 
 Observation: TypeAlias = Mapping[str, Summary]
 """The summaries of a trial's metrics, by name; a metric never seen is absent."""
@@ -93,8 +125,17 @@ def first_summary(sample: Sample) -> Summary:
 
 def summarize(samples: Iterable[Sample]) -> dict[str, Summary]:
     """Sum a log up, metric by metric."""
-    summaries: dict[str, Summary] = {}
+    return summarize_on({}, samples)
+
+
+def summarize_on(known: Mapping[str, Summary], samples: Iterable[Sample]) -> dict[str, Summary]:
+    """Return the summaries of the metrics in `samples`, of logs that had `known` before."""
+    by_metric: dict[str, list[Sample]] = {}
     for sample in samples:
-        known = summaries.get(sample.metric)
-        summaries[sample.metric] = known.add(sample) if known else first_summary(sample)
-    return summaries
+        by_metric.setdefault(sample.metric, []).append(sample)
+    return {
+        metric: known[metric].extend(found)
+        if metric in known
+        else first_summary(found[0]).extend(found[1:])
+        for metric, found in by_metric.items()
+    }

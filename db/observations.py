@@ -14,7 +14,7 @@ from sqlalchemy import Connection, bindparam, select, update
 
 from ..api.errors import NotFound
 from ..api.objective import Direction, Objective
-from ..api.observation import Batch, Observation, Sample, Summary, first_summary
+from ..api.observation import Batch, Observation, Sample, Summary, first_summary, summarize_on
 from ..api.states import TrialState
 from ..api.stopping import Evaluator, Progress
 from .connection import Database
@@ -289,19 +289,11 @@ class Observations(Trials):
         first: int,
         samples: Sequence[Sample],
     ) -> None:
+        trial, attempt, late = target.trial, target.attempt, int(target.finished)
+        ids = {name: self._name(connection, name) for name in {each.metric for each in samples}}
         rows = [
-            (
-                target.trial,
-                self._name(connection, sample.metric),
-                target.attempt,
-                sample.time,
-                source,
-                first + offset,
-                encode(sample.value),
-                sample.step,
-                int(target.finished),
-            )
-            for offset, sample in enumerate(samples)
+            (trial, ids[metric], attempt, time, source, sequence, encode(value), step, late)
+            for sequence, (metric, value, time, step) in enumerate(samples, first)
         ]
         self._database.insert_rows(connection, observations, rows)
 
@@ -309,33 +301,27 @@ class Observations(Trials):
         self, connection: Connection, target: _Target, samples: Sequence[Sample], now: float
     ) -> None:
         objective, rule = self._rules_of(connection, target.owner)
-        known = self._summaries(connection, target.trial, target.attempt)
-        summed = dict(known)
-        reports: list[Progress] = []
-        for sample in samples:
-            metric = self._name(connection, sample.metric)
-            before = summed.get(metric)
-            summed[metric] = after = before.add(sample) if before else first_summary(sample)
-            if rule is not None and sample.metric == objective.metric.name:
-                reports.append(_progress(target, objective, sample, after))
+        known = self._observation(connection, target.trial, target.attempt)
+        summed = summarize_on(known, samples)
         self._write_summaries(connection, target, known, summed)
-        if rule is not None and reports and not target.finished and target.current:
+        if rule is not None and target.current and not target.finished:
+            reports = _reports(target, objective, known.get(objective.metric.name), samples)
             self._follow_curve(connection, target, reports, now)
 
     def _write_summaries(
         self,
         connection: Connection,
         target: _Target,
-        known: Mapping[int, Summary],
-        summed: Mapping[int, Summary],
+        known: Observation,
+        summed: Observation,
     ) -> None:
         new, changed = [], []
         for metric, summary in summed.items():
-            key = (target.trial, target.attempt, metric)
+            key = (target.trial, target.attempt, self._name(connection, metric))
             if metric not in known:
                 names = ("trial_id", "attempt", "metric_id")
                 new.append(dict(zip(names, key, strict=True)) | _columns(summary))
-            elif summary is not known[metric]:
+            else:
                 names = ("key_trial_id", "key_attempt", "key_metric_id")
                 changed.append(dict(zip(names, key, strict=True)) | _columns(summary))
         _NEW_SUMMARY.many(connection, new)
@@ -348,6 +334,8 @@ class Observations(Trials):
         reports: Sequence[Progress],
         now: float,
     ) -> None:
+        if not reports:
+            return
         _NEW_MEAN.many(
             connection,
             (
@@ -425,6 +413,18 @@ class Observations(Trials):
             of_attempt = found.setdefault((row.trial_id, row.attempt), {})
             of_attempt[self._text(connection, row.metric_id)] = summary_of(row)
         return found
+
+
+def _reports(
+    target: _Target, objective: Objective, summary: Summary | None, samples: Sequence[Sample]
+) -> list[Progress]:
+    """Return the objective's reports among the samples, each with its log up to it."""
+    reports = []
+    for sample in samples:
+        if sample.metric == objective.metric.name:
+            summary = summary.add(sample) if summary else first_summary(sample)
+            reports.append(_progress(target, objective, sample, summary))
+    return reports
 
 
 def _progress(target: _Target, objective: Objective, sample: Sample, summary: Summary) -> Progress:
