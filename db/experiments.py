@@ -18,7 +18,7 @@ from .connection import Database
 from .memory import Memory
 from .records import EventRow, ExperimentRecord, Wish
 from .rows import STATE_COLUMNS, experiment_record
-from .schema import events, experiments, wishes
+from .schema import events, experiments, observations, trials, wishes
 from .statements import Prepared, insert_of
 
 _BY_UID = Prepared(select(experiments).where(experiments.c.uid == bindparam("uid")))
@@ -167,6 +167,12 @@ class Experiments:
 
     def delete_experiment(self, uid: str) -> None:
         def work(connection: Connection) -> None:
+            below = (
+                select(trials.c.id)
+                .join_from(trials, experiments, trials.c.experiment_id == experiments.c.id)
+                .where(experiments.c.uid == uid)
+            )
+            connection.execute(delete(observations).where(observations.c.trial_id.in_(below)))
             connection.execute(delete(experiments).where(experiments.c.uid == uid))
 
         self._database.write(work)
