@@ -1,7 +1,7 @@
 """Measure Tunewright against its rivals, each in the same run: `make bench`.
 
 `make bench ARGS=--quick` takes minutes instead of an hour, and writes nothing.
-`make bench ARGS="engine suggest"` runs some of them.
+`make bench ARGS="engine suggest"` runs some of them, and renews their sections of the page.
 """
 
 import argparse
@@ -30,14 +30,29 @@ def machine() -> str:
     )
 
 
-def sections(names: list[str], *, quick: bool) -> list[str]:
-    found = []
+def measured(names: list[str], *, quick: bool) -> dict[str, str]:
+    """Run benchmarks; return their tables by name."""
+    tables = {}
     for name in names:
         print(f"{name}: {BENCHMARKS[name]} ...", file=sys.stderr, flush=True)
-        table = importlib.import_module(name).main(quick=quick)
-        print(table, flush=True)
-        found.append(f"## {BENCHMARKS[name]}\n\n{table.strip()}\n")
-    return found
+        tables[name] = importlib.import_module(name).main(quick=quick).strip()
+        print(tables[name], flush=True)
+    return tables
+
+
+def write(tables: dict[str, str]) -> None:
+    """Put tables into the page; sections that were not run stay as they are."""
+    written = PAGE.read_text(encoding="utf-8") if PAGE.exists() else ""
+    sections = dict(section.split("\n", 1) for section in written.split("\n## ")[1:])
+    for name, table in tables.items():
+        sections[BENCHMARKS[name]] = f"\n{machine()}.\n\n{table}\n"
+    order = [title for title in BENCHMARKS.values() if title in sections]
+    head = (
+        "# Benchmarks\n\n"
+        "Written by `make bench`; each figure stands beside its rival of the same run.\n"
+    )
+    body = [f"## {title}\n{sections[title].rstrip()}\n" for title in order]
+    PAGE.write_text("\n".join([head, *body]), encoding="utf-8")
 
 
 def main() -> None:
@@ -51,14 +66,9 @@ def main() -> None:
             f"no benchmark {', '.join(sorted(unknown))}; there are {', '.join(BENCHMARKS)}"
         )
     sys.path.insert(0, str(HERE))
-    written = sections(args.names or list(BENCHMARKS), quick=args.quick)
-    if not args.quick and not args.names:
-        head = (
-            "# Benchmarks\n\n"
-            "Written by `make bench`; each figure stands beside its rival of the same run.\n\n"
-            f"Machine: {machine()}.\n"
-        )
-        PAGE.write_text("\n".join([head, *written]), encoding="utf-8")
+    tables = measured(args.names or list(BENCHMARKS), quick=args.quick)
+    if not args.quick:
+        write(tables)
 
 
 if __name__ == "__main__":
