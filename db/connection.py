@@ -58,16 +58,9 @@ _LOST = (
 _GONE = ("foreign key constraint",)
 
 _NETWORK_FILE_SYSTEMS = {
-    "nfs",
-    "nfs4",
-    "cifs",
-    "smb3",
-    "smbfs",
-    "fuse.sshfs",
-    "afs",
-    "9p",
-    "lustre",
-    "beegfs",
+    *("nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "ncpfs", "ceph", "lustre", "beegfs", "9p"),
+    *("gpfs", "pvfs2", "fuse.sshfs", "fuse.glusterfs", "fuse.ceph-fuse"),
+    *("fuse.s3fs", "fuse.gcsfuse", "fuse.rclone", "fuse.juicefs"),
 }
 
 
@@ -243,12 +236,12 @@ def translate(error: BaseException) -> BaseException:
 def _url(place: str | Path) -> URL:
     if isinstance(place, Path) or "://" not in str(place):
         path = Path(place).expanduser().absolute()
-        refuse_network_file_system(path)
+        refuse_network_file_system(path.resolve())
         return URL.create("sqlite", database=str(path))
     url = make_url(str(place))
     backend = url.get_backend_name()
     if backend == "sqlite":
-        return url
+        return _url(Path(_file_of(url, str(place))))
     if backend not in _DRIVERS:
         raise Unsupported(
             f"{backend} is no database of ours: name a file, postgresql://… or mysql://…"
@@ -259,6 +252,12 @@ def _url(place: str | Path) -> URL:
     except ImportError:
         raise MissingExtra(f"a store on {backend}", extra) from None
     return url.set(drivername=f"{'postgresql' if backend == 'postgresql' else 'mysql'}+{driver}")
+
+
+def _file_of(url: URL, place: str) -> str:
+    if not url.database or url.database == ":memory:" or url.query:
+        raise Unsupported(f"{place} names no file: write sqlite:////folder/store.db, or the path")
+    return url.database
 
 
 def refuse_network_file_system(path: Path, mounts: str | None = None) -> None:
@@ -274,7 +273,8 @@ def refuse_network_file_system(path: Path, mounts: str | None = None) -> None:
     for line in mounts.splitlines():
         before, _, after = line.partition(" - ")
         point = before.split()[4].replace("\\040", " ")
-        if len(point) > longest and (path.is_relative_to(point)):
+        # Of several at one place the last is what is seen there.
+        if len(point) >= longest and path.is_relative_to(point):
             kind, longest = after.split()[0], len(point)
     if kind in _NETWORK_FILE_SYSTEMS:
         raise Unsupported(

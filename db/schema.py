@@ -6,6 +6,7 @@ no database of the three keeps both.
 """
 
 import math
+from typing import Any
 
 from sqlalchemy import (
     BigInteger,
@@ -23,6 +24,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 from sqlalchemy.dialects import mysql
+from sqlalchemy.schema import SchemaItem
 
 NAMES = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -31,6 +33,21 @@ NAMES = {
     "pk": "pk_%(table_name)s",
 }
 metadata = MetaData(naming_convention=NAMES)
+
+
+def _table(name: str, *columns: SchemaItem, **options: Any) -> Table:
+    """Make a table; on MySQL every character has a place, and case counts, as elsewhere."""
+    return Table(
+        name,
+        metadata,
+        *columns,
+        mysql_charset="utf8mb4",
+        mysql_collate="utf8mb4_bin",
+        mariadb_charset="utf8mb4",
+        mariadb_collate="utf8mb4_bin",
+        **options,
+    )
+
 
 # SQLite counts rows by itself only for its own INTEGER; MySQL's TEXT ends at 64 KiB.
 RowId = BigInteger().with_variant(Integer, "sqlite")
@@ -53,9 +70,8 @@ def decode(value: float | None) -> float:
     return math.copysign(math.inf, value) if abs(value) >= _LARGEST else float(value)
 
 
-experiments = Table(
+experiments = _table(
     "experiments",
-    metadata,
     Column("id", RowId, primary_key=True, autoincrement=True),
     Column("uid", String(64), nullable=False, unique=True),
     Column("namespace", String(63), nullable=False),
@@ -64,7 +80,7 @@ experiments = Table(
     Column("version", Integer, nullable=False),
     Column("state", String(32), nullable=False),
     Column("reason", String(64), nullable=False),
-    Column("message", Text, nullable=False),
+    Column("message", Document, nullable=False),
     Column("seed", BigInteger, nullable=False),
     Column("workdir", Text, nullable=False),
     Column("suspended", Boolean, nullable=False),
@@ -93,16 +109,15 @@ experiments = Table(
 _EXPERIMENT = "experiments.id"
 _TRIAL = "trials.id"
 
-trials = Table(
+trials = _table(
     "trials",
-    metadata,
     Column("id", RowId, primary_key=True, autoincrement=True),
     Column("experiment_id", RowId, ForeignKey(_EXPERIMENT, ondelete="CASCADE"), nullable=False),
     Column("idx", Integer, nullable=False),
     Column("name", String(255), nullable=False, index=True),
     Column("state", String(32), nullable=False),
     Column("reason", String(64), nullable=False),
-    Column("message", Text, nullable=False),
+    Column("message", Document, nullable=False),
     Column("proposal", Document, nullable=False),
     Column("made_from", Integer, nullable=False),
     Column("created_at", Double, nullable=False),
@@ -118,12 +133,11 @@ trials = Table(
     Column("dropped", Boolean, nullable=False),
     UniqueConstraint("experiment_id", "idx"),
     Index(None, "experiment_id", "state", "idx"),
-    Index(None, "experiment_id", "loss"),
+    Index(None, "experiment_id", "loss", "idx"),  # many may have the same
 )
 
-attempts = Table(
+attempts = _table(
     "attempts",
-    metadata,
     Column("trial_id", RowId, ForeignKey(_TRIAL, ondelete="CASCADE"), primary_key=True),
     Column("attempt", Integer, primary_key=True, autoincrement=False),
     Column("state", String(16), nullable=False),
@@ -134,42 +148,34 @@ attempts = Table(
     Column("ended_at", Double),
     Column("exit_code", Integer),
     Column("reason", String(64), nullable=False),
-    Column("message", Text, nullable=False),
+    Column("message", Document, nullable=False),
     Column("wall_seconds", Double, nullable=False),
     Column("cpu_seconds", Double, nullable=False),
     Column("peak_memory_bytes", BigInteger, nullable=False),
     Column("device_seconds", Double, nullable=False),
 )
 
-log = Table(
+log = _table(
     "log",
-    metadata,
     Column("experiment_id", RowId, ForeignKey(_EXPERIMENT, ondelete="CASCADE"), primary_key=True),
     Column("position", Integer, primary_key=True, autoincrement=False),
     Column("kind", String(16), nullable=False),  # proposed | finished | dropped
     Column("idx", Integer, nullable=False),
-    Column("metrics", Text, nullable=False),  # of a finished trial: further values, as JSON
+    Column("metrics", Document, nullable=False),  # of a finished trial: further values, as JSON
     sqlite_with_rowid=False,
 )
 
 # Names of metrics and sources, so that an observation is a row of numbers.
-names = Table(
+names = _table(
     "names",
-    metadata,
     Column("id", RowId, primary_key=True, autoincrement=True),
-    Column(
-        "text",
-        String(255).with_variant(mysql.VARCHAR(255, collation="utf8mb4_bin"), "mysql", "mariadb"),
-        nullable=False,
-        unique=True,
-    ),
+    Column("text", String(255), nullable=False, unique=True),
 )
 
 # In this order a trial's log of one metric lies together, by time. No foreign key: checking
 # it costs PostgreSQL more than the row; `delete_experiment` removes a log by itself.
-observations = Table(
+observations = _table(
     "observations",
-    metadata,
     Column("trial_id", RowId, primary_key=True, autoincrement=False),
     Column("metric_id", RowId, primary_key=True, autoincrement=False),
     Column("attempt", Integer, primary_key=True, autoincrement=False),
@@ -183,9 +189,8 @@ observations = Table(
 )
 
 # How far each reporter came: what makes a repeated batch change nothing.
-sources = Table(
+sources = _table(
     "sources",
-    metadata,
     Column("trial_id", RowId, ForeignKey(_TRIAL, ondelete="CASCADE"), primary_key=True),
     Column("attempt", Integer, primary_key=True, autoincrement=False),
     Column("source_id", RowId, primary_key=True, autoincrement=False),
@@ -193,9 +198,8 @@ sources = Table(
     sqlite_with_rowid=False,
 )
 
-summaries = Table(
+summaries = _table(
     "summaries",
-    metadata,
     Column("trial_id", RowId, ForeignKey(_TRIAL, ondelete="CASCADE"), primary_key=True),
     Column("attempt", Integer, primary_key=True, autoincrement=False),
     Column("metric_id", RowId, primary_key=True, autoincrement=False),
@@ -213,9 +217,8 @@ summaries = Table(
 )
 
 # The running average of the objective after each of its reports; only with early stopping.
-curves = Table(
+curves = _table(
     "curves",
-    metadata,
     Column("trial_id", RowId, ForeignKey(_TRIAL, ondelete="CASCADE"), primary_key=True),
     Column("attempt", Integer, primary_key=True, autoincrement=False),
     Column("report", Integer, primary_key=True, autoincrement=False),
@@ -223,45 +226,41 @@ curves = Table(
     sqlite_with_rowid=False,
 )
 
-stops = Table(
+stops = _table(
     "stops",
-    metadata,
     Column("trial_id", RowId, ForeignKey(_TRIAL, ondelete="CASCADE"), primary_key=True),
     Column("attempt", Integer, primary_key=True, autoincrement=False),
-    Column("reason", Text, nullable=False),
+    Column("reason", Document, nullable=False),
     Column("decided_at", Double, nullable=False),
     Column("answered", Boolean, nullable=False),
 )
 
-wishes = Table(
+wishes = _table(
     "wishes",
-    metadata,
     Column("id", RowId, primary_key=True, autoincrement=True),
     Column("experiment_id", RowId, ForeignKey(_EXPERIMENT, ondelete="CASCADE"), nullable=False),
     Column("verb", String(32), nullable=False),
-    Column("arguments", Text, nullable=False),
+    Column("arguments", Document, nullable=False),
     Column("asked_at", Double, nullable=False),
     Column("answered", Boolean, nullable=False),
     Index(None, "experiment_id", "answered"),
 )
 
-events = Table(
+events = _table(
     "events",
-    metadata,
     Column("id", RowId, primary_key=True, autoincrement=True),
     Column("experiment_id", RowId, ForeignKey(_EXPERIMENT, ondelete="CASCADE"), nullable=False),
     Column("at", Double, nullable=False),
     Column("idx", Integer),
     Column("kind", String(16), nullable=False),
     Column("reason", String(64), nullable=False),
-    Column("message", Text, nullable=False),
+    Column("message", Document, nullable=False),
     Index(None, "experiment_id", "at"),
 )
 
 # A device is held once for each of its shares.
-leases = Table(
+leases = _table(
     "leases",
-    metadata,
     Column("device", String(128), primary_key=True),
     Column("share", Integer, primary_key=True, autoincrement=False),
     Column("owner", String(128), nullable=False, index=True),

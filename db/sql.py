@@ -39,5 +39,9 @@ def open_store(
         MissingExtra: the database's driver is not installed.
     """
     database = Database(place, fsync=fsync)
-    upgrade(database)
+    try:
+        upgrade(database)
+    except BaseException:
+        database.close()
+        raise
     return SqlStore(database, evaluator)

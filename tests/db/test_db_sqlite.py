@@ -11,10 +11,10 @@ from tunewright.api.errors import StoreUnwritable, Unsupported
 from tunewright.api.history import Proposal
 from tunewright.api.identity import ExperimentKey
 from tunewright.api.observation import Batch, Sample
-from tunewright.db.connection import Database, refuse_network_file_system
-from tunewright.db.migrate import REVISIONS
-from tunewright.db.schema import metadata
+from tunewright.db import experiments, observations, trials
+from tunewright.db.connection import refuse_network_file_system
 from tunewright.db.sql import open_store
+from tunewright.db.statements import Prepared
 from tunewright.db.store import Store
 
 DOCUMENT = {"spec": {"objective": {"type": "minimize", "objectiveMetricName": "loss"}}}
@@ -106,39 +106,59 @@ def test_a_place_that_cannot_be_written_is_told(tmp_path: Path, missing: str):
         open_store(place)
 
 
-def test_a_newer_schema_is_refused(tmp_path: Path):
-    path = tmp_path / "store.db"
-    open_store(path).close()
-    with sqlite3.connect(path) as connection:
-        connection.execute("UPDATE alembic_version SET version_num = '9999'")
-    connection.close()
-    with pytest.raises(Unsupported, match="update Tunewright"):
-        open_store(path)
-
-
-def test_the_migrations_give_the_schema(tmp_path: Path):
-    from alembic.autogenerate import compare_metadata
-    from alembic.migration import MigrationContext
-
-    path = tmp_path / "store.db"
-    open_store(path).close()
-    database = Database(path)
-    with database.reading() as connection:
-        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
-    database.close()
-    assert REVISIONS[-1] == "0001"
+def test_no_statement_of_the_engine_walks_through_all_trials(tmp_path: Path):
+    """What it costs must not grow with the trials that have ended."""
+    store = open_store(tmp_path / "store.db")
+    prepared = {
+        name: statement
+        for module in (experiments, observations, trials)
+        for name, statement in vars(module).items()
+        if isinstance(statement, Prepared)
+    }
+    with store._database.reading() as connection:
+        for name, statement in prepared.items():
+            compiled = statement._for(connection)
+            asked = f"EXPLAIN QUERY PLAN {compiled.text}"
+            plan = connection.exec_driver_sql(asked, tuple([1] * len(compiled.order)))
+            for step in [row[3] for row in plan]:
+                assert "SCAN" not in step, (name, step)
+                assert not step.endswith(("trials_1 (experiment_id=?)", "ORDER BY")), (name, step)
+    store.close()
 
 
 MOUNTS = """\
 22 1 254:1 / / rw - ext4 /dev/vda rw
 40 22 0:40 / /home rw - nfs4 server:/home rw
 41 40 0:41 / /home/me/local rw - xfs /dev/vdb rw
+42 22 0:42 / /mnt rw - ext4 /dev/vdc rw
+43 42 0:43 / /mnt rw - cifs //server/share rw
 """
+
+
+def test_a_link_to_a_network_file_system_is_refused(tmp_path: Path, monkeypatch):
+    far = tmp_path / "far"
+    far.mkdir()
+    (tmp_path / "home").symlink_to(far)
+    mounts = f"22 1 254:1 / / rw - ext4 /dev/vda rw\n30 22 0:40 / {far} rw - nfs4 server:/x rw\n"
+    read = Path.read_text
+
+    def pretended(path: Path, *args, **options) -> str:
+        return mounts if path == Path("/proc/self/mountinfo") else read(path, *args, **options)
+
+    monkeypatch.setattr(Path, "read_text", pretended)
+    for place in (tmp_path / "home" / "store.db", f"sqlite:///{tmp_path}/home/store.db"):
+        with pytest.raises(Unsupported, match="nfs4"):
+            open_store(place)
 
 
 @pytest.mark.parametrize(
     ("path", "refused"),
-    [("/data/store.db", False), ("/home/me/store.db", True), ("/home/me/local/store.db", False)],
+    [
+        pytest.param("/data/store.db", False, id="a disk"),
+        pytest.param("/home/me/store.db", True, id="below a share"),
+        pytest.param("/home/me/local/store.db", False, id="a disk below a share"),
+        pytest.param("/mnt/store.db", True, id="a share over a disk"),
+    ],
 )
 def test_a_network_file_system_is_refused(path: str, refused: bool):
     if refused:

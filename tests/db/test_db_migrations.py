@@ -1,0 +1,60 @@
+"""The schema's versions, on each database."""
+
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import create_engine, text
+from tunewright.api.errors import Unsupported
+from tunewright.db.connection import Database
+from tunewright.db.migrate import REVISIONS, revision, upgrade
+from tunewright.db.schema import metadata
+from tunewright.db.store import Store
+
+
+def test_the_migrations_give_the_tables_of_the_schema(place: str):
+    database = Database(place)
+    upgrade(database)
+    with database.reading() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, metadata) == []
+        assert revision(connection) == REVISIONS[-1]
+    database.close()
+
+
+def test_on_sqlite_they_give_them_to_the_letter(tmp_path: Path):
+    """With what a comparison of tables does not see: rows without ids, keys used once."""
+    database = Database(tmp_path / "migrated.db")
+    upgrade(database)
+    database.close()
+    engine = create_engine(f"sqlite:///{tmp_path}/made.db")
+    metadata.create_all(engine)
+    engine.dispose()
+
+    def written(name: str) -> set[str]:
+        connection = sqlite3.connect(tmp_path / name)
+        rows = connection.execute(
+            "SELECT sql FROM sqlite_master WHERE sql IS NOT NULL AND tbl_name NOT LIKE 'alembic%'"
+        ).fetchall()
+        connection.close()
+        return {normal(sql) for (sql,) in rows}
+
+    assert written("migrated.db") == written("made.db")
+
+
+def normal(sql: str) -> str:
+    """The order of constraints says nothing."""
+    return " ".join(sorted(sql.replace(",", " ").replace("(", " ( ").replace(")", " ) ").split()))
+
+
+def test_a_newer_schema_is_refused(place: str, opened: Callable[..., Store]):
+    opened()
+    database = Database(place)
+    with database.transaction() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    database.close()
+    with pytest.raises(Unsupported, match="update Tunewright"):
+        opened()
