@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..api.errors import Fault, Unsupported
+from ..api.errors import Fault
 from ..db.records import ExperimentRecord
 from ..db.store import Store
 from . import console
@@ -89,11 +89,6 @@ def local_options(
     from ..controller.local.options import LocalOptions
 
     machine = machine or Machine()
-    if machine.runtime != "process":
-        raise Unsupported(
-            f"--runtime {machine.runtime}: this version runs processes only; leave it out, "
-            "and let the command name a program of this machine"
-        )
     return LocalOptions(
         environ=dict(os.environ),
         runtime=machine.runtime,

@@ -13,7 +13,9 @@ def check(experiment: Experiment, bundle: Bundle, world: str | None) -> Iterator
     Raises:
         Invalid, Unsupported: it cannot run there.
     """
+    from ..controller.local.fields import remarks_of
     from . import compose
+    from .preview import sample_manifest
     from .run_options import Machine
 
     document = experiment.write()
@@ -21,9 +23,7 @@ def check(experiment: Experiment, bundle: Bundle, world: str | None) -> Iterator
     if world == "laptop":
         options = compose.local_options(Machine(), bundle.others)
         compose.check_machine(document, options, str(Path.cwd()))
-        image = _primary(document).get("image")
-        if image:
-            yield f"the image {image} is not used on a laptop: the command runs as it is"
+        yield from remarks_of(sample_manifest(document))
     elif world == "cluster":
         spec = document["spec"]
         container = _primary(document)

@@ -11,6 +11,7 @@ from pathlib import Path
 from ...db.records import Usage
 from ..plan.view import EndReason
 from ..ports import AttemptRef, Change, Ended, Output, Started, Workload
+from .container import container_command
 from .environment import (
     Surroundings,
     argv_of,
@@ -70,6 +71,8 @@ def prepare(workload: Workload, options: LocalOptions) -> Prepared:
 def _command(workload: Workload, options: LocalOptions, pod: Pod, container: Container) -> Command:
     where = Surroundings(pod, workload.namespace, workload.ref.uid, options)
     variables = declared(where, container, workload.environment)
+    if options.runtime != "process":
+        return container_command(workload, options, pod, container, variables)
     environ = complete(options.environ, variables)
     argv = argv_of(container, variables)
     cwd = workdir_of(container, workload.workdir)

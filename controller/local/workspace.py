@@ -42,6 +42,25 @@ def volume_binds(
     Raises:
         Unsupported: a volume is on a cluster only; the message says how to replace it.
     """
+    for source, place in volume_sources(directory, pod, container, options):
+        if place.is_dir():
+            yield str(source), str(place)
+            continue
+        target = _nearest(place)
+        own = directory / FILES / target.relative_to("/")
+        (own / place.relative_to(target)).mkdir(parents=True, exist_ok=True)
+        yield str(own), str(target)
+        yield str(source), str(place)
+
+
+def volume_sources(
+    directory: Path, pod: Pod, container: Container, options: LocalOptions
+) -> Iterator[tuple[Path, Path]]:
+    """Yield the directory of this machine behind each volume mount, and where it is wanted.
+
+    Raises:
+        Unsupported: a volume is on a cluster only; the message says how to replace it.
+    """
     volumes = {str(each.get("name")): each for each in pod.document.get("volumes") or ()}
     for mount in container.document.get("volumeMounts") or ():
         name, place = str(mount.get("name")), Path(str(mount.get("mountPath")))
@@ -49,15 +68,7 @@ def volume_binds(
         if mount.get("subPath"):
             source /= str(mount["subPath"])
             source.mkdir(parents=True, exist_ok=True)
-        if place.is_dir():
-            yield str(source), str(place)
-            continue
-        target = _nearest(place)
-        own = directory / FILES / target.relative_to("/")
-        inside = own / place.relative_to(target)
-        inside.mkdir(parents=True, exist_ok=True)
-        yield str(own), str(target)
-        yield str(source), str(place)
+        yield source, place
 
 
 def _source(directory: Path, name: str, volume: Mapping[str, Any], options: LocalOptions) -> Path:
