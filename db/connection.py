@@ -24,6 +24,8 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import NullPool, QueuePool
 
 from ..api.errors import (
+    Fault,
+    Invalid,
     MissingExtra,
     NotFound,
     StoreUnavailable,
@@ -220,6 +222,8 @@ _DRIVER_ERRORS = {
 def translate(error: BaseException) -> BaseException:
     """Return ours for a driver's error; one that is a bug of ours stays itself."""
     said = str(error).lower()
+    if any(kind.__name__ == "DataError" for kind in type(error).__mro__):
+        return unfit(error)
     if any(words in said for words in _UNWRITABLE):
         return StoreUnwritable(
             f"the store cannot be written: {error}; free some space or mend its permissions"
@@ -231,6 +235,11 @@ def translate(error: BaseException) -> BaseException:
     if type(error).__name__ in _DRIVER_ERRORS:
         return StoreUnavailable(f"the store does not answer: {error}")
     return error
+
+
+def unfit(error: BaseException) -> Invalid:
+    """Return ours for a value that no column takes."""
+    return Invalid([Fault("", f"the store cannot keep this value: {error}")])
 
 
 def _url(place: str | Path) -> URL:

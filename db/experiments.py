@@ -17,7 +17,7 @@ from ..api.stopping import StoppingRule
 from .connection import Database
 from .memory import Memory
 from .records import EventRow, ExperimentRecord, Wish
-from .rows import STATE_COLUMNS, experiment_record
+from .rows import STATE_COLUMNS, experiment_record, legible
 from .schema import events, experiments, observations, trials, wishes
 from .statements import Prepared, insert_of
 
@@ -142,7 +142,7 @@ class Experiments:
                 .values(
                     state=state,
                     reason=reason,
-                    message=message,
+                    message=legible(message),
                     started_at=row.started_at
                     or (now if state is ExperimentState.RUNNING else None),
                     finished_at=now if state.is_finished else None,
@@ -286,7 +286,7 @@ class Experiments:
             idx=index,
             kind=kind,
             reason=reason,
-            message=message,
+            message=legible(message),
         )
 
     def _best(self, connection: Connection, experiment_id: int) -> Any:

@@ -98,15 +98,7 @@ class _Metrics(tunewright_pb2_grpc.MetricsServicer):
     ) -> Iterator[tunewright_pb2.ReportReply]:
         for request in request_iterator:
             uid, index = self._store.find_trial(request.trial, request.namespace or None)
-            samples = tuple(
-                Sample(
-                    sample.metric,
-                    sample.value,
-                    sample.time,
-                    sample.step if sample.HasField("step") else None,
-                )
-                for sample in request.samples
-            )
+            samples = tuple(map(_sample, request.samples))
             batch = Batch(
                 uid, index, request.attempt, request.source, request.first_sequence, samples
             )
@@ -116,6 +108,13 @@ class _Metrics(tunewright_pb2_grpc.MetricsServicer):
                 stop=ack.stop is not None,
                 reason=ack.stop.reason if ack.stop else "",
             )
+
+
+def _sample(sent: tunewright_pb2.Sample) -> Sample:
+    if not math.isfinite(sent.time):
+        remedy = "send seconds since 1970, UTC"
+        raise Invalid([Fault("samples.time", f"{sent.time} is no time", remedy)])
+    return Sample(sent.metric, sent.value, sent.time, sent.step if sent.HasField("step") else None)
 
 
 def _samples(log: api_pb2.ObservationLog) -> Iterator[Sample]:

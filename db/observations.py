@@ -12,12 +12,12 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, select, update
 
-from ..api.errors import NotFound
+from ..api.errors import Fault, Invalid, NotFound
 from ..api.objective import Direction, Objective
 from ..api.observation import Batch, Observation, Sample, Summary, first_summary, summarize_on
 from ..api.states import TrialState
 from ..api.stopping import Evaluator, Progress
-from .connection import Database
+from .connection import Database, unfit
 from .memory import Memory
 from .records import Ack
 from .rows import stop_row, summary_of
@@ -63,6 +63,9 @@ _STOP = Prepared(
     )
 )
 _NEW_STOP = insert_of(stops)
+LONGEST_NAME = 255
+"""Characters of a metric's or a source's name."""
+
 PAGE = 2000
 """How many samples are fetched at once by the readers of logs."""
 
@@ -295,7 +298,10 @@ class Observations(Trials):
             (trial, ids[metric], attempt, time, source, sequence, encode(value), step, late)
             for sequence, (metric, value, time, step) in enumerate(samples, first)
         ]
-        self._database.insert_rows(connection, observations, rows)
+        try:
+            self._database.insert_rows(connection, observations, rows)
+        except OverflowError as error:  # SQLite's driver on a step beyond 64 bits
+            raise unfit(error) from error
 
     def _sum_up(
         self, connection: Connection, target: _Target, samples: Sequence[Sample], now: float
@@ -369,6 +375,7 @@ class Observations(Trials):
     def _name(self, connection: Connection, text: str) -> int:
         known = self._names.get(text)
         if known is None:
+            _check_name(text)
             row = _NAME(connection, text=text).scalar()
             if row is None:
                 row = self._database.insert_name(connection, names, text)
@@ -425,6 +432,22 @@ def _reports(
             summary = summary.add(sample) if summary else first_summary(sample)
             reports.append(_progress(target, objective, sample, summary))
     return reports
+
+
+def _check_name(text: str) -> None:
+    """Refuse a name of a metric or a source that some database would cut or not take."""
+    if len(text) > LONGEST_NAME or "\0" in text or not _is_unicode(text):
+        shown = text if len(text) <= 40 else f"{text[:40]}…"
+        remedy = f"use at most {LONGEST_NAME} characters of Unicode, without NUL"
+        raise Invalid([Fault("metric", f"{shown!a} cannot be kept as a name", remedy)])
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _progress(target: _Target, objective: Objective, sample: Sample, summary: Summary) -> Progress:

@@ -31,6 +31,13 @@ STATE_COLUMNS = {
 """The column of an experiment that counts its trials in a state."""
 
 
+def legible(text: str) -> str:
+    """Return a message as every database takes it: what a program printed may hold anything."""
+    if "\0" not in text and (text.isascii() or text.isprintable()):
+        return text
+    return text.replace("\0", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode()
+
+
 def experiment_record(
     row: Any, best: tuple[TrialRecord, ...] = (), document: Mapping[str, Any] | None = None
 ) -> ExperimentRecord:

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, or_, select, update
+from sqlalchemy import Connection, Integer, bindparam, or_, select, update
 
 from ..api.errors import Conflict, NotFound
 from ..api.history import Dropped, Entry, Finished, Proposal, Proposed, Verdict
@@ -26,6 +26,7 @@ from .rows import (
     STATE_COLUMNS,
     attempt_record,
     experiment_record,
+    legible,
     proposal_of,
     proposal_text,
     stop_row,
@@ -111,6 +112,29 @@ _WISHES = Prepared(
     .where(wishes.c.experiment_id == bindparam("owner"), wishes.c.answered.is_(False))
     .order_by(wishes.c.id)
 )
+_ENTRIES = (
+    select(
+        log.c.position,
+        log.c.kind,
+        log.c.idx,
+        log.c.metrics,
+        trials.c.proposal,
+        trials.c.made_from,
+        trials.c.state,
+        trials.c.verdict,
+        trials.c.observed,
+        trials.c.value,
+    )
+    .join_from(
+        log,
+        trials,
+        (trials.c.experiment_id == log.c.experiment_id) & (trials.c.idx == log.c.idx),
+    )
+    .where(log.c.experiment_id == bindparam("owner"), log.c.position > bindparam("after"))
+    .order_by(log.c.position)
+)
+_LOG = Prepared(_ENTRIES)
+_SOME_OF_LOG = Prepared(_ENTRIES.limit(bindparam("most", type_=Integer)))
 _POSITION = Prepared(select(experiments.c.position).where(experiments.c.id == bindparam("owner")))
 _TAKE = Prepared(
     update(experiments)
@@ -309,7 +333,7 @@ class Trials(Experiments):
                 ended_at=now,
                 exit_code=exit_code,
                 reason=reason,
-                message=message,
+                message=legible(message),
                 **asdict(usage),
             )
 
@@ -335,7 +359,7 @@ class Trials(Experiments):
                 key_id=trial.id,
                 state=str(TrialState.CREATED),
                 reason=reason,
-                message=message,
+                message=legible(message),
                 retries=trial.retries + int(counted),
                 retry_at=retry_at,
             )
@@ -395,7 +419,7 @@ class Trials(Experiments):
                 key_id=trial.id,
                 state=str(state),
                 reason=reason,
-                message=message,
+                message=legible(message),
                 finished_at=now,
                 retry_at=None,
                 observed=value is not None,
@@ -471,33 +495,14 @@ class Trials(Experiments):
             return View(experiment, tuple(unfinished), tuple(wishes_))
 
     def history(self, uid: str, after: int = 0, limit: int | None = None) -> Sequence[Entry]:
-        query = (
-            select(
-                log.c.position,
-                log.c.kind,
-                log.c.idx,
-                log.c.metrics,
-                trials.c.proposal,
-                trials.c.made_from,
-                trials.c.state,
-                trials.c.verdict,
-                trials.c.observed,
-                trials.c.value,
-            )
-            .join_from(
-                log,
-                trials,
-                (trials.c.experiment_id == log.c.experiment_id) & (trials.c.idx == log.c.idx),
-            )
-            .where(log.c.position > after)
-            .order_by(log.c.position)
-            .limit(limit)
-        )
         with self._database.reading() as connection:
-            owner = self._id(connection, uid)
-            return [
-                _entry(row) for row in connection.execute(query.where(log.c.experiment_id == owner))
-            ]
+            key = {"owner": self._id(connection, uid), "after": after}
+            rows = (
+                _LOG(connection, **key)
+                if limit is None
+                else _SOME_OF_LOG(connection, **key, most=limit)
+            )
+            return [_entry(row) for row in rows]
 
     # What people read.
 

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable
 
 import pytest
-from tunewright.api.errors import Conflict, NotFound
+from tunewright.api.errors import Conflict, Invalid, NotFound
 from tunewright.api.history import Dropped, Finished, Proposal, Proposed, Verdict
 from tunewright.api.identity import ExperimentKey
 from tunewright.api.observation import Batch, Sample, summarize
@@ -350,6 +350,55 @@ class TestObservations:
         reported(store, uid, 0, *[n / 10 for n in range(40_000)])
         assert store.observation(uid, 0)["loss"].count == 40_000
         assert sum(1 for _ in store.samples(uid, 0)) == 40_000
+
+    @pytest.mark.parametrize(
+        "sample",
+        [
+            pytest.param(Sample("x" * 256, 0.5, 1.0), id="a long name"),
+            pytest.param(Sample("lo\0ss", 0.5, 1.0), id="nul in a name"),
+            pytest.param(Sample("lo\udcffss", 0.5, 1.0), id="broken utf-8 in a name"),
+            pytest.param(Sample("loss", 0.5, 1.0, 2**70), id="a step beyond 64 bits"),
+        ],
+    )
+    def test_what_cannot_be_kept_is_refused_whole(self, store: Store, sample: Sample):
+        uid = made(store).uid
+        proposed(store, uid)
+        running(store, uid, 0)
+        good = Sample("loss", 0.5, 1.0)
+        with pytest.raises(Invalid, match=r"cannot (be kept|keep)"):
+            store.record([Batch(uid, 0, 1, "stdout", 0, (good, sample))], now=5.0)
+        assert store.observation(uid, 0) == {}
+        assert store.record([Batch(uid, 0, 1, "stdout", 0, (good,))], now=5.0)[0].last_sequence == 0
+
+    @pytest.mark.parametrize(
+        "name", ["loss/😀", "Loss", "损失", "x" * 240], ids=["emoji", "case", "chinese", "long"]
+    )
+    def test_a_metric_may_be_called_as_one_likes(self, store: Store, name: str):
+        uid = made(store).uid
+        proposed(store, uid)
+        running(store, uid, 0)
+        reported(store, uid, 0, 0.5)
+        reported(store, uid, 0, 0.25, metric=name)
+        assert {n: s.latest for n, s in store.observation(uid, 0).items()} == {
+            "loss": 0.5,
+            name: 0.25,
+        }
+
+    def test_a_message_may_hold_whatever_a_program_printed(self, store: Store):
+        uid = made(store).uid
+        proposed(store, uid)
+        running(store, uid, 0)
+        message = "😀\0\udcff\x1b[1m\n" + "x" * 100_000
+        usage = Usage()
+        store.attempt_ended(
+            uid, 0, 1, exit_code=1, reason="r", message=message, usage=usage, now=8.0
+        )
+        store.finish_trial(uid, 0, TrialState.FAILED, reason="r", message=message, now=9.0)
+        store.add_event(uid, index=0, kind="Normal", reason="r", message=message, now=9.0)
+        kept = message.replace("\0", "\ufffd").replace("\udcff", "?")
+        trial = store.trial(uid, 0)
+        assert trial.attempt is not None
+        assert {trial.message, trial.attempt.message, store.events(uid)[-1].message} == {kept}
 
 
 class TestGroups:

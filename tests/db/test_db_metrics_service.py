@@ -170,6 +170,16 @@ def test_a_stream_is_acknowledged_batch_by_batch(store: Store, served):
     assert [sample.value for sample in store.samples(uid, 0)] == [0.5, 0.4, 0.3, 0.2]
 
 
+def test_a_sample_without_a_time_is_refused_by_name(store: Store, served):
+    with_trial(store)
+    sample = tunewright_pb2.Sample(metric="loss", value=0.5, time=float("nan"))
+    request = tunewright_pb2.ReportRequest(trial="a-0", attempt=1, source="push", samples=[sample])
+    with pytest.raises(grpc.RpcError) as refused:
+        list(tunewright_pb2_grpc.MetricsStub(served()).Report(iter([request])))
+    assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert "samples.time: nan is no time" in refused.value.details()
+
+
 def test_a_wrong_token_is_refused_and_health_needs_none(store: Store, served):
     with_trial(store)
     channel = served(token="secret")
