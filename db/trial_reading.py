@@ -1,0 +1,220 @@
+"""Trials as they are read: by the engine, by algorithms, by people."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from operator import attrgetter
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from ..api.errors import Conflict, NotFound
+from ..api.history import Dropped, Entry, Finished, Proposed, Verdict
+from ..api.observation import Observation
+from ..api.states import TrialState
+from . import trial_statements as run
+from .experiments import Experiments
+from .records import (
+    AttemptRecord,
+    TrialRecord,
+    View,
+    Wish,
+)
+from .rows import (
+    attempt_record,
+    experiment_record,
+    proposal_of,
+    stop_row,
+    trial_record,
+)
+from .schema import (
+    attempts,
+    decode,
+    experiments,
+    stops,
+    trials,
+)
+from .statements import Prepared
+
+
+class TrialReading(Experiments):
+    """The part of the store that reads trials."""
+
+    def view(self, uid: str) -> View:
+        with self._database.reading() as connection:
+            row = self._row(connection, uid)
+            key = {"owner": row.id}
+            best = tuple(
+                trial_record(each, None, None) for each in run.BEST_TRIALS(connection, **key)
+            )
+            tried = {each.trial_id: each for each in run.THEIR_ATTEMPTS(connection, **key)}
+            stopped = {each.trial_id: each for each in run.THEIR_STOPS(connection, **key)}
+            summed = self._by_trial(connection, run.THEIR_SUMMARIES(connection, **key))
+            unfinished = [
+                trial_record(
+                    each,
+                    attempt_record(tried[each.id]) if each.id in tried else None,
+                    stop_row(each.idx, stopped[each.id]) if each.id in stopped else None,
+                    summed.get((each.id, each.attempt), {}),
+                )
+                for each in sorted(run.UNFINISHED(connection, **key), key=attrgetter("idx"))
+            ]
+            wishes_ = [
+                Wish(each.id, each.verb, json.loads(each.arguments), each.asked_at)
+                for each in run.WISHES(connection, **key)
+            ]
+            experiment = experiment_record(row, best, self._document(row))
+            return View(experiment, tuple(unfinished), tuple(wishes_))
+
+    def history(self, uid: str, after: int = 0, limit: int | None = None) -> Sequence[Entry]:
+        with self._database.reading() as connection:
+            key = {"owner": self._id(connection, uid), "after": after}
+            rows = (
+                run.LOG(connection, **key)
+                if limit is None
+                else run.SOME_OF_LOG(connection, **key, most=limit)
+            )
+            return [_entry(row) for row in rows]
+
+    def trials(
+        self,
+        uid: str,
+        *,
+        states: Sequence[TrialState] | None = None,
+        after: int = -1,
+        limit: int | None = None,
+        newest_first: bool = False,
+        observations: bool = False,
+    ) -> Sequence[TrialRecord]:
+        with self._database.reading() as connection:
+            query = select(trials).where(trials.c.experiment_id == self._id(connection, uid))
+            if states is not None:
+                query = query.where(trials.c.state.in_(states))
+            if newest_first:
+                query = query.where(trials.c.idx < after) if after >= 0 else query
+                query = query.order_by(trials.c.idx.desc())
+            else:
+                query = query.where(trials.c.idx > after).order_by(trials.c.idx)
+            rows = connection.execute(query.limit(limit)).all()
+            return self._records(connection, rows, observations=observations)
+
+    def trial(self, uid: str, index: int) -> TrialRecord:
+        with self._database.reading() as connection:
+            row = self._trial(connection, uid, index)
+            return self._records(connection, [row], observations=True)[0]
+
+    def find_trial(self, name: str, namespace: str | None = None) -> tuple[str, int]:
+        query = (
+            select(experiments.c.uid, experiments.c.namespace, trials.c.idx)
+            .join_from(trials, experiments, trials.c.experiment_id == experiments.c.id)
+            .where(trials.c.name == name)
+        )
+        if namespace is not None:
+            query = query.where(experiments.c.namespace == namespace)
+        with self._database.reading() as connection:
+            rows = connection.execute(query).all()
+        if not rows:
+            raise NotFound(f"there is no trial {name}")
+        if len(rows) > 1:
+            places = ", ".join(sorted(row.namespace for row in rows))
+            raise Conflict(f"trials of several namespaces are called {name} ({places}): name one")
+        return rows[0].uid, rows[0].idx
+
+    def attempts(self, uid: str, index: int) -> Sequence[AttemptRecord]:
+        with self._database.reading() as connection:
+            trial = self._trial(connection, uid, index)
+            query = (
+                select(attempts).where(attempts.c.trial_id == trial.id).order_by(attempts.c.attempt)
+            )
+            return [attempt_record(row) for row in connection.execute(query)]
+
+    def _trial(self, connection: Connection, uid: str, index: int) -> Any:
+        return self._one(connection, run.TRIAL, uid, index)
+
+    def _held(self, connection: Connection, uid: str, index: int) -> Any:
+        """Return the trial's row, and keep others from writing about it until the end."""
+        return self._one(connection, run.HELD, uid, index)
+
+    def _one(self, connection: Connection, statement: Prepared, uid: str, index: int) -> Any:
+        row = statement(connection, owner=self._id(connection, uid), idx=index).first()
+        if row is None:
+            raise NotFound(f"there is no trial {index} of experiment {uid}")
+        return row
+
+    def _position(self, connection: Connection, owner: int) -> int:
+        return int(run.POSITION(connection, owner=owner).scalar())
+
+    def _best(self, connection: Connection, experiment_id: int) -> tuple[TrialRecord, ...]:
+        rows = run.BEST_TRIALS(connection, owner=experiment_id).rows
+        return tuple(self._records(connection, rows, observations=True))
+
+    def _records(
+        self, connection: Connection, rows: Sequence[Any], *, observations: bool
+    ) -> list[TrialRecord]:
+        """Complete trial rows with their last attempts, stops and summaries."""
+        found = []
+        for start in range(0, len(rows), 500):
+            found += self._some_records(
+                connection, rows[start : start + 500], observations=observations
+            )
+        return found
+
+    def _some_records(
+        self, connection: Connection, rows: Sequence[Any], *, observations: bool
+    ) -> list[TrialRecord]:
+        if not rows:
+            return []
+        keys = [row.id for row in rows]
+        tried = {
+            (row.trial_id, row.attempt): attempt_record(row)
+            for row in connection.execute(select(attempts).where(attempts.c.trial_id.in_(keys)))
+        }
+        stopped = {
+            (row.trial_id, row.attempt): row
+            for row in connection.execute(select(stops).where(stops.c.trial_id.in_(keys)))
+        }
+        summed = self._observations(connection, keys) if observations else {}
+        records = []
+        for row in rows:
+            key = (row.id, row.attempt)
+            stop = stopped.get(key)
+            records.append(
+                trial_record(
+                    row,
+                    tried.get(key),
+                    None if stop is None else stop_row(row.idx, stop),
+                    summed.get(key, {}) if observations else None,
+                )
+            )
+        return records
+
+    def _observation(self, connection: Connection, trial_id: int, attempt: int) -> Observation:
+        raise NotImplementedError
+
+    def _observations(
+        self, connection: Connection, trial_ids: Sequence[int]
+    ) -> Mapping[tuple[int, int], Observation]:
+        raise NotImplementedError
+
+    def _by_trial(
+        self, connection: Connection, rows: Iterable[Any]
+    ) -> Mapping[tuple[int, int], Observation]:
+        raise NotImplementedError
+
+
+def _entry(row: Any) -> Entry:
+    if row.kind == "proposed":
+        return Proposed(row.position, row.idx, proposal_of(row.proposal), row.made_from)
+    if row.kind == "dropped":
+        return Dropped(row.position, row.idx)
+    return finished_entry(row.position, row.metrics, row)
+
+
+def finished_entry(position: int, metrics: str, trial: Any) -> Finished:
+    return Finished(
+        position,
+        trial.idx,
+        TrialState(trial.state),
+        Verdict(trial.verdict),
+        decode(trial.value) if trial.observed else None,
+        tuple(json.loads(metrics).items()) if metrics else (),
+    )
