@@ -2,10 +2,14 @@
 
 import asyncio
 import contextlib
+import errno
 import json
 import math
+import os
 import shutil
+import socket
 import tempfile
+import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -13,6 +17,8 @@ from typing import Any, TypeAlias
 from ..api.observation import Sample
 
 _LONGEST_MESSAGE = 1 << 20
+_PREFIX = "tw-"
+_SHORT = Path("/tmp")  # noqa: S108 # the user's TMPDIR may be too long for a socket's path
 
 OnPush: TypeAlias = Callable[[str, str, int, tuple[Sample, ...]], Awaitable[tuple[int, bool]]]
 """Called with token, source, first sequence and samples; without samples, for a hello.
@@ -42,8 +48,8 @@ class PushServer:
 
     async def start(self) -> None:
         if self._folder is None:
-            # Under /tmp, since the user's TMPDIR may be too long for a socket.
-            self._folder = Path(tempfile.mkdtemp(prefix="tw-", dir="/tmp"))
+            remove_dead(_SHORT, before=time.time() - 60)
+            self._folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=_SHORT))
         self._folder.mkdir(mode=0o700, exist_ok=True)
         (self._folder / "report").unlink(missing_ok=True)
         self._server = await asyncio.start_unix_server(
@@ -82,6 +88,19 @@ class PushServer:
             message = await _read(reader)
             first = int(message["first"])
             samples = tuple(_sample(item) for item in message["samples"])
+
+
+def remove_dead(folder: Path, *, before: float) -> None:
+    """Remove the sockets of engines that were killed: ours, and nobody listens.
+
+    One made after `before` may belong to an engine that is about to listen.
+    """
+    for each in folder.glob(f"{_PREFIX}*/report"):
+        with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as tried:
+            made = each.parent.stat()
+            is_ours = made.st_uid == os.getuid() and made.st_mtime < before
+            if is_ours and tried.connect_ex(str(each)) == errno.ECONNREFUSED:
+                shutil.rmtree(each.parent)
 
 
 async def _read(reader: asyncio.StreamReader) -> dict[str, Any]:
