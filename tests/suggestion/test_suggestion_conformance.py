@@ -2,15 +2,9 @@ import asyncio
 
 import pytest
 from tunewright.suggestion import registry
-from tunewright.suggestion.plugin.conformance import (
-    RULES,
-    AtAddress,
-    Finding,
-    InProcess,
-    Report,
-    Ruling,
-    check_rule,
-)
+from tunewright.suggestion.plugin.conformance import Finding, Report, Ruling, check_rule
+from tunewright.suggestion.plugin.rules import RULES
+from tunewright.suggestion.plugin.subject import AtAddress, InProcess
 from tunewright.suggestion.service import start_service
 
 QUICK = ["random", "grid", "sobol", "tpe", "multivariate-tpe", "cmaes"]

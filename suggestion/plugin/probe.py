@@ -1,0 +1,164 @@
+"""What the rules ask with: search spaces, an objective, and a search whose log is in memory."""
+
+import contextlib
+import math
+from collections.abc import AsyncIterator, Mapping, Sequence
+from decimal import Decimal
+
+from ...api.history import Entry, Finished, Proposal, Proposed, Suggestion, Verdict
+from ...api.objective import Direction, Metric, Objective, Strategy
+from ...api.problem import Problem
+from ...api.space import Distribution, Parameter, ParameterKind, Point, SearchSpace, Value
+from ...api.states import TrialState
+from ..suggester import AnySuggester
+from .subject import Subject
+
+_RICH = SearchSpace(
+    (
+        Parameter("x", ParameterKind.DOUBLE, Decimal(-1), Decimal(2)),
+        Parameter(
+            "rate",
+            ParameterKind.DOUBLE,
+            Decimal("0.00001"),
+            Decimal("0.1"),
+            distribution=Distribution.LOG_UNIFORM,
+        ),
+        Parameter("layers", ParameterKind.INT, Decimal(1), Decimal(9), Decimal(2)),
+        Parameter("drop", ParameterKind.DOUBLE, Decimal("0.1"), Decimal("0.9"), Decimal("0.1")),
+        Parameter("batch", ParameterKind.DISCRETE, choices=("16", "32", "64.0")),
+        Parameter("optimizer", ParameterKind.CATEGORICAL, choices=("sgd", "adam", "lion")),
+    )
+)
+_GRIDS = (
+    (ParameterKind.DOUBLE, None),
+    (ParameterKind.DOUBLE, Decimal("0.5")),
+    (ParameterKind.INT, Decimal(1)),
+    (ParameterKind.INT, Decimal(4)),
+)
+_DISTRIBUTED = SearchSpace(
+    tuple(
+        Parameter(f"{distribution}-{place}", kind, Decimal(1), Decimal(65), step, (), distribution)
+        for distribution in Distribution
+        for place, (kind, step) in enumerate(_GRIDS)
+    )
+)
+_SMALL = SearchSpace(
+    (
+        Parameter("a", ParameterKind.INT, Decimal(1), Decimal(3), Decimal(1)),
+        Parameter("b", ParameterKind.DOUBLE, Decimal(0), Decimal(1), Decimal("0.5")),
+        Parameter("c", ParameterKind.CATEGORICAL, choices=("x", "y")),
+    )
+)
+_SINGLE = SearchSpace(
+    (
+        Parameter("a", ParameterKind.INT, Decimal(4), Decimal(4), Decimal(1)),
+        Parameter("b", ParameterKind.DOUBLE, Decimal("0.5"), Decimal("0.5")),
+        Parameter("c", ParameterKind.CATEGORICAL, choices=("x",)),
+    )
+)
+SPACES: Mapping[str, SearchSpace] = {
+    "every kind": _RICH,
+    "every distribution": _DISTRIBUTED,
+    "a few points": _SMALL,
+    "one point": _SINGLE,
+}
+
+
+def problem_of(space: SearchSpace, algorithm: str, *, seed: int = 1, uid: str = "") -> Problem:
+    return Problem(
+        experiment="conformance",
+        uid=uid or f"conformance-{algorithm}-{len(space.parameters)}-{seed}",
+        space=space,
+        objective=Objective(Metric("loss", Strategy.MIN), Direction.MINIMIZE),
+        algorithm=algorithm,
+        settings={},
+        seed=seed,
+    )
+
+
+def loss_of(point: Point) -> float:
+    """Return a smooth objective of any space: the lower each number, the better, down to 1."""
+    return sum((_number(value) - 1) ** 2 for value in point.values())
+
+
+def _number(value: Value) -> float:
+    try:
+        return float(value)
+    except ValueError:
+        return float(len(str(value)))
+
+
+class Trials:
+    """The log of a search under examination."""
+
+    def __init__(self) -> None:
+        self.entries: list[Entry] = []
+        self.points: list[Point] = []
+
+    def after(self, position: int) -> Sequence[Entry]:
+        return self.entries[position:]
+
+    def propose(self, proposals: Sequence[Proposal]) -> None:
+        made_from = len(self.entries)
+        for proposal in proposals:
+            index = len(self.points)
+            self.entries.append(Proposed(len(self.entries) + 1, index, proposal, made_from))
+            self.points.append(proposal.point)
+
+    def finish(self, index: int, value: float | None, verdict: Verdict = Verdict.OBSERVED) -> None:
+        state = {
+            Verdict.OBSERVED: TrialState.SUCCEEDED,
+            Verdict.BAD: TrialState.FAILED,
+            Verdict.NOTHING: TrialState.KILLED,
+        }[verdict]
+        position = len(self.entries) + 1
+        self.entries.append(Finished(position, index, state, verdict, value))
+
+    def finish_mixed(self, index: int) -> None:
+        """End a trial as its index says: most succeed, some fail, are killed, or go on."""
+        match index % 7:
+            case 3:
+                self.finish(index, math.nan, Verdict.BAD)
+            case 4:
+                self.finish(index, None, Verdict.BAD)
+            case 5:
+                self.finish(index, None, Verdict.NOTHING)
+            case 6:
+                pass  # pending for ever
+            case _:
+                self.finish(index, loss_of(self.points[index]))
+
+
+@contextlib.asynccontextmanager
+async def asking(subject: Subject, trials: Trials) -> AsyncIterator[AnySuggester]:
+    suggester = await subject.open(trials.after)
+    try:
+        yield suggester
+    finally:
+        await suggester.close()
+
+
+async def ask(suggester: AnySuggester, problem: Problem, trials: Trials, count: int) -> Suggestion:
+    return await suggester.suggest(problem, len(trials.points), count, position=len(trials.entries))
+
+
+async def search(
+    subject: Subject, problem: Problem, rounds: int, *, forgetful: bool = False
+) -> list[Point]:
+    """Search by twos; a forgetful search begins anew before every call."""
+    trials = Trials()
+    suggester = await subject.open(trials.after)
+    try:
+        for _ in range(rounds):
+            if forgetful:
+                await suggester.close()
+                await subject.restart()
+                suggester = await subject.open(trials.after)
+            suggestion = await ask(suggester, problem, trials, 2)
+            first = len(trials.points)
+            trials.propose(suggestion.proposals)
+            for index in range(first, len(trials.points)):
+                trials.finish_mixed(index)
+    finally:
+        await suggester.close()
+    return trials.points
