@@ -19,73 +19,15 @@ in the group `tunewright.algorithms` makes it known by that name.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, TypeAlias
+from typing import ClassVar
 
 from ..api.errors import Fault
 from ..api.history import Entry, Suggestion
 from ..api.problem import Problem
 from ..api.space import Distribution, ParameterKind
-
-SettingValue: TypeAlias = int | float | str
-
-
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """One of an algorithm's `algorithmSettings`.
-
-    `parse` turns the text of the file into the value, and raises ValueError
-    where it is no such thing. `accepts` says whether the value is in range;
-    `message` is what is said when it is not, with `{value}` for the text.
-    """
-
-    name: str
-    parse: Callable[[str], SettingValue]
-    default: str
-    rule: str
-    accepts: Callable[[SettingValue], bool] = lambda _value: True
-    message: str = ""
-    description: str = ""
-
-    @property
-    def type_name(self) -> str:
-        names: Mapping[object, str] = {int: "int", float: "double"}
-        return names.get(self.parse, "string")
-
-    def complaint(self, text: str) -> str | None:
-        """Say what is wrong with this text; None when nothing is."""
-        try:
-            value = self.parse(text)
-        except ValueError as error:
-            return f"failed to validate {self.name}({text}): {error}"
-        return None if self.accepts(value) else self.message.format(value=text)
-
-
-def random_state(message: str = "random_state should be great or equal than zero") -> Setting:
-    """Return the setting that every algorithm with chance in it has."""
-    return Setting(
-        name="random_state",
-        parse=int,
-        default="",
-        rule="≥ 0",
-        accepts=lambda value: not isinstance(value, str) and value >= 0,
-        message=message,
-        description="the seed; wins over the experiment's own",
-    )
-
-
-def one_of(name: str, choices: Sequence[str], *, where: str, description: str) -> Setting:
-    """Return a setting that has one of these values; the first is the default."""
-    return Setting(
-        name=name,
-        parse=str,
-        default=choices[0],
-        rule=" | ".join(choices),
-        accepts=lambda value: value in choices,
-        message=name + " {value} is not supported in " + where,
-        description=description,
-    )
+from .settings import Setting
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,18 +82,6 @@ class Algorithm(ABC):
         """Return what is wrong beyond the settings' own rules and the capabilities."""
         del problem
         return ()
-
-
-def setting_values(
-    settings: Sequence[Setting], given: Mapping[str, str]
-) -> Mapping[str, SettingValue]:
-    """Parse the settings that were given and have a value; add the defaults that are not ""."""
-    texts = {setting.name: given.get(setting.name, setting.default) for setting in settings}
-    return {
-        setting.name: setting.parse(texts[setting.name])
-        for setting in settings
-        if texts[setting.name] != ""
-    }
 
 
 def seed_of(problem: Problem) -> int:

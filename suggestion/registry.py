@@ -5,7 +5,6 @@ ones come as entry points of the group `tunewright.algorithms`. A service at an
 endpoint is asked by `client`.
 """
 
-import difflib
 import importlib
 import importlib.util
 from collections.abc import Mapping, Sequence
@@ -16,6 +15,7 @@ from ..api.errors import Fault, Invalid, MissingExtra, PluginBroken
 from ..api.problem import Problem
 from ..api.space import Parameter
 from .algorithm import Algorithm, Capabilities, Fold
+from .settings import name_fault, setting_faults
 
 GROUP = "tunewright.algorithms"
 DEFAULT = "auto"
@@ -47,7 +47,7 @@ def find(name: str) -> Algorithm:
         PluginBroken: its entry point cannot be imported, or is no algorithm.
     """
     if name not in BUILT_IN and name not in _plugins():
-        raise Invalid([_unknown(name)])
+        raise Invalid([name_fault(name, names(), path=NAME_PATH)])
     return _load(name)
 
 
@@ -66,7 +66,9 @@ def validate_problem(problem: Problem) -> Sequence[Fault]:
         return [Fault(NAME_PATH, str(error))]
     faults = [
         *_missing_modules(algorithm),
-        *_settings(algorithm, problem),
+        *setting_faults(
+            algorithm.settings, problem.settings, path=SETTINGS_PATH, algorithm=problem.algorithm
+        ),
         *_capabilities(algorithm, problem),
     ]
     return faults or list(algorithm.validate(problem))
@@ -113,36 +115,12 @@ def _plugins() -> Mapping[str, EntryPoint]:
     return {entry.name: entry for entry in entry_points(group=GROUP)}
 
 
-def _unknown(name: str) -> Fault:
-    near = difflib.get_close_matches(name, names(), n=1)
-    known = ", ".join(names())
-    remedy = f"did you mean {near[0]}?" if near else f"there are {known}"
-    return Fault(NAME_PATH, f"unknown algorithm name {name}", remedy, "NotSupported")
-
-
 def _missing_modules(algorithm: Algorithm) -> list[Fault]:
     missing = [name for name in algorithm.requires if importlib.util.find_spec(name) is None]
     if not missing:
         return []
     message = f"the algorithm {algorithm.name} needs {', '.join(missing)}"
     return [Fault(NAME_PATH, message, "pip install 'tunewright[search]'", "Required")]
-
-
-def _settings(algorithm: Algorithm, problem: Problem) -> list[Fault]:
-    known = {setting.name: setting for setting in algorithm.settings}
-    faults = []
-    for place, (name, text) in enumerate(problem.settings.items()):
-        path = f"{SETTINGS_PATH}[{place}]"
-        if name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            remedy = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
-            message = f"unknown setting {name} for algorithm {problem.algorithm}"
-            faults.append(Fault(f"{path}.name", message, remedy, "NotSupported"))
-            continue
-        complaint = known[name].complaint(text)
-        if complaint is not None:
-            faults.append(Fault(f"{path}.value", complaint, f"it must be {known[name].rule}"))
-    return faults
 
 
 def _capabilities(algorithm: Algorithm, problem: Problem) -> list[Fault]:

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 from ...api.errors import Fault
 from ...api.problem import Problem
-from ..algorithm import Algorithm, Fold, Setting, one_of, random_state, setting_values
+from ..algorithm import Algorithm, Fold
+from ..settings import number, one_of, random_state, setting_values
 
 _WHERE = "Bayesian optimization"
 
@@ -19,12 +20,11 @@ class BayesianOptimization(Algorithm):
             where=_WHERE,
             description="the model: Gaussian process, random forest, extra trees, boosted trees",
         ),
-        Setting(
-            name="n_initial_points",
-            parse=int,
-            default="10",
-            rule="≥ 0",
-            accepts=lambda value: not isinstance(value, str) and value >= 0,
+        number(
+            "n_initial_points",
+            int,
+            "10",
+            "≥ 0",
             message="n_initial_points should be great or equal than zero",
             description="points that are drawn at random before the model is used",
         ),

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from ...api.errors import Fault
 from ...api.problem import Problem
 from ...api.space import ParameterKind
-from ..algorithm import Algorithm, Fold, Setting, one_of, random_state, setting_values
+from ..algorithm import Algorithm, Fold
+from ..settings import number, one_of, random_state, setting_values
 
 
 class CmaEs(Algorithm):
@@ -22,12 +23,11 @@ class CmaEs(Algorithm):
             description="what follows when a search has converged: a larger population (ipop), "
             "large and small ones by turns (bipop), or the same one",
         ),
-        Setting(
-            name="sigma",
-            parse=float,
-            default="",
-            rule="≥ 0",
-            accepts=lambda value: not isinstance(value, str) and value >= 0,
+        number(
+            "sigma",
+            float,
+            "",
+            "≥ 0",
             message="sigma should be greate or equal than zero",
             description="first step size, as a part of each parameter's range; 0 is 1/6",
         ),

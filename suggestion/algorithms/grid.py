@@ -6,10 +6,11 @@ from ...api.errors import Fault
 from ...api.history import Dropped, Entry, Proposal, Proposed, SearchState, Suggestion
 from ...api.problem import Problem
 from ...api.space import Distribution
-from ..algorithm import Algorithm, Capabilities, Fold, random_state, seed_of
+from ..algorithm import Algorithm, Capabilities, Fold, seed_of
 from ..cube import Cube
 from ..history import Seen
 from ..seeds import derive
+from ..settings import random_state
 
 
 class Grid(Algorithm):

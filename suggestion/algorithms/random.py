@@ -2,8 +2,9 @@
 
 from ...api.history import Proposal
 from ...api.problem import Problem
-from ..algorithm import Algorithm, Fold, random_state
+from ..algorithm import Algorithm, Fold
 from ..history import PointFold
+from ..settings import random_state
 
 
 class Random(Algorithm):

@@ -4,9 +4,10 @@ from typing import TYPE_CHECKING
 
 from ...api.history import Proposal
 from ...api.problem import Problem
-from ..algorithm import Algorithm, Fold, random_state
+from ..algorithm import Algorithm, Fold
 from ..history import PointFold
 from ..seeds import derive
+from ..settings import random_state
 
 if TYPE_CHECKING:
     from scipy.stats.qmc import Sobol as Sequence

@@ -4,38 +4,36 @@ import math
 from typing import Any
 
 from ...api.problem import Problem
-from ..algorithm import Algorithm, Fold, Setting, random_state, setting_values
+from ..algorithm import Algorithm, Fold
+from ..settings import Setting, number, random_state, setting_values
 
 
 class Tpe(Algorithm):
     name = "tpe"
     description = "tree-structured Parzen estimator, each parameter by itself (optuna)"
     settings = (
-        Setting(
-            name="gamma",
-            parse=float,
-            default="",
-            rule="in (0, 1)",
-            accepts=lambda value: not isinstance(value, str) and 0 < value < 1,
+        number(
+            "gamma",
+            float,
+            "",
+            "in (0, 1)",
             message="gamma should be in the range of (0, 1)",
             description="gamma × √n of n trials are the good ones, 25 at most; "
             "without it a tenth of them",
         ),
-        Setting(
-            name="prior_weight",
-            parse=float,
-            default="1.0",
-            rule="> 0",
-            accepts=lambda value: not isinstance(value, str) and value > 0,
+        number(
+            "prior_weight",
+            float,
+            "1.0",
+            "> 0",
             message="prior_weight should be great than zero",
             description="weight of the prior beside the trials",
         ),
-        Setting(
-            name="n_EI_candidates",
-            parse=int,
-            default="24",
-            rule="> 0",
-            accepts=lambda value: not isinstance(value, str) and value > 0,
+        number(
+            "n_EI_candidates",
+            int,
+            "24",
+            "> 0",
             message="n_EI_candidates should be great than zero",
             description="draws of which the best becomes the point",
         ),
@@ -59,12 +57,11 @@ class Tpe(Algorithm):
 
 
 def _not_negative(name: str, default: str, description: str) -> Setting:
-    return Setting(
-        name=name,
-        parse=int,
-        default=default,
-        rule="≥ 0",
-        accepts=lambda value: not isinstance(value, str) and value >= 0,
+    return number(
+        name,
+        int,
+        default,
+        "≥ 0",
         message=f"{name} should be greate or equal than zero",
         description=description,
     )

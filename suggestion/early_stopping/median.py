@@ -14,27 +14,25 @@ from dataclasses import dataclass, field
 
 from ...api.objective import Direction, Objective
 from ...api.stopping import CurveLog, Progress, Stop, StoppingRule
-from ..algorithm import Setting, setting_values
+from ..settings import number, setting_values
 
 NAME = "medianstop"
 REFRESH_SECONDS = 1.0
 
 SETTINGS = (
-    Setting(
-        name="min_trials_required",
-        parse=int,
-        default="3",
-        rule="> 0",
-        accepts=lambda value: not isinstance(value, str) and value > 0,
+    number(
+        "min_trials_required",
+        int,
+        "3",
+        "> 0",
         message="min_trials_required must be greater than zero (>0)",
         description="succeeded trials before any trial is stopped",
     ),
-    Setting(
-        name="start_step",
-        parse=int,
-        default="4",
-        rule="≥ 1",
-        accepts=lambda value: not isinstance(value, str) and value >= 1,
+    number(
+        "start_step",
+        int,
+        "4",
+        "≥ 1",
         message="start_step must be greater or equal than one (>=1)",
         description="reports of a trial before it is stopped",
     ),

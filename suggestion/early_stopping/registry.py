@@ -1,13 +1,12 @@
 """Which early-stopping rules there are, and the evaluator that serves them all."""
 
-import difflib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ...api.errors import Fault
 from ...api.objective import Objective
 from ...api.stopping import CurveLog, Evaluator, Progress, Stop, StoppingRule
-from ..algorithm import Setting
+from ..settings import Setting, name_fault, setting_faults
 from . import median
 
 NAME_PATH = "spec.earlyStopping.algorithmName"
@@ -23,37 +22,13 @@ class _Kind:
 _RULES: Mapping[str, _Kind] = {median.NAME: _Kind(median.SETTINGS, median.MedianStop)}
 
 
-def names() -> Sequence[str]:
-    """Return every rule's name."""
-    return tuple(_RULES)
-
-
-def settings_of(name: str) -> Sequence[Setting]:
-    """Return the settings of a rule that there is."""
-    return _RULES[name].settings
-
-
 def validate_rule(rule: StoppingRule) -> Sequence[Fault]:
     """Return everything that is wrong with a rule, in Katib's words."""
     if rule.name not in _RULES:
-        near = difflib.get_close_matches(rule.name, _RULES, n=1)
-        remedy = f"did you mean {near[0]}?" if near else f"there are {', '.join(_RULES)}"
-        message = f"unknown algorithm name {rule.name}"
-        return [Fault(NAME_PATH, message, remedy, "NotSupported")]
-    known = {setting.name: setting for setting in _RULES[rule.name].settings}
-    faults = []
-    for place, (name, text) in enumerate(rule.settings.items()):
-        path = f"{SETTINGS_PATH}[{place}]"
-        if name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            remedy = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
-            message = f"unknown setting {name} for algorithm {rule.name}"
-            faults.append(Fault(f"{path}.name", message, remedy, "NotSupported"))
-            continue
-        complaint = known[name].complaint(text)
-        if complaint is not None:
-            faults.append(Fault(f"{path}.value", complaint, f"it must be {known[name].rule}"))
-    return faults
+        return [name_fault(rule.name, _RULES, path=NAME_PATH)]
+    return setting_faults(
+        _RULES[rule.name].settings, rule.settings, path=SETTINGS_PATH, algorithm=rule.name
+    )
 
 
 class Rules:
