@@ -198,12 +198,10 @@ class Engine:
     async def _wait(self, wake_at: float | None) -> None:
         """Wait for news, or for the time; then a moment for more of it."""
         left = LOOK if wake_at is None else min(LOOK, wake_at - self._clock.now())
-        if left > 0 and not self._news.is_set():
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._news.wait(), left)
-        if self._news.is_set() and not self._urgent.is_set():
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._urgent.wait(), LINGER)
+        if left > 0:
+            await _within(left, self._news)
+        if self._news.is_set():
+            await _within(LINGER, self._urgent)
         self._news.clear()
         self._urgent.clear()
 
@@ -364,6 +362,14 @@ class Engine:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+async def _within(seconds: float, event: asyncio.Event) -> None:
+    """Wait for an event, but no longer."""
+    if not event.is_set():
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await event.wait()
 
 
 @contextlib.asynccontextmanager

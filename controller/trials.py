@@ -25,6 +25,7 @@ class _Running:
     ref: AttemptRef
     proposal: Proposal
     collection: Collection
+    is_started: bool = False
     follower: asyncio.Task[None] | None = None
     waiting: list[Sample] | None = None
     latest: Sample | None = None
@@ -83,8 +84,10 @@ class RunningTrials:
             else value
             for name, value in proposal.point.items()
         }
+        parameters = json.dumps(natives)
         directory.mkdir(parents=True, exist_ok=True)
-        (directory / "parameters.json").write_text(json.dumps(natives), encoding="utf-8")
+        with (directory / "parameters.json").open("wb", buffering=0) as file:
+            file.write(parameters.encode())
         collector = brief.collector
         private: tuple[Path, ...] = ()
         if collector.kind in _IN_FILES:
@@ -105,7 +108,7 @@ class RunningTrials:
             "TUNEWRIGHT_TRIAL": ref.trial,
             "TUNEWRIGHT_ATTEMPT": str(ref.attempt),
             "TUNEWRIGHT_TRIAL_DIR": str(directory),
-            "TUNEWRIGHT_PARAMETERS": json.dumps(natives),
+            "TUNEWRIGHT_PARAMETERS": parameters,
             "TUNEWRIGHT_TOKEN": ref.token,
             "TUNEWRIGHT_REPORT": self._push.address,
             "KATIB_TRIAL_NAME": ref.trial,
@@ -126,11 +129,13 @@ class RunningTrials:
         except BaseException:
             self._by_index.pop(ref.index, None)
             raise
-        running.follower = asyncio.create_task(running.collection.run(self._follow(running)))
+        running.is_started = True
+        if running.collection.follows:
+            running.follower = asyncio.create_task(running.collection.run(self._follow(running)))
 
     def is_started(self, ref: AttemptRef) -> bool:
         running = self._by_index.get(ref.index)
-        return running is not None and running.ref == ref and running.follower is not None
+        return running is not None and running.ref == ref and running.is_started
 
     def latest(self, index: int) -> Sample | None:
         running = self._by_index.get(index)

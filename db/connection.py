@@ -14,11 +14,11 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, make_url, select
-from sqlalchemy.dialects import mysql, postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import NullPool, QueuePool
@@ -169,12 +169,12 @@ class Database:
 
     def insert_name(self, connection: Connection, table: Table, text: str) -> int:
         """Insert a name that another process may insert at the same moment; return its id."""
-        if self.dialect == "postgresql":
-            statement: Any = postgresql.insert(table).on_conflict_do_nothing()
-        elif self.dialect == "sqlite":
-            statement = sqlite.insert(table).on_conflict_do_nothing()
+        # Imported here: a run on SQLite should not wait for the dialects of the others.
+        insert = import_module(f"sqlalchemy.dialects.{self.dialect}").insert
+        if self.dialect == "mysql":
+            statement = insert(table).prefix_with("IGNORE")
         else:
-            statement = mysql.insert(table).prefix_with("IGNORE")
+            statement = insert(table).on_conflict_do_nothing()
         connection.execute(statement, {"text": text})
         return int(connection.execute(select(table.c.id).where(table.c.text == text)).scalar_one())
 
@@ -332,7 +332,7 @@ def _on_connect(synchronous: str, *, writes: bool) -> Callable[[sqlite3.Connecti
 
 def _on_begin(statement: str) -> Callable[[Connection], None]:
     def begin(connection: Connection) -> None:
-        connection.exec_driver_sql(statement)
+        connection.connection.cursor().execute(statement)
 
     return begin
 

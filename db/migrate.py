@@ -1,19 +1,24 @@
 """The schema's versions: made once, under a lock, before anything else is done.
 
-A store that is newer than the program is refused: an older program would read
-it wrongly.
+An empty database gets the tables as they are now; an older one is migrated,
+step by step, to the same tables. A store that is newer than the program is
+refused: an older program would read it wrongly.
 """
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from sqlalchemy import Connection, inspect, text
+from sqlalchemy import Column, Connection, MetaData, String, Table, inspect, text
 
 from ..api.errors import Unsupported
 from .connection import Database
+from .schema import metadata
 
 REVISIONS = ("0001",)
 """Every revision, oldest first. The files in `migrations/versions` are these."""
+
+_VERSION = Table("alembic_version", MetaData(), Column("version_num", String(32), primary_key=True))
+"""Where Alembic keeps the schema's version."""
 
 _LOCK = 7_283_910
 
@@ -48,18 +53,31 @@ def revision(connection: Connection) -> str | None:
 
 
 def _upgrade(connection: Connection) -> None:
+    with _alone(connection):
+        found = revision(connection)
+        if found is None:
+            _create(connection)
+        elif found != REVISIONS[-1]:
+            migrate(connection)
+
+
+def _create(connection: Connection) -> None:
+    metadata.create_all(connection, checkfirst=False)
+    _VERSION.create(connection)
+    connection.execute(_VERSION.insert(), {"version_num": REVISIONS[-1]})
+
+
+def migrate(connection: Connection) -> None:
+    """Take every step from the revision that the database has to this program's."""
     from importlib.resources import files
 
     from alembic import command
     from alembic.config import Config
 
-    with _alone(connection):
-        if revision(connection) == REVISIONS[-1]:
-            return
-        config = Config()
-        config.set_main_option("script_location", str(files(__package__) / "migrations"))
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+    config = Config()
+    config.set_main_option("script_location", str(files(__package__) / "migrations"))
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from ..api.history import Proposal
@@ -135,6 +136,21 @@ def trial_record(
         stop=stop,
         observation=observation,
     )
+
+
+# Both are functions of the row alone, and the same rows come turn after turn.
+
+
+@lru_cache(maxsize=256)
+def waiting_record(row: Any) -> TrialRecord:
+    """Read a trial of which nothing has been started yet."""
+    return trial_record(row, None, None, {})
+
+
+@lru_cache(maxsize=256)
+def ended_record(row: Any) -> TrialRecord:
+    """Read a trial that has ended, as a list of the best shows it."""
+    return trial_record(row, None, None)
 
 
 def stop_row(index: int, row: Any) -> StopRow:

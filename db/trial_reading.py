@@ -21,10 +21,12 @@ from .records import (
 )
 from .rows import (
     attempt_record,
+    ended_record,
     experiment_record,
     proposal_of,
     stop_row,
     trial_record,
+    waiting_record,
 )
 from .schema import (
     attempts,
@@ -43,19 +45,19 @@ class TrialReading(Experiments):
         with self._database.reading() as connection:
             row = self._row(connection, uid)
             key = {"owner": row.id}
-            best = tuple(
-                trial_record(each, None, None) for each in run.BEST_TRIALS(connection, **key)
-            )
+            best = tuple(map(ended_record, run.BEST_TRIALS(connection, **key)))
             tried = {each.trial_id: each for each in run.THEIR_ATTEMPTS(connection, **key)}
             stopped = {each.trial_id: each for each in run.THEIR_STOPS(connection, **key)}
             summed = self._by_trial(connection, run.THEIR_SUMMARIES(connection, **key))
             unfinished = [
                 trial_record(
                     each,
-                    attempt_record(tried[each.id]) if each.id in tried else None,
+                    attempt_record(tried[each.id]),
                     stop_row(each.idx, stopped[each.id]) if each.id in stopped else None,
                     summed.get((each.id, each.attempt), {}),
                 )
+                if each.id in tried
+                else waiting_record(each)
                 for each in sorted(run.UNFINISHED(connection, **key), key=attrgetter("idx"))
             ]
             wishes_ = [

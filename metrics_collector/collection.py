@@ -49,6 +49,11 @@ class Collection:
         self._source = source_of(spec, tuple(metrics), clock)
 
     @property
+    def follows(self) -> bool:
+        """Whether there is something for `run` to follow or scrape."""
+        return self._source.interval is not None
+
+    @property
     def source(self) -> str:
         """The name under which the store knows this reporter."""
         return self._spec.kind.value
@@ -58,7 +63,7 @@ class Collection:
         return self._source.feed(stream, data, at)
 
     async def run(self, on_samples: OnSamples) -> None:
-        """Follow files or scrape until cancelled; return at once where there is nothing to.
+        """Follow files or scrape until cancelled; return at once unless it `follows`.
 
         Cancel it while it sleeps or waits; samples that `on_samples` had taken are its own.
         """

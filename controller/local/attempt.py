@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import socket
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -13,9 +14,9 @@ from ..plan.view import EndReason
 from ..ports import AttemptRef, Change, Ended, Output, Started, Workload
 from .container import container_command
 from .environment import (
+    UNBUFFERED,
     Surroundings,
     argv_of,
-    complete,
     declared,
     executable_of,
     workdir_of,
@@ -45,7 +46,7 @@ class Prepared:
         if not variables:
             return self
         commands = {
-            key: replace(command, environ={**command.environ, **variables})
+            key: replace(command, variables={**command.variables, **variables})
             for key, command in self.commands.items()
         }
         return replace(self, commands=commands)
@@ -73,7 +74,7 @@ def _command(workload: Workload, options: LocalOptions, pod: Pod, container: Con
     variables = declared(where, container, workload.environment)
     if options.runtime != "process":
         return container_command(workload, options, pod, container, variables)
-    environ = complete(options.environ, variables)
+    path = variables.get("PATH") or options.environ.get("PATH", os.defpath)
     argv = argv_of(container, variables)
     cwd = workdir_of(container, workload.workdir)
     binds = [
@@ -81,9 +82,11 @@ def _command(workload: Workload, options: LocalOptions, pod: Pod, container: Con
         *volume_binds(workload.directory, pod, container, options),
     ]
     return Command(
-        executable=executable_of(argv, environ, cwd),
+        executable=executable_of(argv, path, cwd),
         argv=argv,
-        environ=environ,
+        variables=UNBUFFERED | variables
+        if "PYTHONUNBUFFERED" not in options.environ
+        else variables,
         cwd=str(cwd),
         token=workload.ref.token,
         memory=container.limits.memory,
@@ -149,15 +152,22 @@ class Attempt:
         """Run it to its end."""
         began = time.monotonic()
         plan = self._prepared.plan
-        pods = [asyncio.create_task(self._pod(pod)) for pod in plan.pods]
-        late = await self._await_decision(pods, plan)
-        self._end_rest()
-        await asyncio.wait(pods)
-        results = [task.result() for task in pods]
+        if len(plan.pods) == 1 and plan.deadline is None:
+            results, late = [await self._pod(plan.pods[0])], False
+        else:
+            results, late = await self._together(plan)
         reason, code, message = self._judge(results, late=late, all_count=plan.waits_for_all)
         wall = time.monotonic() - began
         usage = Usage(wall, self._cpu, self._peak, wall * sum(self._prepared.devices.values()))
         return Ended(self.ref, reason, code, message, usage, time.time())
+
+    async def _together(self, plan: Plan) -> tuple[list[Exit], bool]:
+        """Run all pods until one of them decides or time runs out; say how each ended, and if."""
+        pods = [asyncio.create_task(self._pod(pod)) for pod in plan.pods]
+        late = await self._await_decision(pods, plan)
+        self._end_rest()
+        await asyncio.wait(pods)
+        return [task.result() for task in pods], late
 
     async def _await_decision(self, pods: list[asyncio.Task[Exit]], plan: Plan) -> bool:
         """Wait until the primary pod has ended, or all, or one failed; say if time ran out."""

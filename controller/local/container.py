@@ -59,7 +59,7 @@ def container_command(
     return Command(
         executable=program,
         argv=argv,
-        environ={**options.environ, **{k: v for k, v in variables.items() if k not in _OURS}},
+        variables={k: v for k, v in variables.items() if k not in _OURS},
         cwd=str(workload.workdir),
         token=token,
         undo=(program, "rm", "--force", name),

@@ -12,6 +12,7 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import ROUND_CEILING
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,8 @@ from .pods import Container, Pod
 from .quantities import quantity
 
 IMAGE_REMEDY = "use the image with --runtime docker, or name a program of this machine"
+UNBUFFERED = {"PYTHONUNBUFFERED": "1"}
+"""Given where the caller says nothing of it: held back until the end, live metrics look dead."""
 _REFERENCE = re.compile(r"\$(\$|\(([^)]*)\))")
 _SUBSCRIPT = re.compile(r"metadata\.(labels|annotations)\['?([^']+?)'?\]")
 _INTERPRETER = re.compile(r"(python[\d.]*|bash|sh|Rscript|perl|ruby|node|julia)$")
@@ -173,11 +176,6 @@ def declared(where: Surroundings, container: Container, own: Mapping[str, str]) 
     return variables
 
 
-def complete(caller: Mapping[str, str], variables: Mapping[str, str]) -> dict[str, str]:
-    """Return the whole environment of a process on this machine."""
-    return {"PYTHONUNBUFFERED": "1", **caller, **variables}
-
-
 def argv_of(container: Container, variables: Mapping[str, str]) -> tuple[str, ...]:
     """Return command and args, exactly as a container would get them.
 
@@ -206,23 +204,20 @@ def workdir_of(container: Container, workdir: Path) -> Path:
     return path
 
 
-def executable_of(argv: tuple[str, ...], environ: Mapping[str, str], cwd: Path) -> str:
-    """Find the program that `argv[0]` means.
+def executable_of(argv: tuple[str, ...], search: str, cwd: Path) -> str:
+    """Find the program that `argv[0]` means; `search` is the PATH of the process.
 
     Raises:
         Unsupported: this machine has none of that name, or not the script that it should run.
     """
     name = argv[0]
-    if "/" in name:
-        path = cwd / name
-        found = str(path) if path.is_file() and os.access(path, os.X_OK) else None
-    else:
-        found = shutil.which(name, path=environ.get("PATH", os.defpath))
-        if found is not None and not found.startswith("/"):
-            found = str(cwd / found)
+    found = _program(name, search, cwd)
+    if found is None or not os.access(found, os.X_OK):  # installed or removed since
+        _program.cache_clear()
+        found = _program(name, search, cwd)
     if found is None:
         hint = ""
-        if name == "python" and shutil.which("python3", path=environ.get("PATH", os.defpath)):
+        if name == "python" and shutil.which("python3", path=search):
             hint = "this machine has `python3`; activate a virtual environment, write python3, or "
         raise Unsupported(f"there is no program {name!r} on this machine: {hint}{IMAGE_REMEDY}")
     script = next((each for each in argv[1:] if not each.startswith("-")), "")
@@ -234,3 +229,13 @@ def executable_of(argv: tuple[str, ...], environ: Mapping[str, str], cwd: Path) 
     ):
         raise Unsupported(f"the script {script} does not exist on this machine: {IMAGE_REMEDY}")
     return found
+
+
+@lru_cache
+def _program(name: str, search: str, cwd: Path) -> str | None:
+    """Look for a program as a shell does; trial after trial means the same one."""
+    if "/" in name:
+        path = cwd / name
+        return str(path) if path.is_file() and os.access(path, os.X_OK) else None
+    found = shutil.which(name, path=search)
+    return None if found is None else str(cwd / found)

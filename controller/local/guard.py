@@ -8,9 +8,10 @@ reason, the guard ends everything and leaves.
 
 Each message is a marshalled tuple behind its length. From the engine:
 
-    (run, id, executable, argv, environ, cwd, extras)   with two descriptors: stdout, stderr
-    (stop, id, grace)                                    SIGTERM, and SIGKILL after `grace` seconds
+    (run, id, executable, argv, variables, cwd, extras)   with two descriptors: stdout, stderr
+    (stop, id, grace)      SIGTERM, and SIGKILL after `grace` seconds
 
+A process gets the guard's own environment, and the `variables` on top of it.
 `extras` may hold `cgroups` (directories to join), `binds` (pairs of directories
 to bind in a mount namespace), `memory` (bytes; ended above) and `undo` (the
 argument list of a command that ends what lives outside the process tree).
@@ -164,6 +165,7 @@ class Guard:
         self.processes: dict[int, Process] = {}  # by the engine's id
         self.by_pid: dict[int, Process] = {}
         self.undoing: set[int] = set()
+        self.environ = dict(os.environb)
         self.null = os.open(os.devnull, os.O_RDONLY)
         self.libc = ctypes.CDLL(None, use_errno=True)
         if sys.platform == "linux":
@@ -214,10 +216,11 @@ class Guard:
         ident: int,
         executable: bytes,
         argv: list[bytes],
-        environ: dict[bytes, bytes],
+        variables: dict[bytes, bytes],
         cwd: bytes,
         extras: dict[str, Any],
     ) -> None:
+        environ = {**self.environ, **variables}
         out, err = self.descriptors[:2]
         del self.descriptors[:2]
         try:
@@ -233,7 +236,7 @@ class Guard:
             os.close(out)
             os.close(err)
         process = Process(
-            ident, pid, environ.get(TOKEN, b""), extras.get("memory"), extras.get("undo")
+            ident, pid, variables.get(TOKEN, b""), extras.get("memory"), extras.get("undo")
         )
         self.processes[ident] = process
         self.by_pid[pid] = process

@@ -25,7 +25,8 @@ TOKEN_VARIABLE = "TUNEWRIGHT_TOKEN"  # noqa: S105 - the name of a variable
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A process to start. `token` is put into its environment, which it shares with no other.
+    """A process to start. `variables` come on top of the guard's environment, as does `token`,
+    which it shares with no other process.
 
     `undo` ends what lives outside the process tree (a container), when the
     process had to be ended.
@@ -33,7 +34,7 @@ class Command:
 
     executable: str
     argv: Sequence[str]
-    environ: Mapping[str, str]
+    variables: Mapping[str, str]
     cwd: str
     token: str
     memory: int | None = None
@@ -84,10 +85,11 @@ class _Link:
 
 
 class Processes:
-    """Starts and ends processes through one guard."""
+    """Starts and ends processes through one guard, which hands its own `environ` down to them."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, environ: Mapping[str, str]) -> None:
         self._loop = loop
+        self._environ = environ
         self._link: _Link | None = None
         self._next = 0
 
@@ -104,8 +106,8 @@ class Processes:
             extras["memory"] = command.memory
         if command.undo:
             extras["undo"] = [os.fsencode(each) for each in command.undo]
-        environ = {os.fsencode(k): os.fsencode(v) for k, v in command.environ.items()}
-        environ[TOKEN_VARIABLE.encode()] = os.fsencode(command.token)
+        variables = {os.fsencode(k): os.fsencode(v) for k, v in command.variables.items()}
+        variables[TOKEN_VARIABLE.encode()] = os.fsencode(command.token)
         link.listeners[self._next] = listener
         self._send(
             link,
@@ -114,7 +116,7 @@ class Processes:
                 self._next,
                 os.fsencode(command.executable),
                 [os.fsencode(each) for each in command.argv],
-                environ,
+                variables,
                 os.fsencode(command.cwd),
                 extras,
             ),
@@ -144,6 +146,7 @@ class Processes:
             [sys.executable, "-I", "-S", str(GUARD), str(theirs.fileno())],
             pass_fds=[theirs.fileno()],
             stdin=subprocess.DEVNULL,
+            env=self._environ,
             cwd="/",
             start_new_session=True,
         )

@@ -64,5 +64,5 @@ class LocalWorkloads:
 
     def _guard(self) -> Processes:
         if self._processes is None:
-            self._processes = Processes(asyncio.get_running_loop())
+            self._processes = Processes(asyncio.get_running_loop(), self._options.environ)
         return self._processes

@@ -33,8 +33,10 @@ class Streams:
 
     async def drained(self, patience: float) -> None:
         """Wait for the end of both; a pipe that somebody else holds open is left after that."""
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._ended.wait(), patience)
+        if self._readers:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(patience):
+                    await self._ended.wait()
         for name in tuple(self._readers):
             self._close(name)
 

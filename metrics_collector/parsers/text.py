@@ -88,6 +88,7 @@ class TextParser:
         self._lines = LineBuffer()
         self._table = Table(metrics) if reader is None else None
         self._learns = reader is None
+        self._reads = False
         self._shape: Shape | None = None
 
     def feed(self, data: bytes, at: float) -> list[Sample]:
@@ -129,8 +130,10 @@ class TextParser:
             return []
         stamp = line_time(line)
         step = line_step(line)
-        if self._learns and self._shape is None:
+        # What is printed once need not be learnt.
+        if self._learns and self._reads and self._shape is None:
             self._shape = learn(line, values, self._names)
+        self._reads = True
         time = at if stamp is None else stamp
         count = None if step is None else step[0]
         return [Sample(metric, value, time, count) for metric, value, _ in values]

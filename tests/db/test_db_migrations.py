@@ -7,17 +7,24 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import create_engine, text
+from sqlalchemy import text
 from tunewright.api.errors import Unsupported
 from tunewright.db.connection import Database
-from tunewright.db.migrate import REVISIONS, revision, upgrade
+from tunewright.db.migrate import REVISIONS, migrate, revision, upgrade
 from tunewright.db.schema import metadata
 from tunewright.db.store import Store
 
 
-def test_the_migrations_give_the_tables_of_the_schema(place: str):
+def migrated(database: Database) -> None:
+    database.write(migrate)
+
+
+@pytest.mark.parametrize("make", [migrated, upgrade], ids=["step by step", "at once"])
+def test_an_empty_database_gets_the_tables_of_the_schema(
+    place: str, make: Callable[[Database], None]
+):
     database = Database(place)
-    upgrade(database)
+    make(database)
     with database.reading() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, metadata) == []
@@ -25,14 +32,12 @@ def test_the_migrations_give_the_tables_of_the_schema(place: str):
     database.close()
 
 
-def test_on_sqlite_they_give_them_to_the_letter(tmp_path: Path):
+def test_on_sqlite_both_ways_give_them_to_the_letter(tmp_path: Path):
     """With what a comparison of tables does not see: rows without ids, keys used once."""
-    database = Database(tmp_path / "migrated.db")
-    upgrade(database)
-    database.close()
-    engine = create_engine(f"sqlite:///{tmp_path}/made.db")
-    metadata.create_all(engine)
-    engine.dispose()
+    for name, make in (("migrated.db", migrated), ("made.db", upgrade)):
+        database = Database(tmp_path / name)
+        make(database)
+        database.close()
 
     def written(name: str) -> set[str]:
         connection = sqlite3.connect(tmp_path / name)
@@ -48,6 +53,17 @@ def test_on_sqlite_they_give_them_to_the_letter(tmp_path: Path):
 def normal(sql: str) -> str:
     """The order of constraints says nothing."""
     return " ".join(sorted(sql.replace(",", " ").replace("(", " ( ").replace(")", " ) ").split()))
+
+
+def test_a_store_that_is_up_to_date_is_left_as_it_is(place: str, opened: Callable[..., Store]):
+    opened()
+    database = Database(place)
+    upgrade(database)
+    with database.reading() as connection:
+        assert connection.execute(text("SELECT version_num FROM alembic_version")).all() == [
+            (REVISIONS[-1],)
+        ]
+    database.close()
 
 
 def test_a_newer_schema_is_refused(place: str, opened: Callable[..., Store]):
