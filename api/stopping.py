@@ -52,8 +52,13 @@ class CurveLog(Protocol):
         """Return the log's end, and the trials that succeeded after `position`, in order."""
         ...
 
-    def running_means(self, experiment_uid: str, index: int) -> Sequence[float]:
-        """Return the trial's running average after each of its reports, of its last attempt."""
+    def running_means(
+        self, experiment_uid: str, index: int, reports: Sequence[int]
+    ) -> Mapping[int, float]:
+        """Return the trial's running averages, of its last attempt, by counts of reports.
+
+        Those after `reports` reports, as far as it made so many, and the last.
+        """
         ...
 
 
@@ -61,7 +66,8 @@ class Evaluator(Protocol):
     """Decides which running trials stop.
 
     Two replicas that have read the same log decide alike; a cache may be a
-    second behind the log.
+    second behind the log. One that raises stops nobody, and is told of as a
+    Warning of the trial.
     """
 
     def evaluate(

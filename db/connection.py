@@ -148,7 +148,8 @@ class Database:
         before = getattr(self._local, "connection", None)
         self._local.connection = connection
         try:
-            yield
+            with _our_errors():
+                yield
         finally:
             self._local.connection = before
 

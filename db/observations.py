@@ -5,27 +5,24 @@ again changes nothing. The summaries, the running averages and the stop that a
 report causes are written with it, in one transaction.
 """
 
-import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, select, update
 
 from ..api.errors import Fault, Invalid, NotFound
-from ..api.objective import Direction, Objective
-from ..api.observation import Batch, Observation, Sample, Summary, first_summary, summarize_on
+from ..api.observation import Batch, Observation, Sample, Summary, summarize_on
 from ..api.states import TrialState
-from ..api.stopping import Evaluator, Progress
+from ..api.stopping import Evaluator
 from .connection import Database, unfit
 from .memory import Memory
 from .records import Ack
-from .rows import stop_row, summary_of
+from .rows import summary_of
 from .schema import (
     curves,
     decode,
     encode,
-    log,
     names,
     observations,
     sources,
@@ -34,7 +31,7 @@ from .schema import (
     trials,
 )
 from .statements import Prepared, insert_of, update_of
-from .trials import Trials
+from .stopping import Stopping, Target, reports_of
 
 _NAME = Prepared(select(names.c.id).where(names.c.text == bindparam("text")))
 _SOURCE = Prepared(
@@ -56,13 +53,6 @@ _NEW_SUMMARY = insert_of(summaries)
 _RENEW = update_of(
     summaries, ("trial_id", "attempt", "metric_id"), (*_SUMMARY, "latest_step", "numbers")
 )
-_NEW_MEAN = insert_of(curves)
-_STOP = Prepared(
-    select(stops).where(
-        stops.c.trial_id == bindparam("trial"), stops.c.attempt == bindparam("number")
-    )
-)
-_NEW_STOP = insert_of(stops)
 LONGEST_NAME = 255
 """Characters of a metric's or a source's name."""
 
@@ -70,25 +60,11 @@ PAGE = 2000
 """How many samples are fetched at once by the readers of logs."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Target:
-    """The attempt that a batch is about."""
-
-    owner: int
-    uid: str
-    trial: int
-    index: int
-    attempt: int
-    finished: bool
-    current: bool
-
-
-class Observations(Trials):
-    """The part of the store that is about metrics. It knows no stopping rule: it is given one."""
+class Observations(Stopping):
+    """The part of the store that is about metrics."""
 
     def __init__(self, database: Database, evaluator: Evaluator | None = None) -> None:
-        super().__init__(database)
-        self._evaluator = evaluator
+        super().__init__(database, evaluator)
         self._names: Memory[str, int] = Memory(database)
         self._texts: Memory[int, str] = Memory(database)
 
@@ -197,40 +173,6 @@ class Observations(Trials):
 
         self._database.write(work)
 
-    # What an evaluator asks (`api.stopping.CurveLog`).
-
-    def succeeded_since(self, experiment_uid: str, position: int) -> tuple[int, Sequence[int]]:
-        with self._database.reading() as connection:
-            owner = self._id(connection, experiment_uid)
-            end = self._position(connection, owner)
-            query = (
-                select(log.c.idx)
-                .join_from(
-                    log,
-                    trials,
-                    (trials.c.experiment_id == log.c.experiment_id) & (trials.c.idx == log.c.idx),
-                )
-                .where(
-                    log.c.experiment_id == owner,
-                    log.c.position > position,
-                    log.c.position <= end,
-                    log.c.kind == "finished",
-                    trials.c.state == TrialState.SUCCEEDED,
-                )
-                .order_by(log.c.position)
-            )
-            return end, connection.execute(query).scalars().all()
-
-    def running_means(self, experiment_uid: str, index: int) -> Sequence[float]:
-        with self._database.reading() as connection:
-            trial = self._trial(connection, experiment_uid, index)
-            query = (
-                select(curves.c.mean)
-                .where(curves.c.trial_id == trial.id, curves.c.attempt == trial.attempt)
-                .order_by(curves.c.report)
-            )
-            return [decode(mean) for mean in connection.execute(query).scalars()]
-
     # A batch.
 
     def _keep(self, connection: Connection, batch: Batch, now: float) -> Ack:
@@ -261,20 +203,14 @@ class Observations(Trials):
                 )
             self._insert(connection, target, source, first, fresh)
             self._sum_up(connection, target, fresh, now)
-        stop = _STOP(connection, **key).first()
-        return Ack(
-            target.index,
-            target.attempt,
-            batch.source,
-            known,
-            None if stop is None else stop_row(target.index, stop),
-        )
+        stop = self._stop_of(connection, target)
+        return Ack(target.index, target.attempt, batch.source, known, stop)
 
-    def _target(self, connection: Connection, batch: Batch) -> _Target:
+    def _target(self, connection: Connection, batch: Batch) -> Target:
         trial = self._held(connection, batch.experiment_uid, batch.index)
         if batch.attempt > trial.attempt:
             raise NotFound(f"trial {trial.name} has no attempt {batch.attempt}")
-        return _Target(
+        return Target(
             owner=trial.experiment_id,
             uid=batch.experiment_uid,
             trial=trial.id,
@@ -287,7 +223,7 @@ class Observations(Trials):
     def _insert(
         self,
         connection: Connection,
-        target: _Target,
+        target: Target,
         source: int,
         first: int,
         samples: Sequence[Sample],
@@ -304,20 +240,20 @@ class Observations(Trials):
             raise unfit(error) from error
 
     def _sum_up(
-        self, connection: Connection, target: _Target, samples: Sequence[Sample], now: float
+        self, connection: Connection, target: Target, samples: Sequence[Sample], now: float
     ) -> None:
         objective, rule = self._rules_of(connection, target.owner)
         known = self._observation(connection, target.trial, target.attempt)
         summed = summarize_on(known, samples)
         self._write_summaries(connection, target, known, summed)
         if rule is not None and target.current and not target.finished:
-            reports = _reports(target, objective, known.get(objective.metric.name), samples)
+            reports = reports_of(target, objective, known.get(objective.metric.name), samples)
             self._follow_curve(connection, target, reports, now)
 
     def _write_summaries(
         self,
         connection: Connection,
-        target: _Target,
+        target: Target,
         known: Observation,
         summed: Observation,
     ) -> None:
@@ -332,43 +268,6 @@ class Observations(Trials):
                 changed.append(dict(zip(names, key, strict=True)) | _columns(summary))
         _NEW_SUMMARY.many(connection, new)
         _RENEW.many(connection, changed)
-
-    def _follow_curve(
-        self,
-        connection: Connection,
-        target: _Target,
-        reports: Sequence[Progress],
-        now: float,
-    ) -> None:
-        if not reports:
-            return
-        _NEW_MEAN.many(
-            connection,
-            (
-                {
-                    "trial_id": target.trial,
-                    "attempt": target.attempt,
-                    "report": progress.reports,
-                    "mean": encode(progress.mean),
-                }
-                for progress in reports
-            ),
-        )
-        objective, rule = self._rules_of(connection, target.owner)
-        if self._evaluator is None or rule is None:
-            return
-        # The evaluator reads through this transaction: what was just written counts.
-        with self._database.joined(connection):
-            found = self._evaluator.evaluate(target.uid, rule, objective, reports, self)
-        if found and _STOP(connection, trial=target.trial, number=target.attempt).first() is None:
-            _NEW_STOP(
-                connection,
-                trial_id=target.trial,
-                attempt=target.attempt,
-                reason=found[0].reason,
-                decided_at=now,
-                answered=False,
-            )
 
     # Names.
 
@@ -422,18 +321,6 @@ class Observations(Trials):
         return found
 
 
-def _reports(
-    target: _Target, objective: Objective, summary: Summary | None, samples: Sequence[Sample]
-) -> list[Progress]:
-    """Return the objective's reports among the samples, each with its log up to it."""
-    reports = []
-    for sample in samples:
-        if sample.metric == objective.metric.name:
-            summary = summary.add(sample) if summary else first_summary(sample)
-            reports.append(_progress(target, objective, sample, summary))
-    return reports
-
-
 def _check_name(text: str) -> None:
     """Refuse a name of a metric or a source that some database would cut or not take."""
     if len(text) > LONGEST_NAME or "\0" in text or not _is_unicode(text):
@@ -448,12 +335,6 @@ def _is_unicode(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
-
-
-def _progress(target: _Target, objective: Objective, sample: Sample, summary: Summary) -> Progress:
-    mean = summary.sum / summary.numbers if summary.numbers else math.nan
-    best = summary.min if objective.direction is Direction.MINIMIZE else summary.max
-    return Progress(target.index, target.attempt, summary.count, sample.value, mean, best)
 
 
 def _columns(summary: Summary) -> dict[str, Any]:

@@ -21,8 +21,10 @@ class Curves:
     def succeeded_since(self, _uid, position):
         return len(self.curves), range(position, len(self.curves))
 
-    def running_means(self, _uid, index):
-        return self.curves[index]
+    def running_means(self, _uid, index, reports):
+        curve = self.curves[index]
+        last = len(curve)
+        return {count: curve[count - 1] for count in (*reports, last) if count <= last}
 
 
 class Time:
@@ -96,6 +98,20 @@ def test_the_log_is_read_once_a_second_at_most():
         stopped(curves, reports=6, best=1.0, rules=rules)
     assert len(reads) == 1
     del time
+
+
+def test_a_trial_costs_a_bounded_number_of_averages_however_long_its_log():
+    asked = []
+    curves = Curves([1.0])
+    curves.running_means = lambda _uid, _index, reports: (asked.append(reports), {100_000: 1.0})[1]
+    stopped(curves, reports=4, best=2.0)
+    assert len([count for count in asked[0] if count <= 100_000]) < 150
+
+
+def test_a_long_trial_is_judged_by_what_the_others_had_at_most_a_tenth_earlier():
+    falling = Curves(*[[1 - n / 10_000 for n in range(10_000)]] * 3)
+    assert not stopped(falling, reports=5000, best=0.5)
+    assert stopped(falling, reports=5000, best=0.55)
 
 
 @given(

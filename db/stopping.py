@@ -1,0 +1,189 @@
+"""Early stopping in the store: averages as rows, the rule that reads them, its stops as rows.
+
+The store knows no rule: it is given an evaluator, and writes what it decides
+with the report that caused it, in one transaction.
+"""
+
+import logging
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, bindparam, func, select
+
+from ..api.errors import StoreUnavailable, StoreUnwritable
+from ..api.objective import Direction, Objective
+from ..api.observation import Sample, Summary, first_summary
+from ..api.states import TrialState
+from ..api.stopping import Evaluator, Progress, Stop
+from .connection import Database
+from .records import StopRow
+from .rows import stop_row
+from .schema import curves, decode, encode, events, log, stops, trials
+from .statements import Prepared, insert_of
+from .trials import Trials
+
+_told = logging.getLogger(__name__)
+
+_NEW_MEAN = insert_of(curves)
+_STOP = Prepared(
+    select(stops).where(
+        stops.c.trial_id == bindparam("trial"), stops.c.attempt == bindparam("number")
+    )
+)
+_NEW_STOP = insert_of(stops)
+_WARNED = Prepared(
+    select(events.c.id)
+    .where(
+        events.c.experiment_id == bindparam("owner"),
+        events.c.idx == bindparam("index"),
+        events.c.reason == bindparam("reason"),
+    )
+    .limit(1)
+)
+RULE_FAILED = "StoppingRuleFailed"
+"""The reason of the Warning that a trial gets whose stopping rule fails."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The attempt that a batch is about."""
+
+    owner: int
+    uid: str
+    trial: int
+    index: int
+    attempt: int
+    finished: bool
+    current: bool
+
+
+class Stopping(Trials):
+    """The part of the store that is about early stopping; it is a `CurveLog` to the rule."""
+
+    def __init__(self, database: Database, evaluator: Evaluator | None = None) -> None:
+        super().__init__(database)
+        self._evaluator = evaluator
+
+    def succeeded_since(self, experiment_uid: str, position: int) -> tuple[int, Sequence[int]]:
+        with self._database.reading() as connection:
+            owner = self._id(connection, experiment_uid)
+            end = self._position(connection, owner)
+            query = (
+                select(log.c.idx)
+                .join_from(
+                    log,
+                    trials,
+                    (trials.c.experiment_id == log.c.experiment_id) & (trials.c.idx == log.c.idx),
+                )
+                .where(
+                    log.c.experiment_id == owner,
+                    log.c.position > position,
+                    log.c.position <= end,
+                    log.c.kind == "finished",
+                    trials.c.state == TrialState.SUCCEEDED,
+                )
+                .order_by(log.c.position)
+            )
+            return end, connection.execute(query).scalars().all()
+
+    def running_means(
+        self, experiment_uid: str, index: int, reports: Sequence[int]
+    ) -> Mapping[int, float]:
+        with self._database.reading() as connection:
+            trial = self._trial(connection, experiment_uid, index)
+            own = (curves.c.trial_id == trial.id) & (curves.c.attempt == trial.attempt)
+            last = select(func.max(curves.c.report)).where(own).correlate(None).scalar_subquery()
+            query = select(curves.c.report, curves.c.mean).where(
+                own, curves.c.report.in_(reports) | (curves.c.report == last)
+            )
+            return {row.report: decode(row.mean) for row in connection.execute(query)}
+
+    def _follow_curve(
+        self,
+        connection: Connection,
+        target: Target,
+        reports: Sequence[Progress],
+        now: float,
+    ) -> None:
+        if not reports:
+            return
+        _NEW_MEAN.many(
+            connection,
+            (
+                {
+                    "trial_id": target.trial,
+                    "attempt": target.attempt,
+                    "report": progress.reports,
+                    "mean": encode(progress.mean),
+                }
+                for progress in reports
+            ),
+        )
+        found = self._judge(connection, target, reports, now)
+        if found and self._stop_of(connection, target) is None:
+            _NEW_STOP(
+                connection,
+                trial_id=target.trial,
+                attempt=target.attempt,
+                reason=found[0].reason,
+                decided_at=now,
+                answered=False,
+            )
+
+    def _judge(
+        self, connection: Connection, target: Target, reports: Sequence[Progress], now: float
+    ) -> Sequence[Stop]:
+        """Ask the stopping rule. One that fails stops nobody: the samples are kept all the same."""
+        objective, rule = self._rules_of(connection, target.owner)
+        if self._evaluator is None or rule is None:
+            return ()
+        try:
+            # The evaluator reads through this transaction: what was just written counts.
+            with self._database.joined(connection):
+                return self._evaluator.evaluate(target.uid, rule, objective, reports, self)
+        except (StoreUnavailable, StoreUnwritable):
+            raise  # the store failed it
+        except Exception as error:  # noqa: BLE001 # whatever it is, it is the rule's
+            message = f"the stopping rule {rule.name} fails: {type(error).__name__}: {error}"
+            self._warn_once(connection, target, message, now)
+            _told.debug(message, exc_info=True)
+            return ()
+
+    def _warn_once(self, connection: Connection, target: Target, message: str, now: float) -> None:
+        """Leave a Warning and a line in the log, the first time for each trial."""
+        key = {"owner": target.owner, "index": target.index, "reason": RULE_FAILED}
+        if _WARNED(connection, **key).first() is not None:
+            return
+        self._event(
+            connection,
+            target.owner,
+            index=target.index,
+            kind="Warning",
+            reason=RULE_FAILED,
+            message=message,
+            now=now,
+        )
+        _told.warning("trial %d of experiment %s: %s", target.index, target.uid, message)
+
+    def _stop_of(self, connection: Connection, target: Target) -> StopRow | None:
+        row = _STOP(connection, trial=target.trial, number=target.attempt).first()
+        return None if row is None else stop_row(target.index, row)
+
+
+def reports_of(
+    target: Target, objective: Objective, summary: Summary | None, samples: Sequence[Sample]
+) -> list[Progress]:
+    """Return the objective's reports among the samples, each with its log up to it."""
+    reports = []
+    for sample in samples:
+        if sample.metric == objective.metric.name:
+            summary = summary.add(sample) if summary else first_summary(sample)
+            reports.append(_progress(target, objective, sample, summary))
+    return reports
+
+
+def _progress(target: Target, objective: Objective, sample: Sample, summary: Summary) -> Progress:
+    mean = summary.sum / summary.numbers if summary.numbers else math.nan
+    best = summary.min if objective.direction is Direction.MINIMIZE else summary.max
+    return Progress(target.index, target.attempt, summary.count, sample.value, mean, best)
