@@ -103,13 +103,13 @@ class Engine:
         self._turns = Turns(store, uid, stop_grace=STOP_GRACE)
         self._memory = Memory()
         self._memory.search = replace(self._memory.search, ahead=ahead)
+        self._news = asyncio.Event()
+        self._urgent = asyncio.Event()
         self._trials = RunningTrials(
-            self._workloads, clock, home, on_samples=self._on_samples, on_news=self._hurry
+            self._workloads, clock, home, on_samples=self._on_samples, on_news=self._news.set
         )
         self._pictures = Pictures(observer, clock)
         self._inbox: list[Event] = []
-        self._news = asyncio.Event()
-        self._urgent = asyncio.Event()
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="store")
         self._tasks: set[asyncio.Task[None]] = set()
         self._counted_at: float | None = None
