@@ -92,9 +92,11 @@ class SearchState(StrEnum):
 class Suggestion:
     """The answer of an algorithm: at most as many proposals as were asked for.
 
-    `note` is for the person who looks: what was chosen and why.
+    `note` is for the person who looks: what was chosen and why. `forgotten` counts
+    the trials that a plug-in no longer knows since the answer before this one.
     """
 
     proposals: tuple[Proposal, ...]
     state: SearchState = SearchState.MORE
     note: str = ""
+    forgotten: int = 0

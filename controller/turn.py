@@ -20,7 +20,7 @@ from ..db.store import Store
 from .brief import Brief, brief_of
 from .loading import EDITABLE, Memory, view_of
 from .plan import actions as do
-from .plan import plan
+from .plan import plan, reasons
 from .plan.view import EndReason, View
 from .ports import AttemptRef, Ended, Started
 
@@ -163,7 +163,20 @@ class Turns:
                         now=event.at,
                     )
                 case Suggested():
+                    self._tell_of_forgotten(event.suggestion.forgotten, now)
                     self._propose(event, now)
+
+    def _tell_of_forgotten(self, count: int, now: float) -> None:
+        if count:
+            why = reasons.PLUGIN_FORGOT
+            self._store.add_event(
+                self._uid,
+                index=None,
+                kind="Warning",
+                reason=why.name,
+                message=why.about(str(count)),
+                now=now,
+            )
 
     def _propose(self, event: Suggested, now: float) -> None:
         assert self._brief is not None  # a question was asked in a turn before this one

@@ -73,6 +73,12 @@ SEARCH_STALLED = Reason(
     "Experiment has failed because the algorithm gives no points although nothing runs",
     "this is a fault of the algorithm; resume asks it again",
 )
+PLUGIN_FORGOT = Reason(
+    "PluginForgot",
+    "The algorithm's plug-in was started or reached anew: {} trials are unknown to it, "
+    "and it searches on without them",
+    "declare a plug-in that needs no memory as ADDRESS?stateless; it is shown all trials",
+)
 
 # Of trials.
 TRIAL_SUCCEEDED = Reason("TrialSucceeded", "Trial has succeeded")

@@ -12,7 +12,7 @@ from typing import Protocol
 from ...api.errors import Fault, PluginUnavailable
 from ...api.problem import Problem
 from .. import registry
-from ..client import RemoteSuggester
+from ..client import STATELESS, RemoteSuggester
 from ..inline import History, InlineSuggester
 from ..suggester import AnySuggester
 
@@ -55,8 +55,9 @@ class AtAddress:
     _process: "subprocess.Popen[bytes] | None" = field(default=None, repr=False)
 
     async def open(self, history: History) -> AnySuggester:
+        # Shown everything: whether it bears that is what is found out.
         return RemoteSuggester(
-            self.address, history, timeout=self.timeout, speaks_v1=self.speaks_v1
+            f"{self.address}?{STATELESS}", history, timeout=self.timeout, speaks_v1=self.speaks_v1
         )
 
     async def faults(self, problem: Problem) -> Sequence[Fault]:

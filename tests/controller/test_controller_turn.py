@@ -4,12 +4,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tunewright.api.history import Proposal
+from tunewright.api.history import Proposal, Suggestion
 from tunewright.api.identity import ExperimentKey
 from tunewright.api.states import TrialState
 from tunewright.controller.loading import Memory
 from tunewright.controller.plan.view import EndReason
-from tunewright.controller.turn import StopAttempt, Turns
+from tunewright.controller.turn import StopAttempt, Suggested, Turns
 from tunewright.db.records import Usage
 from tunewright.db.sql import open_store
 from tunewright.db.store import Store
@@ -122,3 +122,13 @@ def test_an_edit_that_would_make_the_document_wrong_is_refused_and_changes_nothi
     assert "parallelTrialCount" in refused[0].message
     assert store.view(uid).wishes == ()
     assert store.view(uid).experiment.document["spec"]["parallelTrialCount"] == 1
+
+
+def test_what_a_plug_in_forgot_is_told_as_a_warning(store: Store, uid: str):
+    turns, memory = Turns(store, uid, stop_grace=30.0), Memory()
+    turns.take([], memory, 102.0)
+    answer = Suggestion((Proposal({"x": 0.25}),), forgotten=7)
+    turns.take([Suggested(1, 1, answer)], memory, 103.0)
+    (told,) = [event for event in store.events(uid) if event.reason == "PluginForgot"]
+    assert told.kind == "Warning"
+    assert "7 trials are unknown to it" in told.message

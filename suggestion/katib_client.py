@@ -1,0 +1,215 @@
+"""Asking a plug-in of Katib's, which remembers what it proposed, and may forget it.
+
+Katib's protocol has no word for a restart, and its services bear one badly:
+some fail for ever once they are shown a trial that they did not propose, or
+propose their first points again. So what answers over one connection is taken
+for one incarnation of the plug-in. It is shown what it proposed itself and
+nothing else; what those before it proposed is forgotten, which the answer
+says. One that fails on what it is shown is taken for a new incarnation, once.
+Points that were tried before are dropped, and others asked for.
+
+A plug-in that rebuilds itself from each request may be declared stateless; it
+is shown the whole log.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, cast
+
+import grpc
+import grpc.aio
+
+from ..api.errors import PluginBroken, Unsupported
+from ..api.history import Dropped, Entry, Finished, Proposal, Proposed, SearchState, Suggestion
+from ..api.problem import Problem
+from ..proto import api_pb2, api_pb2_grpc, convert_katib
+from .cube import Cube
+
+if TYPE_CHECKING:
+    from ..proto.api_pb2_grpc import SuggestionAsyncStub as Stub
+
+_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
+_NOT_ITS_FAULT = {
+    grpc.StatusCode.UNAVAILABLE,
+    grpc.StatusCode.DEADLINE_EXCEEDED,
+    grpc.StatusCode.RESOURCE_EXHAUSTED,
+    grpc.StatusCode.INVALID_ARGUMENT,
+}
+"""Failures that do not come from the trials that a plug-in is shown."""
+
+
+@dataclass(slots=True)
+class _Incarnation:
+    """A life of the plug-in, from a position of the log on.
+
+    `settings` are those that it returned; `forgotten` counts the trials of
+    those before it, until that has been told.
+    """
+
+    connection: grpc.aio.Channel
+    born: int
+    forgotten: int
+    settings: dict[str, str] = field(default_factory=dict)
+
+
+class KatibPlugin:
+    """Asks one experiment's plug-in. `endpoint` is what it is called in messages."""
+
+    def __init__(self, endpoint: str, *, timeout: float, stateless: bool) -> None:
+        self._endpoint = endpoint
+        self._timeout = timeout  # in seconds, for one call
+        self._stateless = stateless
+        self._incarnation: _Incarnation | None = None
+
+    async def suggest(
+        self, connection: grpc.aio.Channel, problem: Problem, log: Sequence[Entry], count: int
+    ) -> Suggestion:
+        """Ask for up to `count` points, made from this log.
+
+        Raises:
+            AioRpcError: the call failed.
+            PluginBroken: it answered what it may not.
+            Unsupported: the experiment needs what the protocol cannot carry.
+        """
+        _needs_no_more_than_katib(problem)
+        known = self._incarnation
+        if known is None or known.connection is not connection:
+            known = self._begin(connection, log)
+        try:
+            answer = await self._ask(known, problem, log, count)
+        except grpc.aio.AioRpcError as error:
+            if error.code() in _NOT_ITS_FAULT or not self._shown(known, log):
+                raise
+            known = self._begin(connection, log)
+            answer = await self._ask(known, problem, log, count)
+        told, known.forgotten = known.forgotten, 0
+        return replace(answer, forgotten=told)
+
+    def _begin(self, connection: grpc.aio.Channel, log: Sequence[Entry]) -> _Incarnation:
+        forgotten = 0 if self._stateless else len(set(_own(log)) - _dropped(log))
+        born = 0 if self._stateless or not log else log[-1].position
+        self._incarnation = _Incarnation(connection, born, forgotten)
+        return self._incarnation
+
+    def _shown(self, known: _Incarnation, log: Sequence[Entry]) -> Sequence[Entry]:
+        """Return the log of what this incarnation proposed, without persons' points."""
+        own = set(_own(entry for entry in log if entry.position > known.born))
+        return [entry for entry in log if entry.index in own]
+
+    async def _ask(
+        self, known: _Incarnation, problem: Problem, log: Sequence[Entry], count: int
+    ) -> Suggestion:
+        """Ask until there are enough points, the plug-in has no more, or it repeats its answer."""
+        before = [entry for entry in log if isinstance(entry, Proposed)]
+        kept = _Kept(problem, before)
+        asked = len(before)
+        answered = -1
+        while len(kept.proposals) < count and kept.answered > answered:
+            answered = kept.answered
+            wanted = count - len(kept.proposals)
+            asked += wanted
+            try:
+                points = await self._call(known, problem, log, wanted, asked)
+            except grpc.aio.AioRpcError as error:
+                if error.code() is not grpc.StatusCode.OUT_OF_RANGE:
+                    raise
+                state = SearchState.MORE if kept.proposals else SearchState.EXHAUSTED
+                return kept.suggestion(state, error.details() or "")
+            kept.add(points[:wanted], self._endpoint)
+            if len(points) < wanted:
+                break
+        if len(kept.proposals) == count:
+            return kept.suggestion(SearchState.MORE)
+        ended = sum(isinstance(entry, Finished) for entry in log)
+        if not kept.proposals and ended == len(before):  # nothing runs that could end the waiting
+            return kept.suggestion(SearchState.EXHAUSTED, "it has no more points")
+        return kept.suggestion(SearchState.WAIT)
+
+    async def _call(
+        self,
+        known: _Incarnation,
+        problem: Problem,
+        log: Sequence[Entry],
+        count: int,
+        total: int,
+    ) -> Sequence[api_pb2.GetSuggestionsReply.ParameterAssignments]:
+        stub = cast("Stub", api_pb2_grpc.SuggestionStub(known.connection))
+        reply = await stub.GetSuggestions(
+            api_pb2.GetSuggestionsRequest(
+                experiment=convert_katib.experiment_to_katib(problem, known.settings),
+                trials=convert_katib.trials_to_katib(problem, self._shown(known, log), {}),
+                current_request_number=count,
+                total_request_number=total,
+            ),
+            timeout=self._timeout,
+        )
+        for setting in reply.algorithm.algorithm_settings:
+            known.settings[setting.name] = setting.value
+        return reply.parameter_assignments
+
+
+class _Kept:
+    """The points of an answer that are new."""
+
+    def __init__(self, problem: Problem, before: Sequence[Proposed]) -> None:
+        self._problem = problem
+        self._cube = Cube(problem.space)
+        self._seen = {self._cube.key(entry.proposal.point) for entry in before}
+        self._names = {entry.proposal.name for entry in before}
+        self._answered: set[int] = set()
+        self.proposals: list[Proposal] = []
+        self.repeated = 0
+
+    @property
+    def answered(self) -> int:
+        """How many different points were answered, new or not."""
+        return len(self._answered)
+
+    def add(
+        self, points: Sequence[api_pb2.GetSuggestionsReply.ParameterAssignments], who: str
+    ) -> None:
+        for wire in points:
+            try:
+                proposal = convert_katib.proposal_from_katib(self._problem, wire)
+            except ValueError as error:
+                raise PluginBroken(f"{who} answered a wrong point: {error}") from error
+            if proposal.name is not None and not _NAME.fullmatch(proposal.name):
+                raise PluginBroken(f"{who} answered {proposal.name!r}, no name of a trial")
+            self._take(proposal)
+
+    def _take(self, proposal: Proposal) -> None:
+        key = self._cube.key(proposal.point)
+        self._answered.add(key)
+        if key in self._seen:
+            self.repeated += 1
+            return
+        self._seen.add(key)
+        if proposal.name in self._names:  # an incarnation before it gave it to another point
+            proposal = replace(proposal, name=None)
+        self._names.add(proposal.name)
+        self.proposals.append(proposal)
+
+    def suggestion(self, state: SearchState, note: str = "") -> Suggestion:
+        if self.repeated:
+            note = f"{self.repeated} points that were tried before were dropped"
+        return Suggestion(tuple(self.proposals), state, note)
+
+
+def _own(log: Iterator[Entry] | Sequence[Entry]) -> Iterator[int]:
+    """Yield the trials whose points a plug-in made."""
+    for entry in log:
+        if isinstance(entry, Proposed) and entry.proposal.reason not in {"initial", "user"}:
+            yield entry.index
+
+
+def _dropped(log: Sequence[Entry]) -> set[int]:
+    return {entry.index for entry in log if isinstance(entry, Dropped)}
+
+
+def _needs_no_more_than_katib(problem: Problem) -> None:
+    if problem.space.conditions:
+        raise Unsupported(
+            "spec.parameterConditions cannot be carried by api.v1.beta1: "
+            "use a plug-in that speaks tunewright.v1"
+        )

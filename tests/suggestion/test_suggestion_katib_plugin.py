@@ -1,0 +1,141 @@
+"""A plug-in of Katib's that bears no restart, in a process of its own that is killed."""
+
+import asyncio
+import contextlib
+import itertools
+from collections.abc import Awaitable, Callable
+
+import pytest
+from support.katib_plugin import counting
+from support.search import Log, listed, problem, whole
+from tunewright.api.errors import PluginBroken, PluginUnavailable
+from tunewright.api.history import Proposal, SearchState
+from tunewright.proto import api_pb2, api_pb2_grpc, serving
+from tunewright.suggestion.client import RemoteSuggester
+
+TASK = problem(whole("n", 1, 99), algorithm="counting")
+
+
+@pytest.fixture
+def plugin():
+    with counting() as running:
+        yield running
+
+
+@contextlib.asynccontextmanager
+async def asking(address, log, task=TASK):
+    """Give a function that asks for points and records them, as an engine does."""
+    remote = RemoteSuggester(address, log.after, timeout=30)
+
+    async def ask(count):
+        answer = await remote.suggest(task, log.trials, count, position=log.position)
+        log.propose(*answer.proposals)
+        return answer
+
+    yield ask
+    await remote.close()
+
+
+async def again(ask: Callable[[int], Awaitable[object]], count: int):
+    """Ask as often as an engine would while the plug-in is away."""
+    while True:
+        with contextlib.suppress(PluginUnavailable):
+            return await ask(count)
+
+
+def points(answer):
+    return [proposal.point["n"] for proposal in answer.proposals]
+
+
+def test_it_goes_on_after_it_was_killed_without_its_past_and_says_what_it_forgot(plugin):
+    async def run():
+        log = Log()
+        async with asking(plugin.address, log) as ask:
+            first = await ask(3)
+            log.finish(0, 1.0)
+            second = await ask(1)
+            plugin.kill()
+            plugin.start()
+            third = await again(ask, 2)
+            log.finish(4, 1.0)
+            return first, second, third, await ask(1)
+
+    first, second, third, fourth = asyncio.run(run())
+    assert [points(answer) for answer in (first, second)] == [[1, 2, 3], [4]]
+    assert [points(answer) for answer in (third, fourth)] == [[5, 6], [7]]
+    assert [answer.forgotten for answer in (first, second, third, fourth)] == [0, 0, 4, 0]
+    assert "dropped" in third.note
+
+
+def test_an_engine_that_starts_again_shows_it_no_trial_of_the_engine_before(plugin):
+    async def run():
+        log = Log()
+        async with asking(plugin.address, log) as ask:
+            await ask(2)
+        log.finish(0, 1.0)
+        async with asking(plugin.address, log) as ask:
+            return await ask(2)
+
+    answer = asyncio.run(run())
+    assert (points(answer), answer.forgotten) == ([3, 4], 2)
+
+
+def test_a_persons_points_are_not_shown_and_not_counted_as_forgotten(plugin):
+    async def run():
+        log = Log()
+        log.propose(Proposal({"n": 1}, "initial"))
+        log.finish(0, 1.0)
+        async with asking(plugin.address, log) as ask:
+            return await ask(2)
+
+    answer = asyncio.run(run())
+    assert (points(answer), answer.forgotten) == ([2, 3], 0)
+
+
+class Answers(api_pb2_grpc.SuggestionServicer):
+    """Gives the same assignments in turn, all under one name."""
+
+    def __init__(self, name, values):
+        self._name = name
+        self._values = itertools.cycle(values)
+
+    def GetSuggestions(self, request, context):  # noqa: N802
+        reply = api_pb2.GetSuggestionsReply()
+        for _ in range(request.current_request_number):
+            one = reply.parameter_assignments.add(trial_name=self._name)
+            one.assignments.add(name="o", value=next(self._values))
+        return reply
+
+
+def answered(name, values, count=1):
+    async def run(address):
+        async with asking(address, Log(), problem(listed("o", "a", "b"))) as ask:
+            return await ask(count)
+
+    def register(server):
+        api_pb2_grpc.add_SuggestionServicer_to_server(Answers(name, values), server)
+
+    server, address = serving.start("127.0.0.1:0", register)
+    try:
+        return asyncio.run(run(address))
+    finally:
+        server.stop(0).wait()
+
+
+def test_points_of_one_answer_that_are_alike_are_one_trial():
+    answer = answered("", ["a"], count=4)
+    assert [proposal.point for proposal in answer.proposals] == [{"o": "a"}]
+    assert answer.state is SearchState.WAIT
+
+
+def test_a_name_that_it_gives_twice_is_the_first_trials():
+    answer = answered("mine", ["a", "b"], count=2)
+    assert [proposal.name for proposal in answer.proposals] == ["mine", None]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("../up", "a"), ("", "c")], ids=["no name of a trial", "no such choice"]
+)
+def test_what_it_may_not_answer_is_refused(name, value):
+    with pytest.raises(PluginBroken):
+        answered(name, [value])
