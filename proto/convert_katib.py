@@ -14,7 +14,7 @@ from ..api.errors import Fault, Invalid
 from ..api.history import Entry, Finished, Proposal, Proposed, Verdict
 from ..api.identity import trial_name
 from ..api.objective import Direction, Metric, Objective, Strategy
-from ..api.problem import Problem
+from ..api.problem import Architecture, Operation, Problem
 from ..api.space import (
     Distribution,
     Parameter,
@@ -81,13 +81,37 @@ def problem_from_katib(experiment: pb.Experiment) -> Problem:
         seed=int.from_bytes(_digest(experiment)[:4], "big"),
         max_trials=spec.max_trial_count or None,
         parallel_trials=spec.parallel_trial_count or 1,
+        architecture=_architecture_from_katib(spec.nas_config)
+        if spec.HasField("nas_config")
+        else None,
+    )
+
+
+def _architecture_from_katib(wire: pb.NasConfig) -> Architecture:
+    graph, path = wire.graph_config, "spec.nasConfig.operations"
+    return Architecture(
+        layers=graph.num_layers or None,
+        input_sizes=tuple(graph.input_sizes),
+        output_sizes=tuple(graph.output_sizes),
+        operations=tuple(
+            Operation(
+                operation.operation_type,
+                SearchSpace(
+                    tuple(
+                        _parameter_from_katib(parameter, f"{path}[{i}].parameters[{k}]")
+                        for k, parameter in enumerate(operation.parameter_specs.parameters)
+                    )
+                ),
+            )
+            for i, operation in enumerate(wire.operations.operation)
+        ),
     )
 
 
 def _digest(experiment: pb.Experiment) -> bytes:
     """Hash the name and what of the specification is not edited while it runs."""
     spec = experiment.spec
-    parts = (spec.parameter_specs, spec.objective, spec.algorithm)
+    parts = (spec.parameter_specs, spec.objective, spec.algorithm, spec.nas_config)
     texts = [part.SerializeToString(deterministic=True) for part in parts]
     return hashlib.sha256(b"\0".join([experiment.name.encode(), *texts])).digest()
 
@@ -158,15 +182,26 @@ def _number(text: str) -> float | None:
 
 
 def _point(problem: Problem, trial: pb.Trial) -> Point:
-    texts = {one.name: one.value for one in trial.spec.parameter_assignments.assignments}
     try:
-        return {
-            parameter.name: parameter.parse(texts[parameter.name])
-            for parameter in problem.space.parameters
-        }
-    except (KeyError, ValueError) as error:
+        return _point_of(problem, trial.spec.parameter_assignments.assignments)
+    except ValueError as error:
         path = f"trials[{trial.name}].spec.parameterAssignments"
         raise Invalid([Fault(path, f"no point of the search space: {error}")]) from None
+
+
+def _point_of(problem: Problem, assignments: Iterable[pb.ParameterAssignment]) -> Point:
+    """Read a point. What describes an architecture is text that only the algorithm knows.
+
+    Raises:
+        ValueError: it is no point of the search space; the message says why.
+    """
+    texts = {one.name: one.value for one in assignments}
+    if problem.architecture is not None:
+        return texts
+    missing = [one.name for one in problem.space.parameters if one.name not in texts]
+    if missing:
+        raise ValueError(f"no value for {', '.join(missing)}")
+    return {one.name: one.parse(texts[one.name]) for one in problem.space.parameters}
 
 
 def proposals_to_katib(proposals: Iterable[Proposal]) -> pb.GetSuggestionsReply:
@@ -189,9 +224,11 @@ def experiment_to_katib(problem: Problem, settings: Mapping[str, str]) -> pb.Exp
     """Return the experiment with the settings that the plug-in returned over its own."""
     maximize = problem.objective.direction is Direction.MAXIMIZE
     merged = {**problem.settings, **settings}
+    nas = problem.architecture
     return pb.Experiment(
         name=problem.experiment,
         spec=pb.ExperimentSpec(
+            nas_config=None if nas is None else _architecture_to_katib(nas),
             parameter_specs=pb.ExperimentSpec.ParameterSpecs(
                 parameters=[_parameter_to_katib(one) for one in problem.space.parameters]
             ),
@@ -209,6 +246,27 @@ def experiment_to_katib(problem: Problem, settings: Mapping[str, str]) -> pb.Exp
             ),
             parallel_trial_count=problem.parallel_trials,
             max_trial_count=problem.max_trials or 0,
+        ),
+    )
+
+
+def _architecture_to_katib(architecture: Architecture) -> pb.NasConfig:
+    return pb.NasConfig(
+        graph_config=pb.GraphConfig(
+            num_layers=architecture.layers or 0,
+            input_sizes=architecture.input_sizes,
+            output_sizes=architecture.output_sizes,
+        ),
+        operations=pb.NasConfig.Operations(
+            operation=[
+                pb.Operation(
+                    operation_type=operation.kind,
+                    parameter_specs=pb.Operation.ParameterSpecs(
+                        parameters=[_parameter_to_katib(one) for one in operation.space.parameters]
+                    ),
+                )
+                for operation in architecture.operations
+            ]
         ),
     )
 
@@ -271,11 +329,7 @@ def proposal_from_katib(
     Raises:
         ValueError: it is outside the search space; the message says where.
     """
-    texts = {one.name: one.value for one in wire.assignments}
-    missing = [one.name for one in problem.space.parameters if one.name not in texts]
-    if missing:
-        raise ValueError(f"no value for {', '.join(missing)}")
-    point = {one.name: one.parse(texts[one.name]) for one in problem.space.parameters}
+    point = _point_of(problem, wire.assignments)
     return Proposal(point, labels=tuple(sorted(wire.labels.items())), name=wire.trial_name or None)
 
 

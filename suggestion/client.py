@@ -92,7 +92,7 @@ class RemoteSuggester:
                 suggestion = await self._plugin.suggest(channel, problem, self._entries, count)
         except grpc.aio.AioRpcError as error:
             raise _ours(self._endpoint, error) from error
-        check(problem.space, suggestion, count, self._endpoint)
+        check(problem, suggestion, count, self._endpoint)
         return suggestion
 
     async def validate(self, problem: Problem) -> Sequence[Fault]:

@@ -23,6 +23,7 @@ import grpc.aio
 from ..api.errors import PluginBroken, Unsupported
 from ..api.history import Dropped, Entry, Finished, Proposal, Proposed, SearchState, Suggestion
 from ..api.problem import Problem
+from ..api.space import Point
 from ..proto import api_pb2, api_pb2_grpc, convert_katib
 from .cube import Cube
 
@@ -155,7 +156,7 @@ class _Kept:
     def __init__(self, problem: Problem, before: Sequence[Proposed]) -> None:
         self._problem = problem
         self._cube = Cube(problem.space)
-        self._seen = {self._cube.key(entry.proposal.point) for entry in before}
+        self._seen = {self._key(entry.proposal.point) for entry in before}
         self._names = {entry.proposal.name for entry in before}
         self._answered: set[int] = set()
         self.proposals: list[Proposal] = []
@@ -179,7 +180,7 @@ class _Kept:
             self._take(proposal)
 
     def _take(self, proposal: Proposal) -> None:
-        key = self._cube.key(proposal.point)
+        key = self._key(proposal.point)
         self._answered.add(key)
         if key in self._seen:
             self.repeated += 1
@@ -189,6 +190,11 @@ class _Kept:
             proposal = replace(proposal, name=None)
         self._names.add(proposal.name)
         self.proposals.append(proposal)
+
+    def _key(self, point: Point) -> int:
+        if self._problem.architecture is not None:
+            return hash(frozenset(point.items()))
+        return self._cube.key(point)
 
     def suggestion(self, state: SearchState, note: str = "") -> Suggestion:
         if self.repeated:

@@ -61,7 +61,7 @@ def validate_problem(problem: Problem) -> Sequence[Fault]:
     try:
         algorithm = find(problem.algorithm)
     except Invalid as error:
-        return error.faults
+        return error.faults if problem.architecture is None else [_no_architecture(problem)]
     except PluginBroken as error:
         return [Fault(NAME_PATH, str(error))]
     faults = [
@@ -127,14 +127,20 @@ def _capabilities(algorithm: Algorithm, problem: Problem) -> list[Fault]:
     can = algorithm.capabilities
     faults = []
     if problem.architecture is not None and not can.architecture:
-        message = f"the algorithm {problem.algorithm} cannot search architectures"
-        faults.append(Fault("spec.nasConfig", message, "remove it", "NotSupported"))
+        faults.append(_no_architecture(problem))
     if problem.space.conditions and not can.conditions:
         message = f"the algorithm {problem.algorithm} does not know conditional parameters"
         faults.append(Fault("spec.parameterConditions", message, "remove them", "NotSupported"))
     for place, parameter in enumerate(problem.space.parameters):
         faults += _parameter(can, parameter, f"spec.parameters[{place}]", problem.algorithm)
     return faults
+
+
+def _no_architecture(problem: Problem) -> Fault:
+    name = problem.algorithm
+    message = f"no algorithm {name} that could search architectures is built in"
+    remedy = f"name a plug-in that can: --algorithm {name}=ADDRESS, or spec.algorithm.endpoint"
+    return Fault("spec.nasConfig", message, remedy, "NotSupported")
 
 
 def _parameter(can: Capabilities, parameter: Parameter, path: str, name: str) -> list[Fault]:

@@ -6,7 +6,6 @@ from dataclasses import replace
 from ..api.errors import PluginBroken
 from ..api.history import Entry, SearchState, Suggestion
 from ..api.problem import Problem
-from ..api.space import SearchSpace
 from . import registry
 
 
@@ -41,7 +40,7 @@ class Session:
         if count <= 0:
             return Suggestion(())
         suggestion = self._fold.suggest(first_index, count)
-        check(self.problem.space, suggestion, count, self.problem.algorithm)
+        check(self.problem, suggestion, count, self.problem.algorithm)
         return suggestion
 
 
@@ -50,7 +49,7 @@ def searched(problem: Problem) -> Problem:
     return replace(problem, max_trials=None, parallel_trials=0)
 
 
-def check(space: SearchSpace, suggestion: Suggestion, count: int, who: str) -> None:
+def check(problem: Problem, suggestion: Suggestion, count: int, who: str) -> None:
     """Refuse an answer that is too long, empty without a reason, or outside the space.
 
     Raises:
@@ -60,6 +59,8 @@ def check(space: SearchSpace, suggestion: Suggestion, count: int, who: str) -> N
         raise PluginBroken(f"{who} answered {len(suggestion.proposals)} points, asked for {count}")
     if not suggestion.proposals and suggestion.state is SearchState.MORE:
         raise PluginBroken(f"{who} answered no points and no reason")
+    if problem.architecture is not None:
+        return  # its points are text that only the algorithm understands
     for proposal in suggestion.proposals:
-        if not space.contains(proposal.point):
+        if not problem.space.contains(proposal.point):
             raise PluginBroken(f"{who} answered {dict(proposal.point)}, outside the search space")

@@ -82,6 +82,23 @@ def test_an_experiment_of_katibs():
     assert back.objective.direction is Direction.MAXIMIZE
 
 
+def test_an_architecture_of_katibs():
+    nas = Architecture(8, (32, 32, 3), (10,), (Operation("convolution", SearchSpace(SPACE[2:4])),))
+    task = problem(space=SearchSpace(()), architecture=nas, algorithm="enas")
+    wire = convert_katib.experiment_to_katib(task, {})
+    (operation,) = wire.spec.nas_config.operations.operation
+    assert (wire.spec.nas_config.graph_config.num_layers, operation.operation_type) == (
+        8,
+        "convolution",
+    )
+    assert convert_katib.problem_from_katib(wire).architecture == nas
+
+
+def test_an_experiment_without_an_architecture_has_none_at_katib():
+    wire = convert_katib.experiment_to_katib(TASK, {})
+    assert not wire.spec.HasField("nas_config")
+
+
 def test_katibs_trials_become_a_log_in_the_order_of_their_times():
     log = Log()
     log.propose(*[Proposal(POINT, name=name) for name in ("a", "b", "c", "d")])

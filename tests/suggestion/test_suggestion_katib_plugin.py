@@ -10,8 +10,11 @@ from support.katib_plugin import counting
 from support.search import Log, listed, problem, whole
 from tunewright.api.errors import PluginBroken, PluginUnavailable
 from tunewright.api.history import Proposal, SearchState
+from tunewright.api.problem import Architecture, Operation
+from tunewright.api.space import SearchSpace
 from tunewright.proto import api_pb2, api_pb2_grpc, serving
 from tunewright.suggestion.client import RemoteSuggester
+from tunewright.suggestion.registry import validate_problem
 
 TASK = problem(whole("n", 1, 99), algorithm="counting")
 
@@ -92,6 +95,9 @@ def test_a_persons_points_are_not_shown_and_not_counted_as_forgotten(plugin):
     assert (points(answer), answer.forgotten) == ([2, 3], 0)
 
 
+CHOICE = problem(listed("o", "a", "b"))
+
+
 class Answers(api_pb2_grpc.SuggestionServicer):
     """Gives the same assignments in turn, all under one name."""
 
@@ -107,9 +113,9 @@ class Answers(api_pb2_grpc.SuggestionServicer):
         return reply
 
 
-def answered(name, values, count=1):
+def answered(name, values, count=1, task=CHOICE):
     async def run(address):
-        async with asking(address, Log(), problem(listed("o", "a", "b"))) as ask:
+        async with asking(address, Log(), task) as ask:
             return await ask(count)
 
     def register(server):
@@ -139,3 +145,21 @@ def test_a_name_that_it_gives_twice_is_the_first_trials():
 def test_what_it_may_not_answer_is_refused(name, value):
     with pytest.raises(PluginBroken):
         answered(name, [value])
+
+
+def test_what_it_says_of_an_architecture_reaches_the_trial_as_it_is():
+    nas = Architecture(2, (3,), (10,), (Operation("skip", SearchSpace(())),))
+    task = problem(architecture=nas, algorithm="enas")
+    answer = answered("", ["[[3], [1, 0]]", "[[3], [1, 1]]"], count=2, task=task)
+    assert [proposal.point["o"] for proposal in answer.proposals] == [
+        "[[3], [1, 0]]",
+        "[[3], [1, 1]]",
+    ]
+
+
+@pytest.mark.parametrize("name", ["enas", "random"])
+def test_an_architecture_without_a_plug_in_is_refused_with_the_remedy(name):
+    nas = Architecture(2, (3,), (10,), ())
+    (fault,) = validate_problem(problem(architecture=nas, algorithm=name))
+    assert fault.path == "spec.nasConfig"
+    assert f"--algorithm {name}=ADDRESS" in fault.remedy
