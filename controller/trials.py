@@ -3,12 +3,12 @@
 import asyncio
 import contextlib
 import json
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ..api.history import Proposal
-from ..api.observation import Batch, Sample
+from ..api.observation import Batch, PlainSample, Sample
 from ..db.records import ExperimentRecord
 from ..metrics_collector.collection import Collection, OnSamples
 from ..metrics_collector.push import PushServer
@@ -25,12 +25,12 @@ class _Running:
     ref: AttemptRef
     proposal: Proposal
     collection: Collection
+    objective: str
     is_started: bool = False
     follower: asyncio.Task[None] | None = None
-    waiting: list[Sample] | None = None
+    waiting: list[PlainSample] = field(default_factory=list)
+    pushed: dict[str, int] = field(default_factory=dict)
     latest: Sample | None = None
-    objective: str = ""
-    pushed: dict[str, int] | None = None
 
 
 class RunningTrials:
@@ -98,9 +98,7 @@ class RunningTrials:
             ref,
             proposal,
             Collection(collector, brief.objective.metric_names, clock=self._clock.now),
-            waiting=[],
-            objective=brief.objective.metric.name,
-            pushed={},
+            brief.objective.metric.name,
         )
         self._by_index[ref.index] = running
         environment = {
@@ -171,19 +169,22 @@ class RunningTrials:
         self._stopped.add(ref.token)
 
     def _follow(self, running: _Running) -> OnSamples:
-        async def take(samples: list[Sample]) -> None:
+        async def take(samples: list[PlainSample]) -> None:
             self._take(running, samples)
 
         return take
 
-    def _take(self, running: _Running, samples: list[Sample]) -> None:
+    def _take(self, running: _Running, samples: list[PlainSample]) -> None:
         if not samples:
             return
-        assert running.waiting is not None
         running.waiting.extend(samples)
+        self._note(running, samples)
+
+    def _note(self, running: _Running, samples: Sequence[PlainSample]) -> None:
+        """Remember the objective's newest value, and tell that there is news."""
         for sample in reversed(samples):
-            if sample.metric == running.objective:
-                running.latest = sample
+            if sample[0] == running.objective:
+                running.latest = Sample(*sample)
                 break
         self._on_news()
 
@@ -199,12 +200,12 @@ class RunningTrials:
         running.waiting = []
 
     async def _on_push(
-        self, token: str, source: str, first: int, samples: tuple[Sample, ...]
+        self, token: str, source: str, first: int, samples: tuple[PlainSample, ...]
     ) -> tuple[int, bool]:
         running = next(
             (entry for entry in self._by_index.values() if entry.ref.token == token), None
         )
-        if running is None or running.pushed is None:
+        if running is None:
             raise KeyError(token)
         last = running.pushed.get(source, -1)
         if samples:
@@ -213,10 +214,7 @@ class RunningTrials:
                 Batch(ref.uid, ref.index, ref.attempt, f"{PUSHED}/{source}", first, samples)
             )
             last = running.pushed[source] = max(last, first + len(samples) - 1)
-            for sample in samples:
-                if sample.metric == running.objective:
-                    running.latest = sample
-            self._on_news()
+            self._note(running, samples)
         return last, token in self._stopped
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, select, update
 
 from ..api.errors import Fault, Invalid, NotFound
-from ..api.observation import Batch, Observation, Sample, Summary, summarize_on
+from ..api.observation import Batch, Observation, PlainSample, Sample, Summary, summarize_on
 from ..api.states import TrialState
 from ..api.stopping import Evaluator
 from .connection import Database, unfit
@@ -226,10 +226,12 @@ class Observations(Stopping):
         target: Target,
         source: int,
         first: int,
-        samples: Sequence[Sample],
+        samples: Sequence[PlainSample],
     ) -> None:
         trial, attempt, late = target.trial, target.attempt, int(target.finished)
-        ids = {name: self._name(connection, name) for name in {each.metric for each in samples}}
+        ids = {
+            name: self._name(connection, name) for name in {metric for metric, _, _, _ in samples}
+        }
         rows = [
             (trial, ids[metric], attempt, time, source, sequence, encode(value), step, late)
             for sequence, (metric, value, time, step) in enumerate(samples, first)
@@ -240,7 +242,7 @@ class Observations(Stopping):
             raise unfit(error) from error
 
     def _sum_up(
-        self, connection: Connection, target: Target, samples: Sequence[Sample], now: float
+        self, connection: Connection, target: Target, samples: Sequence[PlainSample], now: float
     ) -> None:
         objective, rule = self._rules_of(connection, target.owner)
         known = self._observation(connection, target.trial, target.attempt)

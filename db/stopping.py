@@ -13,7 +13,7 @@ from sqlalchemy import Connection, bindparam, func, select
 
 from ..api.errors import StoreUnavailable, StoreUnwritable
 from ..api.objective import Direction, Objective
-from ..api.observation import Sample, Summary, first_summary
+from ..api.observation import PlainSample, Summary, first_summary
 from ..api.states import TrialState
 from ..api.stopping import Evaluator, Progress, Stop
 from .connection import Database
@@ -172,18 +172,19 @@ class Stopping(Trials):
 
 
 def reports_of(
-    target: Target, objective: Objective, summary: Summary | None, samples: Sequence[Sample]
+    target: Target, objective: Objective, summary: Summary | None, samples: Sequence[PlainSample]
 ) -> list[Progress]:
     """Return the objective's reports among the samples, each with its log up to it."""
     reports = []
     for sample in samples:
-        if sample.metric == objective.metric.name:
+        metric, value, _, _ = sample
+        if metric == objective.metric.name:
             summary = summary.add(sample) if summary else first_summary(sample)
-            reports.append(_progress(target, objective, sample, summary))
+            reports.append(_progress(target, objective, value, summary))
     return reports
 
 
-def _progress(target: Target, objective: Objective, sample: Sample, summary: Summary) -> Progress:
+def _progress(target: Target, objective: Objective, value: float, summary: Summary) -> Progress:
     mean = summary.sum / summary.numbers if summary.numbers else math.nan
     best = summary.min if objective.direction is Direction.MINIMIZE else summary.max
-    return Progress(target.index, target.attempt, summary.count, sample.value, mean, best)
+    return Progress(target.index, target.attempt, summary.count, value, mean, best)

@@ -5,7 +5,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeAlias
 
-from ..api.observation import Batch, Sample
+from ..api.observation import Batch, PlainSample
 from .sources import source_of
 from .spec import CollectorKind, CollectorSpec, FileFormat, collector_spec
 
@@ -18,7 +18,7 @@ __all__ = [
     "collector_spec",
 ]
 
-OnSamples: TypeAlias = Callable[[list[Sample]], Awaitable[None]]
+OnSamples: TypeAlias = Callable[[list[PlainSample]], Awaitable[None]]
 
 
 class Collection:
@@ -58,7 +58,7 @@ class Collection:
         """The name under which the store knows this reporter."""
         return self._spec.kind.value
 
-    def feed(self, stream: str, data: bytes, at: float) -> list[Sample]:
+    def feed(self, stream: str, data: bytes, at: float) -> list[PlainSample]:
         """Take bytes that the trial wrote to `stream` (stdout, stderr), in order."""
         return self._source.feed(stream, data, at)
 
@@ -76,13 +76,13 @@ class Collection:
                 await on_samples(asked)
             await self._sleep(self._source.interval)
 
-    async def finish(self, at: float) -> list[Sample]:
+    async def finish(self, at: float) -> list[PlainSample]:
         """Read what is left after the processes ended; `run` must have been cancelled."""
         rest = [sample for samples in self._source.look() for sample in samples]
         return rest + self._source.finish(at)
 
     def batch(
-        self, samples: Sequence[Sample], *, experiment_uid: str, index: int, attempt: int
+        self, samples: Sequence[PlainSample], *, experiment_uid: str, index: int, attempt: int
     ) -> Batch:
         """Number samples that came out of this collection, each once, in order."""
         first = self._next

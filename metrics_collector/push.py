@@ -14,13 +14,13 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from ..api.observation import Sample
+from ..api.observation import PlainSample, Sample
 
 _LONGEST_MESSAGE = 1 << 20
 _PREFIX = "tw-"
 _SHORT = Path("/tmp")  # noqa: S108 # the user's TMPDIR may be too long for a socket's path
 
-OnPush: TypeAlias = Callable[[str, str, int, tuple[Sample, ...]], Awaitable[tuple[int, bool]]]
+OnPush: TypeAlias = Callable[[str, str, int, tuple[PlainSample, ...]], Awaitable[tuple[int, bool]]]
 """Called with token, source, first sequence and samples; without samples, for a hello.
 
 Returns the last sequence kept of the source (-1 for none), and whether its trial is to
@@ -80,7 +80,7 @@ class PushServer:
         hello = await _read(reader)
         token, source = str(hello["token"]), str(hello["source"])[:64]
         first = 0
-        samples: tuple[Sample, ...] = ()
+        samples: tuple[PlainSample, ...] = ()
         while True:
             last, stop = await self._on_push(token, source, first, samples)
             writer.write(json.dumps({"last": last, "stop": stop}).encode() + b"\n")

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from ..api.observation import Sample
+from ..api.observation import PlainSample
 from .follow import FileFollower, FolderFollower
 from .near_misses import NearMisses
 from .parsers.filters import filter_reader
@@ -27,20 +27,20 @@ class Source:
     interval: float | None = None
     """Seconds between two looks; None where there is nothing to look at."""
 
-    def feed(self, stream: str, data: bytes, at: float) -> list[Sample]:
+    def feed(self, stream: str, data: bytes, at: float) -> list[PlainSample]:
         """Take what the trial wrote to a stream."""
         del stream, data, at
         return []
 
-    def look(self) -> Iterator[list[Sample]]:
+    def look(self) -> Iterator[list[PlainSample]]:
         """Return what came since the last look, piece by piece."""
         return iter(())
 
-    async def ask(self) -> list[Sample]:
+    async def ask(self) -> list[PlainSample]:
         """Ask the trial itself."""
         return []
 
-    def finish(self, at: float) -> list[Sample]:
+    def finish(self, at: float) -> list[PlainSample]:
         """Read what had no end when the processes ended."""
         del at
         return []
@@ -51,8 +51,8 @@ class Source:
 
 
 class _Parser(Protocol):
-    def feed(self, data: bytes, at: float) -> list[Sample]: ...
-    def finish(self, at: float) -> list[Sample]: ...
+    def feed(self, data: bytes, at: float) -> list[PlainSample]: ...
+    def finish(self, at: float) -> list[PlainSample]: ...
 
 
 class Streams(Source):
@@ -63,14 +63,14 @@ class Streams(Source):
         self._parsers: dict[str, _Parser] = {}
         self._near = NearMisses()
 
-    def feed(self, stream: str, data: bytes, at: float) -> list[Sample]:
+    def feed(self, stream: str, data: bytes, at: float) -> list[PlainSample]:
         parser = self._parsers.get(stream)
         if parser is None:
             parser = self._parsers[stream] = self._make()
         self._near.feed(data)
         return parser.feed(data, at)
 
-    def finish(self, at: float) -> list[Sample]:
+    def finish(self, at: float) -> list[PlainSample]:
         return [sample for parser in self._parsers.values() for sample in parser.finish(at)]
 
     @property
@@ -89,12 +89,12 @@ class LogFile(Source):
         self._clock = clock
         self._near = NearMisses()
 
-    def look(self) -> Iterator[list[Sample]]:
+    def look(self) -> Iterator[list[PlainSample]]:
         for data in self._follower.poll():
             self._near.feed(data)
             yield self._parser.feed(data, self._clock())
 
-    def finish(self, at: float) -> list[Sample]:
+    def finish(self, at: float) -> list[PlainSample]:
         self._follower.close()
         return self._parser.finish(at)
 
@@ -113,7 +113,7 @@ class EventFiles(Source):
         self._metrics = metrics
         self._parsers: dict[str, TfEventParser] = {}
 
-    def look(self) -> Iterator[list[Sample]]:
+    def look(self) -> Iterator[list[PlainSample]]:
         for path, data in self._follower.poll():
             parser = self._parsers.get(path)
             if parser is None:
@@ -136,7 +136,7 @@ class Scrape(Source):
         self._parser = PrometheusParser(metrics)
         self._clock = clock
 
-    async def ask(self) -> list[Sample]:
+    async def ask(self) -> list[PlainSample]:
         page = await asyncio.to_thread(fetch, self._url)
         return [] if page is None else self._parser.scrape(page, self._clock())
 

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ...api.observation import Sample
+from ...api.observation import PlainSample, Sample
 from .lines import LineBuffer
 from .marks import timestamp
 from .numbers import to_number
@@ -25,16 +25,16 @@ class JsonLinesParser:
         self._lines = LineBuffer(_LONGEST)
         self.skipped = 0
 
-    def feed(self, data: bytes, at: float) -> list[Sample]:
+    def feed(self, data: bytes, at: float) -> list[PlainSample]:
         return self._block(self._lines.feed(data), at)
 
-    def finish(self, at: float) -> list[Sample]:
+    def finish(self, at: float) -> list[PlainSample]:
         return self._block(self._lines.finish(), at)
 
-    def _block(self, block: bytes, at: float) -> list[Sample]:
+    def _block(self, block: bytes, at: float) -> list[PlainSample]:
         return [sample for line in block.splitlines() for sample in self._line(line, at)]
 
-    def _line(self, line: bytes, at: float) -> list[Sample]:
+    def _line(self, line: bytes, at: float) -> list[PlainSample]:
         if not line.strip():
             return []
         try:

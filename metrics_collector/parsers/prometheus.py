@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Sequence
 
-from ...api.observation import Sample
+from ...api.observation import PlainSample, Sample
 from .numbers import to_number
 
 _LINE = re.compile(
@@ -38,12 +38,12 @@ class PrometheusParser:
         self._last: dict[str, tuple[str, float | None]] = {}
         self.names: dict[str, None] = {}
 
-    def scrape(self, text: str, at: float) -> list[Sample]:
+    def scrape(self, text: str, at: float) -> list[PlainSample]:
         by_name: dict[str, dict[frozenset[tuple[str, str]], tuple[float, float | None]]] = {}
         for name, labels, value, stamp in series(text):
             by_name.setdefault(name, {})[labels] = (value, stamp)
         self.names = dict.fromkeys(by_name)
-        samples = []
+        samples: list[PlainSample] = []
         for metric, name, labels in self._wanted:
             known = by_name.get(name, {})
             found = known.get(labels)

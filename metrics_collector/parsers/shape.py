@@ -7,23 +7,21 @@ what is no number is the same, so that it means the same.
 
 import re
 from collections.abc import Iterable, Sequence
-from functools import partial
 from itertools import chain, repeat
 
-from ...api.observation import Sample
+from ...api.observation import PlainSample
 from .marks import line_step
 from .reading import Reading
 
 _LONGEST = 1024
-_INT = rb"\d{1,18}"
+_INT = rb"\d{1,18}+"
 _FLOAT = rb"\d{1,18}(?:\.\d{1,18}(?:[eE][+-]?\d{1,3})?|[eE][+-]?\d{1,3})"
 # Quicker to find than a number proper: what is none is refused by `float`.
-_LOOSE = rb"\d[\d.eE+-]*"
+_LOOSE = rb"\d[\d.eE+-]*+"
 # A number that stands alone; what is glued to a word is a part of that word.
 _NUMBER = re.compile(rb"(?<![\w.@/+-])[+-]?" + rb"(?:(" + _FLOAT + rb")|" + _INT + rb")(?![\w.])")
 _SIGNS = frozenset({b"=", b":"})
 _BLANKS = b" \t\"'"
-_make = partial(tuple.__new__, Sample)
 
 
 class Shape:
@@ -36,7 +34,7 @@ class Shape:
         self._metrics = metrics
         self._step = step
 
-    def read(self, block: bytes, at: float) -> list[Sample] | None:
+    def read(self, block: bytes, at: float) -> list[PlainSample] | None:
         """Read a block of whole lines, if every line of it has this shape."""
         rows = self._pattern.findall(block)
         if not rows or len(rows) != block.count(b"\n") or not block.endswith(b"\n"):
@@ -51,7 +49,7 @@ class Shape:
             return None
         logs = [
             # What does not end is cut to the values.
-            map(_make, zip(repeat(metric), numbers, repeat(at), steps))
+            zip(repeat(metric), numbers, repeat(at), steps)
             for metric, numbers in zip(self._metrics, values, strict=True)
         ]
         if len(logs) == 1:

@@ -9,7 +9,7 @@ names and nothing else.
 import re
 from collections.abc import Sequence
 
-from ...api.observation import Sample
+from ...api.observation import PlainSample, Sample
 from .lines import LONGEST_LINE, LineBuffer, cut_line
 from .marks import line_step, line_time
 from .numbers import VALUE
@@ -17,9 +17,8 @@ from .reading import Reader, Reading
 from .shape import Shape, learn
 from .tables import Table
 
-# What lines are made of that are read one by one.
-_MARKS = (b"\r", b"\x08", b"\x1b")
-_ESCAPES = re.compile(rb"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
+# Colours and the like; none of them reaches over the end of a line.
+_ESCAPES = re.compile(rb"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b\r\n]*(?:\x07|\x1b\\)|[@-Z\\-_])")
 
 # What stands between a name and its value. A call such as `tensor(` or
 # `np.float64(` is how libraries print a number of theirs.
@@ -75,8 +74,11 @@ def _value_after(line: bytes, start: int, end: int) -> tuple[bytes, int] | None:
     return found[group], found.start(group)
 
 
-def _plain(line: bytes) -> bytes:
-    return _ESCAPES.sub(b"", line) if b"\x1b" in line else line
+def _plain(block: bytes) -> bytes:
+    """Take out what is for the eye; a progress bar that goes back begins a line."""
+    if b"\x1b" in block:
+        block = _ESCAPES.sub(b"", block)
+    return block.replace(b"\x08", b"\r")
 
 
 class TextParser:
@@ -91,38 +93,49 @@ class TextParser:
         self._reads = False
         self._shape: Shape | None = None
 
-    def feed(self, data: bytes, at: float) -> list[Sample]:
+    def feed(self, data: bytes, at: float) -> list[PlainSample]:
         """Take bytes that arrived at `at`; return the samples of the lines that ended."""
         block = self._lines.feed(data)
         return self._block(block, at) if block else []
 
-    def finish(self, at: float) -> list[Sample]:
+    def finish(self, at: float) -> list[PlainSample]:
         """Read the last line, which had no end."""
         return self._block(self._lines.finish(), at)
 
-    def _block(self, block: bytes, at: float) -> list[Sample]:
-        names = [name for name in self._names if name in block]
-        table = self._table
-        if not names and not (table and table.open):
+    def _block(self, block: bytes, at: float) -> list[PlainSample]:
+        block = _plain(block)
+        if not (self._table and self._table.open) and not any(n in block for n in self._names):
             return []
-        if self._shape is not None and not any(mark in block for mark in _MARKS):
+        if self._shape is not None:
             read = self._shape.read(block, at)
             if read is not None:
                 return read
-        self._shape = None
-        samples: list[Sample] = []
-        for line in block.replace(b"\x08", b"\r").splitlines():
-            if any(name in line for name in names):
-                pieces = cut_line(line) if len(line) > LONGEST_LINE else (line,)
-                for piece in pieces:
-                    samples += self._line(piece, at)
-            elif table and table.open and len(line) < LONGEST_LINE:
-                found, step = table.row(_plain(line))
-                samples += [Sample(name, value, at, step) for name, value in found]
+            self._shape = None
+        return self._one_by_one(block.splitlines(), at)
+
+    def _one_by_one(self, lines: Sequence[bytes], at: float) -> list[PlainSample]:
+        """Read line by line, until the shape of one is that of all the others."""
+        samples: list[PlainSample] = []
+        for place, line in enumerate(lines, start=1):
+            known = self._shape
+            samples += self._any_line(line, at)
+            if self._shape is not known:
+                rest = b"".join(each + b"\n" for each in lines[place:])
+                read = self._shape.read(rest, at) if self._shape else None
+                if read is not None:
+                    return samples + read
         return samples
 
-    def _line(self, line: bytes, at: float) -> list[Sample]:
-        line = _plain(line)
+    def _any_line(self, line: bytes, at: float) -> list[PlainSample]:
+        if any(name in line for name in self._names):
+            pieces = cut_line(line) if len(line) > LONGEST_LINE else (line,)
+            return [sample for piece in pieces for sample in self._line(piece, at)]
+        if self._table and self._table.open and len(line) < LONGEST_LINE:
+            found, step = self._table.row(line)
+            return [Sample(name, value, at, step) for name, value in found]
+        return []
+
+    def _line(self, line: bytes, at: float) -> list[PlainSample]:
         values = self._read(line)
         if not values:
             if self._table is not None:

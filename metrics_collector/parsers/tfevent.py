@@ -10,7 +10,7 @@ import struct
 from collections.abc import Iterator, Sequence
 from pathlib import PurePosixPath
 
-from ...api.observation import Sample
+from ...api.observation import PlainSample, Sample
 
 _HEADER = struct.Struct("<QI")
 _DOUBLE = struct.Struct("<d")
@@ -74,7 +74,7 @@ class TfEventParser:
         """The tags of scalars that were seen, asked for or not."""
         return tuple(self._by_tag)
 
-    def feed(self, data: bytes) -> list[Sample]:
+    def feed(self, data: bytes) -> list[PlainSample]:
         if self.damaged:
             return []
         self._buffer += data

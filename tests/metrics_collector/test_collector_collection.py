@@ -18,7 +18,7 @@ from tunewright.metrics_collector.collection import (
 
 
 def pairs(samples):
-    return [(sample.metric, sample.value) for sample in samples]
+    return [(metric, value) for metric, value, _, _ in samples]
 
 
 class Run:

@@ -3,8 +3,10 @@
 import itertools
 import re
 
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from tunewright.api.observation import Sample
 from tunewright.metrics_collector.parsers.json_lines import JsonLinesParser
 from tunewright.metrics_collector.parsers.text import TextParser
 
@@ -78,7 +80,7 @@ def katib(line: str) -> list[tuple[str, float]]:
 def read(pieces: list[bytes], *metrics: str):
     parser = TextParser(metrics or METRICS)
     samples = [sample for piece in pieces for sample in parser.feed(piece, 5.0)]
-    return samples + parser.finish(5.0)
+    return [Sample(*sample) for sample in samples + parser.finish(5.0)]
 
 
 @given(lines)
@@ -160,7 +162,23 @@ def test_lines_of_one_shape_are_read_together_as_they_are_one_by_one(data, templ
         filled = [part + data.draw(numbers) for part in parts[:-1]] + parts[-1:]
         return "".join(filled).encode() + b"\n"
 
-    first, *rest = [line() for _ in range(4)]
-    together = read([first, b"".join(rest)])
-    alone = [sample for one in (first, *rest) for sample in read([one])]
-    assert repr(together) == repr(alone)
+    together = [line() for _ in range(6)]
+    alone = [sample for each in together for sample in read([each])]
+    assert repr(read([together[0], b"".join(together[1:])])) == repr(alone)
+
+
+@pytest.mark.parametrize(
+    "dressed",
+    [
+        pytest.param(lambda line: line + b"\r\n", id="ends as on Windows"),
+        pytest.param(lambda line: b"\r" + line, id="progress bar"),
+        pytest.param(lambda line: b"\x08\x08" + line, id="steps back"),
+        pytest.param(lambda line: b"\x1b[32m" + line + b"\x1b[0m\n", id="colours"),
+        pytest.param(lambda line: b"\x1b]0;title\x07" + line + b"\n", id="window title"),
+        pytest.param(lambda line: b"\x1b]no end\n" + line + b"\n", id="title without an end"),
+    ],
+)
+def test_many_lines_that_are_dressed_up_are_read_as_plain_ones(dressed):
+    plain = [b"epoch %d loss=0.%d" % (epoch, epoch) for epoch in range(1, 9)]
+    expected = [Sample("loss", float(f"0.{epoch}"), 5.0, epoch) for epoch in range(1, 9)]
+    assert read([b"".join(map(dressed, plain))]) == expected

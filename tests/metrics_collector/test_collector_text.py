@@ -7,7 +7,7 @@ from tunewright.metrics_collector.parsers.text import TextParser
 def read(text: bytes, *metrics: str):
     parser = TextParser(metrics)
     samples = parser.feed(text, 0.0) + parser.finish(0.0)
-    return [(sample.metric, sample.value, sample.step) for sample in samples]
+    return [(metric, value, step) for metric, value, _, step in samples]
 
 
 @pytest.mark.parametrize(
