@@ -2,7 +2,8 @@
 
 The rival writes the same rows into a table with the same key by the driver's
 own bulk way: `executemany` of sqlite3 and of PyMySQL, COPY of psycopg. We keep,
-beside the rows, the summaries and how far each source came.
+beside the rows, the summaries and how far each source came. A trial's summaries
+are asked for when the store holds ten times as many.
 """
 
 import sys
@@ -23,6 +24,9 @@ from tunewright.db.store import Store
 
 DOCUMENT = {"spec": {"objective": {"type": "minimize", "objectiveMetricName": "loss"}}}
 BATCH = 5000
+MORE = 10
+"""How many times as many observations there are when summaries are asked for."""
+
 COLUMNS = "trial_id, metric_id, attempt, time, source_id, sequence, value, step, late"
 TABLE = """CREATE TABLE rival (trial_id BIGINT NOT NULL, metric_id BIGINT NOT NULL,
 attempt INTEGER NOT NULL, time DOUBLE PRECISION NOT NULL, source_id BIGINT NOT NULL,
@@ -59,7 +63,7 @@ def with_trials(store: Store, count: int) -> str:
     return uid
 
 
-def ours(store: Store, uid: str, trials: int, each: int) -> float:
+def ours(store: Store, uid: str, trials: range, each: int) -> float:
     batches = [
         Batch(
             uid,
@@ -69,7 +73,7 @@ def ours(store: Store, uid: str, trials: int, each: int) -> float:
             first,
             tuple(Sample("loss", n / 7, float(n), n) for n in range(first, first + BATCH)),
         )
-        for index in range(trials)
+        for index in trials
         for first in range(0, each, BATCH)
     ]
     started = time.perf_counter()
@@ -112,21 +116,23 @@ def summaries(store: Store, uid: str, index: int) -> float:
 
 def main(*, quick: bool = False) -> str:
     trials, each = (2, 20_000) if quick else (10, 100_000)
+    total = trials * each
     rows = []
     for name, place in PLACES.items():
         with place() as url:
             store = open_store(url)
-            uid = with_trials(store, trials)
-            took, floor = ours(store, uid, trials, each), rival(store, trials, each)
+            uid = with_trials(store, trials * MORE)
+            took, floor = ours(store, uid, range(trials), each), rival(store, trials, each)
+            for index in range(trials, trials * MORE):
+                ours(store, uid, range(index, index + 1), each)
             asked = summaries(store, uid, 0)
             store.close()
-        total = trials * each
         rows.append(
             f"| {name} | {total / took:,.0f} | {total / floor:,.0f} | {floor / took:.2f} "
             f"| {1e3 * asked:.2f} ms |"
         )
     head = [
-        f"{trials * each:,} observations, {BATCH:,} a batch; summaries of a trial of {each:,}.",
+        f"{total:,} observations, {BATCH:,} a batch; a trial's {each:,} among {total * MORE:,}.",
         "",
         "| | rows/s | driver's bulk insert, rows/s | ours ÷ driver's | a trial's summaries |",
         "|---|---|---|---|---|",

@@ -1,6 +1,7 @@
 """Driving an experiment from this process: engine, signals, display, summary."""
 
 import asyncio
+import gc
 import signal
 import sys
 from collections.abc import Sequence
@@ -78,6 +79,7 @@ def run_engine(
 
     # The store's thread and the loop take turns; a trial should not wait 5 ms for each.
     sys.setswitchinterval(0.0005)
+    gc.freeze()  # all that was imported stays: it need not be looked through again and again
 
     async def run() -> "Outcome":
         assembled = compose.engine(place, store, record, setting.options, observer)
