@@ -20,5 +20,8 @@ class AlgorithmSpec(Model):
 
 
 class EarlyStoppingSpec(Model):
+    """`endpoint` is an extension: a plug-in by its address."""
+
     algorithm_name: str = ""
     algorithm_settings: Several[Setting] = ()
+    endpoint: str | None = None

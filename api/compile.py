@@ -41,7 +41,7 @@ def objective_of(document: Mapping[str, Any]) -> Objective:
 
 
 def stopping_rule(spec: EarlyStoppingSpec) -> StoppingRule:
-    return StoppingRule(spec.algorithm_name, settings(spec.algorithm_settings))
+    return StoppingRule(spec.algorithm_name, settings(spec.algorithm_settings), spec.endpoint)
 
 
 def stopping_rule_of(document: Mapping[str, Any]) -> StoppingRule | None:

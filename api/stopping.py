@@ -13,10 +13,14 @@ from .objective import Objective
 
 @dataclass(frozen=True)
 class StoppingRule:
-    """Katib's `earlyStopping`: a rule by name, with its settings as text."""
+    """Katib's `earlyStopping`: a rule by name, with its settings as text.
+
+    A rule with an `endpoint` is a plug-in's.
+    """
 
     name: str
     settings: Mapping[str, str] = field(default_factory=dict)
+    endpoint: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

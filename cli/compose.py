@@ -2,7 +2,6 @@
 
 import os
 import tempfile
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -36,9 +35,13 @@ class Assembled:
 @contextmanager
 def opened(place: Place, *, fsync: bool = False) -> Iterator[Store]:
     """Open the store with the rules of early stopping behind it, for an engine."""
-    from ..suggestion.early_stopping.registry import Rules
+    from .plugins import Stopping
 
-    with place.opened(fsync=fsync, evaluator=Rules(time.monotonic)) as store:
+    stopping = Stopping()
+    with (
+        place.opened(fsync=fsync, evaluator=stopping.rules) as store,
+        stopping.reading(store),
+    ):
         yield store
 
 

@@ -1,6 +1,7 @@
 """`tunewright run`: from a file or from options to the end of an experiment."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,34 @@ from .drive import Setting
 from .options import store_options
 from .place import Place
 from .run_options import Machine, machine_options, pairs, with_files
+
+
+@dataclass(frozen=True, slots=True)
+class _Chosen:
+    """What was named for `spec.<key>`, and where plug-ins serve what by name."""
+
+    key: str
+    name: str | None
+    addresses: Mapping[str, str]
+
+    @classmethod
+    def of(cls, words: Sequence[str], option: str, key: str) -> "_Chosen":
+        names = [text for text in words if "=" not in text]
+        if len(names) > 1:
+            raise Invalid([Fault(option, f"{', '.join(names)} are several", "name one")])
+        served = [text for text in words if "=" in text]
+        addresses = pairs(served, option, "mine=localhost:6789")
+        return cls(key, names[0] if names else next(iter(addresses), None), addresses)
+
+    def put(self, document: dict[str, Any]) -> dict[str, Any]:
+        """Say it in an Experiment."""
+        said = dict(document["spec"].get(self.key) or {})
+        if self.name is not None:
+            said["algorithmName"] = self.name
+        address = self.addresses.get(said.get("algorithmName", ""))
+        if address is not None:
+            said["endpoint"] = address
+        return {**document, "spec": {**document["spec"], self.key: said}} if said else document
 
 
 @click.command(context_settings={"ignore_unknown_options": False})
@@ -36,7 +65,13 @@ from .run_options import Machine, machine_options, pairs, with_files
 @click.option(
     "--setting", "settings", multiple=True, metavar="NAME=VALUE", help="A setting of the algorithm."
 )
-@click.option("--early-stopping", metavar="RULE", help="Stop hopeless trials early: medianstop.")
+@click.option(
+    "--early-stopping",
+    "rules",
+    multiple=True,
+    metavar="RULE|RULE=ADDRESS",
+    help="Stop hopeless trials early: medianstop, or where a plug-in serves the rule.",
+)
 @click.option("--seed", type=int, help="The same seed gives the same points.")
 @click.option("--name", help="The experiment's name.")
 @click.option("--print", "print_only", is_flag=True, help="Print the Experiment of the options.")
@@ -82,27 +117,26 @@ def run(
             for key in ("workdir", "runtime", "env_file", "mounts", "trials_per_gpu", "fsync")
         }
     )
-    names = [text for text in given["algorithms"] if "=" not in text]
-    endpoints = pairs(
-        [text for text in given.pop("algorithms") if "=" in text],
-        "--algorithm",
-        "mine=localhost:6789",
-    )
-    if len(names) > 1:
-        raise Invalid([Fault("--algorithm", f"{', '.join(names)} are several", "name one")])
-    name = names[0] if names else next(iter(endpoints), None)
+    algorithm = _Chosen.of(given.pop("algorithms"), "--algorithm", "algorithm")
+    rule = _Chosen.of(given.pop("rules"), "--early-stopping", "earlyStopping")
     if given["params"]:
         from .flags import Wanted, document
 
-        wanted = Wanted(command=words, namespace=namespace, algorithm=name, **given)
+        wanted = Wanted(
+            command=words,
+            namespace=namespace,
+            algorithm=algorithm.name,
+            early_stopping=rule.name,
+            **given,
+        )
         raw = document(wanted)
         if print_only:
             click.echo(console.as_yaml(raw), nl=False)
             return 0
-        documents, others = _checked(raw, endpoints), ()
+        documents, others = [_checked(raw, algorithm, rule)], ()
     else:
         _refuse_stray(given, print_only, words)
-        documents, others = _loaded(words, given, name, endpoints)
+        documents, others = _loaded(words, given, algorithm, rule)
     return _go(
         documents,
         others,
@@ -118,7 +152,7 @@ def run(
 
 def _refuse_stray(given: dict[str, Any], print_only: bool, words: Sequence[str]) -> None:
     """Refuse options that say something only about a command without a file."""
-    only = ("minimize", "maximize", "metrics", "settings", "early_stopping")
+    only = ("minimize", "maximize", "metrics", "settings")
     stray = [f"--{key.rstrip('s').replace('_', '-')}" for key in only if given[key]]
     stray += ["--print"] if print_only else []
     if stray:
@@ -129,28 +163,19 @@ def _refuse_stray(given: dict[str, Any], print_only: bool, words: Sequence[str])
         raise Invalid([Fault("FILE", "there is nothing to run", remedy)])
 
 
-def _checked(raw: dict[str, Any], endpoints: dict[str, str]) -> list[dict[str, Any]]:
+def _checked(raw: dict[str, Any], *chosen: _Chosen) -> dict[str, Any]:
     from ..api.documents import parse
 
-    return [_with_endpoint(parse(raw).write(), endpoints)]
-
-
-def _with_endpoint(document: dict[str, Any], endpoints: dict[str, str]) -> dict[str, Any]:
-    algorithm = document["spec"].get("algorithm") or {}
-    address = endpoints.get(algorithm.get("algorithmName", ""))
-    if address is None:
-        return document
-    return {
-        **document,
-        "spec": {**document["spec"], "algorithm": {**algorithm, "endpoint": address}},
-    }
+    for choice in chosen:
+        raw = choice.put(raw)
+    return parse(raw).write()
 
 
 def _loaded(
-    words: Sequence[str], given: dict[str, Any], algorithm: str | None, endpoints: dict[str, str]
+    words: Sequence[str], given: dict[str, Any], *chosen: _Chosen
 ) -> tuple[list[dict[str, Any]], tuple[Any, ...]]:
     """Read the files, with what options say over them."""
-    from ..api.documents import load, parse
+    from ..api.documents import load
 
     bundle = load([Path(word) for word in words])
     changes = {
@@ -166,13 +191,10 @@ def _loaded(
         spec = {**document["spec"], **changes}
         if given["goal"] is not None:
             spec["objective"] = {**spec["objective"], "goal": given["goal"]}
-        if algorithm is not None:
-            spec["algorithm"] = {**(spec.get("algorithm") or {}), "algorithmName": algorithm}
         metadata = dict(document.get("metadata") or {})
         if given["name"] is not None:
             metadata["name"] = given["name"]
-        document = {**document, "metadata": metadata, "spec": spec}
-        found.append(_with_endpoint(parse(document).write(), endpoints))
+        found.append(_checked({**document, "metadata": metadata, "spec": spec}, *chosen))
     return found, bundle.others
 
 
@@ -190,11 +212,14 @@ def _go(
 ) -> int:
     """Run the experiments one after the other; the worst exit code is returned."""
     from . import compose
+    from .plugins import check_plugins
 
     code = 0
     for document in documents:
         options = compose.local_options(machine, others)
         compose.check_algorithm(document)
+        if not dry_run:
+            check_plugins(document)
         program = compose.check_machine(document, options, machine.directory)
         if dry_run:
             from .preview import show_commands

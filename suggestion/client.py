@@ -23,7 +23,7 @@ from ..proto import (
     tunewright_pb2,
     tunewright_pb2_grpc,
 )
-from ..proto.serving import UNLIMITED
+from .endpoint import OPTIONS, Endpoint
 from .inline import History
 from .katib_client import KatibPlugin
 from .session import check, searched
@@ -33,17 +33,13 @@ if TYPE_CHECKING:
     from ..proto.tunewright_pb2_grpc import SuggestionAsyncStub as V1Stub
 
 
-STATELESS = "stateless"
 _READY = grpc.ChannelConnectivity.READY
-_OPTIONS = [*UNLIMITED, ("grpc.client_idle_timeout_ms", 2**31 - 1)]
-"""Trials may run for hours between two questions; the connection is kept."""
 
 
 class RemoteSuggester:
-    """Asks one experiment's algorithm at `host:port`, `unix:PATH`, or `grpcs://host:port`.
+    """Asks one experiment's algorithm at an endpoint.
 
-    `?stateless` behind it declares a plug-in of Katib's to be so. `timeout` is
-    seconds for one call; `authority` the PEM of who signed the service's
+    `timeout` is seconds for one call; `authority` the PEM of who signed the service's
     certificate; `speaks_v1` settles the protocol, which is found out otherwise.
     """
 
@@ -56,7 +52,8 @@ class RemoteSuggester:
         authority: bytes | None = None,
         speaks_v1: bool | None = None,
     ) -> None:
-        self._endpoint, _, declared = endpoint.partition("?")
+        self._place = Endpoint.of(endpoint)
+        self._endpoint = str(self._place)
         self._history = history
         self._timeout = timeout
         self._authority = authority
@@ -65,7 +62,7 @@ class RemoteSuggester:
         self._problem: Problem | None = None
         self._position = 0
         self._entries: list[Entry] = []
-        self._plugin = KatibPlugin(self._endpoint, timeout=timeout, stateless=declared == STATELESS)
+        self._plugin = KatibPlugin(self._endpoint, timeout=timeout, stateless=self._place.stateless)
 
     async def suggest(
         self, problem: Problem, first_index: int, count: int, *, position: int
@@ -133,12 +130,12 @@ class RemoteSuggester:
         if self._channel is not None and self._channel.get_state() is not _READY:
             await self.close()
         if self._channel is None:
-            scheme, _, address = self._endpoint.rpartition("://")
-            if scheme in {"grpcs", "https"}:
+            address = self._place.address
+            if self._place.secure:
                 credentials = grpc.ssl_channel_credentials(self._authority)
-                self._channel = grpc.aio.secure_channel(address, credentials, options=_OPTIONS)
+                self._channel = grpc.aio.secure_channel(address, credentials, options=OPTIONS)
             else:
-                self._channel = grpc.aio.insecure_channel(address, options=_OPTIONS)
+                self._channel = grpc.aio.insecure_channel(address, options=OPTIONS)
         return self._channel
 
     async def _describes(self, channel: grpc.aio.Channel) -> bool:

@@ -82,12 +82,17 @@ def check_algorithms(spec: ExperimentSpec, report: Report) -> None:
         timeout = spec.algorithm.timeout_seconds
         if timeout is not None and not (math.isfinite(timeout) and timeout > 0):
             report.add(f"{path}.timeoutSeconds", "must be greater than 0")
-        if spec.algorithm.endpoint == "":
-            report.add(f"{path}.endpoint", "is empty", "host:port, or leave it out")
+        _check_endpoint(spec.algorithm.endpoint, path, report)
     if spec.early_stopping is not None:
         path = "spec.earlyStopping"
         report.require(f"{path}.algorithmName", spec.early_stopping.algorithm_name)
         _check_settings(spec.early_stopping.algorithm_settings, f"{path}.algorithmSettings", report)
+        _check_endpoint(spec.early_stopping.endpoint, path, report)
+
+
+def _check_endpoint(endpoint: str | None, path: str, report: Report) -> None:
+    if endpoint == "":
+        report.add(f"{path}.endpoint", "is empty", "host:port, or leave it out")
 
 
 def _check_settings(settings: Sequence[Setting], path: str, report: Report) -> None:

@@ -23,7 +23,12 @@ _RULES: Mapping[str, _Kind] = {median.NAME: _Kind(median.SETTINGS, median.Median
 
 
 def validate_rule(rule: StoppingRule) -> Sequence[Fault]:
-    """Return everything that is wrong with a rule, in Katib's words."""
+    """Return everything that is wrong with a rule, in Katib's words.
+
+    The rule of a plug-in is the plug-in's to judge.
+    """
+    if rule.endpoint is not None:
+        return ()
     if rule.name not in _RULES:
         return [name_fault(rule.name, _RULES, path=NAME_PATH)]
     return setting_faults(
@@ -34,10 +39,15 @@ def validate_rule(rule: StoppingRule) -> Sequence[Fault]:
 class Rules:
     """The `Evaluator` that a store is given: each rule is asked by its name.
 
-    `clock` gives monotonic seconds.
+    `clock` gives monotonic seconds; `plugins` makes what evaluates the rules
+    of plug-ins, when the first is met.
     """
 
-    def __init__(self, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, clock: Callable[[], float], plugins: Callable[[], Evaluator] | None = None
+    ) -> None:
+        self._made: Evaluator | None = None
+        self._plugins = plugins
         self._evaluators = {name: kind.make(clock) for name, kind in _RULES.items()}
 
     def evaluate(
@@ -49,7 +59,12 @@ class Rules:
         log: CurveLog,
     ) -> Sequence[Stop]:
         """Decide by the rule's own evaluator; a rule that there is not stops nobody."""
-        evaluator = self._evaluators.get(rule.name)
+        evaluator = self._evaluators.get(rule.name) if rule.endpoint is None else self._plugin()
         if evaluator is None:
             return ()
         return evaluator.evaluate(experiment_uid, rule, objective, reports, log)
+
+    def _plugin(self) -> Evaluator | None:
+        if self._made is None and self._plugins is not None:
+            self._made = self._plugins()
+        return self._made

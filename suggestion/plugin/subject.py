@@ -12,7 +12,7 @@ from typing import Protocol
 from ...api.errors import Fault, PluginUnavailable
 from ...api.problem import Problem
 from .. import registry
-from ..client import STATELESS, RemoteSuggester
+from ..client import RemoteSuggester
 from ..inline import History, InlineSuggester
 from ..suggester import AnySuggester
 
@@ -57,7 +57,7 @@ class AtAddress:
     async def open(self, history: History) -> AnySuggester:
         # Shown everything: whether it bears that is what is found out.
         return RemoteSuggester(
-            f"{self.address}?{STATELESS}", history, timeout=self.timeout, speaks_v1=self.speaks_v1
+            f"{self.address}?stateless", history, timeout=self.timeout, speaks_v1=self.speaks_v1
         )
 
     async def faults(self, problem: Problem) -> Sequence[Fault]:

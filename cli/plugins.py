@@ -1,0 +1,125 @@
+"""What plug-ins are asked and told by the command line: checks before a run, early stopping."""
+
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..db.store import Store
+from . import console
+
+if TYPE_CHECKING:
+    from ..api.errors import Fault
+    from ..api.history import Entry
+    from ..api.problem import Problem
+    from ..api.stopping import Evaluator
+
+_PAGE = 5000
+
+
+def check_plugins(document: Mapping[str, Any]) -> None:
+    """Let the plug-ins of an experiment say what is wrong with it; one that is away is waited for.
+
+    Raises:
+        Invalid: with every fault.
+        PluginBroken: one of them fails.
+    """
+    from ..api.errors import Invalid, PluginUnavailable
+
+    faults: list[Fault] = []
+    for ask in (_algorithm_faults, _rule_faults):
+        try:
+            faults += ask(document)
+        except PluginUnavailable as error:
+            console.warn(f"not checked: {error}")
+    if faults:
+        raise Invalid(faults)
+
+
+def _algorithm_faults(document: Mapping[str, Any]) -> Sequence["Fault"]:
+    from ..api.compile import problem
+    from ..api.experiment import Experiment
+
+    asked = problem(Experiment.read(document), uid="", seed=0)
+    if asked.endpoint is None:
+        return ()
+    import asyncio
+
+    from ..suggestion.client import RemoteSuggester
+
+    async def ask(endpoint: str) -> Sequence["Fault"]:
+        client = RemoteSuggester(endpoint, lambda _after: ())
+        try:
+            return await client.validate(asked)
+        finally:
+            await client.close()
+
+    return asyncio.run(ask(asked.endpoint))
+
+
+def _rule_faults(document: Mapping[str, Any]) -> Sequence["Fault"]:
+    from ..api.compile import stopping_rule_of
+
+    rule = stopping_rule_of(document)
+    if rule is None or rule.endpoint is None:
+        return ()
+    from ..suggestion.early_stopping.katib import validate_at_plugin
+
+    return validate_at_plugin(rule)
+
+
+class Stopping:
+    """The rules of early stopping, for a store; those of plug-ins learn of trials from it.
+
+    Nothing of the plug-ins is there before the first of them is asked.
+    """
+
+    def __init__(self) -> None:
+        from ..suggestion.early_stopping.registry import Rules
+
+        self.rules = Rules(time.monotonic, self._plugins)
+        self._held = ExitStack()
+        self._store: Store | None = None
+        self._address: str | None = None
+
+    @contextmanager
+    def reading(self, store: Store) -> Iterator[None]:
+        """Let plug-ins learn from the store for the time of a block."""
+        self._store = store
+        with self._held:
+            yield
+
+    def _plugins(self) -> "Evaluator":
+        from ..suggestion.early_stopping.katib import KatibStopping
+
+        calls = self._held.enter_context(ThreadPoolExecutor(1, "early-stopping"))
+        plugins = KatibStopping(self, time.monotonic, calls)
+        self._held.callback(plugins.close)  # ends a call that still waits
+        return plugins
+
+    def problem(self, uid: str) -> "Problem":
+        from ..api.compile import problem
+        from ..api.experiment import Experiment
+
+        assert self._store is not None
+        record = self._store.view(uid).experiment
+        return problem(Experiment.read(record.document), uid=uid, seed=record.seed)
+
+    def history(self, uid: str, after: int) -> Sequence["Entry"]:
+        assert self._store is not None
+        return self._store.history(uid, after, _PAGE)
+
+    def metrics_address(self) -> str:
+        """Serve the metrics on a socket that only this user can reach."""
+        if self._address is None:
+            from ..db.metrics_service import serve
+
+            assert self._store is not None
+            folder = self._held.enter_context(tempfile.TemporaryDirectory(prefix="tunewright-"))
+            server, _ = serve(self._store, f"unix:{Path(folder) / 'metrics'}")
+            self._held.callback(lambda: server.stop(None).wait())
+            self._address = f"unix:{Path(folder) / 'metrics'}"
+        return self._address

@@ -1,0 +1,220 @@
+"""Katib's early-stopping plug-ins: they name the limits, and trials are judged by them here.
+
+A plug-in (`EarlyStopping` of api.v1.beta1) is asked when the first report
+arrives, and again when further trials have succeeded. It is asked in another
+thread: the store never waits for it, and judges by the limits that are known.
+
+As in Katib a limit on the objective is compared with the best value so far, and
+a trial is stopped when all limits are met. Unlike in Katib, new limits hold for
+trials that run already, and for every report from `start_step` on.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import grpc
+
+from ...api.errors import Fault, PluginBroken, PluginUnavailable, TunewrightError, Unsupported
+from ...api.history import Entry, Proposed
+from ...api.identity import trial_name
+from ...api.objective import Objective
+from ...api.problem import Problem
+from ...api.stopping import CurveLog, Progress, Stop, StoppingRule
+from ...proto import api_pb2, api_pb2_grpc
+from ...proto.convert_stopping import Limit, limit_from_katib, rules_request, settings_request
+from ..endpoint import OPTIONS, Endpoint
+
+REFRESH_SECONDS = 1.0
+_AWAY = {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED}
+SETTINGS_PATH = "spec.earlyStopping.algorithmSettings"
+
+
+class Source(Protocol):
+    """What a plug-in is told of experiments."""
+
+    def problem(self, uid: str) -> Problem: ...
+
+    def history(self, uid: str, after: int) -> Sequence[Entry]:
+        """Return entries behind a position, in order, as many as it likes."""
+        ...
+
+    def metrics_address(self) -> str:
+        """Return where Katib's DBManager serves the metrics of trials."""
+        ...
+
+
+@dataclass(slots=True)
+class _Known:
+    """What is known of one experiment: its log, and the limits made from a position of it."""
+
+    entries: list[Entry] = field(default_factory=list)
+    position: int | None = None
+    looked_at: float = -math.inf
+    asking: bool = False
+    limits: Sequence[Limit] = ()
+    trouble: TunewrightError | None = None
+
+
+class KatibStopping:
+    """Evaluates the rules of plug-ins, for any number of experiments.
+
+    `clock` gives monotonic seconds; `executor` runs the calls, one at a time;
+    `timeout` is in seconds, for one call.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        clock: Callable[[], float],
+        executor: Executor,
+        *,
+        timeout: float = 60.0,
+    ) -> None:
+        self._source = source
+        self._clock = clock
+        self._executor = executor
+        self._timeout = timeout
+        self._known: dict[str, _Known] = {}
+        self._channels: dict[str, grpc.Channel] = {}
+
+    def evaluate(
+        self,
+        experiment_uid: str,
+        rule: StoppingRule,
+        objective: Objective,
+        reports: Sequence[Progress],
+        log: CurveLog,
+    ) -> Sequence[Stop]:
+        known = self._known.setdefault(experiment_uid, _Known())
+        self._look(known, experiment_uid, rule, log)
+        if known.trouble is not None and known.position is None:
+            raise known.trouble
+        stops = (_judge(report, known.limits, objective, rule.name) for report in reports)
+        found = [stop for stop in stops if stop is not None][:1]
+        for stop in found:
+            self._executor.submit(self._tell, known, experiment_uid, rule, stop)
+        return found
+
+    def close(self) -> None:
+        """Close the connections; nothing is evaluated any more."""
+        for channel in self._channels.values():
+            channel.close()
+
+    def _look(self, known: _Known, uid: str, rule: StoppingRule, log: CurveLog) -> None:
+        """Ask again where trials have succeeded since the last answer, once a second at most."""
+        now = self._clock()
+        if known.asking or now - known.looked_at < REFRESH_SECONDS:
+            return
+        known.looked_at = now
+        end, succeeded = log.succeeded_since(uid, known.position or 0)
+        if known.position is None or succeeded:
+            known.asking = True
+            self._executor.submit(self._ask, known, uid, rule, end)
+
+    def _ask(self, known: _Known, uid: str, rule: StoppingRule, end: int) -> None:
+        try:
+            self._learn(known, uid)
+            request = rules_request(
+                self._source.problem(uid), rule, known.entries, self._source.metrics_address()
+            )
+            reply = self._stub(rule).GetEarlyStoppingRules(request, timeout=self._timeout)
+            known.limits = [limit_from_katib(wire) for wire in reply.early_stopping_rules]
+            known.position, known.trouble = end, None
+        except grpc.RpcError as error:
+            known.trouble = _ours(rule, error)
+        except ValueError as error:
+            known.trouble = PluginBroken(f"{rule.endpoint} answered {error}")
+        finally:
+            known.asking = False
+
+    def _learn(self, known: _Known, uid: str) -> None:
+        while True:
+            after = known.entries[-1].position if known.entries else 0
+            entries = self._source.history(uid, after)
+            if not entries:
+                return
+            known.entries += entries
+
+    def _tell(self, known: _Known, uid: str, rule: StoppingRule, stop: Stop) -> None:
+        """Tell the plug-in of a stop, as Katib's collectors do; whether it cares is its own."""
+        problem = self._source.problem(uid)
+        self._learn(known, uid)
+        name = next(
+            (
+                entry.proposal.name
+                for entry in known.entries
+                if isinstance(entry, Proposed) and entry.index == stop.index
+            ),
+            None,
+        ) or trial_name(problem.experiment, uid, stop.index)
+        request = api_pb2.SetTrialStatusRequest(trial_name=name)
+        self._stub(rule).SetTrialStatus(request, timeout=self._timeout)
+
+    def _stub(self, rule: StoppingRule) -> api_pb2_grpc.EarlyStoppingStub:
+        assert rule.endpoint is not None
+        if rule.endpoint not in self._channels:
+            self._channels[rule.endpoint] = _channel(rule.endpoint)
+        return api_pb2_grpc.EarlyStoppingStub(self._channels[rule.endpoint])
+
+
+def validate_at_plugin(rule: StoppingRule, *, timeout: float = 60.0) -> Sequence[Fault]:
+    """Ask the plug-in what is wrong with the rule's settings.
+
+    Raises:
+        PluginUnavailable: it does not answer.
+        PluginBroken: it fails.
+    """
+    assert rule.endpoint is not None
+    with _channel(rule.endpoint) as channel:
+        stub = api_pb2_grpc.EarlyStoppingStub(channel)
+        try:
+            stub.ValidateEarlyStoppingSettings(settings_request(rule), timeout=timeout)
+        except grpc.RpcError as error:
+            match error.code():
+                case grpc.StatusCode.UNIMPLEMENTED:
+                    return ()
+                case grpc.StatusCode.INVALID_ARGUMENT:
+                    said = (error.details() or "it is refused").splitlines()
+                    return [Fault(SETTINGS_PATH, line) for line in said]
+            raise _ours(rule, error) from error
+    return ()
+
+
+def _channel(endpoint: str) -> grpc.Channel:
+    place = Endpoint.of(endpoint)
+    if place.secure:
+        credentials = grpc.ssl_channel_credentials()
+        return grpc.secure_channel(place.address, credentials, options=OPTIONS)
+    return grpc.insecure_channel(place.address, options=OPTIONS)
+
+
+def _judge(
+    report: Progress, limits: Sequence[Limit], objective: Objective, name: str
+) -> Stop | None:
+    others = {limit.metric for limit in limits} - {objective.metric.name}
+    if others:
+        raise Unsupported(
+            f"{name} limits {', '.join(sorted(others))}: "
+            f"only limits on the objective {objective.metric.name} can be judged"
+        )
+    met = [
+        limit
+        for limit in limits
+        if report.reports >= limit.start_step and limit.is_met(report.best, limit.value)
+    ]
+    if not limits or len(met) < len(limits):
+        return None
+    said = " and ".join(f"{limit.comparison} {limit.value:.6g}" for limit in met)
+    reason = (
+        f"{name}: after {report.reports} reports the best {objective.metric.name} is "
+        f"{report.best:.6g}, {said}"
+    )
+    return Stop(report.index, report.attempt, reason)
+
+
+def _ours(rule: StoppingRule, error: grpc.RpcError) -> TunewrightError:
+    said = f"{rule.endpoint}: {error.details() or error.code().name}"
+    return PluginUnavailable(said) if error.code() in _AWAY else PluginBroken(said)

@@ -1,0 +1,26 @@
+"""Where a plug-in is: `host:port`, `unix:PATH`, `grpcs://host:port`, with `?stateless` behind."""
+
+from dataclasses import dataclass
+
+from ..proto.serving import UNLIMITED
+
+OPTIONS = [*UNLIMITED, ("grpc.client_idle_timeout_ms", 2**31 - 1)]
+"""Trials may run for hours between two questions; the connection is kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """`address` is gRPC's; a `secure` one speaks TLS."""
+
+    address: str
+    secure: bool = False
+    stateless: bool = False
+
+    @classmethod
+    def of(cls, text: str) -> "Endpoint":
+        place, _, declared = text.partition("?")
+        scheme, _, address = place.rpartition("://")
+        return cls(address, scheme in {"grpcs", "https"}, declared == "stateless")
+
+    def __str__(self) -> str:
+        return f"grpcs://{self.address}" if self.secure else self.address

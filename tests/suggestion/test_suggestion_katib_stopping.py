@@ -1,0 +1,179 @@
+"""Katib's early-stopping plug-ins, over gRPC, with the calls made at once."""
+
+import math
+from concurrent.futures import Executor, Future
+
+import grpc
+import pytest
+from support.search import Log, problem, whole
+from tunewright.api.errors import PluginBroken, PluginUnavailable, Unsupported
+from tunewright.api.history import Proposal
+from tunewright.api.objective import Direction, Metric, Objective, Strategy
+from tunewright.api.stopping import Progress, StoppingRule
+from tunewright.proto import api_pb2, api_pb2_grpc, serving
+from tunewright.suggestion.early_stopping.katib import KatibStopping, validate_at_plugin
+from tunewright.suggestion.early_stopping.registry import Rules
+
+LOSS = Objective(Metric("loss", Strategy.MIN), Direction.MINIMIZE)
+COMPARISONS = {"<": api_pb2.LESS, ">": api_pb2.GREATER, "=": api_pb2.EQUAL}
+
+
+def limit(comparison, value, start_step=0, metric="loss"):
+    return api_pb2.EarlyStoppingRule(
+        name=metric, value=value, comparison=COMPARISONS[comparison], start_step=start_step
+    )
+
+
+class Plugin(api_pb2_grpc.EarlyStoppingServicer):
+    """Answers with the limits of the test, and keeps what it was asked."""
+
+    def __init__(self):
+        self.limits = []
+        self.asked = []
+        self.told = []
+
+    def GetEarlyStoppingRules(self, request, context):  # noqa: N802
+        self.asked.append(request)
+        return api_pb2.GetEarlyStoppingRulesReply(early_stopping_rules=self.limits)
+
+    def SetTrialStatus(self, request, context):  # noqa: N802
+        self.told.append(request.trial_name)
+        return api_pb2.SetTrialStatusReply()
+
+    def ValidateEarlyStoppingSettings(self, request, context):  # noqa: N802
+        settings = {one.name: one.value for one in request.early_stopping.algorithm_settings}
+        if settings != {"patience": "2"}:
+            context.set_code(grpc.StatusCode.INVALID_ARGUMENT)
+            context.set_details("patience must be 2")
+        return api_pb2.ValidateEarlyStoppingSettingsReply()
+
+
+class AtOnce(Executor):
+    def submit(self, fn, /, *args, **kwargs):
+        done = Future()
+        done.set_result(fn(*args, **kwargs))
+        return done
+
+
+class House:
+    """An evaluator over a log: it is the plug-in's source, and the rule's `CurveLog`."""
+
+    def __init__(self, endpoint):
+        self.now = 0.0
+        self.log = Log()
+        self.log.propose(Proposal({"n": 1}), Proposal({"n": 2}, name="its-own"))
+        self.rule = StoppingRule("mine", {"patience": "2"}, endpoint)
+        self.evaluator = KatibStopping(self, lambda: self.now, AtOnce(), timeout=10)
+        self.rules = Rules(lambda: self.now, lambda: self.evaluator)
+
+    def problem(self, uid):
+        return problem(whole("n", 1, 9), uid=uid)
+
+    def history(self, uid, after):
+        return self.log.after(after)
+
+    def metrics_address(self):
+        return "unix:/metrics"
+
+    def succeeded_since(self, uid, position):
+        ended = [entry for entry in self.log.after(position) if hasattr(entry, "verdict")]
+        return self.log.position, [entry.index for entry in ended]
+
+    def judge(self, best, reports=5, index=1):
+        progress = Progress(index, 1, reports, best, best, best)
+        return self.rules.evaluate("uid", self.rule, LOSS, [progress], self)
+
+
+@pytest.fixture
+def plugin():
+    return Plugin()
+
+
+@pytest.fixture
+def house(plugin):
+    def register(server):
+        api_pb2_grpc.add_EarlyStoppingServicer_to_server(plugin, server)
+
+    server, address = serving.start("127.0.0.1:0", register)
+    made = House(address)
+    yield made
+    made.evaluator.close()
+    server.stop(0).wait()
+
+
+@pytest.mark.parametrize(
+    ("limits", "best", "reports", "stops"),
+    [
+        pytest.param([], 9.0, 5, False, id="no limit"),
+        pytest.param([limit(">", "0.5")], 0.6, 5, True, id="greater"),
+        pytest.param([limit(">", "0.5")], 0.5, 5, False, id="not greater"),
+        pytest.param([limit("<", "0.5")], 0.4, 5, True, id="less"),
+        pytest.param([limit("=", "0.5")], 0.5, 5, True, id="equal"),
+        pytest.param([limit(">", "0.5", 4)], 0.6, 3, False, id="before its start_step"),
+        pytest.param([limit(">", "0.5", 4)], 0.6, 4, True, id="at its start_step"),
+        pytest.param([limit(">", "0.5", 4)], 0.6, 90, True, id="long after it"),
+        pytest.param([limit(">", "0.5"), limit(">", "0.7")], 0.6, 5, False, id="one of two"),
+        pytest.param([limit(">", "0.5")], math.nan, 5, False, id="nothing but NaN so far"),
+    ],
+)
+def test_a_trial_is_stopped_when_all_limits_are_met(house, plugin, limits, best, reports, stops):
+    plugin.limits = limits
+    assert bool(house.judge(best, reports)) is stops
+
+
+def test_a_stop_says_why_and_the_plug_in_is_told(house, plugin):
+    plugin.limits = [limit(">", "0.5")]
+    (stop,) = house.judge(0.6)
+    assert stop.reason == "mine: after 5 reports the best loss is 0.6, greater than 0.5"
+    assert plugin.told == ["its-own"]
+
+
+def test_it_is_asked_with_the_experiment_its_trials_and_where_metrics_are(house, plugin):
+    house.log.finish(0, 0.25)
+    house.judge(0.6)
+    (request,) = plugin.asked
+    assert request.experiment.spec.early_stopping.algorithm_name == "mine"
+    assert request.db_manager_address == "unix:/metrics"
+    assert [trial.status.condition for trial in request.trials] == [
+        api_pb2.TrialStatus.SUCCEEDED,
+        api_pb2.TrialStatus.RUNNING,
+    ]
+
+
+def test_it_is_asked_again_when_a_trial_has_succeeded_and_new_limits_hold_for_what_runs(
+    house, plugin
+):
+    assert not house.judge(0.6)
+    plugin.limits = [limit(">", "0.5")]
+    house.now = 2.0
+    assert not house.judge(0.6)
+    house.log.finish(0, 0.25)
+    house.now = 4.0
+    assert house.judge(0.6)
+    assert len(plugin.asked) == 2
+
+
+@pytest.mark.parametrize(
+    ("limits", "error", "said"),
+    [
+        ([limit(">", "0.5", metric="accuracy")], Unsupported, "limits accuracy"),
+        ([limit(">", "much")], PluginBroken, "'much'"),
+        ([api_pb2.EarlyStoppingRule(name="loss", value="1")], PluginBroken, "comparison"),
+    ],
+    ids=["another metric", "no number", "no comparison"],
+)
+def test_what_cannot_be_judged_is_said(house, plugin, limits, error, said):
+    plugin.limits = limits
+    with pytest.raises(error, match=said):
+        house.judge(0.6)
+
+
+def test_a_plug_in_that_is_away_says_so():
+    with pytest.raises(PluginUnavailable):
+        House("127.0.0.1:1").judge(0.6)
+
+
+@pytest.mark.parametrize(("patience", "faults"), [("2", []), ("3", ["patience must be 2"])])
+def test_the_plug_in_says_what_is_wrong_with_the_settings(house, patience, faults):
+    rule = StoppingRule("mine", {"patience": patience}, house.rule.endpoint)
+    assert [fault.message for fault in validate_at_plugin(rule, timeout=10)] == faults
