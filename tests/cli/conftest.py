@@ -26,14 +26,20 @@ class Result:
 
 @dataclass(frozen=True)
 class Command:
-    """`tunewright`, with its home and working directory below `folder`."""
+    """`tunewright`, with its home and working directory below `folder`.
+
+    `site` is a folder of further packages.
+    """
 
     folder: Path
+    site: Path | None = None
 
     @property
     def environ(self):
         inherited = {key: os.environ[key] for key in ("PATH", "PYTHONPATH") if key in os.environ}
-        path = os.pathsep.join([str(REPOSITORY / ".types"), inherited.pop("PYTHONPATH", "")])
+        first = [] if self.site is None else [str(self.site)]
+        package = str(REPOSITORY / ".types")
+        path = os.pathsep.join([*first, package, inherited.pop("PYTHONPATH", "")])
         return {
             **inherited,
             "PYTHONPATH": path,

@@ -1,0 +1,156 @@
+"""What the suggestion service holds of experiments: what answers for each, and may be forgotten.
+
+All of it lives on one event loop in a thread of its own. An answer that takes
+longer than its caller waits is ended there, with the worker process that
+computes it; the next question finds a new one.
+"""
+
+import asyncio
+import threading
+from collections import OrderedDict
+from collections.abc import Coroutine, Iterator, Sequence
+from concurrent.futures import CancelledError
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import grpc
+
+from ..api.errors import Codes, Terminal
+from ..api.history import Entry, Suggestion
+from ..api.problem import Problem
+from .suggester import AnySuggester, open_suggester
+
+T = TypeVar("T")
+
+GREATEST = 16
+"""Experiments that are held; beyond it the one not asked for longest is forgotten."""
+
+LONGEST_SECONDS = 600.0
+"""How long an answer may take where the caller sets no deadline."""
+
+
+class SendAll(Terminal):
+    """The service does not hold the position that the request starts from."""
+
+    codes = Codes(exit=1, http=409, grpc="FAILED_PRECONDITION")
+
+
+class TooLate(Terminal):
+    """Nobody waits for the answer any more."""
+
+    codes = Codes(exit=1, http=504, grpc="DEADLINE_EXCEEDED")
+
+
+class Held:
+    """One experiment: what answers for it, and the part of its log that was sent last."""
+
+    def __init__(self, loop: "Loop") -> None:
+        self._loop = loop
+        self.lock = threading.Lock()
+        self._suggester: AnySuggester | None = None
+        self._begin = 0
+        self._entries: Sequence[Entry] = ()
+
+    def suggest(
+        self,
+        problem: Problem,
+        log: tuple[int, Sequence[Entry]],
+        first_index: int,
+        count: int,
+        context: grpc.ServicerContext,
+    ) -> Suggestion:
+        """Ask for points, made from a log of which the entries behind a position are given.
+
+        Raises:
+            SendAll: what is before them is needed too.
+            TooLate: the caller has gone, or its deadline is over.
+        """
+        begin, entries = log
+        if begin == 0 and not (self._begin == 0 and self._entries == entries[: len(self._entries)]):
+            self.forget()
+        elif begin > 0 and self._suggester is None:
+            raise _not_held(begin)
+        self._begin, self._entries = begin, entries
+        if self._suggester is None:
+            self._suggester = open_suggester(problem, self._read, timeout=LONGEST_SECONDS)
+        position = begin + len(entries)
+        return self._loop.run(
+            self._suggester.suggest(problem, first_index, count, position=position), context
+        )
+
+    def forget(self) -> None:
+        if self._suggester is not None:
+            self._loop.run(self._suggester.close())
+            self._suggester = None
+
+    def _read(self, after: int) -> Sequence[Entry]:
+        if after < self._begin:
+            raise _not_held(self._begin)
+        return self._entries[after - self._begin :]
+
+
+def _not_held(position: int) -> SendAll:
+    return SendAll(f"position {position} is not held here: send from 0")
+
+
+class Experiments:
+    """What is held, by protocol and experiment; each is used by one call at a time."""
+
+    def __init__(self) -> None:
+        self._loop = Loop()
+        self._lock = threading.Lock()
+        self._held: OrderedDict[tuple[str, str], Held] = OrderedDict()
+
+    @contextmanager
+    def of(self, problem: Problem, api: str) -> Iterator[Held]:
+        """Hold one experiment for the time of a block."""
+        with self._lock:
+            held = self._held.setdefault((api, problem.uid), Held(self._loop))
+            self._held.move_to_end((api, problem.uid))
+        with held.lock:
+            yield held
+        self._make_room()
+
+    def close(self) -> None:
+        """Forget everything, and end what computes it."""
+        for held in self._held.values():
+            held.forget()
+        self._loop.close()
+
+    def _make_room(self) -> None:
+        with self._lock:
+            idle = [key for key, held in self._held.items() if not held.lock.locked()]
+            gone = [self._held.pop(key) for key in idle[: max(0, len(self._held) - GREATEST)]]
+        for held in gone:
+            with held.lock:
+                held.forget()
+
+
+class Loop:
+    """An event loop in a thread of its own, and calls into it."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(
+            target=self._loop.run_forever, name="suggestions", daemon=True
+        )
+        self._thread.start()
+
+    def run(self, work: Coroutine[Any, Any, T], context: grpc.ServicerContext | None = None) -> T:
+        """Run it, and wait; it is cancelled where the call of `context` ends before it."""
+        future = asyncio.run_coroutine_threadsafe(work, self._loop)
+
+        def end() -> None:
+            future.cancel()
+
+        if context is not None and not context.add_callback(end):
+            end()
+        try:
+            return future.result()
+        except CancelledError:
+            raise TooLate("nobody waits for the answer any more") from None
+
+    def close(self) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
