@@ -38,10 +38,7 @@ def best(
     with Place.of(store).opened() as opened:
         record = find_experiment(opened, name, namespace)
         winner = best_of(record)
-        ranked = [
-            opened.trials(record.uid, after=trial.index - 1, limit=1, observations=True)[0]
-            for trial in record.best[: top or 1]
-        ]
+        ranked = opened.best_trials(record.uid, top or 1)
     objective = objective_of(record.document)
     if as_command:
         click.echo(command_line(record, winner))

@@ -1,6 +1,5 @@
 """`tunewright edit`."""
 
-import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -41,6 +40,7 @@ def edit(
     """
     from ..api.documents import parse
     from .names import find_experiment
+    from .wishes import leave
 
     given = {
         "maxTrialCount": trials,
@@ -61,9 +61,7 @@ def edit(
                 raise Conflict(
                     "--goal cannot change while it is driven: Ctrl-C that, edit, then resume"
                 )
-            arguments: dict[str, Any] = {**changes, "now": now}
-            opened.wish(record.uid, "edit", arguments, now=time.time())
-            place.wake(record.uid)
+            leave(place, opened, record, "edit", {**changes, "now": now})
         else:
             opened.set_document(
                 record.uid, document, version=record.version, suspended=record.suspended

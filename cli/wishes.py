@@ -4,10 +4,14 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from ..db.records import ExperimentRecord
+from ..api.errors import Conflict
+from ..controller.plan.reasons import WISH_REFUSED
+from ..db.records import ExperimentRecord, Wish
 from ..db.store import Store
 from . import console
 from .place import Place
+
+_PATIENCE = 2.0
 
 
 def leave(
@@ -17,17 +21,34 @@ def leave(
     verb: str,
     arguments: Mapping[str, Any],
 ) -> bool:
-    """Leave a wish and wake the engine; say so when none is there to see it. True: one is."""
-    store.wish(record.uid, verb, arguments, now=time.time())
+    """Leave a wish and wake the engine; say so when none is there to see it. True: one is.
+
+    Raises:
+        Conflict: the engine refuses; the message says why.
+    """
+    wish = store.wish(record.uid, verb, arguments, now=time.time())
     driven = place.is_driven(record.uid)
     if driven:
         place.wake(record.uid)
+        _raise_refusal(store, record, wish)
     else:
         console.note(
             f"Nothing drives {record.key.name} now: `tunewright resume {record.key.name}` "
             "carries it out."
         )
     return driven
+
+
+def _raise_refusal(store: Store, record: ExperimentRecord, wish: Wish) -> None:
+    """Wait a moment for the answer; what takes longer than that is being carried out."""
+    patience = time.monotonic() + _PATIENCE
+    while any(each.id == wish.id for each in store.view(record.uid).wishes):
+        if time.monotonic() > patience:
+            return
+        time.sleep(0.02)
+    for event in store.events(record.uid, after=wish.asked_at):
+        if event.reason == WISH_REFUSED.name:
+            raise Conflict(event.message)
 
 
 def ask_or_set(

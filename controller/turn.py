@@ -221,6 +221,7 @@ class _Recorder:
         self._store = store
         self._turn = turn
         self._now = now
+        self._experiment = turn.stored.experiment
         self._uid = turn.stored.experiment.uid
         self._trials: Mapping[int, TrialRecord] = {
             record.index: record for record in turn.stored.unfinished
@@ -261,12 +262,14 @@ class _Recorder:
                 self._apply(action.wish)
             case do.AddTrial():
                 self._propose(action.index, [self._added(self._wish(action.wish))])
+            case do.RaiseBudget():
+                self._edit({"maxTrialCount": action.max_trials})
             case do.Drop():
                 self._store.drop_trial(self._uid, action.index, now=self._now)
             case do.Answer():
                 self._store.answer_wish(self._uid, action.wish)
                 if action.refused:
-                    self._note("Warning", "WishRefused", action.refused, None)
+                    self._refuse(action.refused)
             case do.AnswerStop():
                 self._store.answer_stop(self._uid, action.index, action.attempt)
 
@@ -334,22 +337,26 @@ class _Recorder:
         """Edit as asked, or say why not: a document that does not compile would stop us."""
         arguments = self._wish(wish)
         changes = {name: arguments[name] for name in EDITABLE if name in arguments}
-        experiment = self._turn.stored.experiment
+        experiment = self._experiment
         try:
             brief_of(replace(experiment, document=_edited(experiment.document, changes)))
         except Invalid as error:
             self._store.answer_wish(self._uid, wish)
-            self._note("Warning", "WishRefused", str(error), None)
+            self._refuse(str(error))
             return
         self._edit(changes)
 
     def _edit(self, changes: Mapping[str, Any], *, suspended: bool | None = None) -> None:
-        experiment = self._turn.stored.experiment
+        """Change the document; further changes of the same turn build on this one."""
+        before = self._experiment
+        after = self._experiment = replace(
+            before,
+            document=_edited(before.document, changes),
+            suspended=before.suspended if suspended is None else suspended,
+            version=before.version + 1,
+        )
         self._store.set_document(
-            self._uid,
-            _edited(experiment.document, changes),
-            version=experiment.version,
-            suspended=experiment.suspended if suspended is None else suspended,
+            self._uid, after.document, version=before.version, suspended=after.suspended
         )
         self._turn.wake_at = self._now
 
@@ -361,6 +368,18 @@ class _Recorder:
         assert record.attempt is not None
         attempt = record.attempt
         return AttemptRef(self._uid, index, record.name, attempt.attempt, attempt.token)
+
+    def _refuse(self, why: str) -> None:
+        """Tell whoever asked, also in another process, why a wish is not carried out."""
+        self._store.add_event(
+            self._uid,
+            index=None,
+            kind="Warning",
+            reason=reasons.WISH_REFUSED.name,
+            message=why,
+            now=self._now,
+        )
+        self._note("Warning", reasons.WISH_REFUSED.name, why, None)
 
     def _note(self, kind: str, reason: str, message: str, index: int | None) -> None:
         trial = None if index is None else self._trials[index].name

@@ -260,6 +260,10 @@ class Store(Protocol):
 
     def trial(self, uid: str, index: int) -> TrialRecord: ...
 
+    def best_trials(self, uid: str, limit: int) -> Sequence[TrialRecord]:
+        """Return the best trials by the objective, the best first, with their observations."""
+        ...
+
     def find_trial(self, name: str, namespace: str | None = None) -> tuple[str, int]:
         """Return uid and index of the trial with that name.
 

@@ -45,7 +45,7 @@ class TrialReading(Experiments):
         with self._database.reading() as connection:
             row = self._row(connection, uid)
             key = {"owner": row.id}
-            best = tuple(map(ended_record, run.BEST_TRIALS(connection, **key)))
+            best = tuple(map(ended_record, run.BEST_TRIALS(connection, **key, most=run.BEST)))
             tried = {each.trial_id: each for each in run.THEIR_ATTEMPTS(connection, **key)}
             stopped = {each.trial_id: each for each in run.THEIR_STOPS(connection, **key)}
             summed = self._by_trial(connection, run.THEIR_SUMMARIES(connection, **key))
@@ -104,6 +104,10 @@ class TrialReading(Experiments):
             row = self._trial(connection, uid, index)
             return self._records(connection, [row], observations=True)[0]
 
+    def best_trials(self, uid: str, limit: int) -> Sequence[TrialRecord]:
+        with self._database.reading() as connection:
+            return self._best(connection, self._id(connection, uid), limit)
+
     def find_trial(self, name: str, namespace: str | None = None) -> tuple[str, int]:
         query = (
             select(experiments.c.uid, experiments.c.namespace, trials.c.idx)
@@ -145,8 +149,10 @@ class TrialReading(Experiments):
     def _position(self, connection: Connection, owner: int) -> int:
         return int(run.POSITION(connection, owner=owner).scalar())
 
-    def _best(self, connection: Connection, experiment_id: int) -> tuple[TrialRecord, ...]:
-        rows = run.BEST_TRIALS(connection, owner=experiment_id).rows
+    def _best(
+        self, connection: Connection, experiment_id: int, most: int = run.BEST
+    ) -> tuple[TrialRecord, ...]:
+        rows = run.BEST_TRIALS(connection, owner=experiment_id, most=most).rows
         return tuple(self._records(connection, rows, observations=True))
 
     def _records(

@@ -47,7 +47,7 @@ BEST_TRIALS = Prepared(
     select(trials)
     .where(trials.c.experiment_id == bindparam("owner"), trials.c.loss.is_not(None))
     .order_by(trials.c.loss, trials.c.idx)
-    .limit(BEST)
+    .limit(bindparam("most", type_=Integer))
 )
 BEST_LOSS = Prepared(
     select(trials.c.loss)

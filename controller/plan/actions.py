@@ -96,6 +96,13 @@ class AddTrial:
 
 
 @dataclass(frozen=True, slots=True)
+class RaiseBudget:
+    """Make maxTrialCount so large that the points that people added run too."""
+
+    max_trials: int
+
+
+@dataclass(frozen=True, slots=True)
 class Drop:
     """Take a finished trial out of best, model and plots."""
 
@@ -129,6 +136,7 @@ Action: TypeAlias = (
     | Suspend
     | ApplyEdit
     | AddTrial
+    | RaiseBudget
     | Drop
     | Answer
     | AnswerStop

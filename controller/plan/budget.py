@@ -29,9 +29,9 @@ def initial(view: View) -> ProposeInitial | None:
     return ProposeInitial(first, count) if count else None
 
 
-def starts(view: View, now: float) -> Iterator[Start]:
-    """Yield the attempts for which there is a slot, in the order of the trials."""
-    slots = view.policy.parallel - view.active
+def starts(view: View, now: float, *, kept: int = 0) -> Iterator[Start]:
+    """Yield the attempts for which there is a slot that is not `kept`, in the trials' order."""
+    slots = view.policy.parallel - view.active - kept
     for trial in view.trials:
         if slots <= 0:
             return

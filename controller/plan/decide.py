@@ -151,7 +151,9 @@ def _begin(
     given = initial(view)
     if given is not None:
         yield given
-    for start in starts(view, now):
+    # What was interrupted to run again at once is next: its slot stays free for it.
+    again = sum(1 for step in settled.values() if isinstance(step, Repeat) and step.at <= now)
+    for start in starts(view, now, kept=again):
         if start.index not in settled:
             yield start
     if given is None and not adding(view):

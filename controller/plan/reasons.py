@@ -117,5 +117,8 @@ INTERRUPTED = Reason("Interrupted", "Attempt was interrupted and runs again")
 PAUSED = Reason("Paused", "Attempt was stopped by a pause and runs again at resume")
 REPEATED = Reason("RepeatAsked", "Attempt was stopped by a person to run again")
 
+# Of wishes.
+WISH_REFUSED = Reason("WishRefused", "{}")
+
 ALL = tuple(value for value in tuple(globals().values()) if isinstance(value, Reason))
 BY_NAME = {reason.name: reason for reason in ALL}

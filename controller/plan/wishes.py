@@ -6,7 +6,7 @@ the middle finds it again.
 
 from collections.abc import Iterable, Iterator
 
-from .actions import Action, AddTrial, Answer, ApplyEdit, Drop, Suspend
+from .actions import Action, AddTrial, Answer, ApplyEdit, Drop, RaiseBudget, Suspend
 from .budget import room
 from .view import Verb, View, Wish
 
@@ -53,20 +53,30 @@ def carry_out(view: View, unfinished: Iterable[int], *, over: bool) -> Iterator[
     wanted = suspended(view)
     if wanted != view.suspended:
         yield Suspend(wanted)
-    added = 0
+    yield from _additions(view, over=over)
     for wish in view.wishes:
-        if wish.verb is Verb.TRIAL_ADD or _is_new_run(view, wish):
-            refusal = _why_not_add(view, wish, added, over=over)
+        if not _is_addition(view, wish):
+            yield from _other(view, wish, left, over=over)
+
+
+def _additions(view: View, *, over: bool) -> Iterator[Action]:
+    """Give people's own points the next indexes; the budget grows where they do not fit in."""
+    accepted = []
+    for wish in view.wishes:
+        if _is_addition(view, wish):
+            refusal = _why_not_add(view, wish, over=over)
             if refusal:
                 yield Answer(wish.id, refusal)
-                continue
-            if not _next_index_is_free(view):
-                continue
-            yield AddTrial(wish.id, view.counts.proposed + added)
-            yield Answer(wish.id)
-            added += 1
-        else:
-            yield from _other(view, wish, left, over=over)
+            else:
+                accepted.append(wish)
+    if not accepted or not _next_index_is_free(view):
+        return
+    left, budget = room(view), view.policy.max_trials
+    if left is not None and budget is not None and len(accepted) > left:
+        yield RaiseBudget(budget + len(accepted) - left)
+    for offset, wish in enumerate(accepted):
+        yield AddTrial(wish.id, view.counts.proposed + offset)
+        yield Answer(wish.id)
 
 
 def _next_index_is_free(view: View) -> bool:
@@ -77,23 +87,20 @@ def _next_index_is_free(view: View) -> bool:
 
 def adding(view: View) -> bool:
     """Whether a person's own points take the next indexes: the algorithm is asked later."""
-    return any(wish.verb is Verb.TRIAL_ADD or _is_new_run(view, wish) for wish in view.wishes)
+    return any(_is_addition(view, wish) for wish in view.wishes)
 
 
-def _is_new_run(view: View, wish: Wish) -> bool:
-    """Whether the wish repeats a finished trial: its point becomes a new one."""
+def _is_addition(view: View, wish: Wish) -> bool:
+    """Whether the wish makes a new trial: a point of its own, or that of a finished trial."""
     unfinished = any(trial.index == wish.index for trial in view.trials)
-    return wish.verb is Verb.TRIAL_RETRY and not unfinished
+    return wish.verb is Verb.TRIAL_ADD or (wish.verb is Verb.TRIAL_RETRY and not unfinished)
 
 
-def _why_not_add(view: View, wish: Wish, added: int, *, over: bool) -> str:
+def _why_not_add(view: View, wish: Wish, *, over: bool) -> str:
     if wish.index is not None and wish.index >= view.counts.proposed:
         return NO_SUCH_TRIAL
     if over:
         return "the experiment has ended: raise its budget first"
-    left = room(view)
-    if left is not None and left <= added:
-        return "the budget is used up: raise maxTrialCount first"
     return ""
 
 

@@ -2,21 +2,14 @@
 
 import os
 import signal
-import time
 from pathlib import Path
 
 import pytest
 import yaml
+from support.waiting import until
 
 REPOSITORY = Path(__file__).parents[2]
 FLAGS = ["--param", "x=0.0..1.0", "--minimize", "loss", "--algorithm", "random", "--seed", "1"]
-
-
-def until(condition, seconds=30.0):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.02)
 
 
 def command(script):

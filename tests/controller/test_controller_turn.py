@@ -124,6 +124,32 @@ def test_an_edit_that_would_make_the_document_wrong_is_refused_and_changes_nothi
     assert store.view(uid).experiment.document["spec"]["parallelTrialCount"] == 1
 
 
+def test_a_refusal_is_an_event_that_other_processes_can_read(store: Store, uid: str):
+    store.wish(uid, "trial-stop", {"index": 9}, now=101.0)
+    Turns(store, uid, stop_grace=30.0).take([], Memory(), 102.0)
+    assert [event.message for event in store.events(uid) if event.reason == "WishRefused"] == [
+        "there is no such trial"
+    ]
+
+
+def test_several_changes_of_the_document_are_made_in_one_turn(store: Store, uid: str):
+    store.wish(uid, "pause", {}, now=101.0)
+    store.wish(uid, "edit", {"maxTrialCount": 3}, now=101.0)
+    Turns(store, uid, stop_grace=30.0).take([], Memory(), 102.0)
+    experiment = store.view(uid).experiment
+    assert experiment.suspended
+    assert experiment.document["spec"]["suspend"] is True
+    assert experiment.document["spec"]["maxTrialCount"] == 3
+
+
+def test_a_point_of_a_persons_own_grows_a_budget_that_is_used_up(store: Store, uid: str):
+    store.propose(uid, 1, [("turn-1", Proposal({"x": 0.75}))], made_from=1, now=101.0)
+    store.wish(uid, "trial-add", {"point": {"x": 0.25}}, now=101.0)
+    Turns(store, uid, stop_grace=30.0).take([], Memory(), 102.0)
+    assert store.view(uid).experiment.document["spec"]["maxTrialCount"] == 3
+    assert store.trial(uid, 2).proposal.point == {"x": 0.25}
+
+
 def test_what_a_plug_in_forgot_is_told_as_a_warning(store: Store, uid: str):
     turns, memory = Turns(store, uid, stop_grace=30.0), Memory()
     turns.take([], memory, 102.0)

@@ -196,6 +196,13 @@ class TestTrials:
         assert [trial.index for trial in best] == [3, 2, 0, 4]
         assert [trial.value for trial in best] == [-math.inf, 0.1, 0.5, math.inf]
 
+    def test_as_many_of_the_best_are_given_as_are_asked_for(self, store: Store):
+        uid = made(store).uid
+        for index in range(12):
+            observed(store, uid, index, float(index))
+        assert [trial.index for trial in store.best_trials(uid, 10)] == list(range(10))
+        assert len(store.experiment(KEY).best) == 5
+
     def test_pages_follow_one_another(self, store: Store):
         uid = made(store).uid
         proposed(store, uid, count=5)

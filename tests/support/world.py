@@ -26,6 +26,7 @@ from tunewright.controller.plan.actions import (
     Finish,
     Plan,
     ProposeInitial,
+    RaiseBudget,
     Repeat,
     Start,
     Stop,
@@ -238,6 +239,8 @@ class World:
                 self.wishes = [
                     replace(each, applied=True) if each.id == wish else each for each in self.wishes
                 ]
+            case RaiseBudget(max_trials):
+                self.policy = replace(self.policy, max_trials=max_trials)
             case AddTrial(wish, index):
                 self._add(wish, index)
             case Drop(index):
