@@ -116,6 +116,10 @@ class RemoteSuggester:
             raise ours from error
         return ()
 
+    async def forget(self) -> None:
+        """Send everything at the next question."""
+        self._problem, self._entries = None, []
+
     async def close(self) -> None:
         """Close the connection."""
         if self._channel is not None:

@@ -67,7 +67,7 @@ class Held:
         """
         begin, entries = log
         if begin == 0 and not (self._begin == 0 and self._entries == entries[: len(self._entries)]):
-            self.forget()
+            self._forget()
         elif begin > 0 and self._suggester is None:
             raise _not_held(begin)
         self._begin, self._entries = begin, entries
@@ -78,10 +78,15 @@ class Held:
             self._suggester.suggest(problem, first_index, count, position=position), context
         )
 
-    def forget(self) -> None:
+    def close(self) -> None:
+        """End what computes it."""
         if self._suggester is not None:
             self._loop.run(self._suggester.close())
             self._suggester = None
+
+    def _forget(self) -> None:
+        if self._suggester is not None:
+            self._loop.run(self._suggester.forget())
 
     def _read(self, after: int) -> Sequence[Entry]:
         if after < self._begin:
@@ -114,7 +119,7 @@ class Experiments:
     def close(self) -> None:
         """Forget everything, and end what computes it."""
         for held in self._held.values():
-            held.forget()
+            held.close()
         self._loop.close()
 
     def _make_room(self) -> None:
@@ -123,7 +128,7 @@ class Experiments:
             gone = [self._held.pop(key) for key in idle[: max(0, len(self._held) - GREATEST)]]
         for held in gone:
             with held.lock:
-                held.forget()
+                held.close()
 
 
 class Loop:

@@ -38,9 +38,11 @@ class InlineSuggester:
             await self._observe(session, entries, position)
         return session.suggest(first_index, count)
 
-    async def close(self) -> None:
-        """Forget the fold."""
+    async def forget(self) -> None:
         self._session = None
+
+    async def close(self) -> None:
+        await self.forget()
 
     async def _observe(self, session: Session, entries: Sequence[Entry], position: int) -> None:
         for begin in range(0, len(entries), _BREATH):

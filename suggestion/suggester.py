@@ -16,6 +16,10 @@ class AnySuggester(Protocol):
         self, problem: Problem, first_index: int, count: int, *, position: int
     ) -> Suggestion: ...
 
+    async def forget(self) -> None:
+        """Begin again at the next question: the log is another one."""
+        ...
+
     async def close(self) -> None: ...
 
 

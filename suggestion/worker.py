@@ -68,6 +68,10 @@ class WorkerSuggester:
                 await self._end()  # its answer would be taken for the next one's
                 raise
 
+    async def forget(self) -> None:
+        """Begin again at the next question, in the same process."""
+        self._problem = None
+
     async def close(self) -> None:
         """End the worker."""
         await self._end()
