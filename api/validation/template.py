@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from .. import gjson
 from ..experiment import ExperimentSpec
 from ..placeholders import find, is_meta, parse_meta
 from ..template_spec import TrialParameterSpec, TrialTemplate
@@ -86,6 +87,11 @@ def _check_manifest(template: TrialTemplate, manifest: Mapping[str, Any], report
                 f"of kind {manifest.get('kind')} it is not known what means an end",
                 kind=REQUIRED,
             )
+            continue
+        wrong = gjson.complaint(condition or "")
+        if wrong is not None:
+            remedy = 'a GJSON path, such as status.conditions.#(type=="Complete")#'
+            report.add(f"{PATH}.{name}", wrong, remedy)
 
 
 def _check_parameters(
