@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,6 +21,14 @@ def _has_mount_namespaces() -> bool:
     return tried.returncode == 0
 
 
+def _reaches_a_package_index() -> bool:
+    """Whether the SDK of Katib is here already, or could be fetched."""
+    if Path(sys.prefix, "kubeflow-katib-0.19").exists():
+        return True
+    asked = [sys.executable, "-m", "pip", "index", "versions", "kubeflow-katib"]
+    return subprocess.run(asked, check=False, capture_output=True).returncode == 0
+
+
 NEEDS: dict[str, tuple[Callable[[], bool], str]] = {
     "postgres": (
         lambda: bool(os.environ.get("TUNEWRIGHT_TEST_POSTGRES_URL") or program("initdb")),
@@ -32,6 +41,8 @@ NEEDS: dict[str, tuple[Callable[[], bool], str]] = {
     "linux": (lambda: Path("/proc/self").exists(), "run on Linux"),
     "root": (lambda: os.geteuid() == 0, "run as root"),
     "mount-namespaces": (_has_mount_namespaces, "allow user namespaces, or run as root"),
+    "openssl": (lambda: shutil.which("openssl") is not None, "install openssl"),
+    "package-index": (_reaches_a_package_index, "let pip reach a package index"),
     "tmux": (lambda: shutil.which("tmux") is not None, "install tmux"),
 }
 """What a test may need of the machine: whether it is there, and how to have it."""

@@ -1,6 +1,6 @@
 """Install what the tests need beside Python packages: `python tests/services.py install`.
 
-Debian's database servers, where root and apt are there; no service is started,
+Debian's database servers and a few programs, where root and apt are there; no service is started,
 the tests start servers of their own. Elsewhere it changes nothing: the tests
 say at their end what they could not run.
 """
@@ -13,7 +13,12 @@ import tempfile
 from pathlib import Path
 
 POSTGRES_FOLDERS = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
-PACKAGES = {"initdb": "postgresql", "mariadbd": "mariadb-server", "tmux": "tmux"}
+PACKAGES = {
+    "initdb": "postgresql",
+    "mariadbd": "mariadb-server",
+    "openssl": "openssl",
+    "tmux": "tmux",
+}
 
 
 def program(name: str) -> str | None:

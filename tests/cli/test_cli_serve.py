@@ -1,75 +1,138 @@
-"""`tunewright serve suggestion`, as a process of its own."""
+"""The gRPC services as a person starts them, called by real clients."""
 
-import dataclasses
-import os
-import time
+import contextlib
+import signal
+import socket
+import subprocess
 
 import grpc
 import pytest
-from support.packages import install
-from support.search import problem, whole
-from tunewright.proto import convert, tunewright_pb2_grpc
+from support.certificates import self_signed
+from tunewright.proto import api_pb2, api_pb2_grpc, health_pb2, health_pb2_grpc
 
-STUBBORN = """
-import os
-import time
-from pathlib import Path
-
-from tunewright.api.history import Proposal
-from tunewright.suggestion.algorithm import Algorithm
-from tunewright.suggestion.history import PointFold
-
-
-class Stubborn(Algorithm):
-    name = "stubborn"
-    description = "thinks for ever about its first point, and will not be interrupted"
-
-    def start(self, problem):
-        return Fold(problem)
-
-
-class Fold(PointFold):
-    def draw(self, index, retry):
-        Path("workers").open("a").write(f"{os.getpid()}\\n")
-        while index == 0:
-            time.sleep(1)
-        return Proposal(self.random_point(index, retry))
-"""
+SUGGESTION = "manager.v1beta1.Suggestion"
 
 
 @pytest.fixture
-def service(tunewright, tmp_path):
-    """Serve the algorithms, one of a package beside us among them; give the address."""
-    install(tmp_path / "site", "stubborn", STUBBORN, {"stubborn": "stubborn:Stubborn"})
-    command = dataclasses.replace(tunewright, site=tmp_path / "site")
-    with command.start("serve", "suggestion", "--port", "0") as process:
-        yield process.stdout.readline().split()[-1]
-        process.terminate()
+def served(tunewright):
+    """Start `tunewright serve …` on a free port; give its address. It ends well by SIGTERM."""
+    with contextlib.ExitStack() as ends:
+
+        def start(*words):
+            process = tunewright.start("serve", *words, "--port", "0")
+            ends.callback(end, process)
+            return process.stdout.readline().removeprefix("serving on ").strip()
+
+        yield start
 
 
-def is_gone(pid):
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return True
-    return False
+def end(process: subprocess.Popen) -> None:
+    process.send_signal(signal.SIGTERM)
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == 0, errors
 
 
-def test_an_answer_that_takes_too_long_ends_with_its_worker_and_the_next_call_works(
-    service, tmp_path
-):
-    task = problem(whole("n", 1, 9), algorithm="stubborn")
-    with grpc.insecure_channel(service) as channel:
-        stub = tunewright_pb2_grpc.SuggestionStub(channel)
-        with pytest.raises(grpc.RpcError) as caught:
-            stub.Suggest(convert.suggest_request(task, 0, (), 0, 1), timeout=4)
-        next_one = stub.Suggest(convert.suggest_request(task, 0, (), 1, 1), timeout=60)
+def request(points: int) -> api_pb2.GetSuggestionsRequest:
+    asked = api_pb2.GetSuggestionsRequest(
+        current_request_number=points, total_request_number=points
+    )
+    asked.experiment.name = "a"
+    spec = asked.experiment.spec
+    spec.algorithm.algorithm_name = "random"
+    spec.objective.type = api_pb2.MINIMIZE
+    spec.objective.objective_metric_name = "loss"
+    parameter = spec.parameter_specs.parameters.add(name="x", parameter_type=api_pb2.DOUBLE)
+    parameter.feasible_space.min, parameter.feasible_space.max = "0", "1"
+    return asked
 
-    stubborn, other = map(int, (tmp_path / "workers").read_text().split())
-    assert caught.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
-    assert len(next_one.proposals) == 1
-    assert stubborn != other
-    deadline = time.monotonic() + 10
-    while not is_gone(stubborn):
-        assert time.monotonic() < deadline, "the worker lives on"
-        time.sleep(0.02)
+
+def test_algorithms_are_served_to_katibs_controller(served):
+    with grpc.insecure_channel(served("suggestion")) as channel:
+        health = health_pb2_grpc.HealthStub(channel)
+        status = health.Check(health_pb2.HealthCheckRequest(service=SUGGESTION)).status
+        reply = api_pb2_grpc.SuggestionStub(channel).GetSuggestions(request(3))
+
+    assert status == health_pb2.HealthCheckResponse.SERVING
+    assert len(reply.parameter_assignments) == 3
+
+
+def test_an_experiment_asks_a_served_algorithm(served, tunewright, experiment):
+    address = served("suggestion")
+
+    result = tunewright("run", experiment(), "--algorithm", f"random={address}")
+
+    assert result.code == 0, result.err
+    assert tunewright("get", "echo", "-o", "json").json["trials"]["Succeeded"] == 3
+
+
+def test_metrics_are_taken_in_and_given_out_over_the_store(served, tunewright, experiment):
+    tunewright("run", experiment())
+    (trial, *_) = tunewright("trials", "echo", "-o", "json").json
+    log = api_pb2.ObservationLog()
+    row = log.metric_logs.add(time_stamp="2026-01-31T12:00:00Z")
+    row.metric.name, row.metric.value = "late", "0.25"
+
+    with grpc.insecure_channel(served("metrics")) as channel:
+        store = api_pb2_grpc.DBManagerStub(channel)
+        store.ReportObservationLog(
+            api_pb2.ReportObservationLogRequest(trial_name=trial["name"], observation_log=log)
+        )
+        kept = store.GetObservationLog(
+            api_pb2.GetObservationLogRequest(trial_name=trial["name"], metric_name="late")
+        )
+
+    assert [row.metric.value for row in kept.observation_log.metric_logs] == ["0.25"]
+
+
+def test_callers_must_know_the_token(served, tmp_path):
+    (tmp_path / "token").write_text("secret\n")
+    with grpc.insecure_channel(served("suggestion", "--token-file", "token")) as channel:
+        stub = api_pb2_grpc.SuggestionStub(channel)
+        with pytest.raises(grpc.RpcError) as refused:
+            stub.GetSuggestions(request(1))
+        reply = stub.GetSuggestions(request(1), metadata=[("authorization", "Bearer secret")])
+
+    assert refused.value.code() is grpc.StatusCode.UNAUTHENTICATED
+    assert "secret" not in str(refused.value)
+    assert len(reply.parameter_assignments) == 1
+
+
+@pytest.mark.needs("openssl")
+def test_over_tls_a_caller_that_trusts_the_certificate_is_served(served, tmp_path):
+    certificate, key = self_signed(tmp_path)
+    address = served(
+        *("suggestion", "--host", "localhost", "--tls-cert", certificate, "--tls-key", key)
+    )
+    trusted = grpc.ssl_channel_credentials(certificate.read_bytes())
+
+    with grpc.secure_channel(address, trusted) as channel:
+        reply = api_pb2_grpc.SuggestionStub(channel).GetSuggestions(request(1))
+
+    assert len(reply.parameter_assignments) == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        pytest.param(["--host", "0.0.0.0"], "token", id="open to the world"),
+        pytest.param(["--tls-cert", "experiment.yaml"], "--tls-key", id="half of TLS"),
+        pytest.param(["--token-file", "none"], "none", id="no such file"),
+    ],
+)
+def test_what_is_not_safe_is_refused_with_the_remedy(tunewright, experiment, words, named):
+    experiment()
+
+    refused = tunewright("serve", "suggestion", "--port", "0", *words)
+
+    assert refused.code == 2
+    assert named in refused.err
+    assert "Traceback" not in refused.err
+
+
+def test_a_port_that_is_taken_is_told(tunewright):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        refused = tunewright("serve", "suggestion", "--port", port)
+
+    assert refused.code == 2
+    assert f"127.0.0.1:{port} is taken" in refused.err

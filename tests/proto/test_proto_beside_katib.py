@@ -43,6 +43,9 @@ assert tunewright_pb2.Problem(uid="u").uid == "u"
 """
 
 
+pytestmark = pytest.mark.needs("package-index")
+
+
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize(
     "first",

@@ -1,7 +1,7 @@
 import asyncio
-import subprocess
 
 import pytest
+from support.certificates import self_signed
 from support.search import Log, problem, whole
 from tunewright.api.errors import PluginUnavailable
 from tunewright.proto.serving import Tls
@@ -13,19 +13,10 @@ TASK = problem(whole("n", 1, 9))
 
 @pytest.fixture
 def tls(tmp_path):
-    certificate, key = tmp_path / "tls.crt", tmp_path / "tls.key"
-    subprocess.run(
-        [
-            *("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1"),
-            *("-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"),
-            *("-keyout", str(key), "-out", str(certificate)),
-        ],
-        check=True,
-        capture_output=True,
-    )
-    return Tls(certificate, key)
+    return Tls(*self_signed(tmp_path))
 
 
+@pytest.mark.needs("openssl")
 def test_the_service_speaks_tls_when_asked(tls):
     async def ask(endpoint, authority):
         remote = RemoteSuggester(endpoint, Log().after, timeout=5, authority=authority)
