@@ -22,7 +22,7 @@ def algorithms(name: str | None, output: str) -> None:
     """
     from ..suggestion import registry
 
-    data = [_shape(entry) for entry in ([name] if name else registry.names())]
+    data = [_shape(name)] if name else [_listed(entry) for entry in registry.names()]
 
     def show() -> None:
         if name is None:
@@ -48,6 +48,16 @@ def algorithms(name: str | None, output: str) -> None:
         )
 
     console.emit(data[0] if name else data, output, show)
+
+
+def _listed(name: str) -> dict[str, Any]:
+    """Return an algorithm's line; one that cannot be loaded hides no other."""
+    from ..api.errors import PluginBroken
+
+    try:
+        return _shape(name)
+    except PluginBroken as error:
+        return {"name": name, "description": str(error), "settings": []}
 
 
 def _shape(name: str) -> dict[str, Any]:

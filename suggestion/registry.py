@@ -82,7 +82,7 @@ def start(problem: Problem) -> Fold:
         MissingExtra: a package of the algorithm is not installed.
     """
     algorithm = find(problem.algorithm)
-    if _missing_modules(algorithm):
+    if problem.algorithm in BUILT_IN and _missing_modules(algorithm):
         raise MissingExtra(f"the algorithm {problem.algorithm}", "search")
     faults = validate_problem(problem)
     if faults:
@@ -120,7 +120,8 @@ def _missing_modules(algorithm: Algorithm) -> list[Fault]:
     if not missing:
         return []
     message = f"the algorithm {algorithm.name} needs {', '.join(missing)}"
-    return [Fault(NAME_PATH, message, "pip install 'tunewright[search]'", "Required")]
+    wanted = "'tunewright[search]'" if algorithm.name in BUILT_IN else " ".join(missing)
+    return [Fault(NAME_PATH, message, f"pip install {wanted}", "Required")]
 
 
 def _capabilities(algorithm: Algorithm, problem: Problem) -> list[Fault]:
