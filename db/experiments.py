@@ -16,10 +16,12 @@ from ..api.states import EXPERIMENT_EDGES, ExperimentState, passage
 from ..api.stopping import StoppingRule
 from .connection import Database
 from .memory import Memory
+from .names import Names
 from .records import EventRow, ExperimentRecord, Wish
 from .rows import STATE_COLUMNS, experiment_record, legible
 from .schema import events, experiments, observations, trials, wishes
 from .statements import Prepared, insert_of
+from .summaries import Summaries
 
 _BY_UID = Prepared(select(experiments).where(experiments.c.uid == bindparam("uid")))
 _RULES = Prepared(
@@ -34,6 +36,8 @@ class Experiments:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._names = Names(database)
+        self._summaries = Summaries(self._names)
         self._ids: Memory[str, int] = Memory(database)
         self._rules: Memory[int, tuple[int, Objective, StoppingRule | None]] = Memory(database)
         self._documents: Memory[int, tuple[int, Mapping[str, Any]]] = Memory(database)
@@ -48,7 +52,7 @@ class Experiments:
         now: float,
         uid: str | None = None,
     ) -> ExperimentRecord:
-        row = {
+        row: dict[str, Any] = {
             "uid": uid or str(uuid.uuid4()),
             "namespace": key.namespace,
             "name": key.name,
@@ -68,7 +72,7 @@ class Experiments:
             **dict.fromkeys(STATE_COLUMNS.values(), 0),
         }
 
-        def work(connection: Connection) -> None:
+        def work(connection: Connection) -> ExperimentRecord:
             taken = select(experiments.c.id).where(
                 experiments.c.namespace == key.namespace, experiments.c.name == key.name
             )
@@ -78,19 +82,9 @@ class Experiments:
                 connection.execute(insert(experiments), row)
             except IntegrityError:
                 raise Conflict(f"there is an experiment {key} already") from None
+            return experiment_record(self._row(connection, row["uid"]))
 
-        self._database.write(work)
-        return self.experiment(key)
-
-    def experiment(self, key: ExperimentKey) -> ExperimentRecord:
-        query = select(experiments).where(
-            experiments.c.namespace == key.namespace, experiments.c.name == key.name
-        )
-        with self._database.reading() as connection:
-            row = connection.execute(query).first()
-            if row is None:
-                raise NotFound(f"there is no experiment {key}")
-            return experiment_record(row, self._best(connection, row.id))
+        return self._database.write(work)
 
     def experiments(
         self, *, name: str | None = None, namespace: str | None = None
@@ -288,6 +282,3 @@ class Experiments:
             reason=reason,
             message=legible(message),
         )
-
-    def _best(self, connection: Connection, experiment_id: int) -> Any:
-        raise NotImplementedError

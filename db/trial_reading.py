@@ -1,7 +1,7 @@
 """Trials as they are read: by the engine, by algorithms, by people."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from operator import attrgetter
 from typing import Any
 
@@ -9,12 +9,13 @@ from sqlalchemy import Connection, select
 
 from ..api.errors import Conflict, NotFound
 from ..api.history import Dropped, Entry, Finished, Proposed, Verdict
-from ..api.observation import Observation
+from ..api.identity import ExperimentKey
 from ..api.states import TrialState
 from . import trial_statements as run
 from .experiments import Experiments
 from .records import (
     AttemptRecord,
+    ExperimentRecord,
     TrialRecord,
     View,
     Wish,
@@ -48,7 +49,7 @@ class TrialReading(Experiments):
             best = tuple(map(ended_record, run.BEST_TRIALS(connection, **key, most=run.BEST)))
             tried = {each.trial_id: each for each in run.THEIR_ATTEMPTS(connection, **key)}
             stopped = {each.trial_id: each for each in run.THEIR_STOPS(connection, **key)}
-            summed = self._by_trial(connection, run.THEIR_SUMMARIES(connection, **key))
+            summed = self._summaries.by_attempt(connection, run.THEIR_SUMMARIES(connection, **key))
             unfinished = [
                 trial_record(
                     each,
@@ -66,6 +67,16 @@ class TrialReading(Experiments):
             ]
             experiment = experiment_record(row, best, self._document(row))
             return View(experiment, tuple(unfinished), tuple(wishes_))
+
+    def experiment(self, key: ExperimentKey) -> ExperimentRecord:
+        query = select(experiments).where(
+            experiments.c.namespace == key.namespace, experiments.c.name == key.name
+        )
+        with self._database.reading() as connection:
+            row = connection.execute(query).first()
+            if row is None:
+                raise NotFound(f"there is no experiment {key}")
+            return experiment_record(row, self._best(connection, row.id))
 
     def history(self, uid: str, after: int = 0, limit: int | None = None) -> Sequence[Entry]:
         with self._database.reading() as connection:
@@ -180,7 +191,7 @@ class TrialReading(Experiments):
             (row.trial_id, row.attempt): row
             for row in connection.execute(select(stops).where(stops.c.trial_id.in_(keys)))
         }
-        summed = self._observations(connection, keys) if observations else {}
+        summed = self._summaries.of_trials(connection, keys) if observations else {}
         records = []
         for row in rows:
             key = (row.id, row.attempt)
@@ -194,19 +205,6 @@ class TrialReading(Experiments):
                 )
             )
         return records
-
-    def _observation(self, connection: Connection, trial_id: int, attempt: int) -> Observation:
-        raise NotImplementedError
-
-    def _observations(
-        self, connection: Connection, trial_ids: Sequence[int]
-    ) -> Mapping[tuple[int, int], Observation]:
-        raise NotImplementedError
-
-    def _by_trial(
-        self, connection: Connection, rows: Iterable[Any]
-    ) -> Mapping[tuple[int, int], Observation]:
-        raise NotImplementedError
 
 
 def _entry(row: Any) -> Entry:

@@ -203,7 +203,7 @@ class Trials(TrialReading):
             if TrialState(trial.state).is_finished:
                 return self._finished_entry(connection, trial)
             objective, _ = self._rules_of(connection, trial.experiment_id)
-            observation = self._observation(connection, trial.id, trial.attempt)
+            observation = self._summaries.of_attempt(connection, trial.id, trial.attempt)
             value = objective.value(observation)
             verdict = _verdict(value, state, own_failure=own_failure)
             # The best is compared with and counted since: nobody else may end a trial between.

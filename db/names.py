@@ -1,0 +1,65 @@
+"""The names of metrics and sources, each kept once: rows hold its number."""
+
+from sqlalchemy import Connection, bindparam, select
+
+from ..api.errors import Fault, Invalid
+from .connection import Database
+from .memory import Memory
+from .schema import names
+from .statements import Prepared
+
+_ID = Prepared(select(names.c.id).where(names.c.text == bindparam("text")))
+
+LONGEST = 255
+"""Characters of a metric's or a source's name."""
+
+
+class Names:
+    """Numbers for names and names for numbers; what was read once is remembered."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._ids: Memory[str, int] = Memory(database)
+        self._texts: Memory[int, str] = Memory(database)
+
+    def id_of(self, connection: Connection, text: str) -> int:
+        """Return the name's number; a new name gets one.
+
+        Raises:
+            Invalid: some database would cut the name, or not take it.
+        """
+        known = self._ids.get(text)
+        if known is None:
+            _check(text)
+            row = _ID(connection, text=text).scalar()
+            if row is None:
+                row = self._database.insert_name(connection, names, text)
+            known = self._ids.learn(text, int(row))
+        return known
+
+    def known(self, connection: Connection, text: str) -> int:
+        """Return the name's number, -1 when nothing was ever reported under it."""
+        row = _ID(connection, text=text).scalar()
+        return -1 if row is None else int(row)
+
+    def text_of(self, connection: Connection, name: int) -> str:
+        known = self._texts.get(name)
+        if known is None:
+            query = select(names.c.text).where(names.c.id == name)
+            known = self._texts.learn(name, connection.execute(query).scalar_one())
+        return known
+
+
+def _check(text: str) -> None:
+    if len(text) > LONGEST or "\0" in text or not _is_unicode(text):
+        shown = text if len(text) <= 40 else f"{text[:40]}…"
+        remedy = f"use at most {LONGEST} characters of Unicode, without NUL"
+        raise Invalid([Fault("metric", f"{shown!a} cannot be kept as a name", remedy)])
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

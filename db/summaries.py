@@ -1,0 +1,90 @@
+"""The rows of summaries: what the log of each metric of an attempt sums up to."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, select
+
+from ..api.observation import Observation, PlainSample, Summary, summarize_on
+from .names import Names
+from .rows import summary_of
+from .schema import encode, summaries
+from .statements import Prepared, insert_of, update_of
+
+_OF_ATTEMPT = Prepared(
+    select(summaries).where(
+        summaries.c.trial_id == bindparam("trial"), summaries.c.attempt == bindparam("number")
+    )
+)
+_KEY = ("trial_id", "attempt", "metric_id")
+_NEW = insert_of(summaries)
+_RENEW = update_of(
+    summaries,
+    _KEY,
+    (
+        *("min", "max", "latest", "count", "sum", "latest_time"),
+        *("min_step", "max_step", "latest_step", "numbers"),
+    ),
+)
+
+
+class Summaries:
+    """Reads and writes the summaries of attempts, by the names of their metrics."""
+
+    def __init__(self, names: Names) -> None:
+        self._names = names
+
+    def of_attempt(self, connection: Connection, trial: int, attempt: int) -> Observation:
+        return {
+            self._names.text_of(connection, row.metric_id): summary_of(row)
+            for row in _OF_ATTEMPT(connection, trial=trial, number=attempt)
+        }
+
+    def of_trials(
+        self, connection: Connection, trials: Sequence[int]
+    ) -> Mapping[tuple[int, int], Observation]:
+        """Return the observations of all attempts of some trials, by trial and attempt."""
+        query = select(summaries).where(summaries.c.trial_id.in_(trials))
+        return self.by_attempt(connection, connection.execute(query))
+
+    def by_attempt(
+        self, connection: Connection, rows: Iterable[Any]
+    ) -> Mapping[tuple[int, int], Observation]:
+        """Sort rows of summaries by their trial and attempt."""
+        found: dict[tuple[int, int], dict[str, Summary]] = {}
+        for row in rows:
+            of_attempt = found.setdefault((row.trial_id, row.attempt), {})
+            of_attempt[self._names.text_of(connection, row.metric_id)] = summary_of(row)
+        return found
+
+    def extend(
+        self, connection: Connection, trial: int, attempt: int, samples: Sequence[PlainSample]
+    ) -> Observation:
+        """Sum up what was reported on top of what is kept; return what was kept before."""
+        known = self.of_attempt(connection, trial, attempt)
+        new, changed = [], []
+        for metric, summary in summarize_on(known, samples).items():
+            key = (trial, attempt, self._names.id_of(connection, metric))
+            if metric in known:
+                columns = (f"key_{name}" for name in _KEY)
+                changed.append(dict(zip(columns, key, strict=True)) | _columns(summary))
+            else:
+                new.append(dict(zip(_KEY, key, strict=True)) | _columns(summary))
+        _NEW.many(connection, new)
+        _RENEW.many(connection, changed)
+        return known
+
+
+def _columns(summary: Summary) -> dict[str, Any]:
+    return {
+        "min": encode(summary.min),
+        "max": encode(summary.max),
+        "latest": encode(summary.latest),
+        "count": summary.count,
+        "sum": encode(summary.sum),
+        "latest_time": summary.latest_time,
+        "min_step": summary.min_step,
+        "max_step": summary.max_step,
+        "latest_step": summary.latest_step,
+        "numbers": summary.numbers,
+    }
