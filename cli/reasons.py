@@ -8,7 +8,6 @@ from ..db.store import Store
 from .place import Place
 
 _WARNINGS = 3
-_STOP_GRACE = 30.0
 
 
 def explain_experiment(
@@ -23,7 +22,7 @@ def explain_experiment(
     lines = []
     if not record.state.is_finished and not place.is_driven(record.uid):
         lines.append(f"no process drives it: `tunewright resume {name}` goes on")
-    view = view_of(stored, brief_of(record), Memory(), stop_grace=_STOP_GRACE)
+    view = view_of(stored, brief_of(record), Memory())
     lines += explain(view, now)
     lines += [f"asked for and not yet done: {wish.verb}" for wish in stored.wishes]
     warnings = [event for event in store.events(record.uid, limit=200) if event.kind == "Warning"]

@@ -50,7 +50,6 @@ LINGER = 0.02
 LOOK = 1.0
 """Seconds after which wishes are looked for, should nobody have woken us."""
 
-STOP_GRACE = 30.0
 STORE_PATIENCE = 300.0
 """Seconds that a database may be away before the engine gives up."""
 
@@ -100,7 +99,7 @@ class Engine:
         self._suggester = suggester
         self._clock = clock
         self._socket = socket
-        self._turns = Turns(store, uid, stop_grace=STOP_GRACE)
+        self._turns = Turns(store, uid)
         self._memory = Memory()
         self._memory.search = replace(self._memory.search, ahead=ahead)
         self._news = asyncio.Event()

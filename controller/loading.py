@@ -49,7 +49,7 @@ class Memory:
         return self.trials.setdefault(index, Passing())
 
 
-def view_of(stored: StoredView, brief: Brief, memory: Memory, *, stop_grace: float) -> View:
+def view_of(stored: StoredView, brief: Brief, memory: Memory) -> View:
     """Return what `plan` is to see."""
     record = stored.experiment
     return View(
@@ -66,7 +66,6 @@ def view_of(stored: StoredView, brief: Brief, memory: Memory, *, stop_grace: flo
         suspended=record.suspended,
         active_seconds=record.active_seconds + memory.unsaved_seconds,
         leaving=memory.leaving,
-        stop_grace=stop_grace,
     )
 
 

@@ -104,7 +104,9 @@ class Workloads(Protocol):
         ...
 
     async def stop(self, ref: AttemptRef, *, grace: float) -> None:
-        """Ask it to end (SIGTERM), and end it after `grace` seconds; returns at once."""
+        """Ask it to end (SIGTERM), and end it after its template's grace or `grace` seconds,
+        whichever is shorter; returns at once.
+        """
         ...
 
     async def end_strays(self, tokens: Sequence[str]) -> None:

@@ -101,10 +101,9 @@ class Turn:
 class Turns:
     """Takes turns for one experiment. Called from one thread at a time."""
 
-    def __init__(self, store: Store, uid: str, *, stop_grace: float) -> None:
+    def __init__(self, store: Store, uid: str) -> None:
         self._store = store
         self._uid = uid
-        self._stop_grace = stop_grace
         self._brief: Brief | None = None
 
     def take(self, events: Sequence[Event], memory: Memory, now: float) -> Turn:
@@ -113,7 +112,7 @@ class Turns:
             self._write(events, now)
             stored = self._store.view(self._uid)
             brief = self._brief_of(stored)
-            view = view_of(stored, brief, memory, stop_grace=self._stop_grace)
+            view = view_of(stored, brief, memory)
             decided = plan(view, now)
             turn = Turn(view, stored, brief, decided.wake_at, decided.done)
             recorder = _Recorder(self._store, turn, now)

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import math
 import os
 import socket
 import time
@@ -105,8 +106,9 @@ def free_port() -> int:
 class _Process:
     """One running process; implements the listener of `Processes`."""
 
-    def __init__(self, on_started: Callable[[int, float], None] | None) -> None:
+    def __init__(self, grace: float, on_started: Callable[[int, float], None] | None) -> None:
         self.ident = 0
+        self.grace = grace
         self.end: asyncio.Future[Exit] = asyncio.get_running_loop().create_future()
         self._on_started = on_started
 
@@ -143,10 +145,13 @@ class Attempt:
         self._peak = 0
 
     def stop(self, grace: float) -> None:
-        """Ask every process to end within `grace`; nothing new is started."""
+        """Ask every process to end within its pod's grace, or `grace`; nothing new is started."""
         self._grace = grace if self._grace is None else min(self._grace, grace)
-        for process in self._running:
-            self._processes.stop(process.ident, self._grace)
+        self._stop(self._running, self._grace)
+
+    def _stop(self, processes: Iterable[_Process], grace: float) -> None:
+        for process in processes:
+            self._processes.stop(process.ident, min(grace, process.grace))
 
     async def run(self) -> Ended:
         """Run it to its end."""
@@ -165,7 +170,9 @@ class Attempt:
         """Run all pods until one of them decides or time runs out; say how each ended, and if."""
         pods = [asyncio.create_task(self._pod(pod)) for pod in plan.pods]
         late = await self._await_decision(pods, plan)
-        self._end_rest()
+        if self._grace is None:
+            self.stop(math.inf if late else SIDECAR_GRACE)
+            self._is_decided = True
         await asyncio.wait(pods)
         return [task.result() for task in pods], late
 
@@ -185,13 +192,6 @@ class Attempt:
             if pods[0] in done and not plan.waits_for_all:
                 return False
         return False
-
-    def _end_rest(self) -> None:
-        for process in self._running:
-            self._processes.stop(process.ident, min(SIDECAR_GRACE, self._grace or SIDECAR_GRACE))
-        if self._grace is None:
-            self._grace = SIDECAR_GRACE
-            self._is_decided = True
 
     def _judge(
         self, results: Iterable[Exit], *, late: bool, all_count: bool
@@ -232,8 +232,7 @@ class Attempt:
                 self._start_beside(pod, container, beside, staying)
             return await self._container(pod, pod.primary)
         finally:
-            for process in staying:
-                self._processes.stop(process.ident, SIDECAR_GRACE)
+            self._stop(staying, SIDECAR_GRACE)
             if beside:
                 await asyncio.wait(beside)
 
@@ -261,7 +260,7 @@ class Attempt:
             {name: self._log(prefix + name) for name in ("stdout", "stderr")},
             self._output if decides else None,
         )
-        process = _Process(self._tell_started if decides else None)
+        process = _Process(pod.grace, self._tell_started if decides else None)
         command = self._prepared.commands[pod.name, container.name]
         process.ident = self._processes.start(command, streams.writers, process)
         self._running.add(process)

@@ -35,7 +35,7 @@ FIELDS: Sequence[Field] = (
     Field("pod", "initContainers", _H, "in order; restartPolicy Always makes a sidecar"),
     Field("pod", "volumes", _H, "emptyDir, ConfigMap, Secret; others need --mount NAME=DIR"),
     Field("pod", "restartPolicy", _S, "an attempt is started anew by backoffLimit only"),
-    Field("pod", "terminationGracePeriodSeconds", _I, "30 s between SIGTERM and SIGKILL"),
+    Field("pod", "terminationGracePeriodSeconds", _H, "between SIGTERM and SIGKILL; absent is 30"),
     Field("pod", "nodeSelector", _S, "there is one machine"),
     Field("pod", "affinity", _S, "there is one machine"),
     Field("pod", "tolerations", _S, "there is one machine"),

@@ -16,7 +16,7 @@ class Start:
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """Ask the workload to end within `grace` seconds."""
+    """Ask the workload to end within its own grace, and within `grace` seconds at most."""
 
     index: int
     attempt: int

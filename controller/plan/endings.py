@@ -4,6 +4,7 @@ The cause is never remembered: it is found again from what is recorded, so that
 a crash between asking a workload to end and its end changes nothing.
 """
 
+import math
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -88,8 +89,8 @@ def _overdue(view: View, trial: TrialView, now: float) -> Cause | None:
 
 
 def grace(view: View) -> float:
-    """How long a workload may take to end."""
-    return 0.0 if view.leaving is Leaving.AT_ONCE else view.stop_grace
+    """Return how long a workload may take to end: as its own template says, or not at all."""
+    return 0.0 if view.leaving is Leaving.AT_ONCE else math.inf
 
 
 def ended_by_us(trial: TrialView) -> bool:

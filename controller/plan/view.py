@@ -195,7 +195,7 @@ class View:
     `trials` are the unfinished ones by index. `active_seconds` counts the time
     in which the experiment was driven and not suspended. `metrics_away` says
     that the store is known to be out of the reporters' reach. A reporter may be
-    silent for `metrics_grace`, and a workload take `stop_grace` to end.
+    silent for `metrics_grace`.
     """
 
     policy: Policy
@@ -213,7 +213,6 @@ class View:
     leaving: Leaving | None = None
     metrics_away: bool = False
     metrics_grace: float = 30.0
-    stop_grace: float = 30.0
 
     def ending(self, counts: Counts, state: TrialState, value: float | None) -> Counts:
         """Return the totals after one more trial ended so."""

@@ -79,7 +79,7 @@ def run(store: Store, uid: str) -> None:
 
 
 def test_a_trial_past_its_active_deadline_is_stopped_and_then_failed(store: Store, uid: str):
-    turns, memory = Turns(store, uid, stop_grace=30.0), Memory()
+    turns, memory = Turns(store, uid), Memory()
     run(store, uid)
     turns.take([], memory, 102.0)
     assert turns.take([], memory, 159.0).wake_at == 160.0
@@ -97,7 +97,7 @@ def test_a_trial_past_its_active_deadline_is_stopped_and_then_failed(store: Stor
 
 def test_a_trial_that_could_not_start_in_time_fails(store: Store, uid: str):
     end(store, uid, 111.0)
-    Turns(store, uid, stop_grace=30.0).take([], Memory(), 111.0)
+    Turns(store, uid).take([], Memory(), 111.0)
     trial = store.trial(uid, 0)
     assert (trial.state, trial.reason) == (TrialState.FAILED, "PendingDeadlineExceeded")
 
@@ -107,7 +107,7 @@ def test_an_interrupted_trial_that_ran_longer_than_a_start_may_take_runs_again(
 ):
     run(store, uid)
     end(store, uid, 130.0)
-    Turns(store, uid, stop_grace=30.0).take([], Memory(), 130.0)
+    Turns(store, uid).take([], Memory(), 130.0)
     trial = store.trial(uid, 0)
     assert (trial.state, trial.reason, trial.retries) == (TrialState.CREATED, "Interrupted", 0)
 
@@ -116,7 +116,7 @@ def test_an_edit_that_would_make_the_document_wrong_is_refused_and_changes_nothi
     store: Store, uid: str
 ):
     store.wish(uid, "edit", {"parallelTrialCount": -1}, now=101.0)
-    turn = Turns(store, uid, stop_grace=30.0).take([], Memory(), 102.0)
+    turn = Turns(store, uid).take([], Memory(), 102.0)
     refused = [effect for effect in turn.effects if getattr(effect, "reason", "") == "WishRefused"]
     assert len(refused) == 1
     assert "parallelTrialCount" in refused[0].message
@@ -126,7 +126,7 @@ def test_an_edit_that_would_make_the_document_wrong_is_refused_and_changes_nothi
 
 def test_a_refusal_is_an_event_that_other_processes_can_read(store: Store, uid: str):
     store.wish(uid, "trial-stop", {"index": 9}, now=101.0)
-    Turns(store, uid, stop_grace=30.0).take([], Memory(), 102.0)
+    Turns(store, uid).take([], Memory(), 102.0)
     assert [event.message for event in store.events(uid) if event.reason == "WishRefused"] == [
         "there is no such trial"
     ]
@@ -135,7 +135,7 @@ def test_a_refusal_is_an_event_that_other_processes_can_read(store: Store, uid: 
 def test_several_changes_of_the_document_are_made_in_one_turn(store: Store, uid: str):
     store.wish(uid, "pause", {}, now=101.0)
     store.wish(uid, "edit", {"maxTrialCount": 3}, now=101.0)
-    Turns(store, uid, stop_grace=30.0).take([], Memory(), 102.0)
+    Turns(store, uid).take([], Memory(), 102.0)
     experiment = store.view(uid).experiment
     assert experiment.suspended
     assert experiment.document["spec"]["suspend"] is True
@@ -145,13 +145,13 @@ def test_several_changes_of_the_document_are_made_in_one_turn(store: Store, uid:
 def test_a_point_of_a_persons_own_grows_a_budget_that_is_used_up(store: Store, uid: str):
     store.propose(uid, 1, [("turn-1", Proposal({"x": 0.75}))], made_from=1, now=101.0)
     store.wish(uid, "trial-add", {"point": {"x": 0.25}}, now=101.0)
-    Turns(store, uid, stop_grace=30.0).take([], Memory(), 102.0)
+    Turns(store, uid).take([], Memory(), 102.0)
     assert store.view(uid).experiment.document["spec"]["maxTrialCount"] == 3
     assert store.trial(uid, 2).proposal.point == {"x": 0.25}
 
 
 def test_what_a_plug_in_forgot_is_told_as_a_warning(store: Store, uid: str):
-    turns, memory = Turns(store, uid, stop_grace=30.0), Memory()
+    turns, memory = Turns(store, uid), Memory()
     turns.take([], memory, 102.0)
     answer = Suggestion((Proposal({"x": 0.25}),), forgotten=7)
     turns.take([Suggested(1, 1, answer)], memory, 103.0)

@@ -189,6 +189,12 @@ class TestStopping:
         assert said.ended.reason is EndReason.STOPPED
         assert said.ended.exit_code == 128 + signal.SIGKILL
 
+    def test_the_pods_own_grace_is_the_limit(self, tmp_path: Path, options):
+        script = "trap '' TERM; echo ready; while :; do sleep 0.01; done"
+        manifest = job(container("sh", "-c", script), terminationGracePeriodSeconds=0.1)
+        ended = self.stop_it(tmp_path, options, manifest, 600.0).ended
+        assert ended.exit_code == 128 + signal.SIGKILL
+
     def test_a_daemon_that_left_its_session_is_ended_too(self, tmp_path: Path, options):
         code = (
             "import os, time\n"
