@@ -26,6 +26,23 @@ PlainSample: TypeAlias = tuple[str, float, float, int | None]
 eighth to make, and the garbage collector nothing."""
 
 
+LONGEST_NAME = 255
+"""Characters of a metric's name: what every database keeps and finds again."""
+
+
+def is_metric_name(text: str) -> bool:
+    """Whether a text can be the name of a metric: short enough, Unicode, and without NUL."""
+    return 0 < len(text) <= LONGEST_NAME and "\0" not in text and _is_unicode(text)
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 @dataclass(frozen=True, slots=True)
 class Batch:
     """Samples of one source of one attempt, in order.

@@ -3,15 +3,13 @@
 from sqlalchemy import Connection, bindparam, select
 
 from ..api.errors import Fault, Invalid
+from ..api.observation import LONGEST_NAME, is_metric_name
 from .connection import Database
 from .memory import Memory
 from .schema import names
 from .statements import Prepared
 
 _ID = Prepared(select(names.c.id).where(names.c.text == bindparam("text")))
-
-LONGEST = 255
-"""Characters of a metric's or a source's name."""
 
 
 class Names:
@@ -51,15 +49,7 @@ class Names:
 
 
 def _check(text: str) -> None:
-    if len(text) > LONGEST or "\0" in text or not _is_unicode(text):
+    if not is_metric_name(text):
         shown = text if len(text) <= 40 else f"{text[:40]}…"
-        remedy = f"use at most {LONGEST} characters of Unicode, without NUL"
+        remedy = f"use at most {LONGEST_NAME} characters of Unicode, without NUL"
         raise Invalid([Fault("metric", f"{shown!a} cannot be kept as a name", remedy)])
-
-
-def _is_unicode(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True

@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from ..api.observation import PlainSample, Sample
+from ..api.observation import PlainSample, Sample, is_metric_name
 
 _LONGEST_MESSAGE = 1 << 20
 _PREFIX = "tw-"
@@ -115,7 +115,9 @@ async def _read(reader: asyncio.StreamReader) -> dict[str, Any]:
 
 def _sample(item: Any) -> Sample:
     name, value, time, step = item
-    time = float(time)
-    if not math.isfinite(time):
-        raise ValueError("a time is finite")
-    return Sample(str(name), float(value), time, None if step is None else int(step))
+    sample = Sample(str(name), float(value), float(time), None if step is None else int(step))
+    if not (is_metric_name(sample.metric) and math.isfinite(sample.time)):
+        raise ValueError("no database keeps its name or its time")
+    if not abs(sample.step or 0) < 2**63:
+        raise ValueError("no database keeps its step")
+    return sample

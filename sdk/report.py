@@ -23,6 +23,7 @@ from typing import Any, SupportsFloat
 
 ADDRESS = "TUNEWRIGHT_REPORT"
 TOKEN = "TUNEWRIGHT_TOKEN"  # noqa: S105 -- the name of a variable
+_LONGEST_NAME = 255
 _MOST_HELD = 10_000
 _MOST_AT_ONCE = 500
 _REPLY_SECONDS = 5.0
@@ -45,14 +46,15 @@ def report(
     fails because of it.
 
     Raises:
-        ValueError: a value is no number. NaN and infinity are numbers.
+        ValueError: a value is no number (NaN and infinity are), a name is empty or longer than
+            255 characters, a step does not fit into 64 bits.
     """
     values = {
-        str(name): _number(name, value) for name, value in {**(metrics or {}), **more}.items()
+        _name(name): _number(name, value) for name, value in {**(metrics or {}), **more}.items()
     }
     if not values:
         return
-    count = None if step is None else int(_number("step", step))
+    count = None if step is None else _step(step)
     reporter = _reporter()
     if reporter is None:
         words = [f"{name}={value!r}" for name, value in values.items()]
@@ -80,6 +82,24 @@ def _number(name: object, value: object) -> float:
         return float(value)  # type: ignore[arg-type]  # whatever cannot be a number raises
     except (TypeError, ValueError, OverflowError, RuntimeError):
         raise ValueError(f"{name}: {value!r} is no number") from None
+
+
+def _name(name: object) -> str:
+    text = str(name)
+    if not 0 < len(text) <= _LONGEST_NAME or "\0" in text:
+        raise ValueError(f"{text[:40]!r}: a name has 1 to {_LONGEST_NAME} characters, and no NUL")
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ValueError(f"{text[:40]!a}: a name is Unicode") from None
+    return text
+
+
+def _step(step: object) -> int:
+    number = _number("step", step)
+    if not abs(number) < 2**63:
+        raise ValueError(f"step: {step!r} is no whole number of 64 bits")
+    return int(number)
 
 
 class _Reporter:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from ..algorithm_spec import Setting
 from ..experiment import ExperimentSpec
 from ..objective_spec import ObjectiveSpec
+from ..observation import LONGEST_NAME, is_metric_name
 from .report import REQUIRED, Report
 
 DIRECTIONS = ["minimize", "maximize"]
@@ -19,7 +20,7 @@ def check_objective(spec: ExperimentSpec, report: Report) -> None:
     names = {spec.objective.objective_metric_name} if spec.objective else set()
     for i, further in enumerate(spec.objectives):
         path = f"spec.objectives[{i}]"
-        report.require(f"{path}.metric", further.metric)
+        _check_name(f"{path}.metric", further.metric, report)
         report.one_of(f"{path}.type", further.type, DIRECTIONS, "must be minimize or maximize")
         _check_goal(further.goal, f"{path}.goal", report)
         if further.metric and further.metric in names:
@@ -27,7 +28,7 @@ def check_objective(spec: ExperimentSpec, report: Report) -> None:
         names.add(further.metric)
     for i, constraint in enumerate(spec.constraints):
         path = f"spec.constraints[{i}]"
-        report.require(f"{path}.metric", constraint.metric)
+        _check_name(f"{path}.metric", constraint.metric, report)
         low, high = constraint.min, constraint.max
         if low is None and high is None:
             report.add(path, "min or max must be specified", kind=REQUIRED)
@@ -42,7 +43,7 @@ def _check_first(objective: ObjectiveSpec, report: Report) -> None:
     report.one_of(f"{path}.type", objective.type, DIRECTIONS, "must be minimize or maximize")
     _check_goal(objective.goal, f"{path}.goal", report)
     name, additional = objective.objective_metric_name, objective.additional_metric_names
-    report.require(f"{path}.objectiveMetricName", name)
+    _check_name(f"{path}.objectiveMetricName", name, report)
     if name and name in additional:
         report.add(
             f"{path}.additionalMetricNames",
@@ -51,7 +52,7 @@ def _check_first(objective: ObjectiveSpec, report: Report) -> None:
         )
     report.unique(f"{path}.additionalMetricNames[{{}}]", list(additional), of="the metric")
     for i, metric in enumerate(additional):
-        report.require(f"{path}.additionalMetricNames[{i}]", metric)
+        _check_name(f"{path}.additionalMetricNames[{i}]", metric, report)
     strategies = objective.metric_strategies
     report.unique(
         f"{path}.metricStrategies[{{}}].name", [s.name for s in strategies], of="the name"
@@ -66,6 +67,13 @@ def _check_first(objective: ObjectiveSpec, report: Report) -> None:
                 f"the metric {strategy.name!r} is not collected",
             )
         report.one_of(f"{where}.value", strategy.value, ["min", "max", "latest"])
+
+
+def _check_name(path: str, name: str | None, report: Report) -> None:
+    if report.require(path, name) and not is_metric_name(name or ""):
+        report.add(
+            path, "cannot be kept as a name", f"use at most {LONGEST_NAME} characters, without NUL"
+        )
 
 
 def _check_goal(goal: float | None, path: str, report: Report) -> None:

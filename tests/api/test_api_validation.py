@@ -103,6 +103,12 @@ RULES = [
     ("no objective", ("spec", "objective", None), "spec.objective", "Required"),
     ("an objective type", ("spec", "objective", "type", "x"), "spec.objective.type", "Invalid"),
     (
+        "an objective metric whose name no database keeps",
+        ("spec", "objective", "objectiveMetricName", "n" * 256),
+        "spec.objective.objectiveMetricName",
+        "Invalid",
+    ),
+    (
         "no objective metric",
         ("spec", "objective", "objectiveMetricName", None),
         "spec.objective.objectiveMetricName",

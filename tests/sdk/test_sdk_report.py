@@ -1,6 +1,7 @@
 """`report()` and the engine's end of it, over a real socket, from real processes."""
 
 import asyncio
+import json
 import os
 import sys
 from pathlib import Path
@@ -157,6 +158,12 @@ def test_an_engine_that_comes_back_gets_what_was_not_acknowledged():
     assert engine.values("t1") == [1, 2]
 
 
+def pushed(*sample) -> bytes:
+    """Return what a reporter says that pushes one sample."""
+    messages = [{"token": "t1", "source": "s"}, {"first": 0, "samples": [sample]}]
+    return b"".join(json.dumps(message).encode() + b"\n" for message in messages)
+
+
 @pytest.mark.parametrize(
     "said",
     [
@@ -166,6 +173,10 @@ def test_an_engine_that_comes_back_gets_what_was_not_acknowledged():
         pytest.param(
             b'{"token": "t1", "source": "s"}\n{"first": 0, "samples": [[1]]}\n', id="no sample"
         ),
+        pytest.param(pushed("n" * 256, 1, 1, 1), id="a name that no database keeps"),
+        pytest.param(pushed("a\0b", 1, 1, 1), id="a name with NUL"),
+        pytest.param(pushed("loss", 1, 1, 2**63), id="a step beyond 64 bits"),
+        pytest.param(pushed("loss", 1, float("nan"), 1), id="a time that is none"),
         pytest.param(b"x" * 3_000_000, id="a line without an end"),
     ],
 )
@@ -203,6 +214,23 @@ def test_what_is_no_number_is_refused(value, monkeypatch):
     monkeypatch.delenv("TUNEWRIGHT_REPORT", raising=False)
     with pytest.raises(ValueError, match="loss"):
         report(loss=value)
+
+
+@pytest.mark.parametrize(
+    ("metrics", "step", "told"),
+    [
+        pytest.param({"": 1}, 1, "a name has 1 to 255 characters", id="no name"),
+        pytest.param({"n" * 256: 1}, 1, "a name has 1 to 255 characters", id="a long name"),
+        pytest.param({"a\0b": 1}, 1, "no NUL", id="NUL in a name"),
+        pytest.param({"\ud800": 1}, 1, "Unicode", id="half a character"),
+        pytest.param({"loss": 1}, 2**63, "64 bits", id="a step beyond 64 bits"),
+        pytest.param({"loss": 1}, float("nan"), "64 bits", id="a step that is no number"),
+    ],
+)
+def test_what_no_database_keeps_is_refused_where_it_is_reported(metrics, step, told, monkeypatch):
+    monkeypatch.delenv("TUNEWRIGHT_REPORT", raising=False)
+    with pytest.raises(ValueError, match=told):
+        report(metrics, step=step)
 
 
 def test_the_socket_is_the_caller_s_alone():
