@@ -13,6 +13,7 @@ def check(experiment: Experiment, bundle: Bundle, world: str | None) -> Iterator
     Raises:
         Invalid, Unsupported: it cannot run there.
     """
+    from ..controller.local.cgroups import held, own_places
     from ..controller.local.fields import remarks_of
     from . import compose
     from .preview import sample_manifest
@@ -23,7 +24,7 @@ def check(experiment: Experiment, bundle: Bundle, world: str | None) -> Iterator
     if world == "laptop":
         options = compose.local_options(Machine(), bundle.others)
         compose.check_machine(document, options, str(Path.cwd()))
-        yield from remarks_of(sample_manifest(document))
+        yield from remarks_of(sample_manifest(document), held=held(own_places()))
     elif world == "cluster":
         spec = document["spec"]
         container = _primary(document)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from services import program
+from tunewright.controller.local.cgroups import held, own_places
 
 COMPLETE = os.environ.get("TUNEWRIGHT_TESTS_COMPLETE") == "1"
 
@@ -43,6 +44,10 @@ NEEDS: dict[str, tuple[Callable[[], bool], str]] = {
     "mount-namespaces": (_has_mount_namespaces, "allow user namespaces, or run as root"),
     "openssl": (lambda: shutil.which("openssl") is not None, "install openssl"),
     "package-index": (_reaches_a_package_index, "let pip reach a package index"),
+    "cgroups": (
+        lambda: held(own_places()) == {"memory", "cpu"},
+        "run as root, or within `systemd-run --user --scope`",
+    ),
     "tmux": (lambda: shutil.which("tmux") is not None, "install tmux"),
 }
 """What a test may need of the machine: whether it is there, and how to have it."""

@@ -6,13 +6,14 @@ import math
 import os
 import socket
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ...db.records import Usage
 from ..plan.view import EndReason
 from ..ports import AttemptRef, Change, Ended, Output, Started, Workload
+from .cgroups import Group, Place, make_group
 from .container import container_command
 from .environment import (
     UNBUFFERED,
@@ -106,9 +107,17 @@ def free_port() -> int:
 class _Process:
     """One running process; implements the listener of `Processes`."""
 
-    def __init__(self, grace: float, on_started: Callable[[int, float], None] | None) -> None:
+    def __init__(
+        self,
+        container: Container,
+        grace: float,
+        group: Group,
+        on_started: Callable[[int, float], None] | None,
+    ) -> None:
         self.ident = 0
+        self.container = container
         self.grace = grace
+        self.group = group
         self.end: asyncio.Future[Exit] = asyncio.get_running_loop().create_future()
         self._on_started = on_started
 
@@ -129,6 +138,7 @@ class Attempt:
         workload: Workload,
         prepared: Prepared,
         processes: Processes,
+        places: Callable[[], Sequence[Place]],
         on_change: Callable[[Change], None],
     ) -> None:
         self.ref: AttemptRef = workload.ref
@@ -136,6 +146,7 @@ class Attempt:
         self._workload = workload
         self._prepared = prepared
         self._processes = processes
+        self._places = places
         self._on_change = on_change
         self._running: set[_Process] = set()
         self._grace: float | None = None
@@ -260,15 +271,29 @@ class Attempt:
             {name: self._log(prefix + name) for name in ("stdout", "stderr")},
             self._output if decides else None,
         )
-        process = _Process(pod.grace, self._tell_started if decides else None)
         command = self._prepared.commands[pod.name, container.name]
+        group = self._group(pod, container, command)
+        if group.directories:
+            memory = None if group.holds_memory else command.memory
+            command = replace(command, cgroups=group.directories, memory=memory)
+        process = _Process(container, pod.grace, group, self._tell_started if decides else None)
         process.ident = self._processes.start(command, streams.writers, process)
         self._running.add(process)
         return process, streams
 
+    def _group(self, pod: Pod, container: Container, command: Command) -> Group:
+        """Make the group that holds the container's limits; docker and podman do it themselves."""
+        if command.undo or (container.limits.memory is None and container.limits.cpu is None):
+            return Group()
+        name = f"{self.ref.token}-{pod.role}-{pod.index}-{container.name}"
+        return make_group(self._places(), name, container.limits)
+
     async def _follow(self, process: _Process, streams: Streams) -> Exit:
         end = await process.end
         self._running.discard(process)
+        if end.over_memory or (end.code and process.group.was_exceeded()):
+            end = replace(end, over_memory=True, error=_over_memory(process.container))
+        process.group.remove()
         await streams.drained(DRAIN_SECONDS)
         self._cpu += end.cpu_seconds
         self._peak = max(self._peak, end.peak_memory_bytes)
@@ -290,11 +315,19 @@ def _own_end(end: Exit, log: Path) -> tuple[EndReason, int | None, str]:
     if end.code == 0:
         return EndReason.COMPLETED, 0, end.told
     if end.over_memory:
-        return EndReason.OUT_OF_MEMORY, end.code, "ended at its memory limit"
+        return EndReason.OUT_OF_MEMORY, end.code, end.told
     if end.code is not None:
         return EndReason.FAILED, end.code, end.told + _tail(log)
     lost = "guard" in end.error
     return EndReason.LOST if lost else EndReason.REFUSED, None, end.error
+
+
+def _over_memory(container: Container) -> str:
+    limits = (container.document.get("resources") or {}).get("limits") or {}
+    return (
+        f"container {container.name} needed more than its {limits.get('memory')}; raise its"
+        " resources.limits.memory, or let it need less"
+    )
 
 
 def _tail(log: Path, lines: int = 10) -> str:

@@ -1,8 +1,12 @@
 """What of a pod and a Job holds on one machine: the table behind `validate` and docs/laptop.md."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import Any, NamedTuple
+
+from .cgroups import CPU, MEMORY, REMEDY
+
+ALL_LIMITS = frozenset({MEMORY, CPU})
 
 
 class Treatment(StrEnum):
@@ -54,7 +58,7 @@ FIELDS: Sequence[Field] = (
     Field("container", "env", _H, "valueFrom: fields, resources, Secrets and ConfigMaps given"),
     Field("container", "envFrom", _H, "Secrets and ConfigMaps given on the command line"),
     Field("container", "workingDir", _H, "must exist; absent is where `run` was typed"),
-    Field("container", "resources", _H, "limits of memory and GPUs hold; CPU with --runtime only"),
+    Field("container", "resources", _H, "limits; of memory and CPU as said below"),
     Field("container", "volumeMounts", _H, "each trial gets its own directory"),
     Field("container", "restartPolicy", _H, "Always, of an init container: a sidecar"),
     Field("container", "imagePullPolicy", _S, "of the image"),
@@ -71,6 +75,13 @@ FIELDS: Sequence[Field] = (
 _BY_NAME = {(field.level, field.name): field for field in FIELDS}
 
 
+_NOT_HELD = {
+    MEMORY: "is watched: a trial above it is ended a moment later",
+    CPU: "does not hold: a trial may use every CPU",
+}
+"""What is said of a limit that no control group of this machine holds."""
+
+
 def remarks(
     level: str, document: Mapping[str, Any], path: str, *, containers: bool = False
 ) -> Iterator[str]:
@@ -83,33 +94,50 @@ def remarks(
             yield f"{path}.{name} is ignored: {field.note}"
 
 
-def remarks_of_pod(
-    template: Mapping[str, Any], path: str, *, containers: bool = False
+def remarks_of_limits(
+    document: Mapping[str, Any], path: str, held: Collection[str]
 ) -> Iterator[str]:
-    """Yield what of a pod template is not done here."""
+    """Yield which of a container's limits the operating system does not hold."""
+    limits = (document.get("resources") or {}).get("limits") or {}
+    for name, said in _NOT_HELD.items():
+        if name in limits and name not in held:
+            yield f"{path}.resources.limits.{name} {said}; {REMEDY}"
+
+
+def remarks_of_pod(
+    template: Mapping[str, Any],
+    path: str,
+    *,
+    containers: bool = False,
+    held: Collection[str] = ALL_LIMITS,
+) -> Iterator[str]:
+    """Yield what of a pod template is not done here; `held` are the limits that are."""
     spec = template.get("spec") or {}
     yield from remarks("pod", spec, f"{path}.spec", containers=containers)
     for kind in ("initContainers", "containers"):
         for index, document in enumerate(spec.get(kind) or ()):
             where = f"{path}.spec.{kind}[{index}]"
             yield from remarks("container", document, where, containers=containers)
+            yield from remarks_of_limits(document, where, held)
 
 
-def remarks_of(manifest: Mapping[str, Any], *, containers: bool = False) -> Iterator[str]:
+def remarks_of(
+    manifest: Mapping[str, Any], *, containers: bool = False, held: Collection[str] = ALL_LIMITS
+) -> Iterator[str]:
     """Yield what of a rendered trial is not done on this machine."""
     spec = manifest.get("spec") or {}
     if manifest.get("kind") == "Job":
         own = {name: value for name, value in spec.items() if name != "template"}
         yield from remarks("job", own, "spec")
         template = spec.get("template") or {}
-        yield from remarks_of_pod(template, "spec.template", containers=containers)
+        yield from remarks_of_pod(template, "spec.template", containers=containers, held=held)
     for name, replicas in spec.items():
         if not name.endswith("ReplicaSpecs"):
             continue
         for role, replica in replicas.items():
             path = f"spec.{name}.{role}.template"
             template = replica.get("template") or {}
-            yield from remarks_of_pod(template, path, containers=containers)
+            yield from remarks_of_pod(template, path, containers=containers, held=held)
 
 
 def page() -> str:

@@ -38,7 +38,7 @@ class Command:
     cwd: str
     token: str
     memory: int | None = None
-    cgroups: Sequence[str] = ()
+    cgroups: Sequence[Path] = ()
     binds: Sequence[tuple[str, str]] = ()
     undo: Sequence[str] = ()
 

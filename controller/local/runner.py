@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from ..ports import AttemptRef, Change, Workload
 from .attempt import Attempt, prepare
+from .cgroups import Place, own_places, remove_left
 from .devices import Devices
 from .options import Leases, LocalOptions
 from .processes import Processes
@@ -17,10 +18,19 @@ OnChange = Callable[[Change], None]
 class LocalWorkloads:
     """Implements `controller.ports.Workloads` with processes."""
 
-    def __init__(self, options: LocalOptions, leases: Leases, on_change: OnChange) -> None:
+    def __init__(
+        self,
+        options: LocalOptions,
+        leases: Leases,
+        on_change: OnChange,
+        *,
+        places: Callable[[], Sequence[Place]] = own_places,
+    ) -> None:
+        """Take what to run trials with; `places` are where control groups may be made."""
         self._options = options
         self._devices = Devices(leases, options, time.time)
         self._on_change = on_change
+        self._places = places
         self._processes: Processes | None = None
         self._attempts: dict[AttemptRef, Attempt] = {}
 
@@ -30,7 +40,13 @@ class LocalWorkloads:
         prepared = prepare(workload, self._options)
         token = workload.ref.token
         given = self._devices.take(token, prepared.devices) if prepared.devices else {}
-        attempt = Attempt(workload, prepared.with_variables(given), self._guard(), self._on_change)
+        attempt = Attempt(
+            workload,
+            prepared.with_variables(given),
+            self._guard(),
+            self._places,
+            self._on_change,
+        )
         self._attempts[workload.ref] = attempt
         attempt.task = asyncio.create_task(self._run(attempt, leased=bool(given)))
 
@@ -41,6 +57,7 @@ class LocalWorkloads:
 
     async def end_strays(self, tokens: Sequence[str]) -> None:
         await asyncio.to_thread(end_strays, frozenset(tokens))
+        remove_left(self._places(), tokens)
         for token in tokens:
             self._devices.give_back(token)
 

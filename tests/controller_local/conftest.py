@@ -22,7 +22,8 @@ def run(tmp_path: Path, options: LocalOptions):
 
     def run_(manifest: Mapping[str, Any], **more: Any) -> Said:
         async def drive() -> Said:
-            runtime = Runtime(tmp_path, more.pop("options", options))
+            machine = {"places": more.pop("places")} if "places" in more else {}
+            runtime = Runtime(tmp_path, more.pop("options", options), **machine)
             try:
                 await runtime.workloads.start(runtime.workload(manifest, **more))
                 return await runtime.end_of()

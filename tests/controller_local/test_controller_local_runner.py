@@ -129,14 +129,6 @@ class TestEnds:
         assert usage.peak_memory_bytes > 80_000_000
         assert 0 < usage.cpu_seconds < usage.wall_seconds * 4
 
-    def test_memory_above_the_limit_ends_it(self, run):
-        code = (
-            "import time\nx = bytearray(400_000_000)\n"
-            "for i in range(0, len(x), 4096): x[i] = 1\ntime.sleep(60)"
-        )
-        limits = {"limits": {"memory": "150Mi"}}
-        assert run(job(python(code, resources=limits))).ended.reason is EndReason.OUT_OF_MEMORY
-
     def test_a_job_is_started_anew_as_its_backoff_limit_says(self, run, tmp_path: Path):
         script = "echo x >> count; test $(wc -l < count) = 3"
         manifest = job(container("sh", "-c", script))

@@ -47,13 +47,13 @@ class Said:
 class Runtime:
     """Runs attempts one after another, or at once, each to its end."""
 
-    def __init__(self, folder: Path, options: LocalOptions) -> None:
+    def __init__(self, folder: Path, options: LocalOptions, **more: Any) -> None:
         self.folder = folder
         self.options = options
         self.said: dict[str, Said] = {}
         self._changed = asyncio.Event()
         self.store = open_store(folder / "store.db")
-        self.workloads = LocalWorkloads(options, self.store, self._note)
+        self.workloads = LocalWorkloads(options, self.store, self._note, **more)
 
     def _note(self, change: Change) -> None:
         self.said.setdefault(change.ref.trial, Said()).changes.append(change)
