@@ -39,14 +39,12 @@ def plugin_test(words: tuple[str, ...], algorithm: str | None) -> int:
     report = run(words[0], algorithm=name) if is_address else run(None, words, algorithm=name)
     console.table(
         ["rule", "verdict", "took"],
-        [
-            [f.rule, "kept" if f.complaint is None else "BROKEN", console.duration(f.seconds)]
-            for f in report.findings
-        ],
+        [[f.rule, f.verdict, console.duration(f.seconds)] for f in report.findings],
     )
     for finding in report.broken:
         click.echo(f"{finding.rule}: {finding.complaint}")
-    for note in report.notes:
-        console.note(note)
+    if report.left_out:
+        rules = ", ".join(report.left_out)
+        console.note(f"not run: {rules}; `plugin test -- COMMAND` restarts it and runs them")
     click.echo(f"{name} is {report.ruling}.")
     return 1 if report.ruling is Ruling.BROKEN else 0

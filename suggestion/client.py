@@ -79,9 +79,7 @@ class RemoteSuggester:
             return Suggestion(())
         channel = await self._open()
         try:
-            if self._speaks_v1 is None:
-                self._speaks_v1 = await self._describes(channel)
-            if self._speaks_v1:
+            if await self._finds_v1(channel):
                 suggestion = await self._suggest_v1(channel, problem, first_index, count, position)
             else:
                 after = self._entries[-1].position if self._entries else 0
@@ -96,9 +94,7 @@ class RemoteSuggester:
         """Ask the service what is wrong with a problem."""
         channel = await self._open()
         try:
-            if self._speaks_v1 is None:
-                self._speaks_v1 = await self._describes(channel)
-            if self._speaks_v1:
+            if await self._finds_v1(channel):
                 v1 = _v1(channel)
                 request = tunewright_pb2.ValidateRequest(problem=convert.problem_to_wire(problem))
                 await v1.Validate(request, timeout=self._timeout)
@@ -115,6 +111,17 @@ class RemoteSuggester:
                 return ours.faults
             raise ours from error
         return ()
+
+    async def finds_v1(self) -> bool:
+        """Say whether the service speaks tunewright.v1.
+
+        Raises:
+            PluginUnavailable: it is away.
+        """
+        try:
+            return await self._finds_v1(await self._open())
+        except grpc.aio.AioRpcError as error:
+            raise _ours(self._endpoint, error) from error
 
     async def forget(self) -> None:
         """Send everything at the next question."""
@@ -142,15 +149,19 @@ class RemoteSuggester:
                 self._channel = grpc.aio.insecure_channel(address, options=OPTIONS)
         return self._channel
 
-    async def _describes(self, channel: grpc.aio.Channel) -> bool:
-        stub = _v1(channel)
-        try:
-            await stub.Describe(tunewright_pb2.DescribeRequest(), timeout=self._timeout)
-        except grpc.aio.AioRpcError as error:
-            if error.code() is grpc.StatusCode.UNIMPLEMENTED:
-                return False
-            raise
-        return True
+    async def _finds_v1(self, channel: grpc.aio.Channel) -> bool:
+        """Find out, once, whether it speaks tunewright.v1."""
+        if self._speaks_v1 is None:
+            stub = _v1(channel)
+            try:
+                await stub.Describe(tunewright_pb2.DescribeRequest(), timeout=self._timeout)
+            except grpc.aio.AioRpcError as error:
+                if error.code() is not grpc.StatusCode.UNIMPLEMENTED:
+                    raise
+                self._speaks_v1 = False
+            else:
+                self._speaks_v1 = True
+        return self._speaks_v1
 
     async def _read(self, after: int, position: int) -> list[Entry]:
         found: list[Entry] = []

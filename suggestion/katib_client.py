@@ -101,22 +101,27 @@ class KatibPlugin:
     async def _ask(
         self, known: _Incarnation, problem: Problem, log: Sequence[Entry], count: int
     ) -> Suggestion:
-        """Ask until there are enough points, the plug-in has no more, or it repeats its answer."""
+        """Ask until there are enough points, the plug-in has no more, or it repeats its answer.
+
+        One that has fewer than it is asked for may say that it has none: the last
+        ones are asked for singly.
+        """
         before = [entry for entry in log if isinstance(entry, Proposed)]
         kept = _Kept(problem, before)
-        asked = len(before)
-        answered = -1
+        asked, most, answered = len(before), count, -1
         while len(kept.proposals) < count and kept.answered > answered:
-            answered = kept.answered
-            wanted = count - len(kept.proposals)
-            asked += wanted
+            wanted = min(most, count - len(kept.proposals))
             try:
-                points = await self._call(known, problem, log, wanted, asked)
+                points = await self._call(known, problem, log, wanted, asked + wanted)
             except grpc.aio.AioRpcError as error:
                 if error.code() is not grpc.StatusCode.OUT_OF_RANGE:
                     raise
+                if wanted > 1:
+                    most = 1
+                    continue
                 state = SearchState.MORE if kept.proposals else SearchState.EXHAUSTED
                 return kept.suggestion(state, error.details() or "")
+            asked, answered = asked + wanted, kept.answered
             kept.add(points[:wanted], self._endpoint)
             if len(points) < wanted:
                 break

@@ -13,7 +13,7 @@ from enum import StrEnum
 
 from ...api.errors import TunewrightError
 from .probe import SPACES, problem_of
-from .rules import RESTART_RULES, RULES, Broken
+from .rules import RESTART_RULES, RULES, STATELESS_RULES, Broken
 from .subject import AtAddress, Subject
 
 
@@ -34,13 +34,19 @@ class Finding:
     complaint: str | None
     seconds: float
 
+    @property
+    def verdict(self) -> str:
+        if self.complaint is None:
+            return "kept"
+        return "stateful" if self.rule in STATELESS_RULES else "BROKEN"
+
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Every finding, and what they amount to. `notes` says what was left out, and why."""
+    """Every finding, and what they amount to. `left_out` are the rules that were not run."""
 
     findings: tuple[Finding, ...]
-    notes: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
 
     @property
     def broken(self) -> Sequence[Finding]:
@@ -48,10 +54,10 @@ class Report:
 
     @property
     def ruling(self) -> Ruling:
-        broken = {finding.rule for finding in self.broken}
-        if not broken:
+        unsure = {finding.rule for finding in self.broken} | set(self.left_out)
+        if not unsure:
             return Ruling.STATELESS
-        return Ruling.STATEFUL if broken <= RESTART_RULES else Ruling.BROKEN
+        return Ruling.STATEFUL if unsure <= STATELESS_RULES else Ruling.BROKEN
 
 
 async def check_rule(subject: Subject, name: str, rule: str) -> str | None:
@@ -62,6 +68,7 @@ async def check_rule(subject: Subject, name: str, rule: str) -> str | None:
             continue
         accepted += 1
         try:
+            await subject.begin()
             await RULES[rule](subject, name, space)
         except (Broken, TunewrightError) as error:
             return f"{label}: {error}"
@@ -78,8 +85,7 @@ async def examine(subject: Subject, names: Sequence[str], *, restarts: bool = Tr
             begun = time.monotonic()
             complaint = await check_rule(subject, name, rule)
             findings.append(Finding(name, rule, complaint, time.monotonic() - begun))
-    left_out = f"not run: {', '.join(sorted(RESTART_RULES))} (give the command to run them)"
-    return Report(tuple(findings), () if restarts else (left_out,))
+    return Report(tuple(findings), () if restarts else tuple(sorted(RESTART_RULES)))
 
 
 def run(

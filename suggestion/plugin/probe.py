@@ -10,6 +10,7 @@ from ...api.objective import Direction, Metric, Objective, Strategy
 from ...api.problem import Problem
 from ...api.space import Distribution, Parameter, ParameterKind, Point, SearchSpace, Value
 from ...api.states import TrialState
+from .. import registry
 from ..suggester import AnySuggester
 from .subject import Subject
 
@@ -66,7 +67,7 @@ SPACES: Mapping[str, SearchSpace] = {
 
 def problem_of(space: SearchSpace, algorithm: str, *, seed: int = 1, uid: str = "") -> Problem:
     return Problem(
-        experiment="conformance",
+        experiment=f"conformance-{seed}",
         uid=uid or f"conformance-{algorithm}-{len(space.parameters)}-{seed}",
         space=space,
         objective=Objective(Metric("loss", Strategy.MIN), Direction.MINIMIZE),
@@ -86,6 +87,16 @@ def _number(value: Value) -> float:
         return float(value)
     except ValueError:
         return float(len(str(value)))
+
+
+def best(points: Sequence[Point]) -> float:
+    return min(map(loss_of, points))
+
+
+def random_points(space: SearchSpace, seed: int, count: int) -> Sequence[Point]:
+    """Return what random search proposes; fewer where the space has no more."""
+    fold = registry.start(problem_of(space, "random", seed=seed))
+    return [proposal.point for proposal in fold.suggest(0, count).proposals]
 
 
 class Trials:
@@ -130,8 +141,10 @@ class Trials:
 
 
 @contextlib.asynccontextmanager
-async def asking(subject: Subject, trials: Trials) -> AsyncIterator[AnySuggester]:
-    suggester = await subject.open(trials.after)
+async def asking(
+    subject: Subject, trials: Trials, *, stateless: bool = False
+) -> AsyncIterator[AnySuggester]:
+    suggester = subject.open(trials.after, stateless=stateless)
     try:
         yield suggester
     finally:
@@ -147,13 +160,13 @@ async def search(
 ) -> list[Point]:
     """Search by twos; a forgetful search begins anew before every call."""
     trials = Trials()
-    suggester = await subject.open(trials.after)
+    suggester = subject.open(trials.after, stateless=forgetful)
     try:
         for _ in range(rounds):
             if forgetful:
                 await suggester.close()
                 await subject.restart()
-                suggester = await subject.open(trials.after)
+                suggester = subject.open(trials.after, stateless=True)
             suggestion = await ask(suggester, problem, trials, 2)
             first = len(trials.points)
             trials.propose(suggestion.proposals)

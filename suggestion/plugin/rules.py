@@ -1,16 +1,16 @@
 """The contract of an algorithm, rule by rule.
 
 Each rule takes a subject, an algorithm's name and a search space that it
-accepts, and raises `Broken` where the contract is not kept.
+accepts, and raises `Broken` where the contract is not kept. Some are kept by
+stateless algorithms only: they show trials that it did not propose in this life.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TypeAlias
 
-from ...api.history import SearchState
+from ...api.history import Proposal, SearchState
 from ...api.space import SearchSpace
-from .. import registry
-from .probe import Trials, ask, asking, loss_of, problem_of, search
+from .probe import Trials, ask, asking, best, loss_of, problem_of, random_points, search
 from .subject import Subject
 
 
@@ -36,6 +36,32 @@ async def counts_are_kept(subject: Subject, name: str, space: SearchSpace) -> No
             found = len((await ask(suggester, problem_of(space, name), trials, count)).proposals)
             if found > count:
                 raise Broken(f"{found} points for {count}")
+
+
+async def a_thousand_points_are_given_at_once(
+    subject: Subject, name: str, space: SearchSpace
+) -> None:
+    """As many as the space has, where it has fewer; or fewer, with the reason."""
+    size = space.cardinality
+    wanted = 1000 if size is None else min(size, 1000)
+    trials = Trials()
+    async with asking(subject, trials) as suggester:
+        suggestion = await ask(suggester, problem_of(space, name, uid="many"), trials, 1000)
+    found = len(suggestion.proposals)
+    if found > 1000 or (found < wanted and suggestion.state is SearchState.MORE):
+        raise Broken(f"{found} points for 1000, of {wanted} that there are, and no reason")
+
+
+async def it_is_no_worse_than_chance(subject: Subject, name: str, space: SearchSpace) -> None:
+    """The better of two searches finds what the worst of ten random ones finds in half as many."""
+    rounds = 15
+    found = []
+    for seed in (1, 2):
+        await subject.begin()
+        found.append(best(await search(subject, problem_of(space, name, seed=seed), rounds)))
+    chance = max(best(random_points(space, seed, rounds)) for seed in range(10))
+    if min(found) > chance:
+        raise Broken(f"the best loss is {min(found):.3g}; random search finds {chance:.3g}")
 
 
 async def no_point_comes_twice(subject: Subject, name: str, space: SearchSpace) -> None:
@@ -98,12 +124,11 @@ async def a_long_history_is_borne(subject: Subject, name: str, space: SearchSpac
     """10,000 trials of random points (100 where the space has few) and one question."""
     size = space.cardinality
     trials = Trials()
-    points = registry.start(problem_of(space, "random", seed=5))
     count = 10_000 if size is None or size > 20_000 else size // 2
-    trials.propose(points.suggest(0, count).proposals)
+    trials.propose([Proposal(point) for point in random_points(space, 5, count)])
     for index in range(count):
         trials.finish(index, loss_of(trials.points[index]))
-    async with asking(subject, trials) as suggester:
+    async with asking(subject, trials, stateless=True) as suggester:
         suggestion = await ask(suggester, problem_of(space, name, uid="long"), trials, 1)
         if not suggestion.proposals and suggestion.state is SearchState.MORE:
             raise Broken("no point and no reason")
@@ -112,6 +137,8 @@ async def a_long_history_is_borne(subject: Subject, name: str, space: SearchSpac
 RULES: Mapping[str, Rule] = {
     "points lie in the space": points_lie_in_the_space,
     "counts are kept": counts_are_kept,
+    "a thousand points are given at once": a_thousand_points_are_given_at_once,
+    "it is no worse than chance": it_is_no_worse_than_chance,
     "no point comes twice": no_point_comes_twice,
     "a batch is diverse": a_batch_is_diverse,
     "the same history gives the same points": the_same_history_gives_the_same_points,
@@ -119,3 +146,5 @@ RULES: Mapping[str, Rule] = {
     "a long history is borne": a_long_history_is_borne,
 }
 RESTART_RULES = frozenset({"the same history gives the same points", "a restart changes nothing"})
+STATELESS_RULES = RESTART_RULES | {"a long history is borne"}
+"""What a stateful algorithm need not keep."""

@@ -20,13 +20,20 @@ from ..suggester import AnySuggester
 class Subject(Protocol):
     """Where an algorithm is asked, and how it is made to forget."""
 
-    async def open(self, history: History) -> AnySuggester:
-        """Return a way to ask that knows nothing yet."""
+    def open(self, history: History, *, stateless: bool) -> AnySuggester:
+        """Return a way to ask that knows nothing yet.
+
+        `stateless`: the algorithm is shown trials that it did not propose.
+        """
         ...
 
     async def faults(self, problem: Problem) -> Sequence[Fault]: ...
 
-    async def restart(self) -> bool:
+    async def begin(self) -> None:
+        """Make ready for another experiment: some know but one in all their life."""
+        ...
+
+    async def restart(self) -> None:
         """Forget everything, where that can be done from here."""
         ...
 
@@ -34,14 +41,18 @@ class Subject(Protocol):
 class InProcess:
     """The registry's algorithms, in this process."""
 
-    async def open(self, history: History) -> AnySuggester:
+    def open(self, history: History, *, stateless: bool) -> AnySuggester:
+        del stateless
         return InlineSuggester(history)
 
     async def faults(self, problem: Problem) -> Sequence[Fault]:
         return registry.validate_problem(problem)
 
-    async def restart(self) -> bool:
-        return True
+    async def begin(self) -> None:
+        pass
+
+    async def restart(self) -> None:
+        pass
 
 
 @dataclass(slots=True)
@@ -54,31 +65,45 @@ class AtAddress:
     timeout: float = 60.0
     _process: "subprocess.Popen[bytes] | None" = field(default=None, repr=False)
 
-    async def open(self, history: History) -> AnySuggester:
-        # Shown everything: whether it bears that is what is found out.
-        return RemoteSuggester(
-            f"{self.address}?stateless", history, timeout=self.timeout, speaks_v1=self.speaks_v1
-        )
+    def open(self, history: History, *, stateless: bool) -> AnySuggester:
+        return self._client(history, stateless=stateless)
 
     async def faults(self, problem: Problem) -> Sequence[Fault]:
-        client = RemoteSuggester(
-            self.address, lambda _after: (), timeout=self.timeout, speaks_v1=self.speaks_v1
-        )
+        client = self._client(lambda _after: (), stateless=False)
         try:
             return await client.validate(problem)
         finally:
             await client.close()
 
-    async def restart(self) -> bool:
+    async def begin(self) -> None:
+        """Start a plug-in of Katib's anew: it knows one experiment."""
+        if self.speaks_v1 is None:
+            client = self._client(lambda _after: (), stateless=False)
+            try:
+                self.speaks_v1 = await client.finds_v1()
+            finally:
+                await client.close()
+        if not self.speaks_v1:
+            await self.restart()
+
+    async def restart(self) -> None:
         if not self.command:
-            return False
+            return
         self.stop()
-        self._process = subprocess.Popen(self.command)  # noqa: ASYNC220  # it returns at once
+        self._process = subprocess.Popen(self.command, stdout=subprocess.DEVNULL)  # noqa: ASYNC220  # it returns at once
         for _ in range(int(self.timeout * 10)):
             if await asyncio.to_thread(self._answers):
-                return True
+                return
             await asyncio.sleep(0.1)
         raise PluginUnavailable(f"{shlex.join(self.command)} does not listen on {self.address}")
+
+    def _client(self, history: History, *, stateless: bool) -> RemoteSuggester:
+        return RemoteSuggester(
+            f"{self.address}?stateless" if stateless else self.address,
+            history,
+            timeout=self.timeout,
+            speaks_v1=self.speaks_v1,
+        )
 
     def stop(self) -> None:
         """End the command's process."""

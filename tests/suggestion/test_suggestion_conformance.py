@@ -41,12 +41,17 @@ def test_over_grpc(address, algorithm, rule, speaks_v1):
     [
         ([], Ruling.STATELESS),
         (["a restart changes nothing"], Ruling.STATEFUL),
+        (["a restart changes nothing", "a long history is borne"], Ruling.STATEFUL),
         (["a restart changes nothing", "counts are kept"], Ruling.BROKEN),
     ],
 )
 def test_a_report_sums_up_what_was_found(broken, ruling):
     findings = (Finding("a", rule, "no" if rule in broken else None, 0.0) for rule in RULES)
     assert Report(tuple(findings)).ruling is ruling
+
+
+def test_what_was_never_restarted_is_not_called_stateless():
+    assert Report((), ("a restart changes nothing",)).ruling is Ruling.STATEFUL
 
 
 def test_every_built_in_algorithm_is_examined():

@@ -2,8 +2,8 @@
 
     python -m support.katib_plugin PORT
 
-It counts through the values of `n`, and fails on a trial that it did not propose.
-Its names count too, so that after a restart it gives them again.
+It counts through the points of a space, or draws them, and fails on a trial that it
+did not propose. Its names count too, so that after a restart it gives them again.
 """
 
 import contextlib
@@ -11,26 +11,48 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from tunewright.proto import api_pb2, api_pb2_grpc, serving
+import grpc
+from tunewright.api.history import Proposed
+from tunewright.proto import api_pb2, api_pb2_grpc, convert_katib, serving
+from tunewright.suggestion import registry
+from tunewright.suggestion.algorithm import Fold
 
 
-class Counting(api_pb2_grpc.SuggestionServicer):
+class Remembering(api_pb2_grpc.SuggestionServicer):
     def __init__(self) -> None:
+        self._fold: Fold | None = None
         self._given = 0
 
     def GetSuggestions(self, request, context):  # noqa: N802
-        mine = {f"counting-{n}" for n in range(self._given)}
+        known = {f"counting-{n}" for n in range(self._given)}
         for trial in request.trials:
-            if trial.name not in mine:
+            if trial.name not in known:
                 raise ValueError(f"An unknown trial has been passed: {trial.name}")
-        reply = api_pb2.GetSuggestionsReply()
-        for _ in range(request.current_request_number):
-            one = reply.parameter_assignments.add(trial_name=f"counting-{self._given}")
+        if self._fold is None:
+            self._fold = fold_of(request.experiment)
+        found = self._fold.suggest(self._given, request.current_request_number)
+        if not found.proposals:
+            context.set_code(grpc.StatusCode.OUT_OF_RANGE)
+        named = [
+            replace(proposal, name=f"counting-{self._given + n}")
+            for n, proposal in enumerate(found.proposals)
+        ]
+        for proposal in named:
+            self._fold.observe(Proposed(self._given + 1, self._given, proposal, self._given))
             self._given += 1
-            one.assignments.add(name="n", value=str(self._given))
-        return reply
+        return convert_katib.proposals_to_katib(named)
+
+    def ValidateAlgorithmSettings(self, request, context):  # noqa: N802
+        return api_pb2.ValidateAlgorithmSettingsReply()
+
+
+def fold_of(experiment: api_pb2.Experiment) -> Fold:
+    """Count where the space can be counted, else draw."""
+    problem = convert_katib.problem_from_katib(experiment)
+    algorithm = "random" if problem.space.cardinality is None else "grid"
+    return registry.start(replace(problem, algorithm=algorithm))
 
 
 @dataclass
@@ -71,7 +93,7 @@ def counting() -> Iterator[Plugin]:
 def main() -> None:
     server, _ = serving.start(
         f"127.0.0.1:{sys.argv[1]}",
-        lambda server: api_pb2_grpc.add_SuggestionServicer_to_server(Counting(), server),
+        lambda server: api_pb2_grpc.add_SuggestionServicer_to_server(Remembering(), server),
     )
     print("ready", flush=True)  # noqa: T201
     server.wait_for_termination()
