@@ -57,7 +57,13 @@ def clip(text: str, limit: int | None) -> str:
 def _cell(value: object) -> str:
     if value is None or value == "":
         return "-"
-    return number(value) if isinstance(value, float) else " ".join(str(value).split())
+    return number(value) if isinstance(value, float) else brief(str(value))
+
+
+def brief(text: str) -> str:
+    """Return a message in one line: how it begins and, of a traceback or log, how it ends."""
+    lines = [" ".join(line.split()) for line in text.splitlines() if line.strip()]
+    return " … ".join([*lines[:1], *lines[1:][-1:]]).replace(": … ", ": ")
 
 
 def fields(pairs: Iterable[tuple[str, object]]) -> None:

@@ -71,7 +71,7 @@ def _lines(scene: Scene, width: int) -> Iterator[Text]:
     for reason in _held_up(shot)[:3]:
         yield _labelled("waits", Text(" ".join(reason.split()), style="yellow"))
     if scene.last_failure:
-        yield _labelled("failed", Text(" ".join(scene.last_failure.split()), style="red"))
+        yield _labelled("failed", Text(console.brief(scene.last_failure), style="red"))
 
 
 def _held_up(shot: Snapshot) -> list[str]:

@@ -57,7 +57,7 @@ class Lines:
             else f" {self._objective.metric.name}={console.number(trial.value)}"
         )
         mark = " (best so far)" if better else ""
-        why = f": {' '.join(trial.message.split())}" if failed and trial.message else ""
+        why = f": {console.brief(trial.message)}" if failed and trial.message else ""
         point = console.point(trial.point.items())
         self._say(f"trial {trial.index} {trial.state}{value}{mark}  {point}{why}")
         if self._count == self._shown:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from tunewright.api.objective import Direction, Metric, Objective, Strategy
 from tunewright.api.states import ExperimentState
+from tunewright.cli.console import brief
 from tunewright.cli.picture import Scene, draw
 from tunewright.cli.progress_lines import Lines
 from tunewright.cli.spark import spark
@@ -15,6 +16,20 @@ from tunewright.controller.progress import BestTrial, FinishedTrial, RunningTria
 
 OBJECTIVE = Objective(Metric("loss", Strategy.MIN), Direction.MINIMIZE, goal=0.1)
 POINT = {"learning_rate_of_the_generator": 0.0012345678, "optimizer_of_the_model": "adamw", "n": 3}
+
+
+@pytest.mark.parametrize(
+    ("message", "line"),
+    [
+        pytest.param("exit code 1", "exit code 1", id="one line"),
+        pytest.param("exit code 1:\n  File x\n    y\nKeyError: z", "exit code 1: KeyError: z",
+                     id="a traceback"),
+        pytest.param("it began\nso\nand ended", "it began … and ended", id="several lines"),
+        pytest.param("", "", id="nothing"),
+    ],
+)  # fmt: skip
+def test_a_long_message_is_told_by_its_beginning_and_its_end(message, line):
+    assert brief(message) == line
 
 
 def snapshot(**changes):
@@ -107,7 +122,7 @@ def test_plain_lines_mark_the_best_and_say_why_a_trial_failed():
     assert written == [
         "trial 0 Succeeded loss=0.5 (best so far)  x=0.5",
         "trial 1 Succeeded loss=0.7  x=0.5",
-        "trial 2 Failed  x=0.5: exit code 1 boom",
+        "trial 2 Failed  x=0.5: exit code 1 … boom",
     ]
 
 
