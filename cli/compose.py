@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..api.errors import Fault
+from ..api.errors import Fault, Unsupported
 from ..db.records import ExperimentRecord
 from ..db.store import Store
 from . import console
@@ -147,11 +147,16 @@ def check_machine(document: Mapping[str, Any], options: "LocalOptions", workdir:
         Unsupported: it cannot run on this machine; the message says where or how it can.
     """
     from ..controller.local.attempt import prepare
+    from ..controller.local.sharing import check_sharing
+    from ..controller.local.workspace import can_bind
     from ..controller.ports import AttemptRef, Workload
+    from ..metrics_collector.spec import collector_spec
     from .preview import sample_manifest
     from .rendered import primary_name
 
+    check_sharing(document)
     primary = primary_name(document) or ""
+    private = collector_spec(document["spec"].get("metricsCollectorSpec")).own_directory
     with tempfile.TemporaryDirectory(prefix="tunewright-check-") as folder:
         prepared = prepare(
             Workload(
@@ -160,8 +165,15 @@ def check_machine(document: Mapping[str, Any], options: "LocalOptions", workdir:
                 primary_container=primary,
                 directory=Path(folder),
                 workdir=Path(workdir),
+                private=() if private is None else (private,),
             ),
             options,
+        )
+    if any(command.binds for command in prepared.commands.values()) and not can_bind():
+        raise Unsupported(
+            "this machine lets no process have directories of its own (mount namespaces), which"
+            " keep volumes and the metrics collector's files of two trials apart: use"
+            " --runtime docker"
         )
     pod = prepared.plan.pods[0]
     container = next((c for c in pod.containers if c.name == primary), pod.containers[-1])

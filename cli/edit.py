@@ -39,6 +39,7 @@ def edit(
       tunewright edit digits --parallel 1 --now
     """
     from ..api.documents import parse
+    from ..controller.local.sharing import check_sharing
     from .names import find_experiment
     from .wishes import leave
 
@@ -56,6 +57,7 @@ def edit(
         record = find_experiment(opened, name, namespace)
         document = _changed(record.document, changes, goal)
         parse(document)
+        check_sharing(document)
         if place.is_driven(record.uid):
             if goal is not None:
                 raise Conflict(

@@ -10,7 +10,8 @@ from ..api.objective import Objective
 from ..api.policy import Policy
 from ..api.problem import Problem
 from ..db.records import ExperimentRecord
-from ..metrics_collector.spec import CollectorSpec, collector_spec
+from ..metrics_collector.spec import CollectorKind, CollectorSpec, collector_spec
+from .local.sharing import takes_port
 from .plan.view import InitialTrial
 from .render import Template, TrialParameter
 
@@ -27,6 +28,7 @@ class Brief:
     primary_container: str
     collector: CollectorSpec
     initial: tuple[InitialTrial, ...]
+    takes_port: bool = False  # its metrics are served, at a port that each trial is given
 
 
 def brief_of(record: ExperimentRecord) -> Brief:
@@ -39,7 +41,7 @@ def brief_of(record: ExperimentRecord) -> Brief:
     problem = compiled.problem(experiment, uid=record.uid, seed=record.seed)
     template = experiment.spec.trial_template
     assert template is not None
-    spec = experiment.spec.metrics_collector_spec
+    collector = collector_spec(_written(experiment.spec.metrics_collector_spec))
     return Brief(
         version=record.version,
         policy=compiled.policy(experiment),
@@ -53,7 +55,8 @@ def brief_of(record: ExperimentRecord) -> Brief:
             ),
         ),
         primary_container=template.primary_container_name or "",
-        collector=collector_spec(_written(spec)),
+        collector=collector,
+        takes_port=collector.kind is CollectorKind.PROMETHEUS and takes_port(template.trial_spec),
         initial=tuple(
             InitialTrial(
                 {

@@ -12,8 +12,8 @@ from ..api.observation import Batch, PlainSample, Sample
 from ..db.records import ExperimentRecord
 from ..metrics_collector.collection import Collection, OnSamples
 from ..metrics_collector.push import PushServer
-from ..metrics_collector.spec import CollectorKind, CollectorSpec
 from .brief import Brief
+from .local.sharing import METRICS_PORT, free_port
 from .ports import AttemptRef, Clock, Output, Workload, Workloads
 from .render import TrialIdentity, render
 
@@ -89,11 +89,13 @@ class RunningTrials:
         with (directory / "parameters.json").open("wb", buffering=0) as file:
             file.write(parameters.encode())
         collector = brief.collector
-        private: tuple[Path, ...] = ()
-        if collector.kind in _IN_FILES:
-            private = (_own_directory(collector),)
+        private, own = collector.own_directory, {}
+        if private is not None:
             # As this process sees the path that is the trial's own.
             collector = replace(collector, path=str(directory / "files" / collector.path[1:]))
+        elif brief.takes_port:
+            collector = replace(collector, port=free_port())
+            own = {METRICS_PORT: str(collector.port)}
         running = _Running(
             ref,
             proposal,
@@ -110,6 +112,7 @@ class RunningTrials:
             "TUNEWRIGHT_TOKEN": ref.token,
             "TUNEWRIGHT_REPORT": self._push.address,
             "KATIB_TRIAL_NAME": ref.trial,
+            **own,
         }
         try:
             await self._workloads.start(
@@ -121,7 +124,7 @@ class RunningTrials:
                     workdir=Path(experiment.workdir),
                     environment=environment,
                     namespace=experiment.key.namespace,
-                    private=private,
+                    private=() if private is None else (private,),
                 )
             )
         except BaseException:
@@ -216,15 +219,6 @@ class RunningTrials:
             last = running.pushed[source] = max(last, first + len(samples) - 1)
             self._note(running, samples)
         return last, token in self._stopped
-
-
-_IN_FILES = {CollectorKind.FILE, CollectorKind.TFEVENT}
-
-
-def _own_directory(collector: CollectorSpec) -> Path:
-    """Return the directory that no two trials may share."""
-    path = Path(collector.path)
-    return path if collector.kind is CollectorKind.TFEVENT else path.parent
 
 
 async def _cancel(running: _Running) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 from typing import Any
 
 
@@ -32,6 +33,13 @@ class CollectorSpec:
     host: str = "127.0.0.1"
     port: int = 0
     scheme: str = "http"
+
+    @property
+    def own_directory(self) -> Path | None:
+        """The directory that no two trials may share; None where metrics are in no file."""
+        if self.kind is CollectorKind.TFEVENT:
+            return Path(self.path)
+        return Path(self.path).parent if self.kind is CollectorKind.FILE else None
 
 
 DEFAULT_PATHS = {

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import math
 import os
-import socket
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -27,6 +26,7 @@ from .kinds import Plan, kind_of
 from .options import LocalOptions
 from .pods import Container, Pod
 from .processes import Command, Exit, Processes
+from .sharing import free_port
 from .streams import Streams
 from .workspace import private_binds, volume_binds
 
@@ -94,14 +94,6 @@ def _command(workload: Workload, options: LocalOptions, pod: Pod, container: Con
         memory=container.limits.memory,
         binds=tuple(dict.fromkeys(binds)),
     )
-
-
-def free_port() -> int:
-    """Return a port of loopback that nobody listens on now."""
-    with socket.socket() as tried:
-        tried.bind(("127.0.0.1", 0))
-        port: int = tried.getsockname()[1]
-        return port
 
 
 class _Process:

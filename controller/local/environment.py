@@ -20,6 +20,7 @@ from ...api.errors import Unsupported
 from .options import LocalOptions
 from .pods import Container, Pod
 from .quantities import quantity
+from .sharing import METRICS_PORT
 
 IMAGE_REMEDY = "use the image with --runtime docker, or name a program of this machine"
 UNBUFFERED = {"PYTHONUNBUFFERED": "1"}
@@ -165,6 +166,8 @@ def declared(where: Surroundings, container: Container, own: Mapping[str, str]) 
         variables.update(_bulk(where, entry))
     for entry in container.document.get("env") or ():
         name = str(entry["name"])
+        if name == METRICS_PORT and name in own:
+            continue  # what the template says is for a cluster
         if entry.get("valueFrom"):
             value = _from_source(where, container, name, entry["valueFrom"])
             if value is not None:

@@ -6,6 +6,7 @@ host's files are not touched: where the wanted directory does not exist, its
 nearest ancestor that does is what the trial gets for itself.
 """
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,22 @@ _REMEDY = "use the image with --runtime docker"
 _SYSTEM = frozenset(
     map(Path, ("/", "/bin", "/dev", "/etc", "/lib", "/lib64", "/proc", "/sbin", "/sys", "/usr"))
 )
+
+
+def can_bind() -> bool:
+    """Say whether this kernel lets a process bind directories in a mount namespace of its own."""
+    import ctypes
+
+    from .guard import enter_namespace
+
+    pid = os.fork()
+    if pid == 0:
+        try:
+            enter_namespace(ctypes.CDLL(None, use_errno=True), [(b"/tmp", b"/tmp")])
+        except (OSError, AttributeError):
+            os._exit(1)
+        os._exit(0)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
 
 
 def private_binds(directory: Path, wanted: Sequence[Path]) -> Iterator[tuple[str, str]]:
