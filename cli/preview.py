@@ -10,6 +10,7 @@ from ..api.compile import problem
 from ..api.experiment import Experiment
 from ..api.history import Proposal
 from ..api.identity import trial_name
+from ..api.placeholders import is_meta
 from ..api.space import Point
 from ..suggestion.session import Session
 from .points import middle
@@ -20,8 +21,17 @@ _SHOWN = 3
 
 def sample_manifest(document: Mapping[str, Any]) -> dict[str, Any]:
     """Render the manifest at the middle of the space."""
-    space = problem(Experiment.read(document), uid="", seed=0).space
-    return _manifest(document, {p.name: middle(p) for p in space.parameters})
+    return _manifest(document, _sample_point(Experiment.read(document)))
+
+
+def _sample_point(experiment: Experiment) -> Point:
+    """Return the middle of the space; what a plug-in will say of an architecture is left open."""
+    space = problem(experiment, uid="", seed=0).space
+    template = experiment.spec.trial_template
+    names = [entry.reference for entry in (template and template.trial_parameters) or ()]
+    if experiment.spec.nas_config is not None:
+        return {name: f"<{name}>" for name in names if not is_meta(name)}
+    return {parameter.name: middle(parameter) for parameter in space.parameters}
 
 
 def _manifest(document: Mapping[str, Any], point: Point) -> dict[str, Any]:
@@ -43,6 +53,6 @@ def first_points(document: Mapping[str, Any]) -> tuple[Proposal, ...]:
     experiment = Experiment.read(document)
     compiled = problem(experiment, uid="dry-run", seed=experiment.spec.seed or 0)
     if compiled.endpoint is not None:
-        return (Proposal({p.name: middle(p) for p in compiled.space.parameters}),)
+        return (Proposal(_sample_point(experiment)),)
     limit = min(experiment.spec.max_trial_count or _SHOWN, _SHOWN)
     return Session(compiled).suggest(0, limit).proposals

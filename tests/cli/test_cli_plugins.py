@@ -2,6 +2,8 @@
 
 import grpc
 import pytest
+from support.katib_plugin import counting
+from support.waiting import until
 from tunewright.proto import api_pb2, api_pb2_grpc, serving
 
 WORSE_AFTER_THE_FIRST = """
@@ -10,6 +12,45 @@ if [ -e first ]; then while :; do echo loss=1; sleep 0.05; done; fi
 touch first
 echo loss=0
 """
+
+
+WAITS = """
+touch trial-${trialParameters.x}
+while [ ! -e go ]; do sleep 0.02; done
+echo loss=1
+"""
+ARCHITECTURE = {
+    "graphConfig": {"numLayers": 2, "inputSizes": [3], "outputSizes": [10]},
+    "operations": [
+        {
+            "operationType": "convolution",
+            "parameters": [
+                {
+                    "name": "size",
+                    "parameterType": "categorical",
+                    "feasibleSpace": {"list": ["3", "5"]},
+                }
+            ],
+        }
+    ],
+}
+
+
+class Architect(api_pb2_grpc.SuggestionServicer):
+    """Answers one architecture for each layer that the graph has, in Katib's quotes."""
+
+    def GetSuggestions(self, request, context):  # noqa: N802
+        reply = api_pb2.GetSuggestionsReply()
+        layers = request.experiment.spec.nas_config.graph_config.num_layers
+        first = request.total_request_number - request.current_request_number
+        for layer in range(first, min(layers, request.total_request_number)):
+            reply.parameter_assignments.add().assignments.add(
+                name="architecture", value=f"[[{layer}], ['skip']]"
+            )
+        return reply
+
+    def ValidateAlgorithmSettings(self, request, context):  # noqa: N802
+        return api_pb2.ValidateAlgorithmSettingsReply()
 
 
 class StopsWhatIsWorse(api_pb2_grpc.EarlyStoppingServicer):
@@ -55,9 +96,65 @@ def stopper():
     server.stop(0).wait()
 
 
-def worse_after_the_first(document):
+def script(document, text):
     pod = document["spec"]["trialTemplate"]["trialSpec"]["spec"]["template"]["spec"]
-    pod["containers"][0]["command"] = ["sh", "-c", WORSE_AFTER_THE_FIRST]
+    pod["containers"][0]["command"] = ["sh", "-c", text]
+
+
+def worse_after_the_first(document):
+    script(document, WORSE_AFTER_THE_FIRST)
+
+
+def test_a_plug_in_that_is_killed_goes_on_without_its_past_and_the_run_says_so(
+    tunewright, experiment, tmp_path
+):
+    def change(document):
+        script(document, WAITS)
+        space = {"parameterType": "int", "feasibleSpace": {"min": "1", "max": "9"}}
+        document["spec"]["parameters"] = [{"name": "x", **space}]
+
+    with (
+        counting() as plugin,
+        tunewright.start(
+            "run", experiment(change), "--algorithm", f"counting={plugin.address}"
+        ) as run,
+    ):
+        until((tmp_path / "trial-1").exists)
+        plugin.kill()
+        plugin.start()
+        (tmp_path / "go").touch()
+        _, said = run.communicate(timeout=60)
+        assert run.returncode == 0, said
+
+    trials = tunewright("trials", "echo", "-o", "json").json
+    events = tunewright("describe", "echo", "-o", "json").json["events"]
+    (forgot,) = [event for event in events if event["reason"] == "PluginForgot"]
+    assert [trial["parameters"]["x"] for trial in trials] == [1, 2, 3]
+    assert "1 trials are unknown to it" in forgot["message"]
+
+
+def test_what_a_plug_in_says_of_an_architecture_reaches_the_command_as_it_is(
+    tunewright, experiment
+):
+    def change(document):
+        script(document, 'echo "${trialParameters.x}"; echo loss=1')
+        spec = document["spec"]
+        del spec["parameters"]
+        spec["nasConfig"] = ARCHITECTURE
+        spec["trialTemplate"]["trialParameters"] = [{"name": "x", "reference": "architecture"}]
+
+    def register(server):
+        api_pb2_grpc.add_SuggestionServicer_to_server(Architect(), server)
+
+    server, address = serving.start("127.0.0.1:0", register)
+    try:
+        result = tunewright("run", experiment(change), "--algorithm", f"enas={address}")
+    finally:
+        server.stop(0).wait()
+
+    assert result.code == 0, result.err
+    assert tunewright("logs", "echo", "1").out.splitlines()[0] == "[[1], ['skip']]"
+    assert "ExperimentSuggestionEndReached" in result.out
 
 
 def test_a_rule_of_a_plug_in_stops_trials(tunewright, experiment, stopper):
