@@ -47,6 +47,7 @@ class Held:
     def __init__(self, loop: "Loop") -> None:
         self._loop = loop
         self.lock = threading.Lock()
+        self.callers = 0
         self._suggester: AnySuggester | None = None
         self._begin = 0
         self._entries: Sequence[Entry] = ()
@@ -112,9 +113,12 @@ class Experiments:
         with self._lock:
             held = self._held.setdefault((api, problem.uid), Held(self._loop))
             self._held.move_to_end((api, problem.uid))
-        with held.lock:
-            yield held
-        self._make_room()
+            held.callers += 1
+        try:
+            with held.lock:
+                yield held
+        finally:
+            self._leave(held)
 
     def close(self) -> None:
         """Forget everything, and end what computes it."""
@@ -122,13 +126,14 @@ class Experiments:
             held.close()
         self._loop.close()
 
-    def _make_room(self) -> None:
+    def _leave(self, left: Held) -> None:
+        """Make room, among those that nobody asks now."""
         with self._lock:
-            idle = [key for key, held in self._held.items() if not held.lock.locked()]
+            left.callers -= 1
+            idle = [key for key, held in self._held.items() if held.callers == 0]
             gone = [self._held.pop(key) for key in idle[: max(0, len(self._held) - GREATEST)]]
         for held in gone:
-            with held.lock:
-                held.close()
+            held.close()
 
 
 class Loop:

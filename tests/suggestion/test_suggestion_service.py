@@ -16,6 +16,7 @@ from tunewright.proto import (
     serving,
 )
 from tunewright.suggestion.client import RemoteSuggester
+from tunewright.suggestion.held import GREATEST
 from tunewright.suggestion.service import start_service
 from tunewright.suggestion.session import Session
 
@@ -97,6 +98,22 @@ def test_a_service_that_was_restarted_is_sent_the_whole_log():
 
     before, after = asyncio.run(run())
     assert before == after
+
+
+def test_more_experiments_than_are_held_take_turns(address):
+    async def run():
+        logs = {f"many-{n}": Log() for n in range(GREATEST + 4)}
+        for _ in range(2):
+            for uid, log in logs.items():
+                task = problem(*SPACE, algorithm="random", uid=uid)
+                remote, here = RemoteSuggester(address, log.after), Session(task)
+                here.observe(log.entries)
+                answer = await remote.suggest(task, log.trials, 1, position=log.position)
+                assert answer == here.suggest(log.trials, 1)
+                log.propose(*answer.proposals)
+                await remote.close()
+
+    asyncio.run(run())
 
 
 def test_katibs_controller_gets_exactly_what_it_asks_for(channel):
