@@ -1,4 +1,4 @@
-"""`tunewright logs`: what a trial printed, as it is on disk."""
+"""`tunewright logs`: what a trial printed, as it is on disk, or its end, as it is in the store."""
 
 import sys
 import time
@@ -8,6 +8,8 @@ import click
 
 from ..api.errors import NotFound
 from ..db.records import ExperimentRecord, TrialRecord
+from ..db.store import Store
+from . import console
 from .options import name_argument, store_options
 from .place import Place
 
@@ -46,7 +48,11 @@ def logs(
         record, found = resolve(opened, name, trial, namespace)
         if found is None:
             found = find_trial(opened, record, "last")
-        path = log_path(place, record, found, stderr=stderr)
+        name = "stderr" if stderr else "stdout"
+        path = log_path(place, record, found, name)
+        if not path.exists():
+            _show_kept(opened, record, found, name, tail)
+            return
         with path.open("rb") as stream:
             start = _seek_tail(stream.read(), tail) if tail is not None else 0
             stream.seek(start)
@@ -60,21 +66,29 @@ def logs(
                 time.sleep(_LOOK_SECONDS)
 
 
-def log_path(
-    place: Place, record: ExperimentRecord, trial: TrialRecord, *, stderr: bool = False
-) -> Path:
-    """Return the file of the trial's last attempt.
+def log_path(place: Place, record: ExperimentRecord, trial: TrialRecord, stream: str) -> Path:
+    """Return the file of the trial's last attempt, which is made with the first byte."""
+    return place.trial_folder(record.key, trial.name) / f"{stream}.{_attempt(trial)}.log"
+
+
+def _attempt(trial: TrialRecord) -> int:
+    return trial.attempt.attempt if trial.attempt else 1
+
+
+def _show_kept(
+    store: Store, record: ExperimentRecord, trial: TrialRecord, stream: str, lines: int | None
+) -> None:
+    """Show what the trial's record kept.
 
     Raises:
-        NotFound: it printed nothing yet, or its directory was pruned.
+        NotFound: it printed nothing, or not yet.
     """
-    stream = "stderr" if stderr else "stdout"
-    attempt = trial.attempt.attempt if trial.attempt else 1
-    path = place.trial_folder(record.key, trial.name) / f"{stream}.{attempt}.log"
-    if path.exists():
-        return path
-    why = "its directory was pruned" if trial.state.is_finished else "it has not started"
-    raise NotFound(f"trial {trial.index} of {record.key.name} has no {stream}: {why}")
+    kept = store.output(record.uid, trial.index, _attempt(trial), stream)
+    if not kept:
+        why = "it wrote nothing" if trial.state.is_finished else "it wrote nothing yet"
+        raise NotFound(f"trial {trial.index} of {record.key.name} has no {stream}: {why}")
+    console.note("Its directory was pruned; this is the end, which the store keeps.")
+    sys.stdout.buffer.write(kept[_seek_tail(kept, lines) if lines is not None else 0 :])
 
 
 def _seek_tail(data: bytes, lines: int) -> int:

@@ -68,7 +68,10 @@ class Output:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """Nothing of the attempt runs any more, and all its output has been delivered."""
+    """Nothing of the attempt runs any more, and all its output has been delivered.
+
+    `output` is the end of what the primary container wrote to each stream.
+    """
 
     ref: AttemptRef
     reason: EndReason
@@ -76,6 +79,7 @@ class Ended:
     message: str
     usage: Usage
     at: float
+    output: Mapping[str, bytes] = field(default_factory=dict)
 
 
 Change: TypeAlias = Started | Output | Ended

@@ -160,6 +160,7 @@ class Turns:
                         message=event.message,
                         usage=event.usage,
                         now=event.at,
+                        output=event.output,
                     )
                 case Suggested():
                     self._tell_of_forgotten(event.suggestion.forgotten, now)

@@ -16,6 +16,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     SmallInteger,
     String,
@@ -49,8 +50,9 @@ def _table(name: str, *columns: SchemaItem, **options: Any) -> Table:
     )
 
 
-# SQLite counts rows by itself only for its own INTEGER; MySQL's TEXT ends at 64 KiB.
+# SQLite counts rows by itself only for its own INTEGER; MySQL's TEXT and BLOB end below 64 KiB.
 RowId = BigInteger().with_variant(Integer, "sqlite")
+Bytes = LargeBinary().with_variant(mysql.MEDIUMBLOB, "mysql", "mariadb")
 Document = Text().with_variant(mysql.LONGTEXT, "mysql", "mariadb")
 
 _LARGEST = 1.7976931348623157e308
@@ -153,6 +155,16 @@ attempts = _table(
     Column("cpu_seconds", Double, nullable=False),
     Column("peak_memory_bytes", BigInteger, nullable=False),
     Column("device_seconds", Double, nullable=False),
+)
+
+# The end of what the primary container wrote, for when its files are gone.
+outputs = _table(
+    "outputs",
+    Column("trial_id", RowId, ForeignKey(_TRIAL, ondelete="CASCADE"), primary_key=True),
+    Column("attempt", Integer, primary_key=True, autoincrement=False),
+    Column("stream", String(8), primary_key=True),  # stdout | stderr
+    Column("tail", Bytes, nullable=False),
+    sqlite_with_rowid=False,
 )
 
 log = _table(

@@ -135,7 +135,10 @@ class Store(Protocol):
         message: str,
         usage: Usage,
         now: float,
-    ) -> None: ...
+        output: Mapping[str, bytes] | None = None,
+    ) -> None:
+        """Record how the attempt ended, with the end of what it wrote to each stream."""
+        ...
 
     def retry_trial(
         self,
@@ -274,6 +277,10 @@ class Store(Protocol):
         ...
 
     def attempts(self, uid: str, index: int) -> Sequence[AttemptRecord]: ...
+
+    def output(self, uid: str, index: int, attempt: int, stream: str) -> bytes:
+        """Return the end of what the attempt wrote to `stdout` or `stderr`."""
+        ...
 
     def events(self, uid: str, *, after: float = 0.0, limit: int = 100) -> Sequence[EventRow]:
         """Return the latest events, oldest first."""

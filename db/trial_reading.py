@@ -33,6 +33,7 @@ from .schema import (
     attempts,
     decode,
     experiments,
+    outputs,
     stops,
     trials,
 )
@@ -143,6 +144,16 @@ class TrialReading(Experiments):
                 select(attempts).where(attempts.c.trial_id == trial.id).order_by(attempts.c.attempt)
             )
             return [attempt_record(row) for row in connection.execute(query)]
+
+    def output(self, uid: str, index: int, attempt: int, stream: str) -> bytes:
+        with self._database.reading() as connection:
+            trial = self._trial(connection, uid, index)
+            query = select(outputs.c.tail).where(
+                outputs.c.trial_id == trial.id,
+                outputs.c.attempt == attempt,
+                outputs.c.stream == stream,
+            )
+            return bytes(connection.execute(query).scalar() or b"")
 
     def _trial(self, connection: Connection, uid: str, index: int) -> Any:
         return self._one(connection, run.TRIAL, uid, index)

@@ -16,6 +16,7 @@ from .schema import (
     attempts,
     experiments,
     log,
+    outputs,
     stops,
     summaries,
     trials,
@@ -159,6 +160,7 @@ ATTEMPT_ENDS = Prepared(
     )
     .values({name: bindparam(name) for name in (*END, *USE)})
 )
+NEW_OUTPUT = insert_of(outputs)
 TRIAL_RUNS = update_of(trials, ("id",), ("state", "reason", "message", "started_at"))
 TRIAL_ENDS = update_of(
     trials,

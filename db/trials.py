@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -134,10 +134,11 @@ class Trials(TrialReading):
         message: str,
         usage: Usage,
         now: float,
+        output: Mapping[str, bytes] | None = None,
     ) -> None:
         def work(connection: Connection) -> None:
             trial = self._held(connection, uid, index)
-            run.ATTEMPT_ENDS(
+            ended = run.ATTEMPT_ENDS(
                 connection,
                 trial=trial.id,
                 number=attempt,
@@ -148,6 +149,12 @@ class Trials(TrialReading):
                 message=legible(message),
                 **asdict(usage),
             )
+            if ended.rowcount and output:
+                key = {"trial_id": trial.id, "attempt": attempt}
+                run.NEW_OUTPUT.many(
+                    connection,
+                    [{**key, "stream": name, "tail": tail} for name, tail in output.items()],
+                )
 
         self._database.write(work)
 

@@ -34,6 +34,8 @@ DRAIN_SECONDS = 5.0
 """How long a pipe may stay open when its process and all it left behind have ended."""
 
 SIDECAR_GRACE = 5.0
+KEPT = 64 << 10
+"""How many bytes of each stream of the primary container stay with the trial's record."""
 
 
 @dataclass(frozen=True)
@@ -146,6 +148,7 @@ class Attempt:
         self._is_decided = False  # what still runs is ended because the primary has
         self._cpu = 0.0
         self._peak = 0
+        self._tails: dict[str, bytearray] = {}
 
     def stop(self, grace: float) -> None:
         """Ask every process to end within its pod's grace, or `grace`; nothing new is started."""
@@ -167,7 +170,8 @@ class Attempt:
         reason, code, message = self._judge(results, late=late, all_count=plan.waits_for_all)
         wall = time.monotonic() - began
         usage = Usage(wall, self._cpu, self._peak, wall * sum(self._prepared.devices.values()))
-        return Ended(self.ref, reason, code, message, usage, time.time())
+        output = {name: bytes(tail[-KEPT:]) for name, tail in self._tails.items()}
+        return Ended(self.ref, reason, code, message, usage, time.time(), output)
 
     async def _together(self, plan: Plan) -> tuple[list[Exit], bool]:
         """Run all pods until one of them decides or time runs out; say how each ended, and if."""
@@ -297,6 +301,10 @@ class Attempt:
             self._on_change(Started(self.ref, pid, started_at, time.time()))
 
     def _output(self, stream: str, data: bytes) -> None:
+        tail = self._tails.setdefault(stream, bytearray())
+        tail += data
+        if len(tail) > 2 * KEPT:  # seldom, so that many short lines cost little
+            del tail[:-KEPT]
         self._on_change(Output(self.ref, stream, data, time.time()))
 
     def _log(self, name: str) -> Path:

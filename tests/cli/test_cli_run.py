@@ -245,13 +245,16 @@ def test_names_are_completed_from_the_store(tunewright, experiment):
     assert result.out == "plain,echo\n"
 
 
-def test_pruning_keeps_the_best_and_every_result(tunewright, experiment, tmp_path):
+def test_pruning_keeps_results_and_the_end_of_what_was_printed(tunewright, experiment, tmp_path):
     tunewright("run", experiment())
 
     assert tunewright("prune", "--no-keep-best").code == 0
     assert list((tmp_path / "home/trials/default/echo").iterdir()) == []
     assert len(tunewright("trials", "echo", "-o", "json").json) == 3
-    assert "was pruned" in tunewright("logs", "echo", "0").err
+    kept = tunewright("logs", "echo", "0")
+    assert "was pruned" in kept.err
+    assert kept.out.startswith("loss=0.")
+    assert "wrote nothing" in tunewright("logs", "echo", "0", "--stderr").err
 
 
 def test_a_dropped_trial_leaves_the_best(tunewright, experiment):

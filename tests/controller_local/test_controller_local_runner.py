@@ -101,6 +101,16 @@ class TestOutput:
         assert len(said.output()) == 30_000_000
         assert (tmp_path / "t0" / "stdout.1.log").stat().st_size == 30_000_000
 
+    def test_the_end_of_each_stream_is_told_with_the_end(self, run):
+        code = "import sys\nfor n in range(60_000): print(n)\nprint('no', file=sys.stderr)"
+        said = run(job(python(code)))
+        kept = said.ended.output
+        assert (len(kept["stdout"]), kept["stderr"]) == (64 << 10, b"no\n")
+        assert said.output().endswith(kept["stdout"])
+
+    def test_a_silent_trial_leaves_no_output(self, run):
+        assert run(job(container("true"))).ended.output == {}
+
     def test_the_end_comes_after_all_output(self, run):
         said = run(job(container("sh", "-c", "echo one; echo two")))
         assert said.changes[-1] is said.ended

@@ -151,6 +151,19 @@ class TestTrials:
         assert trial.attempt is not None
         assert (trial.attempt.state, trial.attempt.usage) == (AttemptState.ENDED, USAGE)
 
+    def test_the_end_of_the_output_stays_with_the_attempt(self, store: Store):
+        uid = made(store).uid
+        proposed(store, uid)
+        running(store, uid, 0)
+        tail = bytes(range(256)) * 256
+        for output in ({"stdout": tail}, {"stdout": b"again"}):
+            store.attempt_ended(
+                *(uid, 0, 1),
+                exit_code=0, reason="Completed", message="", usage=USAGE, now=8.0, output=output,
+            )  # fmt: skip
+        assert store.output(uid, 0, 1, "stdout") == tail
+        assert store.output(uid, 0, 1, "stderr") == b""
+
     def test_a_finished_trial_stays_as_it_is(self, store: Store):
         uid = made(store).uid
         first = observed(store, uid, 0, 0.5)
