@@ -1,6 +1,7 @@
 """What is better, and how one value is taken from a trial's log."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -38,6 +39,19 @@ class Metric:
 
 
 @dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a trial came to. Of a point that ran several times, `value` is the mean.
+
+    `values` holds the other metrics; `deviation` is the sample standard deviation
+    of the objective, None where it was seen less than twice.
+    """
+
+    value: float | None
+    values: tuple[tuple[str, float], ...] = ()
+    deviation: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Objective:
     """The first objective: what "best" means. `goal` ends the experiment."""
 
@@ -56,6 +70,16 @@ class Objective:
         summary = observation.get(self.metric.name)
         return None if summary is None else self.metric.strategy.take(summary)
 
+    def outcome(self, runs: Sequence[Observation]) -> Outcome:
+        """Return what one run, or several of the same point, came to."""
+        seen = [value for run in runs if (value := self.value(run)) is not None]
+        means = [(metric.name, _mean(_taken(metric, runs))) for metric in self.additional]
+        return Outcome(
+            _mean(seen),
+            tuple((name, mean) for name, mean in means if mean is not None),
+            _deviation(seen),
+        )
+
     def better(self, value: float | None, than: float | None) -> bool:
         """Say whether `value` is strictly better. NaN and None are never better."""
         if value is None or math.isnan(value):
@@ -72,3 +96,18 @@ class Objective:
     def loss(self, value: float) -> float:
         """Turn a value so that smaller is better."""
         return value if self.direction is Direction.MINIMIZE else -value
+
+
+def _taken(metric: Metric, runs: Sequence[Observation]) -> list[float]:
+    return [metric.strategy.take(run[metric.name]) for run in runs if metric.name in run]
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    return sum(values) / len(values) if values else None
+
+
+def _deviation(values: Sequence[float]) -> float | None:
+    mean = _mean(values)
+    if mean is None or len(values) < 2:
+        return None
+    return math.sqrt(sum((value - mean) ** 2 for value in values) / (len(values) - 1))

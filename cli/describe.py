@@ -154,6 +154,12 @@ def _running(store: Store, record: ExperimentRecord) -> None:
         )
 
 
+def _spread(trial: TrialRecord) -> str | None:
+    if trial.deviation is None:
+        return None
+    return f"{console.number(trial.value)} ± {console.number(trial.deviation)}"
+
+
 def _trial(
     record: ExperimentRecord, trial: TrialRecord, data: dict[str, object], events: list[EventRow]
 ) -> None:
@@ -170,6 +176,7 @@ def _trial(
             ("Reason", trial.reason),
             ("Message", trial.message),
             ("Parameters", console.exact_point(trial.proposal.point.items())),
+            ("Mean", _spread(trial)),
             ("Why", trial.proposal.reason),
             ("Parent", trial.proposal.parent),
             ("Command", command_line(record, trial)),

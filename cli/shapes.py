@@ -61,6 +61,7 @@ def trial(record: TrialRecord, objective: Objective) -> dict[str, Any]:
         "message": record.message,
         "parameters": dict(record.proposal.point),
         "value": record.value,
+        "deviation": record.deviation,
         "metrics": metrics(record.observation or {}, objective),
         "dropped": record.dropped,
         "parent": record.proposal.parent,

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
 from ..api.errors import Retryable, StoreUnavailable, TunewrightError
-from ..api.history import Proposal
 from ..api.states import ExperimentState
 from ..db.records import AttemptState, Usage
 from ..db.store import Store
@@ -207,7 +206,7 @@ class Engine:
     async def _carry(self, effect: Effect, turn: Turn) -> None:
         match effect:
             case StartAttempt():
-                self._spawn(self._start(effect.ref, effect.proposal, turn))
+                self._spawn(self._start(effect, turn))
             case StopAttempt():
                 await self._stop(effect)
             case AskFor():
@@ -224,13 +223,16 @@ class Engine:
 
     # Trials.
 
-    async def _start(self, ref: AttemptRef, proposal: Proposal, turn: Turn) -> None:
+    async def _start(self, effect: StartAttempt, turn: Turn) -> None:
         """Start the attempt; what it still needs is waited for, what it never gets ends it."""
+        ref, experiment = effect.ref, turn.stored.experiment
         passing = self._memory.of(ref.index)
         passing.stopping = None
         while passing.stopping is None:
             try:
-                await self._trials.start(ref, proposal, turn.stored.experiment, turn.brief)
+                await self._trials.start(
+                    ref, effect.proposal, experiment, turn.brief, run=effect.run
+                )
             except Retryable as error:
                 passing.waits_for = str(error)
                 await asyncio.sleep(min(error.after, LOOK))

@@ -89,12 +89,13 @@ def _trial(record: TrialRecord, objective: Objective, memory: Memory) -> TrialVi
         state=record.state,
         phase=phase,
         attempt=attempt.attempt if attempt else 0,
+        completed=len(record.earlier),
         began_at=attempt.started_at if attempt else None,
         running_at=_running_at(record, phase),
         exit=_exit(record) if phase is Phase.ENDED else None,
         retries=record.retries,
         retry_at=record.retry_at,
-        value=objective.value(record.observation or {}),
+        value=_value(record, objective),
         metrics_open=passing.metrics_open,
         last_sign_at=passing.last_sign_at,
         metrics_seen=passing.metrics_seen,
@@ -102,6 +103,13 @@ def _trial(record: TrialRecord, objective: Objective, memory: Memory) -> TrialVi
         stopping=passing.stopping,
         waits_for=passing.waits_for,
     )
+
+
+def _value(record: TrialRecord, objective: Objective) -> float | None:
+    last = record.observation or {}
+    if not record.earlier or objective.value(last) is None:
+        return objective.value(last)
+    return objective.outcome([*record.earlier, last]).value
 
 
 def _phase(record: TrialRecord) -> Phase:

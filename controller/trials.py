@@ -67,9 +67,15 @@ class RunningTrials:
         await self._push.close()
 
     async def start(
-        self, ref: AttemptRef, proposal: Proposal, experiment: ExperimentRecord, brief: Brief
+        self,
+        ref: AttemptRef,
+        proposal: Proposal,
+        experiment: ExperimentRecord,
+        brief: Brief,
+        *,
+        run: int,
     ) -> None:
-        """Start one attempt.
+        """Start one attempt; `run` counts those of the point that are done.
 
         Raises:
             Retryable: not now; the message says what it waits for.
@@ -107,6 +113,7 @@ class RunningTrials:
             "TUNEWRIGHT_EXPERIMENT": experiment.key.name,
             "TUNEWRIGHT_TRIAL": ref.trial,
             "TUNEWRIGHT_ATTEMPT": str(ref.attempt),
+            "TUNEWRIGHT_REPEAT": str(run),
             "TUNEWRIGHT_TRIAL_DIR": str(directory),
             "TUNEWRIGHT_PARAMETERS": parameters,
             "TUNEWRIGHT_TOKEN": ref.token,

@@ -14,7 +14,7 @@ from ..api.history import Finished, Proposal, SearchState, Suggestion
 from ..api.identity import trial_name
 from ..api.observation import Batch, Sample
 from ..api.states import TrialState
-from ..db.records import TrialRecord, Usage
+from ..db.records import AttemptRecord, TrialRecord, Usage
 from ..db.records import View as StoredView
 from ..db.store import Store
 from .brief import Brief, brief_of
@@ -43,10 +43,11 @@ Event: TypeAlias = Started | Ended | Suggested | Batch
 
 @dataclass(frozen=True, slots=True)
 class StartAttempt:
-    """Start the workload; it is recorded as starting."""
+    """Start the workload; it is recorded as starting. `run` counts the point's runs from 0."""
 
     ref: AttemptRef
     proposal: Proposal
+    run: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,6 +211,10 @@ def searched(memory: Memory, suggestion: Suggestion, finished: int, now: float) 
     )
 
 
+def _ended_well(attempt: AttemptRecord) -> bool:
+    return attempt.reason == EndReason.COMPLETED
+
+
 def _edited(document: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
     return {**document, "spec": {**document["spec"], **changes}}
 
@@ -280,9 +285,11 @@ class _Recorder:
             self._uid, action.index, action.attempt, token=token, now=self._now
         )
         ref = AttemptRef(self._uid, action.index, record.name, action.attempt, token)
-        self._turn.effects.append(StartAttempt(ref, record.proposal))
+        runs = len(record.earlier) + (record.attempt is not None and _ended_well(record.attempt))
+        self._turn.effects.append(StartAttempt(ref, record.proposal, runs))
 
     def _finish(self, action: do.Finish) -> None:
+        patience = self._turn.brief.policy.no_improvement
         entry = self._store.finish_trial(
             self._uid,
             action.index,
@@ -290,6 +297,7 @@ class _Recorder:
             reason=action.reason,
             message=action.message,
             own_failure=action.own_failure,
+            min_delta=patience.min_delta if patience else 0.0,
             now=self._now,
         )
         record = self._trials[action.index]

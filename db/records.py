@@ -63,6 +63,10 @@ class AttemptState(StrEnum):
     ENDED = "ended"
 
 
+COMPLETED = "Completed"
+"""The reason of an attempt that ended well."""
+
+
 @dataclass(frozen=True, slots=True)
 class Usage:
     """What an attempt used, for all its processes together."""
@@ -106,7 +110,9 @@ class TrialRecord:
     """A trial as it stands, with its last attempt.
 
     `value` is the objective's, from the end of the trial on; `observation`
-    holds the summaries of the last attempt when it was asked for.
+    holds the summaries of the last attempt when it was asked for, `earlier`
+    those of attempts before it that ended well (while the trial is unfinished).
+    `deviation` is the value's, where the point ran several times.
     """
 
     index: int
@@ -126,6 +132,8 @@ class TrialRecord:
     dropped: bool = False
     stop: StopRow | None = None
     observation: Observation | None = None
+    earlier: tuple[Observation, ...] = ()
+    deviation: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

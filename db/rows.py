@@ -116,6 +116,7 @@ def trial_record(
     attempt: AttemptRecord | None,
     stop: StopRow | None,
     observation: Observation | None = None,
+    earlier: tuple[Observation, ...] = (),
 ) -> TrialRecord:
     return TrialRecord(
         index=row.idx,
@@ -135,6 +136,8 @@ def trial_record(
         dropped=bool(row.dropped),
         stop=stop,
         observation=observation,
+        earlier=earlier,
+        deviation=None if row.deviation is None else decode(row.deviation),
     )
 
 

@@ -131,6 +131,7 @@ trials = _table(
     Column("observed", Boolean, nullable=False),
     Column("verdict", String(16)),
     Column("value", Double),  # encoded; NaN when observed and NULL
+    Column("deviation", Double),  # of the value, where the point ran several times
     Column("loss", Double),  # what `best` sorts by: smaller is better, NULL is out
     Column("dropped", Boolean, nullable=False),
     UniqueConstraint("experiment_id", "idx"),

@@ -163,13 +163,16 @@ class Store(Protocol):
         reason: str,
         message: str,
         own_failure: bool = False,
+        min_delta: float = 0.0,
         now: float,
     ) -> Finished:
         """End the trial: its state, its log entry, the totals and the best, in one transaction.
 
-        The value is taken from the summaries of the last attempt by the
-        objective of the document. `own_failure` marks a Failed trial as bad for
-        algorithms. A finished trial is left as it is, and its entry returned.
+        The value is taken by the objective of the document from the summaries of
+        the last attempt; with attempts before it that ended well, it is their mean.
+        `own_failure` marks a Failed trial as bad for algorithms. What betters the best
+        by no more than `min_delta` is no improvement. A finished trial is left as it
+        is, and its entry returned.
         """
         ...
 

@@ -1,7 +1,7 @@
 """Trials as they are read: by the engine, by algorithms, by people."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from operator import attrgetter
 from typing import Any
 
@@ -10,10 +10,12 @@ from sqlalchemy import Connection, select
 from ..api.errors import Conflict, NotFound
 from ..api.history import Dropped, Entry, Finished, Proposed, Verdict
 from ..api.identity import ExperimentKey
+from ..api.observation import Observation
 from ..api.states import TrialState
 from . import trial_statements as run
 from .experiments import Experiments
 from .records import (
+    COMPLETED,
     AttemptRecord,
     ExperimentRecord,
     TrialRecord,
@@ -51,16 +53,20 @@ class TrialReading(Experiments):
             tried = {each.trial_id: each for each in run.THEIR_ATTEMPTS(connection, **key)}
             stopped = {each.trial_id: each for each in run.THEIR_STOPS(connection, **key)}
             summed = self._summaries.by_attempt(connection, run.THEIR_SUMMARIES(connection, **key))
+            rows = sorted(run.UNFINISHED(connection, **key), key=attrgetter("idx"))
+            again = [each.id for each in rows if each.attempt > 1]
+            earlier = self._earlier(connection, again) if again else {}
             unfinished = [
                 trial_record(
                     each,
                     attempt_record(tried[each.id]),
                     stop_row(each.idx, stopped[each.id]) if each.id in stopped else None,
                     summed.get((each.id, each.attempt), {}),
+                    earlier.get(each.id, ()),
                 )
                 if each.id in tried
                 else waiting_record(each)
-                for each in sorted(run.UNFINISHED(connection, **key), key=attrgetter("idx"))
+                for each in rows
             ]
             wishes_ = [
                 Wish(each.id, each.verb, json.loads(each.arguments), each.asked_at)
@@ -217,6 +223,26 @@ class TrialReading(Experiments):
             )
         return records
 
+    def _earlier(
+        self, connection: Connection, keys: Sequence[int]
+    ) -> Mapping[int, tuple[Observation, ...]]:
+        """Return what the attempts before the last reported that ended well, by trial."""
+        ended = connection.execute(
+            select(attempts.c.trial_id, attempts.c.attempt)
+            .join_from(attempts, trials, attempts.c.trial_id == trials.c.id)
+            .where(
+                trials.c.id.in_(keys),
+                attempts.c.attempt < trials.c.attempt,
+                attempts.c.reason == COMPLETED,
+            )
+            .order_by(attempts.c.attempt)
+        ).all()
+        summed = self._summaries.of_trials(connection, keys) if ended else {}
+        found: dict[int, tuple[Observation, ...]] = {}
+        for trial, attempt in ended:
+            found[trial] = (*found.get(trial, ()), summed.get((trial, attempt), {}))
+        return found
+
 
 def _entry(row: Any) -> Entry:
     if row.kind == "proposed":
@@ -234,4 +260,5 @@ def finished_entry(position: int, metrics: str, trial: Any) -> Finished:
         Verdict(trial.verdict),
         decode(trial.value) if trial.observed else None,
         tuple(json.loads(metrics).items()) if metrics else (),
+        None if trial.deviation is None else decode(trial.deviation),
     )

@@ -103,6 +103,7 @@ ENTRIES = (
         trials.c.verdict,
         trials.c.observed,
         trials.c.value,
+        trials.c.deviation,
     )
     .join_from(
         log,
@@ -167,7 +168,7 @@ TRIAL_ENDS = update_of(
     ("id",),
     (
         *("state", "reason", "message", "finished_at", "retry_at"),
-        *("observed", "value", "loss", "verdict"),
+        *("observed", "value", "loss", "verdict", "deviation"),
     ),
 )
 TRIAL_RETRIES = update_of(trials, ("id",), ("state", "reason", "message", "retries", "retry_at"))

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, select, update
 
 from ..api.errors import Conflict
 from ..api.history import Finished, Proposal, Proposed, Verdict
+from ..api.observation import Observation
 from ..api.states import TRIAL_EDGES, TrialState, passage
 from . import trial_statements as run
 from .records import (
@@ -203,6 +204,7 @@ class Trials(TrialReading):
         reason: str,
         message: str,
         own_failure: bool = False,
+        min_delta: float = 0.0,
         now: float,
     ) -> Finished:
         def work(connection: Connection) -> Finished:
@@ -210,8 +212,8 @@ class Trials(TrialReading):
             if TrialState(trial.state).is_finished:
                 return self._finished_entry(connection, trial)
             objective, _ = self._rules_of(connection, trial.experiment_id)
-            observation = self._summaries.of_attempt(connection, trial.id, trial.attempt)
-            value = objective.value(observation)
+            outcome = objective.outcome(self._runs(connection, trial))
+            value = outcome.value
             verdict = _verdict(value, state, own_failure=own_failure)
             # The best is compared with and counted since: nobody else may end a trial between.
             if connection.dialect.name != "sqlite":
@@ -220,12 +222,7 @@ class Trials(TrialReading):
             loss = (
                 None if verdict is not Verdict.OBSERVED or value is None else objective.loss(value)
             )
-            improved = loss is not None and (best is None or loss < best)
-            metrics = {
-                metric.name: metric.strategy.take(observation[metric.name])
-                for metric in objective.additional
-                if metric.name in observation
-            }
+            improved = loss is not None and (best is None or best - loss > min_delta)
             self._pass_trial(
                 connection,
                 trial,
@@ -245,10 +242,13 @@ class Trials(TrialReading):
                 value=encode(value),
                 loss=encode(loss),
                 verdict=str(verdict),
+                deviation=encode(outcome.deviation),
             )
             position = self._position(connection, trial.experiment_id)
-            entry = Finished(position, index, state, verdict, value, tuple(metrics.items()))
-            text = json.dumps(metrics) if metrics else ""
+            entry = Finished(
+                position, index, state, verdict, value, outcome.values, outcome.deviation
+            )
+            text = json.dumps(dict(outcome.values)) if outcome.values else ""
             run.NEW_ENTRY(
                 connection, **_log_row(trial.experiment_id, position, "finished", index, text)
             )
@@ -286,6 +286,13 @@ class Trials(TrialReading):
             )
 
         self._database.write(work)
+
+    def _runs(self, connection: Connection, trial: Any) -> list[Observation]:
+        """Return what the point's runs reported: those that ended well, and the last."""
+        last = self._summaries.of_attempt(connection, trial.id, trial.attempt)
+        if trial.attempt < 2:
+            return [last]
+        return [*self._earlier(connection, [trial.id]).get(trial.id, ()), last]
 
     def _pass_trial(
         self, connection: Connection, trial: Any, state: TrialState, **totals: int

@@ -22,9 +22,11 @@ def after_own_end(view: View, trial: TrialView, end: Exit, now: float) -> Finish
     return _failed(view, trial, end)
 
 
-def completed(view: View, trial: TrialView, now: float) -> Finish | None:
-    """End a trial whose program ended well: by its objective, or by the lack of it."""
+def completed(view: View, trial: TrialView, now: float) -> Finish | Repeat | None:
+    """Follow a program that ended well: by its objective, or by the lack of it."""
     if trial.value is not None:
+        if trial.completed + 1 < view.policy.repeats:
+            return _once_more(view, trial, now)
         reason = reasons.TRIAL_SUCCEEDED
         return Finish(trial.index, TrialState.SUCCEEDED, reason.name, reason.message)
     until = metrics_until(view, trial)
@@ -35,6 +37,13 @@ def completed(view: View, trial: TrialView, now: float) -> Finish | None:
     if trial.metrics_seen:
         text += f"; seen: {', '.join(trial.metrics_seen)}"
     return Finish(trial.index, TrialState.METRICS_UNAVAILABLE, reason.name, text)
+
+
+def _once_more(view: View, trial: TrialView, now: float) -> Repeat:
+    """Run the same point again: what a trial comes to is the mean of its runs."""
+    reason = reasons.REPEATING
+    text = reason.about(f"{trial.completed + 1} of {view.policy.repeats}")
+    return Repeat(trial.index, counted=False, at=now, reason=reason.name, message=text)
 
 
 def _failed(view: View, trial: TrialView, end: Exit) -> Finish | Repeat:
@@ -60,7 +69,7 @@ def _lost(view: View, trial: TrialView, end: Exit) -> Finish | Repeat:
     if view.policy.on_lost is OnLost.FAIL:
         reason = reasons.TRIAL_LOST
         return Finish(trial.index, TrialState.FAILED, reason.name, reason.about(end.message))
-    repeated = trial.attempt - 1 - trial.retries
+    repeated = trial.attempt - 1 - trial.retries - trial.completed
     pause = min(2.0**repeated, LONGEST_BACKOFF) if repeated > 0 else 0.0
     reason = reasons.LOST_RETRYING
     text = reason.about(end.message)

@@ -54,9 +54,10 @@ class Phase(StrEnum):
 class TrialView:
     """An unfinished trial.
 
-    `attempt` is the last one's number, 0 before the first; `began_at` is when
-    it was recorded, `running_at` when its workload ran. `value` is the
-    objective's in this attempt so far, None when it was not seen.
+    `attempt` is the last one's number, 0 before the first; `completed` counts
+    those before it that ended well. `began_at` is when it was recorded,
+    `running_at` when its workload ran. `value` is the objective's so far: the
+    mean of these and the last, None when the last has not reported it.
     `metrics_open` says that reports may still come after the exit;
     `last_sign_at` is the reporter's last. `stopping` is the grace that the
     workload was given to end, None when it was not asked; `waits_for` is what
@@ -67,6 +68,7 @@ class TrialView:
     state: TrialState = TrialState.CREATED
     phase: Phase = Phase.WAITING
     attempt: int = 0
+    completed: int = 0
     began_at: float | None = None
     running_at: float | None = None
     exit: Exit | None = None

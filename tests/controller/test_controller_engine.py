@@ -122,6 +122,32 @@ def x_of(workload: Workload) -> float:
     return float(containers[0]["command"][1])
 
 
+def test_a_point_that_is_to_run_several_times_comes_to_the_mean(house: House):
+    house.create(repeats=3, maxTrialCount=2, parallelTrialCount=1)
+    runs: list[str] = []
+
+    def script(workload: Workload) -> Run:
+        runs.append(workload.environment["TUNEWRIGHT_REPEAT"])
+        return Run([f"loss={runs[-1]}"])
+
+    assert house.run(script).state is ExperimentState.SUCCEEDED
+    assert runs == ["0", "1", "2", "0", "1", "2"]
+    trials = house.store.trials(house.record.uid)
+    assert [(trial.value, trial.deviation, trial.retries) for trial in trials] == [
+        (1.0, 1.0, 0)
+    ] * 2
+
+
+def test_a_repeat_that_fails_ends_the_trial(house: House):
+    house.create(repeats=3, maxTrialCount=1, parallelTrialCount=1)
+    outcome = house.run(
+        lambda workload: Run(["loss=1"], exit_code=int(workload.environment["TUNEWRIGHT_REPEAT"]))
+    )
+    assert outcome.state is ExperimentState.SUCCEEDED
+    (trial,) = house.store.trials(house.record.uid)
+    assert (trial.state, trial.attempt.attempt) == (TrialState.FAILED, 2)
+
+
 def test_it_runs_the_budget_and_keeps_the_best(house: House):
     house.create()
     outcome = house.run(lambda workload: Run([f"loss={x_of(workload)}"]))

@@ -41,24 +41,44 @@ def running(store: Store, uid: str, index: int, attempt: int = 1) -> None:
 
 
 def reported(
-    store: Store, uid: str, index: int, *values: float, metric: str = "loss", first: int = 0
+    store: Store,
+    uid: str,
+    index: int,
+    *values: float,
+    metric: str = "loss",
+    first: int = 0,
+    attempt: int = 1,
 ) -> None:
     samples = tuple(Sample(metric, value, 10.0 + n, n) for n, value in enumerate(values))
-    store.record([Batch(uid, index, 1, f"stdout/{metric}", first, samples)], now=5.0)
+    store.record([Batch(uid, index, attempt, f"stdout/{metric}", first, samples)], now=5.0)
+
+
+def ended(store: Store, uid: str, index: int, attempt: int, reason: str) -> None:
+    store.attempt_ended(
+        uid, index, attempt, exit_code=0, reason=reason, message="", usage=USAGE, now=6.0
+    )
 
 
 def finished(
-    store: Store, uid: str, index: int, state: TrialState = TrialState.SUCCEEDED
+    store: Store,
+    uid: str,
+    index: int,
+    state: TrialState = TrialState.SUCCEEDED,
+    min_delta: float = 0.0,
 ) -> Finished:
-    return store.finish_trial(uid, index, state, reason=f"Trial{state}", message="done", now=9.0)
+    return store.finish_trial(
+        uid, index, state, reason=f"Trial{state}", message="done", min_delta=min_delta, now=9.0
+    )
 
 
-def observed(store: Store, uid: str, index: int, *values: float) -> Finished:
+def observed(
+    store: Store, uid: str, index: int, *values: float, min_delta: float = 0.0
+) -> Finished:
     """Take a trial through its whole life."""
     proposed(store, uid, first=index)
     running(store, uid, index)
     reported(store, uid, index, *values)
-    return finished(store, uid, index)
+    return finished(store, uid, index, min_delta=min_delta)
 
 
 class TestExperiments:
@@ -208,6 +228,33 @@ class TestTrials:
         best = store.experiment(KEY).best
         assert [trial.index for trial in best] == [3, 2, 0, 4]
         assert [trial.value for trial in best] == [-math.inf, 0.1, 0.5, math.inf]
+
+    def test_what_betters_the_best_by_too_little_is_no_improvement(self, store: Store):
+        uid = made(store).uid
+        passed = []
+        for index, value in enumerate([1.0, 0.95, 0.7, 0.65, 0.9]):
+            observed(store, uid, index, value, min_delta=0.1)
+            passed.append(store.view(uid).experiment.totals.since_improvement)
+        assert passed == [0, 1, 0, 1, 2]
+        assert store.experiment(KEY).best[0].value == 0.65
+
+    def test_a_point_that_ran_several_times_comes_to_their_mean(self, store: Store):
+        uid = made(store).uid
+        proposed(store, uid)
+        for attempt, (reason, value) in enumerate(
+            [("Completed", 1.0), ("Stopped", 50.0), ("Completed", 2.0), ("Completed", 6.0)], start=1
+        ):
+            running(store, uid, 0, attempt)
+            reported(store, uid, 0, value, attempt=attempt)
+            reported(store, uid, 0, value / 10, metric="accuracy", attempt=attempt)
+            ended(store, uid, 0, attempt, reason)
+        (waiting,) = store.view(uid).unfinished
+        assert [each["loss"].latest for each in waiting.earlier] == [1.0, 2.0]
+        entry = finished(store, uid, 0)
+        assert (entry.value, entry.values) == (3.0, (("accuracy", pytest.approx(0.3)),))
+        assert entry.deviation == pytest.approx(math.sqrt(7))
+        assert store.history(uid)[-1] == entry
+        assert store.trial(uid, 0).deviation == entry.deviation
 
     def test_as_many_of_the_best_are_given_as_are_asked_for(self, store: Store):
         uid = made(store).uid
