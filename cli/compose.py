@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ..controller.local.options import LocalOptions
     from ..controller.ports import Suggester
     from ..controller.progress import Observer
+    from ..controller.provenance import Witness
 
 _PAGE = 5000
 _AHEAD = 8
@@ -178,6 +179,19 @@ def check_machine(document: Mapping[str, Any], options: "LocalOptions", workdir:
     pod = prepared.plan.pods[0]
     container = next((c for c in pod.containers if c.name == primary), pod.containers[-1])
     return prepared.commands[pod.name, container.name].executable
+
+
+def witness(store: Store, record: ExperimentRecord) -> "Witness":
+    """Make what keeps note of the code that the experiment's trials run."""
+    from ..controller.provenance import Witness, script_of
+    from .preview import sample_manifest
+    from .rendered import command_of, container_of, primary_name
+
+    manifest, primary = sample_manifest(record.document), primary_name(record.document)
+    container = container_of(manifest, primary)
+    folder = Path(record.workdir) / str(container.get("workingDir") or "")
+    script = script_of(command_of(manifest, primary), folder)
+    return Witness(store, record.uid, Path(record.workdir), script, dict(os.environ))
 
 
 def announce(document: Mapping[str, Any], program: str) -> None:

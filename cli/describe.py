@@ -1,8 +1,12 @@
 """`tunewright describe`: everything about one experiment or trial."""
 
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
 import click
 
-from ..db.records import EventRow, ExperimentRecord, TrialRecord
+from ..db.records import EventRow, ExperimentRecord, Provenance, TrialRecord
 from ..db.store import Store
 from . import console
 from .options import name_argument, output_option, store_options
@@ -42,13 +46,36 @@ def describe(
         ]
         data = shapes.experiment(record) if found is None else shapes.trial(found, objective)
         data["events"] = [_event(event) for event in events]
+        code = _code(opened.provenance(record.uid), found)
+        data["code"] = None if code is None else asdict(code)
         if found is None:
             data["document"] = dict(record.document)
             data["store"] = str(place)
-            console.emit(data, output, lambda: _experiment(opened, place, record, events))
+            console.emit(
+                data,
+                output,
+                lambda: _experiment(opened, place, record, _said(data["code"]), events),
+            )
         else:
             data["attempts"] = [_attempt(a) for a in opened.attempts(record.uid, found.index)]
             console.emit(data, output, lambda: _trial(record, found, data, events))
+
+
+def _code(known: Sequence[Provenance], trial: TrialRecord | None) -> Provenance | None:
+    """Return the newest code, or that which a trial's last attempt ran."""
+    if trial is not None:
+        began = (trial.attempt and trial.attempt.started_at) or 0.0
+        known = [each for each in known if each.at <= began]
+    return known[-1] if known else None
+
+
+def _said(code: dict[str, Any] | None) -> str | None:
+    if code is None:
+        return None
+    tree = ", files changed since" if code["changed"] else ""
+    said = [f"commit {code['commit'][:12]}{tree}"] if code["commit"] else []
+    said += [f"{code['script']} (sha256 {code['digest'][:12]})"] if code["digest"] else []
+    return "; ".join(said) or None
 
 
 def _event(event: EventRow) -> dict[str, object]:
@@ -62,15 +89,17 @@ def _event(event: EventRow) -> dict[str, object]:
 
 
 def _attempt(attempt: object) -> dict[str, object]:
-    from dataclasses import asdict
-
     shown = asdict(attempt)  # type: ignore[call-overload]  # a record is a dataclass
     shown.pop("token")
     return dict(shown)
 
 
 def _experiment(
-    store: Store, place: "Place", record: ExperimentRecord, events: list[EventRow]
+    store: Store,
+    place: "Place",
+    record: ExperimentRecord,
+    code: str | None,
+    events: list[EventRow],
 ) -> None:
     from . import shapes
 
@@ -100,6 +129,7 @@ def _experiment(
             ("Started", console.moment(record.started_at)),
             ("Finished", console.moment(record.finished_at)),
             ("Directory", record.workdir),
+            ("Code", code),
             ("Store", str(place)),
             ("On disk", console.size(place.occupied(record.key))),
         ]
@@ -161,7 +191,7 @@ def _spread(trial: TrialRecord) -> str | None:
 
 
 def _trial(
-    record: ExperimentRecord, trial: TrialRecord, data: dict[str, object], events: list[EventRow]
+    record: ExperimentRecord, trial: TrialRecord, data: dict[str, Any], events: list[EventRow]
 ) -> None:
     from .rendered import command_line
 
@@ -180,6 +210,7 @@ def _trial(
             ("Why", trial.proposal.reason),
             ("Parent", trial.proposal.parent),
             ("Command", command_line(record, trial)),
+            ("Code", _said(data["code"])),
             ("Created", console.moment(trial.created_at)),
             ("Started", console.moment(trial.started_at)),
             ("Finished", console.moment(trial.finished_at)),

@@ -51,7 +51,8 @@ def drive(place: Place, record: ExperimentRecord, setting: Setting) -> int:
 
         display = make_display(record.key.name, objective, live=sys.stdout.isatty(), known=known)
         try:
-            outcome = run_engine(place, store, record, setting, display)
+            with compose.witness(store, record).watching():
+                outcome = run_engine(place, store, record, setting, display)
         finally:
             display.close()
         summary.show(store, store.experiment(record.key), interrupted=outcome.interrupted)

@@ -162,6 +162,21 @@ class EventRow:
 
 
 @dataclass(frozen=True, slots=True)
+class Provenance:
+    """The code of the trials that started at `at` or later; empty is what nobody knows.
+
+    `commit` is git's, `changed` says that a file of its tree differed; `digest`
+    is the SHA-256 of the script that the command names.
+    """
+
+    at: float
+    commit: str = ""
+    changed: bool = False
+    script: str = ""
+    digest: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class View:
     """All that `plan` needs of an experiment: bounded by what is unfinished."""
 

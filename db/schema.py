@@ -271,6 +271,24 @@ events = _table(
     Index(None, "experiment_id", "at"),
 )
 
+# The code that the trials run which start at `at` or later, until the next row's.
+provenance = _table(
+    "provenance",
+    Column("id", RowId, primary_key=True, autoincrement=True),
+    Column(
+        "experiment_id",
+        RowId,
+        ForeignKey(_EXPERIMENT, ondelete="CASCADE"),
+        nullable=False,
+        index=True,
+    ),
+    Column("at", Double, nullable=False),
+    Column("commit_id", String(64), nullable=False),
+    Column("changed", Boolean, nullable=False),
+    Column("script", Text, nullable=False),
+    Column("digest", String(64), nullable=False),
+)
+
 # A device is held once for each of its shares.
 leases = _table(
     "leases",

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 from ..api.stopping import Evaluator
 from .connection import Database
-from .devices import Devices
 from .migrate import upgrade
+from .provenance import ProvenanceRows
 
 if TYPE_CHECKING:
     from .store import Store
 
 
-class SqlStore(Devices):
+class SqlStore(ProvenanceRows):
     """All parts together; see `store.Store` for what each call promises."""
 
     def group(self) -> AbstractContextManager[None]:

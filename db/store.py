@@ -24,6 +24,7 @@ from .records import (
     AttemptRecord,
     EventRow,
     ExperimentRecord,
+    Provenance,
     TrialRecord,
     Usage,
     View,
@@ -287,6 +288,16 @@ class Store(Protocol):
 
     def events(self, uid: str, *, after: float = 0.0, limit: int = 100) -> Sequence[EventRow]:
         """Return the latest events, oldest first."""
+        ...
+
+    # Which code was run.
+
+    def note_provenance(self, uid: str, found: Provenance) -> None:
+        """Write down which code the trials run that start at its time or later."""
+        ...
+
+    def provenance(self, uid: str) -> Sequence[Provenance]:
+        """Return what was written down, oldest first."""
         ...
 
     # Devices are leased here, so that two engines never share one.

@@ -80,6 +80,12 @@ PLUGIN_FORGOT = Reason(
     "declare a plug-in that needs no memory as ADDRESS?stateless; it is shown all trials",
 )
 
+CODE_CHANGED = Reason(
+    "CodeChanged",
+    "The code changed while the experiment went on: {}",
+    "what came before ran other code; `run --again` compares like with like",
+)
+
 # Of trials.
 TRIAL_SUCCEEDED = Reason("TrialSucceeded", "Trial has succeeded")
 TRIAL_KNOWN = Reason("KnownResult", "Trial was given with its result and did not run")

@@ -3,11 +3,11 @@
 import os
 import signal
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from support import command
+from support.waiting import until
 
 pytestmark = [pytest.mark.timeout(200), pytest.mark.needs("linux")]
 
@@ -52,13 +52,6 @@ class Run:
         """A killed trial leaves its mark; nothing may run now that could hold one."""
         for mark in self.folder.glob("running-*"):
             mark.rmdir()
-
-
-def until(happened: Callable[[], bool], seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not happened():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.01)
 
 
 def alive_with(folder: Path) -> list[int]:

@@ -236,6 +236,21 @@ def test_what_is_shown_of_a_finished_experiment_agrees(tunewright, experiment):
     assert "raise maxTrialCount" in tunewright("explain", "echo").out
 
 
+def test_the_code_that_trials_ran_is_shown_with_them(tunewright, experiment, tmp_path):
+    (tmp_path / "train.sh").write_text("echo loss=$1\n")
+    run = experiment(command("sh train.sh ${trialParameters.x}"))
+
+    assert tunewright("run", run).code == 0
+    of_all = tunewright("describe", "echo", "-o", "json").json["code"]
+    of_one = tunewright("describe", "echo", "last", "-o", "json").json["code"]
+
+    assert of_all == of_one
+    assert of_one["script"] == str(tmp_path / "train.sh")
+    assert (
+        f"train.sh (sha256 {of_one['digest'][:12]})" in tunewright("describe", "echo", "last").out
+    )
+
+
 def test_names_are_completed_from_the_store(tunewright, experiment):
     tunewright("run", experiment())
     asked = {"COMP_WORDS": "tunewright best ec", "COMP_CWORD": "2"}
