@@ -1,11 +1,8 @@
 """`tunewright edit`."""
 
-from collections.abc import Mapping
-from typing import Any
-
 import click
 
-from ..api.errors import Conflict, Fault, Invalid
+from ..api.errors import Fault, Invalid
 from . import console
 from .options import name_argument, store_options
 from .place import Place
@@ -18,6 +15,8 @@ from .place import Place
 @click.option("--max-failed", type=int, help="maxFailedTrialCount.")
 @click.option("--goal", type=float, help="objective.goal.")
 @click.option("--max-duration", help="maxDuration (90s, 1h30m).")
+@click.option("--retries", type=int, help="trialPolicy.retries.")
+@click.option("--no-improvement", type=int, help="stopWhen.noImprovement.trials.")
 @click.option("--now", is_flag=True, help="With a smaller --parallel: stop the newest trials.")
 @store_options
 def edit(
@@ -27,6 +26,8 @@ def edit(
     max_failed: int | None,
     goal: float | None,
     max_duration: str | None,
+    retries: int | None,
+    no_improvement: int | None,
     now: bool,
     store: str | None,
     namespace: str | None,
@@ -37,8 +38,10 @@ def edit(
     Examples:
       tunewright edit digits --trials 100
       tunewright edit digits --parallel 1 --now
+      tunewright edit digits --goal 0.99
     """
     from ..api.documents import parse
+    from ..controller.edits import edited
     from ..controller.local.sharing import check_sharing
     from .names import find_experiment
     from .wishes import leave
@@ -48,37 +51,26 @@ def edit(
         "parallelTrialCount": parallel,
         "maxFailedTrialCount": max_failed,
         "maxDuration": max_duration,
+        "objective.goal": goal,
+        "trialPolicy.retries": retries,
+        "stopWhen.noImprovement.trials": no_improvement,
     }
     changes = {key: value for key, value in given.items() if value is not None}
-    if not changes and goal is None:
+    if not changes:
         raise Invalid([Fault("edit", "there is nothing to change", "e.g. --trials 100")])
     place = Place.of(store)
     with place.opened() as opened:
         record = find_experiment(opened, name, namespace)
-        document = _changed(record.document, changes, goal)
+        document = edited(record.document, changes)
         parse(document)
         check_sharing(document)
         if place.is_driven(record.uid):
-            if goal is not None:
-                raise Conflict(
-                    "--goal cannot change while it is driven: Ctrl-C that, edit, then resume"
-                )
             leave(place, opened, record, "edit", {**changes, "now": now})
         else:
             opened.set_document(
                 record.uid, document, version=record.version, suspended=record.suspended
             )
     shown = ", ".join(f"{key} {value}" for key, value in changes.items())
-    shown += f"{', ' if shown else ''}goal {goal}" if goal is not None else ""
     click.echo(f"{record.key.name}: {shown}.")
     if record.state.is_finished:
         console.note(f"`tunewright resume {record.key.name}` goes on with it.")
-
-
-def _changed(
-    document: Mapping[str, Any], changes: Mapping[str, Any], goal: float | None
-) -> dict[str, Any]:
-    spec = {**document["spec"], **changes}
-    if goal is not None:
-        spec["objective"] = {**spec["objective"], "goal": goal}
-    return {**document, "spec": spec}

@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from ..api.objective import Objective
 from ..db.records import AttemptState, ExperimentRecord, TrialRecord
 from ..db.records import View as StoredView
 from ..db.records import Wish as StoredWish
 from .brief import Brief
+from .edits import changes_of, is_applied
 from .plan.view import (
     Counts,
     EndReason,
@@ -20,9 +22,6 @@ from .plan.view import (
     View,
     Wish,
 )
-
-EDITABLE = ("maxTrialCount", "parallelTrialCount", "maxFailedTrialCount", "maxDuration")
-"""What a wish `edit` may change in the document, by the names of the file."""
 
 
 @dataclass(slots=True)
@@ -62,7 +61,7 @@ def view_of(stored: StoredView, brief: Brief, memory: Memory) -> View:
         counts=counts_of(record),
         trials=tuple(_trial(trial, brief.objective, memory) for trial in stored.unfinished),
         search=memory.search,
-        wishes=tuple(_wish(wish, record.document) for wish in stored.wishes),
+        wishes=tuple(_wish(wish, record.document) for wish in stored.wishes if is_readable(wish)),
         suspended=record.suspended,
         active_seconds=record.active_seconds + memory.unsaved_seconds,
         leaving=memory.leaving,
@@ -145,19 +144,17 @@ def _exit(record: TrialRecord) -> Exit:
     )
 
 
-def _wish(wish: StoredWish, document: Mapping[str, object]) -> Wish:
-    arguments = wish.arguments
-    index = arguments.get("index")
+def is_readable(wish: StoredWish) -> bool:
+    """Whether this version knows what is asked; a newer one, or a hand, may write anything."""
+    index = wish.arguments.get("index")
+    return wish.verb in set(Verb) and (index is None or isinstance(index, int))
+
+
+def _wish(wish: StoredWish, document: Mapping[str, Any]) -> Wish:
     return Wish(
         id=wish.id,
         verb=Verb(wish.verb),
-        index=None if index is None else int(index),
-        now=bool(arguments.get("now")),
-        applied=wish.verb == Verb.EDIT and _applied(arguments, document),
+        index=wish.arguments.get("index"),
+        now=bool(wish.arguments.get("now")),
+        applied=wish.verb == Verb.EDIT and is_applied(document, changes_of(wish.arguments)),
     )
-
-
-def _applied(arguments: Mapping[str, object], document: Mapping[str, object]) -> bool:
-    spec = document["spec"]
-    assert isinstance(spec, Mapping)
-    return all(spec.get(name) == arguments[name] for name in EDITABLE if name in arguments)

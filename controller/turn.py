@@ -18,7 +18,8 @@ from ..db.records import AttemptRecord, TrialRecord, Usage
 from ..db.records import View as StoredView
 from ..db.store import Store
 from .brief import Brief, brief_of
-from .loading import EDITABLE, Memory, view_of
+from .edits import changes_of, edited
+from .loading import Memory, is_readable, view_of
 from .plan import actions as do
 from .plan import plan, reasons
 from .plan.view import EndReason, View
@@ -117,6 +118,7 @@ class Turns:
             decided = plan(view, now)
             turn = Turn(view, stored, brief, decided.wake_at, decided.done)
             recorder = _Recorder(self._store, turn, now)
+            recorder.refuse_unreadable()
             for action in decided.actions:
                 recorder.record(action)
             self._set_status(turn, decided.status, now)
@@ -215,10 +217,6 @@ def _ended_well(attempt: AttemptRecord) -> bool:
     return attempt.reason == EndReason.COMPLETED
 
 
-def _edited(document: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    return {**document, "spec": {**document["spec"], **changes}}
-
-
 class _Recorder:
     """Records the actions of one plan."""
 
@@ -277,6 +275,12 @@ class _Recorder:
                     self._refuse(action.refused)
             case do.AnswerStop():
                 self._store.answer_stop(self._uid, action.index, action.attempt)
+
+    def refuse_unreadable(self) -> None:
+        for wish in self._turn.stored.wishes:
+            if not is_readable(wish):
+                self._store.answer_wish(self._uid, wish.id)
+                self._refuse(f"this version knows no wish {wish.verb!r} {dict(wish.arguments)}")
 
     def _start(self, action: do.Start) -> None:
         record = self._trials[action.index]
@@ -344,10 +348,10 @@ class _Recorder:
     def _apply(self, wish: int) -> None:
         """Edit as asked, or say why not: a document that does not compile would stop us."""
         arguments = self._wish(wish)
-        changes = {name: arguments[name] for name in EDITABLE if name in arguments}
+        changes = changes_of(arguments)
         experiment = self._experiment
         try:
-            brief_of(replace(experiment, document=_edited(experiment.document, changes)))
+            brief_of(replace(experiment, document=edited(experiment.document, changes)))
         except Invalid as error:
             self._store.answer_wish(self._uid, wish)
             self._refuse(str(error))
@@ -359,7 +363,7 @@ class _Recorder:
         before = self._experiment
         after = self._experiment = replace(
             before,
-            document=_edited(before.document, changes),
+            document=edited(before.document, changes),
             suspended=before.suspended if suspended is None else suspended,
             version=before.version + 1,
         )

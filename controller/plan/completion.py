@@ -30,7 +30,7 @@ def verdict(view: View, counts: Counts) -> Verdict | None:  # noqa: PLR0911 - a 
     policy = view.policy
     # A person's word.
     if any(wish.verb is Verb.STOP for wish in view.wishes):
-        return _success(view, counts, reasons.STOPPED)
+        return _stopped(counts)
     # The purpose is reached.
     if view.objective.reaches_goal(counts.best):
         return _success(view, counts, reasons.GOAL_REACHED)
@@ -51,6 +51,12 @@ def verdict(view: View, counts: Counts) -> Verdict | None:  # noqa: PLR0911 - a 
     if patience is not None and counts.since_improvement >= patience.trials:
         return _success(view, counts, reasons.NO_IMPROVEMENT, str(patience.trials))
     return _search_over(view, counts)
+
+
+def _stopped(counts: Counts) -> Verdict:
+    """Return what a person's word makes of it: a success only when something was observed."""
+    state = ExperimentState.SUCCEEDED if counts.observed else ExperimentState.FAILED
+    return Verdict(state, reasons.STOPPED.name, reasons.STOPPED.message)
 
 
 def _search_over(view: View, counts: Counts) -> Verdict | None:

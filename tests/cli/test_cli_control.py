@@ -120,6 +120,13 @@ def test_a_budget_is_raised_while_it_runs(driven):
     assert driven.states() == ["Succeeded"] * 6
 
 
+def test_a_goal_is_set_while_it_runs(driven):
+    driven("edit", "held", "--goal", "1")
+
+    assert driven.ends() == 0
+    assert "ExperimentGoalReached" in driven("describe", "held")
+
+
 def test_fewer_at_once_leave_alone_what_runs_until_asked(driven):
     driven("edit", "held", "--parallel", "1")
     until(lambda: "1 at once" in driven("describe", "held"))

@@ -132,6 +132,50 @@ def test_a_refusal_is_an_event_that_other_processes_can_read(store: Store, uid: 
     ]
 
 
+@pytest.mark.parametrize(
+    ("verb", "arguments"),
+    [
+        pytest.param("fly", {}, id="a verb that is not known"),
+        pytest.param("trial-stop", {"index": "seven"}, id="an index that is no number"),
+    ],
+)
+def test_a_wish_that_this_version_cannot_read_is_refused(
+    store: Store, uid: str, verb: str, arguments: dict[str, object]
+):
+    store.wish(uid, verb, arguments, now=101.0)
+    Turns(store, uid).take([], Memory(), 102.0)
+    assert store.view(uid).wishes == ()
+    (told,) = [event.message for event in store.events(uid) if event.reason == "WishRefused"]
+    assert verb in told
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("objective.goal", 0.25),
+        ("trialPolicy.retries", 2),
+        ("stopWhen.noImprovement.trials", 9),
+        ("maxDuration", "1h"),
+    ],
+)
+def test_an_edit_reaches_what_lies_deep_and_leaves_the_rest(
+    store: Store, uid: str, path: str, value: object
+):
+    store.wish(uid, "edit", {path: value}, now=101.0)
+    turns, memory = Turns(store, uid), Memory()
+    for now in (102.0, 103.0):
+        turns.take([], memory, now)
+    experiment = store.view(uid).experiment
+    found: object = experiment.document["spec"]
+    for step in path.split("."):
+        assert isinstance(found, dict)
+        found = found[step]
+    assert found == value
+    assert experiment.document["spec"]["objective"]["objectiveMetricName"] == "loss"
+    assert experiment.version == 2
+    assert store.view(uid).wishes == ()
+
+
 def test_several_changes_of_the_document_are_made_in_one_turn(store: Store, uid: str):
     store.wish(uid, "pause", {}, now=101.0)
     store.wish(uid, "edit", {"maxTrialCount": 3}, now=101.0)
