@@ -24,6 +24,7 @@ from .plan import actions as do
 from .plan import plan, reasons
 from .plan.view import EndReason, View
 from .ports import AttemptRef, Ended, Started
+from .usage import record_usage
 
 KNOWN_SOURCE = "initial"
 """The source under which a result stands that came with the file."""
@@ -154,6 +155,8 @@ class Turns:
                         now=event.at,
                     )
                 case Ended():
+                    metrics = self._brief.objective.metric_names if self._brief else ()
+                    record_usage(self._store, event, metrics)
                     self._store.attempt_ended(
                         self._uid,
                         event.ref.index,

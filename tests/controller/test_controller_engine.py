@@ -13,7 +13,7 @@ from tunewright.api.identity import ExperimentKey
 from tunewright.api.states import ExperimentState, TrialState
 from tunewright.controller.engine import Engine, Outcome, WallClock
 from tunewright.controller.ports import Workload
-from tunewright.db.records import ExperimentRecord
+from tunewright.db.records import ExperimentRecord, Usage
 from tunewright.db.sql import open_store
 from tunewright.db.store import Store
 from tunewright.suggestion.early_stopping.registry import Rules
@@ -209,6 +209,25 @@ def test_metrics_that_never_came_are_named(house: House):
     trial = house.store.trial(house.record.uid, 0)
     assert trial.state is TrialState.METRICS_UNAVAILABLE
     assert "accuracy" in trial.message
+
+
+def test_what_a_trial_used_is_a_metric_that_nobody_has_to_print(house: House):
+    names = ["cpu_seconds", "peak_memory_bytes", "wall_seconds"]
+    house.create(
+        maxTrialCount=1,
+        parallelTrialCount=1,
+        objective={
+            "type": "minimize", "objectiveMetricName": "wall_seconds",
+            "additionalMetricNames": ["cpu_seconds", "peak_memory_bytes", "loss"],
+        },
+    )  # fmt: skip
+    house.run(lambda _: Run(["cpu_seconds=7"], usage=Usage(2.5, 1.5, 1 << 20)))
+    trial = house.store.trial(house.record.uid, 0)
+    assert (trial.state, trial.value) == (TrialState.SUCCEEDED, 2.5)
+    observation = house.store.observation(house.record.uid, 0)
+    assert sorted(observation) == names
+    # It printed its own CPU time, and is believed.
+    assert [observation[name].latest for name in names] == [7.0, float(1 << 20), 2.5]
 
 
 def test_a_hopeless_trial_is_stopped_early_and_keeps_its_observation(house: House):

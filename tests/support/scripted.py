@@ -9,6 +9,7 @@ from tunewright.controller.ports import AttemptRef, Change, Ended, Output, Start
 from tunewright.db.records import Usage
 
 PID = 4711
+NOTHING_USED = Usage()
 
 
 @dataclass(frozen=True)
@@ -18,6 +19,7 @@ class Run:
     lines: Sequence[str] = ()
     exit_code: int = 0
     stays: bool = False
+    usage: Usage = NOTHING_USED
     refuses: Exception | None = None
 
 
@@ -49,13 +51,19 @@ class Scripted:
             data = f"{line}\n".encode()
             loop.call_soon(self.on_change, Output(ref, "stdout", data, 2.0))
         if not run.stays:
-            loop.call_soon(self.end, ref, run.exit_code)
+            loop.call_soon(self.end, ref, run.exit_code, None, run.usage)
 
-    def end(self, ref: AttemptRef, code: int | None, reason: EndReason | None = None) -> None:
+    def end(
+        self,
+        ref: AttemptRef,
+        code: int | None,
+        reason: EndReason | None = None,
+        usage: Usage = NOTHING_USED,
+    ) -> None:
         if self.active.pop(ref, None) is None:
             return
         why = reason or (EndReason.COMPLETED if code == 0 else EndReason.FAILED)
-        self.on_change(Ended(ref, why, code, f"exit code {code}", Usage(), 3.0))
+        self.on_change(Ended(ref, why, code, f"exit code {code}", usage, 3.0))
 
     async def stop(self, ref: AttemptRef, *, grace: float) -> None:
         self.history.append(("stop", ref.trial, ref.attempt))
