@@ -87,9 +87,10 @@ def metrics(
       tunewright serve metrics --port 6790
     """
     from ..db.metrics_service import serve as start
+    from . import compose
 
     del namespace
-    with Place.of(store).opened() as opened:
+    with compose.opened(Place.of(store)) as opened:
         tls = _tls(tls_cert, tls_key)
         _wait(start(opened, f"{host}:{port}", tls=tls, token=_token(token_file)))
 

@@ -8,6 +8,7 @@ import subprocess
 import grpc
 import pytest
 from support.certificates import self_signed
+from support.waiting import until
 from tunewright.proto import api_pb2, api_pb2_grpc, health_pb2, health_pb2_grpc
 
 SUGGESTION = "manager.v1beta1.Suggestion"
@@ -82,6 +83,37 @@ def test_metrics_are_taken_in_and_given_out_over_the_store(served, tunewright, e
         )
 
     assert [row.metric.value for row in kept.observation_log.metric_logs] == ["0.25"]
+
+
+GOOD_THEN_SILENT = """
+touch at-$TUNEWRIGHT_TRIAL ${trialParameters.x}.point
+test $(ls at-* | wc -l) -gt 3 && exec sleep 60
+for report in 1 2 3 4 5; do echo loss=1; done
+"""
+
+
+def test_what_others_report_stops_a_hopeless_trial(served, tunewright, experiment, tmp_path):
+    def change(document):
+        spec = document["spec"]
+        spec |= {"maxTrialCount": 4, "earlyStopping": {"algorithmName": "medianstop"}}
+        template = spec["trialTemplate"]["trialSpec"]["spec"]["template"]
+        template["spec"]["containers"][0]["command"] = ["sh", "-c", GOOD_THEN_SILENT]
+
+    run = tunewright.start("run", experiment(change))
+    until(lambda: len(list(tmp_path.glob("at-*"))) == 4)
+    hopeless = tunewright("trials", "echo", "-o", "json").json[3]
+    log = api_pb2.ObservationLog()
+    for second in range(5):
+        row = log.metric_logs.add(time_stamp=f"2026-01-31T12:00:0{second}Z")
+        row.metric.name, row.metric.value = "loss", "100"
+    with grpc.insecure_channel(served("metrics")) as channel:
+        api_pb2_grpc.DBManagerStub(channel).ReportObservationLog(
+            api_pb2.ReportObservationLogRequest(trial_name=hopeless["name"], observation_log=log)
+        )
+    run.communicate(timeout=45)
+
+    assert run.returncode == 0
+    assert tunewright("trials", "echo", "-o", "json").json[3]["state"] == "EarlyStopped"
 
 
 def test_callers_must_know_the_token(served, tmp_path):
