@@ -80,7 +80,7 @@ class Machine:
         words = ["--runtime", self.runtime, "--trials-per-gpu", str(self.trials_per_gpu)]
         for option, values in (
             ("--env-file", [str(Path(file).expanduser().absolute()) for file in self.env_file]),
-            ("--mount", self.mounts),
+            ("--mount", [f"{name}={folder}" for name, folder in self.directories().items()]),
         ):
             for value in values:
                 words += [option, value]
@@ -116,11 +116,19 @@ class Machine:
         return found
 
     def directories(self) -> dict[str, Path]:
-        """Read `--mount`."""
-        return {
+        """Read `--mount`.
+
+        Raises:
+            Invalid: with every directory that is not there.
+        """
+        found = {
             name: Path(folder).expanduser().absolute()
             for name, folder in pairs(self.mounts, "--mount", "data=/srv/data").items()
         }
+        wrong = [folder for folder in found.values() if not folder.is_dir()]
+        if wrong:
+            raise Invalid([Fault("--mount", f"{each} is no directory") for each in wrong])
+        return found
 
 
 def with_files(files: Sequence[Path]) -> list[str]:

@@ -48,6 +48,7 @@ NEEDS: dict[str, tuple[Callable[[], bool], str]] = {
         lambda: held(own_places()) == {"memory", "cpu"},
         "run as root, or within `systemd-run --user --scope`",
     ),
+    "strace": (lambda: shutil.which("strace") is not None, "install strace"),
     "tmux": (lambda: shutil.which("tmux") is not None, "install tmux"),
 }
 """What a test may need of the machine: whether it is there, and how to have it."""

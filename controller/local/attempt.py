@@ -82,8 +82,8 @@ def _command(workload: Workload, options: LocalOptions, pod: Pod, container: Con
     argv = argv_of(container, variables)
     cwd = workdir_of(container, workload.workdir)
     binds = [
-        *private_binds(workload.directory, workload.private),
-        *volume_binds(workload.directory, pod, container, options),
+        *private_binds(workload.directory, workload.private, cwd),
+        *volume_binds(workload.directory, pod, container, options, cwd),
     ]
     return Command(
         executable=executable_of(argv, path, cwd),

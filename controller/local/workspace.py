@@ -38,32 +38,35 @@ def can_bind() -> bool:
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
 
 
-def private_binds(directory: Path, wanted: Sequence[Path]) -> Iterator[tuple[str, str]]:
+def private_binds(directory: Path, wanted: Sequence[Path], cwd: Path) -> Iterator[tuple[str, str]]:
     """Yield what to bind so that each of the directories is the trial's own.
 
     Raises:
-        Unsupported: that would hide a directory of the system.
+        Unsupported: that would hide a directory of the system, or one that the trial needs.
     """
     for place in wanted:
         target = _nearest(place)
+        _keep_in_sight(target, place, (cwd, directory))
         own = directory / FILES / target.relative_to("/")
         (directory / FILES / place.relative_to("/")).mkdir(parents=True, exist_ok=True)
         yield str(own), str(target)
 
 
 def volume_binds(
-    directory: Path, pod: Pod, container: Container, options: LocalOptions
+    directory: Path, pod: Pod, container: Container, options: LocalOptions, cwd: Path
 ) -> Iterator[tuple[str, str]]:
     """Yield what to bind for the container's volume mounts.
 
     Raises:
-        Unsupported: a volume is on a cluster only; the message says how to replace it.
+        Unsupported: a volume is on a cluster only, or its place would hide a directory that
+            the trial needs; the message says what to do.
     """
     for source, place in volume_sources(directory, pod, container, options):
         if place.is_dir():
             yield str(source), str(place)
             continue
         target = _nearest(place)
+        _keep_in_sight(target, place, (cwd, directory, source))
         own = directory / FILES / target.relative_to("/")
         (own / place.relative_to(target)).mkdir(parents=True, exist_ok=True)
         yield str(own), str(target)
@@ -114,6 +117,18 @@ def _source(directory: Path, name: str, volume: Mapping[str, Any], options: Loca
     raise Unsupported(
         f"volume {name} ({kind}) lives on a cluster; name a directory with --mount {name}=DIR"
     )
+
+
+def _keep_in_sight(target: Path, place: Path, needed: Sequence[Path]) -> None:
+    """Refuse to bind over a directory that holds what the trial needs."""
+    for each in needed:
+        if each.is_relative_to(target):
+            raise Unsupported(
+                f"{place} is to be each trial's own, but would hide {each}: name another directory"
+                if target == place
+                else f"{place} does not exist here, and a trial's own {target} would hide {each}:"
+                f" make the directory first (mkdir -p {place})"
+            )
 
 
 def _nearest(place: Path) -> Path:
