@@ -119,6 +119,8 @@ def _is_fulfilled(view: View, wish: Wish, left: frozenset[int], *, over: bool) -
             return not (pausing_now(view) and view.active)
         case Verb.STOP:
             return over
+        case Verb.RESUME:
+            return not view.state.is_finished  # else it was refused
         case Verb.TRIAL_RETRY:
             waits = (trial.index for trial in view.trials if not trial.phase.is_active)
             return wish.index in left and wish.index in waits
