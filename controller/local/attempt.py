@@ -1,7 +1,6 @@
 """One attempt of a trial: its pods, from the first init container to the last process."""
 
 import asyncio
-import contextlib
 import math
 import os
 import time
@@ -212,7 +211,7 @@ class Attempt:
             return EndReason.FAILED, decisive.code, message
         if decisive.code != 0 and self._grace is not None and not self._is_decided:
             return EndReason.STOPPED, decisive.code, decisive.told
-        return _own_end(decisive, self._log("stderr"))
+        return _own_end(decisive, bytes(self._tails.get("stderr", b"")))
 
     # Pods.
 
@@ -311,15 +310,14 @@ class Attempt:
         return self._workload.directory / f"{name}.{self.ref.attempt}.log"
 
 
-def _own_end(end: Exit, log: Path) -> tuple[EndReason, int | None, str]:
+def _own_end(end: Exit, errors: bytes) -> tuple[EndReason, int | None, str]:
     if end.code == 0:
         return EndReason.COMPLETED, 0, end.told
     if end.over_memory:
         return EndReason.OUT_OF_MEMORY, end.code, end.told
     if end.code is not None:
-        return EndReason.FAILED, end.code, end.told + _tail(log)
-    lost = "guard" in end.error
-    return EndReason.LOST if lost else EndReason.REFUSED, None, end.error
+        return EndReason.FAILED, end.code, end.told + _last_lines(errors)
+    return EndReason.LOST if end.is_lost else EndReason.REFUSED, None, end.error
 
 
 def _over_memory(container: Container) -> str:
@@ -330,11 +328,7 @@ def _over_memory(container: Container) -> str:
     )
 
 
-def _tail(log: Path, lines: int = 10) -> str:
-    """Return the last lines of a log, for a message that shows what went wrong."""
-    with contextlib.suppress(OSError), log.open("rb") as file:
-        file.seek(max(0, file.seek(0, 2) - 4000))
-        last = file.read().decode("utf-8", "replace").splitlines()[-lines:]
-        if last:
-            return ":\n" + "\n".join(last)
-    return ""
+def _last_lines(errors: bytes) -> str:
+    """Return the last lines of stderr, for a message that shows what went wrong."""
+    last = errors[-4000:].decode("utf-8", "replace").splitlines()[-10:]
+    return ":\n" + "\n".join(last) if last else ""

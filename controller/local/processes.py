@@ -54,6 +54,7 @@ class Exit:
     ended_by_us: bool = False
     over_memory: bool = False
     error: str = ""  # it never started, or nobody knows how it ended
+    is_lost: bool = False  # the latter
 
     @property
     def told(self) -> str:
@@ -241,4 +242,4 @@ class Processes:
         link.process.wait()
         listeners, link.listeners = link.listeners, {}
         for listener in listeners.values():
-            listener.ended(Exit(None, error="the guard of this run was killed"))
+            listener.ended(Exit(None, error="the guard of this run was killed", is_lost=True))

@@ -79,7 +79,8 @@ def _trial(view: View, trial: TrialView, now: float) -> Iterator[str]:
         else:
             yield f"{name} waits for a slot"
     elif trial.stopping is not None and trial.phase.is_active:
-        yield f"{name} was asked to end and has up to {trial.stopping:g} s"
+        allowed = "at once" if trial.stopping == 0 else "within the grace of its template"
+        yield f"{name} was asked to end {allowed}"
     elif trial.phase is Phase.STARTING:
         until = pending_until(view, trial)
         limit = "" if until is None else f"; it fails in {_seconds(until, now)}"

@@ -133,6 +133,12 @@ class TestEnds:
         said = run(job(container("sh", "-c", "echo boom >&2; exit 1")))
         assert "boom" in said.ended.message
 
+    def test_what_the_kernel_cannot_start_is_refused_whatever_its_name(self, run, tmp_path: Path):
+        program = tmp_path / "guard"
+        program.write_bytes(b"\0")
+        program.chmod(0o755)
+        assert run(job(container(str(program)))).ended.reason is EndReason.REFUSED
+
     def test_what_was_used_is_measured(self, run):
         code = "x = bytearray(80_000_000)\nfor _ in range(2_000_000): pass"
         usage = run(job(python(code))).ended.usage
