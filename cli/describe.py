@@ -1,12 +1,12 @@
 """`tunewright describe`: everything about one experiment or trial."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
 import click
 
-from ..db.records import EventRow, ExperimentRecord, Provenance, TrialRecord
+from ..db.records import AttemptRecord, EventRow, ExperimentRecord, Provenance, TrialRecord
 from ..db.store import Store
 from . import console
 from .options import name_argument, output_option, store_options
@@ -190,13 +190,21 @@ def _spread(trial: TrialRecord) -> str | None:
     return f"{console.number(trial.value)} ± {console.number(trial.deviation)}"
 
 
+def _last_attempt(attempt: AttemptRecord) -> Iterator[tuple[str, str | None]]:
+    """Yield the fields of a trial's last attempt; what is None is not shown."""
+    usage = attempt.usage
+    yield "Attempt", str(attempt.attempt)
+    yield "Exit code", None if attempt.exit_code is None else str(attempt.exit_code)
+    yield "Took", f"{console.duration(usage.wall_seconds)}, CPU {usage.cpu_seconds:.2f}s"
+    yield "Memory", console.size(usage.peak_memory_bytes) if usage.peak_memory_bytes else None
+    yield "Devices", console.duration(usage.device_seconds) if usage.device_seconds else None
+
+
 def _trial(
     record: ExperimentRecord, trial: TrialRecord, data: dict[str, Any], events: list[EventRow]
 ) -> None:
     from .rendered import command_line
 
-    attempt = trial.attempt
-    usage = attempt.usage if attempt else None
     console.fields(
         [
             ("Name", trial.name),
@@ -214,25 +222,7 @@ def _trial(
             ("Created", console.moment(trial.created_at)),
             ("Started", console.moment(trial.started_at)),
             ("Finished", console.moment(trial.finished_at)),
-            ("Attempt", str(attempt.attempt) if attempt else None),
-            (
-                "Exit code",
-                str(attempt.exit_code) if attempt and attempt.exit_code is not None else None,
-            ),
-            (
-                "Took",
-                usage and f"{console.duration(usage.wall_seconds)}, CPU {usage.cpu_seconds:.2f}s",
-            ),
-            (
-                "Memory",
-                console.size(usage.peak_memory_bytes)
-                if usage and usage.peak_memory_bytes
-                else None,
-            ),
-            (
-                "Devices",
-                console.duration(usage.device_seconds) if usage and usage.device_seconds else None,
-            ),
+            *(() if trial.attempt is None else _last_attempt(trial.attempt)),
         ]
     )
     metrics = data["metrics"]

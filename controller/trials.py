@@ -3,15 +3,17 @@
 import asyncio
 import contextlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ..api.history import Proposal
 from ..api.observation import Batch, PlainSample, Sample
+from ..api.space import Point
 from ..db.records import ExperimentRecord
 from ..metrics_collector.collection import Collection, OnSamples
 from ..metrics_collector.push import PushServer
+from ..metrics_collector.spec import CollectorSpec
 from .brief import Brief
 from .local.sharing import METRICS_PORT, free_port
 from .ports import AttemptRef, Clock, Output, Workload, Workloads
@@ -82,26 +84,8 @@ class RunningTrials:
             Terminal: never here; the message says why.
         """
         directory = self._home / ref.trial
-        identity = TrialIdentity(ref.trial, experiment.key.namespace)
-        manifest = render(brief.template, proposal.point, identity)
-        natives = {
-            name: brief.problem.space.by_name[name].native(value)
-            if name in brief.problem.space.by_name
-            else value
-            for name, value in proposal.point.items()
-        }
-        parameters = json.dumps(natives)
         directory.mkdir(parents=True, exist_ok=True)
-        with (directory / "parameters.json").open("wb", buffering=0) as file:
-            file.write(parameters.encode())
-        collector = brief.collector
-        private, own = collector.own_directory, {}
-        if private is not None:
-            # As this process sees the path that is the trial's own.
-            collector = replace(collector, path=str(directory / "files" / collector.path[1:]))
-        elif brief.takes_port:
-            collector = replace(collector, port=free_port())
-            own = {METRICS_PORT: str(collector.port)}
+        collector, variables = _own(brief, directory)
         running = _Running(
             ref,
             proposal,
@@ -109,29 +93,21 @@ class RunningTrials:
             brief.objective.metric.name,
         )
         self._by_index[ref.index] = running
-        environment = {
+        variables |= {
             "TUNEWRIGHT_EXPERIMENT": experiment.key.name,
             "TUNEWRIGHT_TRIAL": ref.trial,
             "TUNEWRIGHT_ATTEMPT": str(ref.attempt),
             "TUNEWRIGHT_REPEAT": str(run),
             "TUNEWRIGHT_TRIAL_DIR": str(directory),
-            "TUNEWRIGHT_PARAMETERS": parameters,
+            "TUNEWRIGHT_PARAMETERS": _write_parameters(brief, proposal.point, directory),
             "TUNEWRIGHT_TOKEN": ref.token,
             "TUNEWRIGHT_REPORT": self._push.address,
             "KATIB_TRIAL_NAME": ref.trial,
-            **own,
         }
         try:
             await self._workloads.start(
-                Workload(
-                    ref=ref,
-                    manifest=manifest,
-                    primary_container=brief.primary_container,
-                    directory=directory,
-                    workdir=Path(experiment.workdir),
-                    environment=environment,
-                    namespace=experiment.key.namespace,
-                    private=() if private is None else (private,),
+                _workload(
+                    ref, proposal, experiment, brief, directory=directory, variables=variables
                 )
             )
         except BaseException:
@@ -226,6 +202,53 @@ class RunningTrials:
             last = running.pushed[source] = max(last, first + len(samples) - 1)
             self._note(running, samples)
         return last, token in self._stopped
+
+
+def _own(brief: Brief, directory: Path) -> tuple[CollectorSpec, dict[str, str]]:
+    """Return the collector of one trial, which shares neither path nor port, and its variables."""
+    collector = brief.collector
+    if collector.own_directory is not None:
+        # As this process sees the path that is the trial's own.
+        return replace(collector, path=str(directory / "files" / collector.path[1:])), {}
+    if brief.takes_port:
+        port = free_port()
+        return replace(collector, port=port), {METRICS_PORT: str(port)}
+    return collector, {}
+
+
+def _write_parameters(brief: Brief, point: Point, directory: Path) -> str:
+    """Write the point as typed JSON where the trial finds it; return what was written."""
+    space = brief.problem.space.by_name
+    natives = {
+        name: space[name].native(value) if name in space else value for name, value in point.items()
+    }
+    parameters = json.dumps(natives)
+    with (directory / "parameters.json").open("wb", buffering=0) as file:
+        file.write(parameters.encode())
+    return parameters
+
+
+def _workload(
+    ref: AttemptRef,
+    proposal: Proposal,
+    experiment: ExperimentRecord,
+    brief: Brief,
+    *,
+    directory: Path,
+    variables: Mapping[str, str],
+) -> Workload:
+    private = brief.collector.own_directory
+    identity = TrialIdentity(ref.trial, experiment.key.namespace)
+    return Workload(
+        ref=ref,
+        manifest=render(brief.template, proposal.point, identity),
+        primary_container=brief.primary_container,
+        directory=directory,
+        workdir=Path(experiment.workdir),
+        environment=variables,
+        namespace=experiment.key.namespace,
+        private=() if private is None else (private,),
+    )
 
 
 async def _cancel(running: _Running) -> None:

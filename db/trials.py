@@ -10,6 +10,7 @@ from sqlalchemy import Connection, select, update
 
 from ..api.errors import Conflict
 from ..api.history import Finished, Proposal, Proposed, Verdict
+from ..api.objective import Outcome
 from ..api.observation import Observation
 from ..api.states import TRIAL_EDGES, TrialState, passage
 from . import trial_statements as run
@@ -215,20 +216,14 @@ class Trials(TrialReading):
             outcome = objective.outcome(self._runs(connection, trial))
             value = outcome.value
             verdict = _verdict(value, state, own_failure=own_failure)
-            # The best is compared with and counted since: nobody else may end a trial between.
-            if connection.dialect.name != "sqlite":
-                run.HELD_EXPERIMENT(connection, owner=trial.experiment_id)
-            best = run.BEST_LOSS(connection, owner=trial.experiment_id).scalar()
-            loss = (
-                None if verdict is not Verdict.OBSERVED or value is None else objective.loss(value)
-            )
-            improved = loss is not None and (best is None or best - loss > min_delta)
+            ranked = value if verdict is Verdict.OBSERVED else None
+            loss = None if ranked is None else objective.loss(ranked)
             self._pass_trial(
                 connection,
                 trial,
                 state,
                 observed_more=int(value is not None),
-                keep=0 if improved else 1,
+                keep=0 if self._improves(connection, trial, loss, min_delta) else 1,
             )
             run.TRIAL_ENDS(
                 connection,
@@ -244,15 +239,7 @@ class Trials(TrialReading):
                 verdict=str(verdict),
                 deviation=encode(outcome.deviation),
             )
-            position = self._position(connection, trial.experiment_id)
-            entry = Finished(
-                position, index, state, verdict, value, outcome.values, outcome.deviation
-            )
-            text = json.dumps(dict(outcome.values)) if outcome.values else ""
-            run.NEW_ENTRY(
-                connection, **_log_row(trial.experiment_id, position, "finished", index, text)
-            )
-            return entry
+            return self._log_end(connection, trial, state, verdict, outcome)
 
         return self._database.write(work)
 
@@ -286,6 +273,37 @@ class Trials(TrialReading):
             )
 
         self._database.write(work)
+
+    def _improves(
+        self, connection: Connection, trial: Any, loss: float | None, min_delta: float
+    ) -> bool:
+        """Compare with the best; until the transaction ends nobody else ends a trial."""
+        if connection.dialect.name != "sqlite":
+            run.HELD_EXPERIMENT(connection, owner=trial.experiment_id)
+        best = run.BEST_LOSS(connection, owner=trial.experiment_id).scalar()
+        return loss is not None and (best is None or best - loss > min_delta)
+
+    def _log_end(
+        self,
+        connection: Connection,
+        trial: Any,
+        state: TrialState,
+        verdict: Verdict,
+        outcome: Outcome,
+    ) -> Finished:
+        owner = trial.experiment_id
+        position = self._position(connection, owner)
+        text = json.dumps(dict(outcome.values)) if outcome.values else ""
+        run.NEW_ENTRY(connection, **_log_row(owner, position, "finished", trial.idx, text))
+        return Finished(
+            position,
+            trial.idx,
+            state,
+            verdict,
+            outcome.value,
+            outcome.values,
+            outcome.deviation,
+        )
 
     def _runs(self, connection: Connection, trial: Any) -> list[Observation]:
         """Return what the point's runs reported: those that ended well, and the last."""
