@@ -19,7 +19,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-GUARD = Path(__file__).with_name("guard.py")
+GUARD = (
+    "import sys; sys.path.append(sys.argv[1]); from guard.loop import main; main(int(sys.argv[2]))"
+)
+"""The program of the guard: isolated, without site packages, so that it starts in no time."""
 TOKEN_VARIABLE = "TUNEWRIGHT_TOKEN"  # noqa: S105 - the name of a variable
 
 
@@ -144,7 +147,10 @@ class Processes:
         ours, theirs = socket.socketpair()
         ours.setblocking(False)
         process = subprocess.Popen(
-            [sys.executable, "-I", "-S", str(GUARD), str(theirs.fileno())],
+            [
+                *(sys.executable, "-I", "-S", "-c", GUARD),
+                *(str(Path(__file__).parent), str(theirs.fileno())),
+            ],
             pass_fds=[theirs.fileno()],
             stdin=subprocess.DEVNULL,
             env=self._environ,

@@ -26,7 +26,7 @@ def can_bind() -> bool:
     """Say whether this kernel lets a process bind directories in a mount namespace of its own."""
     import ctypes
 
-    from .guard import enter_namespace
+    from .guard.kernel import enter_namespace
 
     pid = os.fork()
     if pid == 0:

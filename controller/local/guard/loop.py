@@ -1,7 +1,7 @@
 """The guard: starts the processes of all trials, and ends them when the engine has gone.
 
-Run as a program of its own, by path (`python -I -S guard.py FD`), so it imports
-little and nothing of this package. It is a child subreaper: whatever a trial
+It runs as a program of its own, so it imports little, and nothing from outside of
+its folder. It is a child subreaper: whatever a trial
 leaves behind becomes the guard's child, a daemon with a session of its own
 included. The socket FD joins it to the engine; when that closes, for whatever
 reason, the guard ends everything and leaves.
@@ -34,125 +34,25 @@ import sys
 import time
 from typing import Any, NoReturn
 
-TOKEN = b"TUNEWRIGHT_TOKEN"
+from .kernel import (
+    TOKEN,
+    become_subreaper,
+    enter_namespace,
+    own_children,
+    parents,
+    resident,
+    send_signal,
+    start_time,
+    stat_fields,
+    token_of,
+)
+from .process import Process
+
 FAREWELL_SECONDS = 3.0  # between SIGTERM and SIGKILL when the engine has gone
 UNKILLABLE_SECONDS = 10.0  # what SIGKILL has not ended by then, nothing will
 WATCH_SECONDS = 0.1  # between two looks at the memory of a tree
 DEFAULTED = [signal.SIGINT, signal.SIGHUP, signal.SIGPIPE, signal.SIGTERM, signal.SIGXFSZ]
-TICKS = os.sysconf("SC_CLK_TCK")
-PAGE = os.sysconf("SC_PAGE_SIZE")
 RSS_UNIT = 1 if sys.platform == "darwin" else 1024  # of ru_maxrss
-PR_SET_CHILD_SUBREAPER = 36
-CLONE_NEWNS, CLONE_NEWUSER = 0x00020000, 0x10000000
-MS_BIND, MS_REC, MS_PRIVATE = 0x1000, 0x4000, 0x40000
-
-
-class Process:
-    """One process that the engine asked for, and what is left of its tree."""
-
-    def __init__(
-        self, ident: int, pid: int, token: bytes, memory: int | None, undo: list[bytes] | None
-    ) -> None:
-        self.ident = ident
-        self.pid = pid
-        self.token = token
-        self.memory = memory
-        self.undo = undo
-        self.status: int | None = None  # its wait status, once it has ended
-        self.give_up_at = 0.0
-        self.cpu = 0.0
-        self.peak = 0
-        self.signalled = False
-        self.over = False
-        self.kill_at: float | None = None
-        self.orphans: set[int] = set()  # what it left behind, told to end
-
-
-def stat_fields(pid: int) -> list[bytes]:
-    """Return what follows the program's name in /proc/PID/stat: state, parent, group, session."""
-    with open(f"/proc/{pid}/stat", "rb", buffering=0) as file:
-        return file.read(4096).rpartition(b")")[2].split()
-
-
-def start_time(pid: int) -> float:
-    """Return when a process started, in seconds since boot: with its pid, its identity."""
-    try:
-        return int(stat_fields(pid)[19]) / TICKS
-    except (OSError, IndexError):
-        return 0.0
-
-
-def token_of(pid: int) -> bytes | None:
-    try:
-        with open(f"/proc/{pid}/environ", "rb", buffering=0) as file:
-            environ = file.readall() or b""
-    except OSError:
-        return None
-    for entry in environ.split(b"\0"):
-        name, _, value = entry.partition(b"=")
-        if name == TOKEN:
-            return value
-    return None
-
-
-def parents() -> dict[int, int]:
-    """Return the parent of every process that can be seen."""
-    found = {}
-    for name in os.listdir("/proc") if os.path.isdir("/proc/self") else ():
-        if name.isdigit():
-            with contextlib.suppress(OSError, IndexError):
-                found[int(name)] = int(stat_fields(int(name))[1])
-    return found
-
-
-def own_children() -> list[int]:
-    """Return the guard's children. Only the guard reaps them, so the kernel's list is exact."""
-    try:
-        with open(f"/proc/self/task/{os.getpid()}/children", "rb", buffering=0) as file:
-            return [int(pid) for pid in (file.readall() or b"").split()]
-    except OSError:
-        own = os.getpid()
-        return [pid for pid, parent in parents().items() if parent == own]
-
-
-def resident(pid: int, limit: int) -> int:
-    """Return the memory of a process; shared pages are shared out only when it matters."""
-    try:
-        with open(f"/proc/{pid}/statm", "rb", buffering=0) as file:
-            size = int(file.read(200).split()[1]) * PAGE
-        if size < limit // 8:
-            return size
-        with open(f"/proc/{pid}/smaps_rollup", "rb", buffering=0) as file:
-            for line in (file.readall() or b"").splitlines():
-                if line.startswith(b"Pss:"):
-                    return int(line.split()[1]) * 1024
-    except (OSError, IndexError):
-        return 0
-    return size
-
-
-def send_signal(pid: int, number: int, *, group: bool) -> None:
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        (os.killpg if group else os.kill)(pid, number)
-
-
-def enter_namespace(libc: ctypes.CDLL, binds: list[tuple[bytes, bytes]]) -> None:
-    """Give this process a view of the file system of its own, in which each bind holds."""
-    uid, gid = os.geteuid(), os.getegid()
-    if libc.unshare(CLONE_NEWNS | (CLONE_NEWUSER if uid else 0)) != 0:
-        number = ctypes.get_errno()
-        raise OSError(number, f"no mount namespace: {os.strerror(number)}")
-    if uid:
-        for name, text in (("setgroups", "deny"), ("uid_map", f"{uid} {uid} 1"),
-                           ("gid_map", f"{gid} {gid} 1")):  # fmt: skip
-            with open(f"/proc/self/{name}", "w", encoding="ascii") as file:
-                file.write(text)
-    mounts = [(b"none", b"/", MS_REC | MS_PRIVATE)]
-    mounts += [(source, target, MS_BIND | MS_REC) for source, target in binds]
-    for source, target, flags in mounts:
-        if libc.mount(source, target, None, flags, None) != 0:
-            number = ctypes.get_errno()
-            raise OSError(number, f"{os.fsdecode(target)}: {os.strerror(number)}")
 
 
 class Guard:
@@ -168,8 +68,7 @@ class Guard:
         self.environ = dict(os.environb)
         self.null = os.open(os.devnull, os.O_RDONLY)
         self.libc = ctypes.CDLL(None, use_errno=True)
-        if sys.platform == "linux":
-            self.libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+        become_subreaper(self.libc)
         self.waker, wake = os.pipe()
         for end in (self.waker, wake):
             os.set_blocking(end, False)
@@ -487,5 +386,6 @@ class Guard:
             self.turn(poller, 0.05)
 
 
-if __name__ == "__main__":
-    Guard(socket.socket(fileno=int(sys.argv[1]))).serve()
+def main(descriptor: int) -> None:
+    """Serve the engine at the other end of a socket until it has gone."""
+    Guard(socket.socket(fileno=descriptor)).serve()
