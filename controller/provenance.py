@@ -21,16 +21,21 @@ from .plan import reasons
 
 LOOK_SECONDS = 1.0
 _GIT_SECONDS = 5.0
+_LARGEST_SCRIPT = 4 << 20
 _STATUS = ("git", "status", "--porcelain=v2", "--branch", "--untracked-files=no")
 
 
 def script_of(command: Sequence[str], folder: Path) -> Path | None:
-    """Return the first file that a command names, the program itself at the last."""
+    """Return the first file that a command names, the program itself at the last.
+
+    What is large is data, or a program that nobody edits.
+    """
     for word in (*command[1:], *command[:1]):
         for name in word.split():
+            path = folder / name
             with contextlib.suppress(OSError, ValueError):
-                if (folder / name).is_file():
-                    return folder / name
+                if path.is_file() and path.stat().st_size <= _LARGEST_SCRIPT:
+                    return path
     return None
 
 
@@ -149,7 +154,8 @@ def _log_of_head(folder: Path) -> Path | None:
     for parent in (folder, *folder.parents):
         place = parent / ".git"
         if place.is_file():  # of a further working tree: it names its folder
-            place = parent / place.read_text(encoding="utf-8").removeprefix("gitdir:").strip()
+            with contextlib.suppress(OSError, UnicodeDecodeError):
+                place = parent / place.read_text(encoding="utf-8").removeprefix("gitdir:").strip()
         if place.is_dir():
             return place / "logs/HEAD"
     return None

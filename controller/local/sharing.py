@@ -2,6 +2,7 @@
 
 import json
 import socket
+from collections import deque
 from collections.abc import Mapping
 from typing import Any
 
@@ -36,9 +37,16 @@ def check_sharing(document: Mapping[str, Any]) -> None:
         )
 
 
+_given: deque[int] = deque(maxlen=1024)
+"""Ports that were given away, and whose programs may not listen yet."""
+
+
 def free_port() -> int:
-    """Return a port of loopback that nobody listens on now."""
-    with socket.socket() as tried:
-        tried.bind(("127.0.0.1", 0))
-        port: int = tried.getsockname()[1]
-        return port
+    """Return a port of loopback that nobody listens on, or is about to."""
+    while True:
+        with socket.socket() as tried:
+            tried.bind(("127.0.0.1", 0))
+            port: int = tried.getsockname()[1]
+        if port not in _given:
+            _given.append(port)
+            return port

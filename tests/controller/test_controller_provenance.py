@@ -80,14 +80,17 @@ def witness(project: Project, store: Store) -> Witness:
         (("sh", "-c", "cd . && python train.py --lr 1"), "train.py"),
         (("./train.py",), "train.py"),
         (("python", "-c", "print(1)"), None),
+        (("learn", "data.bin", "settings.toml"), "settings.toml"),
     ],
 )
 def test_the_script_is_the_first_file_that_the_command_names(
     tmp_path: Path, command: tuple[str, ...], script: str | None
 ):
     (tmp_path / "sub").mkdir()
-    for name in ("train.py", "sub/model.py"):
+    for name in ("train.py", "sub/model.py", "settings.toml"):
         (tmp_path / name).touch()
+    with (tmp_path / "data.bin").open("wb") as data:
+        data.truncate(1 << 30)
     assert script_of(command, tmp_path) == (None if script is None else tmp_path / script)
 
 

@@ -12,6 +12,7 @@ import pytest
 from support.runtime import Runtime, container, job
 from tunewright.api.errors import Retryable, Unsupported
 from tunewright.controller.local.devices import VENDORS, inventory
+from tunewright.controller.local.sharing import free_port
 from tunewright.controller.plan.view import EndReason
 
 ONE_GPU = {"limits": {"nvidia.com/gpu": 1}}
@@ -166,6 +167,11 @@ def is_alive(pid: int) -> bool:
     except ProcessLookupError:
         return False
     return True
+
+
+def test_no_port_is_given_to_two_programs():
+    ports = [free_port() for _ in range(500)]
+    assert len(set(ports)) == len(ports)
 
 
 class TestStopping:
