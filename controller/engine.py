@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
-from ..api.errors import Retryable, StoreUnavailable, TunewrightError
+from ..api.errors import Retryable, StoreUnavailable, StoreUnwritable, TunewrightError
 from ..api.states import ExperimentState
 from ..db.records import AttemptState, Usage
 from ..db.store import Store
@@ -110,6 +110,7 @@ class Engine:
         self._inbox: list[Event] = []
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="store")
         self._tasks: set[asyncio.Task[None]] = set()
+        self._failure: BaseException | None = None
         self._counted_at: float | None = None
 
     async def run(self) -> Outcome:
@@ -145,6 +146,8 @@ class Engine:
 
     async def _drive(self) -> Outcome:
         while True:
+            if self._failure is not None:
+                raise self._failure
             turn = await self._turn()
             for effect in turn.effects:
                 await self._carry(effect, turn)
@@ -236,6 +239,8 @@ class Engine:
             except Retryable as error:
                 passing.waits_for = str(error)
                 await asyncio.sleep(min(error.after, LOOK))
+            except StoreUnwritable:
+                raise  # it is the same for every trial
             except TunewrightError as error:
                 self._refuse(ref, str(error))
                 return
@@ -362,7 +367,14 @@ class Engine:
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._over)
+
+    def _over(self, task: asyncio.Task[None]) -> None:
+        """Let what went wrong in a task end the engine: nobody else would hear of it."""
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            self._failure = task.exception()
+            self._hurry()
 
 
 async def _within(seconds: float, event: asyncio.Event) -> None:

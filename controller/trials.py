@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from ..api.errors import StoreUnwritable
 from ..api.history import Proposal
 from ..api.observation import Batch, PlainSample, Sample
 from ..api.space import Point
@@ -82,9 +83,10 @@ class RunningTrials:
         Raises:
             Retryable: not now; the message says what it waits for.
             Terminal: never here; the message says why.
+            StoreUnwritable: its directory cannot be written.
         """
         directory = self._home / ref.trial
-        directory.mkdir(parents=True, exist_ok=True)
+        parameters = _write_parameters(brief, proposal.point, directory)
         collector, variables = _own(brief, directory)
         running = _Running(
             ref,
@@ -99,7 +101,7 @@ class RunningTrials:
             "TUNEWRIGHT_ATTEMPT": str(ref.attempt),
             "TUNEWRIGHT_REPEAT": str(run),
             "TUNEWRIGHT_TRIAL_DIR": str(directory),
-            "TUNEWRIGHT_PARAMETERS": _write_parameters(brief, proposal.point, directory),
+            "TUNEWRIGHT_PARAMETERS": parameters,
             "TUNEWRIGHT_TOKEN": ref.token,
             "TUNEWRIGHT_REPORT": self._push.address,
             "KATIB_TRIAL_NAME": ref.trial,
@@ -217,14 +219,25 @@ def _own(brief: Brief, directory: Path) -> tuple[CollectorSpec, dict[str, str]]:
 
 
 def _write_parameters(brief: Brief, point: Point, directory: Path) -> str:
-    """Write the point as typed JSON where the trial finds it; return what was written."""
+    """Write the point as typed JSON where the trial finds it; return what was written.
+
+    Raises:
+        StoreUnwritable: it cannot be written.
+    """
     space = brief.problem.space.by_name
     natives = {
         name: space[name].native(value) if name in space else value for name, value in point.items()
     }
     parameters = json.dumps(natives)
-    with (directory / "parameters.json").open("wb", buffering=0) as file:
-        file.write(parameters.encode())
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        with (directory / "parameters.json").open("wb", buffering=0) as file:
+            file.write(parameters.encode())
+    except OSError as error:
+        raise StoreUnwritable(
+            f"a trial's directory cannot be written: {error}; "
+            "free some space or mend its permissions"
+        ) from error
     return parameters
 
 

@@ -4,7 +4,9 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 
-from ..ports import AttemptRef, Change, Workload
+from ...db.records import Usage
+from ..plan.view import EndReason
+from ..ports import AttemptRef, Change, Ended, Workload
 from .attempt import Attempt, prepare
 from .cgroups import Place, own_places, remove_left
 from .devices import Devices
@@ -73,6 +75,8 @@ class LocalWorkloads:
     async def _run(self, attempt: Attempt, *, leased: bool) -> None:
         try:
             ended = await attempt.run()
+        except OSError as error:  # no descriptor, no process to be had: perhaps a moment later
+            ended = Ended(attempt.ref, EndReason.LOST, None, str(error), Usage(), time.time())
         finally:
             self._attempts.pop(attempt.ref, None)
             if leased:

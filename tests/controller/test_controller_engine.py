@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from support.scripted import Run, Script, Scripted
-from tunewright.api.errors import Unsupported
+from tunewright.api.errors import StoreUnwritable, Unsupported
 from tunewright.api.identity import ExperimentKey
 from tunewright.api.states import ExperimentState, TrialState
 from tunewright.controller.engine import Engine, Outcome, WallClock
@@ -80,7 +80,7 @@ class House:
             KEY, document(**spec), seed=3, workdir=str(self.folder), now=1.0
         )
 
-    def engine(self, script: Script) -> Engine:
+    def engine(self, script: Script, home: Path | None = None) -> Engine:
         uid = self.store.experiment(KEY).uid
 
         def runtime(on_change: Callable[[Any], None]) -> Scripted:
@@ -93,7 +93,7 @@ class House:
             workloads=runtime,
             suggester=InlineSuggester(lambda after: self.store.history(uid, after, 1000)),
             clock=WallClock(),
-            home=self.folder,
+            home=home or self.folder,
         )
 
     def run(self, script: Script) -> Outcome:
@@ -146,6 +146,21 @@ def test_a_repeat_that_fails_ends_the_trial(house: House):
     assert outcome.state is ExperimentState.SUCCEEDED
     (trial,) = house.store.trials(house.record.uid)
     assert (trial.state, trial.attempt.attempt) == (TrialState.FAILED, 2)
+
+
+def test_a_trial_whose_directory_cannot_be_written_ends_the_engine_and_runs_at_the_next(
+    house: House, tmp_path: Path
+):
+    house.create(maxTrialCount=2)
+    (tmp_path / "no-folder").touch()
+
+    async def drive() -> Outcome:
+        return await house.engine(lambda _: Run(["loss=1"]), home=tmp_path / "no-folder").run()
+
+    with pytest.raises(StoreUnwritable, match="free some space"):
+        asyncio.run(drive())
+    assert house.run(lambda _: Run(["loss=1"])).state is ExperimentState.SUCCEEDED
+    assert house.states() == [TrialState.SUCCEEDED] * 2
 
 
 def test_it_runs_the_budget_and_keeps_the_best(house: House):
