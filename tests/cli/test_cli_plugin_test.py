@@ -1,9 +1,8 @@
 """`tunewright plugin test`, against services that are processes of their own."""
 
-import sys
-
 import pytest
 from support.command import COMMAND
+from support.katib_plugin import PROGRAM
 
 SERVE = [*COMMAND, "serve", "suggestion", "--port"]
 RESTARTED = ["the same history gives the same points", "a restart changes nothing"]
@@ -41,7 +40,7 @@ def test_our_own_service_started_by_its_command_is_stateless(tunewright):
 
 
 def test_a_plug_in_that_bears_no_restart_is_stateful_but_usable(tunewright):
-    plugin = [sys.executable, "-m", "support.katib_plugin", "{port}"]
+    plugin = [*PROGRAM, "{port}"]
     result = tunewright("plugin", "test", "--algorithm", "counting", "--", *plugin, timeout=110)
     assert result.code == 0, result.out
     assert [rule for rule, verdict in verdicts(result).items() if verdict != "kept"] == [

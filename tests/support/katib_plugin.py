@@ -1,6 +1,6 @@
 """A plug-in of Katib's that bears no restart: a program of its own, and how it is run.
 
-    python -m support.katib_plugin PORT
+    python katib_plugin.py PORT
 
 It counts through the points of a space, or draws them, and fails on a trial that it
 did not propose. Its names count too, so that after a restart it gives them again.
@@ -18,6 +18,8 @@ from tunewright.api.history import Proposed
 from tunewright.proto import api_pb2, api_pb2_grpc, convert_katib, serving
 from tunewright.suggestion import registry
 from tunewright.suggestion.algorithm import Fold
+
+PROGRAM = (sys.executable, __file__)
 
 
 class Remembering(api_pb2_grpc.SuggestionServicer):
@@ -67,8 +69,9 @@ class Plugin:
         return f"127.0.0.1:{self.port}"
 
     def start(self) -> None:
-        command = [sys.executable, "-m", "support.katib_plugin", str(self.port)]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen(
+            [*PROGRAM, str(self.port)], stdout=subprocess.PIPE, text=True
+        )
         assert self.process.stdout is not None
         assert self.process.stdout.readline() == "ready\n"
 
