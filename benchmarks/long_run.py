@@ -9,11 +9,12 @@ from pathlib import Path
 
 
 def family(pid: int) -> list[int]:
-    children = Path(f"/proc/{pid}/task/{pid}/children")
-    found = [pid]
-    for child in children.read_text().split() if children.exists() else []:
-        found += family(int(child))
-    return found
+    """Return a process and its descendants; one that ends meanwhile has none."""
+    try:
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    except OSError:
+        return [pid]
+    return [pid, *(member for child in children for member in family(int(child)))]
 
 
 def peak_memory_mb(pid: int) -> float:
