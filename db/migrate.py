@@ -90,6 +90,7 @@ def _alone(connection: Connection) -> Iterator[None]:
         connection.execute(text("SELECT GET_LOCK('tunewright-schema', 60)"))
         try:
             yield
+            connection.execute(text("COMMIT"))  # for whoever has the lock next to see
         finally:
             connection.execute(text("SELECT RELEASE_LOCK('tunewright-schema')"))
     else:
