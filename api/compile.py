@@ -1,6 +1,7 @@
 """From a validated document to the values that the core works with."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -8,8 +9,8 @@ from . import defaults
 from .algorithm_spec import AlgorithmSpec, EarlyStoppingSpec, Setting
 from .durations import parse_duration
 from .experiment import Experiment, ExperimentSpec
-from .objective import Direction, Metric, Objective, Strategy
-from .objective_spec import ObjectiveSpec
+from .objective import Constraint, Direction, Further, Metric, Objective, Strategy
+from .objective_spec import FurtherObjective, MetricConstraint, ObjectiveSpec
 from .parameter_spec import FeasibleSpace, GraphConfig, NasConfig, ParameterSpec
 from .policy import NoImprovement, OnLost, Policy, ResumePolicy
 from .policy_spec import TrialPolicy
@@ -17,27 +18,58 @@ from .problem import Architecture, Operation, Problem
 from .space import Distribution, Parameter, ParameterCondition, ParameterKind, SearchSpace
 from .stopping import StoppingRule
 
+BEST = {Direction.MINIMIZE: Strategy.MIN, Direction.MAXIMIZE: Strategy.MAX}
 
-def objective(spec: ObjectiveSpec) -> Objective:
-    """Compile `spec.objective`. A metric without a strategy takes its best value."""
+
+def objective(
+    spec: ObjectiveSpec,
+    further: Sequence[FurtherObjective] = (),
+    constraints: Sequence[MetricConstraint] = (),
+) -> Objective:
+    """Compile `spec.objective` with what stands beside it.
+
+    A metric without a strategy takes its best value, one that is only bounded its latest.
+    """
     direction = Direction(spec.type)
-    best = Strategy.MIN if direction is Direction.MINIMIZE else Strategy.MAX
-    written = {entry.name: Strategy(entry.value) for entry in spec.metric_strategies}
+    strategies = {
+        **{entry.metric: Strategy.LATEST for entry in constraints},
+        **{entry.metric: BEST[Direction(entry.type)] for entry in further},
+        **dict.fromkeys(
+            (spec.objective_metric_name, *spec.additional_metric_names), BEST[direction]
+        ),
+        **{entry.name: Strategy(entry.value) for entry in spec.metric_strategies},
+    }
 
     def metric(name: str) -> Metric:
-        return Metric(name, written.get(name, best))
+        return Metric(name, strategies[name])
 
     return Objective(
         metric=metric(spec.objective_metric_name),
         direction=direction,
         goal=spec.goal,
         additional=tuple(metric(name) for name in spec.additional_metric_names),
+        further=tuple(
+            Further(metric(entry.metric), Direction(entry.type), entry.goal) for entry in further
+        ),
+        constraints=tuple(
+            Constraint(
+                metric(entry.metric),
+                -math.inf if entry.min is None else entry.min,
+                math.inf if entry.max is None else entry.max,
+            )
+            for entry in constraints
+        ),
     )
 
 
 def objective_of(document: Mapping[str, Any]) -> Objective:
-    """Compile the objective of a whole Experiment, reading nothing else of it."""
-    return objective(ObjectiveSpec.read(document["spec"]["objective"]))
+    """Compile the objective of a whole Experiment, reading no more of it than that needs."""
+    spec = document["spec"]
+    return objective(
+        ObjectiveSpec.read(spec["objective"]),
+        tuple(map(FurtherObjective.read, spec.get("objectives") or ())),
+        tuple(map(MetricConstraint.read, spec.get("constraints") or ())),
+    )
 
 
 def stopping_rule(spec: EarlyStoppingSpec) -> StoppingRule:
@@ -106,7 +138,7 @@ def problem(experiment: Experiment, *, uid: str, seed: int) -> Problem:
         experiment=experiment.metadata.name or "",
         uid=uid,
         space=search_space(spec),
-        objective=objective(spec.objective or ObjectiveSpec()),
+        objective=objective(spec.objective or ObjectiveSpec(), spec.objectives, spec.constraints),
         algorithm=algorithm.algorithm_name,
         settings=settings(algorithm.algorithm_settings),
         seed=seed if spec.seed is None else spec.seed,

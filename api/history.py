@@ -35,7 +35,7 @@ class Verdict(StrEnum):
     """What an ended trial tells an algorithm."""
 
     OBSERVED = "observed"  # it has a value of the objective, early stopped or not
-    BAD = "bad"  # it failed by its own exit, or its value is NaN
+    BAD = "bad"  # it failed by its own exit, breaks a constraint, or its value is NaN
     NOTHING = "nothing"  # killed, lost, or without metrics: neither good nor bad
 
 

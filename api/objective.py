@@ -1,7 +1,7 @@
 """What is better, and how one value is taken from a trial's log."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -43,27 +43,74 @@ class Outcome:
     """What a trial came to. Of a point that ran several times, `value` is the mean.
 
     `values` holds the other metrics; `deviation` is the sample standard deviation
-    of the objective, None where it was seen less than twice.
+    of the objective, None where it was seen less than twice. `broken` says which
+    constraint is not kept, "" when all are.
     """
 
     value: float | None
     values: tuple[tuple[str, float], ...] = ()
     deviation: float | None = None
+    broken: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Further:
+    """One more metric to make better."""
+
+    metric: Metric
+    direction: Direction
+    goal: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Constraint:
+    """Where a metric must lie for its trial to be a good one; both ends belong to it."""
+
+    metric: Metric
+    low: float = -math.inf
+    high: float = math.inf
+
+    def broken(self, value: float | None) -> str:
+        """Say how a value breaks it, "" when it keeps it. What was not seen, or NaN, breaks it."""
+        name = self.metric.name
+        if value is None:
+            return f"{name} was not reported"
+        if value < self.low:
+            return f"{name} {value:g} is less than {self.low:g}"
+        if value > self.high:
+            return f"{name} {value:g} is more than {self.high:g}"
+        return f"{name} is NaN" if math.isnan(value) else ""
 
 
 @dataclass(frozen=True, slots=True)
 class Objective:
-    """The first objective: what "best" means. `goal` ends the experiment."""
+    """The first objective: what "best" means, and which metrics stand beside it.
+
+    `goal` ends the experiment. `additional` metrics are collected; the `further`
+    ones and those of `constraints` are collected too.
+    """
 
     metric: Metric
     direction: Direction
     goal: float | None = None
     additional: tuple[Metric, ...] = ()
+    further: tuple[Further, ...] = ()
+    constraints: tuple[Constraint, ...] = ()
+
+    @property
+    def others(self) -> tuple[Metric, ...]:
+        """Every metric to collect beside the objective, each once."""
+        metrics = (
+            *self.additional,
+            *(each.metric for each in self.further),
+            *(each.metric for each in self.constraints),
+        )
+        return tuple(dict.fromkeys(each for each in metrics if each != self.metric))
 
     @property
     def metric_names(self) -> tuple[str, ...]:
         """Every metric to collect, the objective first."""
-        return (self.metric.name, *(metric.name for metric in self.additional))
+        return (self.metric.name, *(metric.name for metric in self.others))
 
     def value(self, observation: Observation) -> float | None:
         """Take the objective's value; None when it was never seen. NaN is a value."""
@@ -73,12 +120,17 @@ class Objective:
     def outcome(self, runs: Sequence[Observation]) -> Outcome:
         """Return what one run, or several of the same point, came to."""
         seen = [value for run in runs if (value := self.value(run)) is not None]
-        means = [(metric.name, _mean(_taken(metric, runs))) for metric in self.additional]
-        return Outcome(
-            _mean(seen),
-            tuple((name, mean) for name, mean in means if mean is not None),
-            _deviation(seen),
-        )
+        means = [(metric.name, _mean(_taken(metric, runs))) for metric in self.others]
+        value, values = _mean(seen), tuple((name, mean) for name, mean in means if mean is not None)
+        return Outcome(value, values, _deviation(seen), self.broken(value, dict(values)))
+
+    def broken(self, value: float | None, values: Mapping[str, float]) -> str:
+        """Say which constraint a trial of these values does not keep, "" when it keeps all."""
+        if not self.constraints:
+            return ""
+        found = {**values} if value is None else {self.metric.name: value, **values}
+        broken = (each.broken(found.get(each.metric.name)) for each in self.constraints)
+        return next(filter(None, broken), "")
 
     def better(self, value: float | None, than: float | None) -> bool:
         """Say whether `value` is strictly better. NaN and None are never better."""

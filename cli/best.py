@@ -60,7 +60,7 @@ def best(
                     objective.metric.name,
                     f"{console.number(winner.value)} {_taken(data[0], objective.metric.name)}",
                 ),
-                *((metric.name, _metric(data[0], metric.name)) for metric in objective.additional),
+                *((metric.name, _metric(data[0], metric.name)) for metric in objective.others),
                 ("Parameters", console.exact_point(winner.proposal.point.items())),
                 ("Command", command_line(record, winner)),
             ]

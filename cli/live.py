@@ -68,7 +68,7 @@ class Display:
 
     def finished(self, trial: FinishedTrial) -> None:
         """Take a trial into the spark lines; the first failure of each kind is kept on show."""
-        if trial.value is not None:
+        if trial.value is not None and trial.is_good:
             self._take(trial.value)
         if trial.state in {"Failed", "MetricsUnavailable"} and trial.message:
             self._failures += 1

@@ -44,7 +44,7 @@ class Lines:
     def finished(self, trial: FinishedTrial) -> None:
         """Show a trial that ended."""
         self._count += 1
-        better = self._objective.better(trial.value, self._best)
+        better = trial.is_good and self._objective.better(trial.value, self._best)
         if better:
             self._best = trial.value
         failed = trial.state in {"Failed", "MetricsUnavailable"}
@@ -57,7 +57,8 @@ class Lines:
             else f" {self._objective.metric.name}={console.number(trial.value)}"
         )
         mark = " (best so far)" if better else ""
-        why = f": {console.brief(trial.message)}" if failed and trial.message else ""
+        telling = failed or (trial.value is not None and not trial.is_good)
+        why = f": {console.brief(trial.message)}" if telling and trial.message else ""
         point = console.point(trial.point.items())
         self._say(f"trial {trial.index} {trial.state}{value}{mark}  {point}{why}")
         if self._count == self._shown:

@@ -81,7 +81,7 @@ def trial(record: TrialRecord, objective: Objective) -> dict[str, Any]:
 
 def metrics(observation: Observation, objective: Objective) -> dict[str, Any]:
     """Return each metric's summary, with its value by the strategy that the file chose."""
-    strategies = {m.name: m.strategy for m in (objective.metric, *objective.additional)}
+    strategies = {m.name: m.strategy for m in (objective.metric, *objective.others)}
     shown: dict[str, Any] = {}
     for name, summary in observation.items():
         strategy = strategies.get(name)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from ..api.history import Verdict
 from ..api.objective import Objective
 from ..controller.progress import BestTrial, FinishedTrial, RunningTrial, Snapshot
 from ..db.records import ExperimentRecord, TrialRecord
@@ -60,7 +61,7 @@ class Reader:
         for entry in self._store.history(self._uid, after=self._position):
             self._position = entry.position
             if isinstance(entry, Finished):
-                yield _finished(self._store.trial(self._uid, entry.index))
+                yield _finished(self._store.trial(self._uid, entry.index), entry.verdict)
 
     def _running(self, trial: TrialRecord) -> RunningTrial:
         attempt = trial.attempt
@@ -77,7 +78,7 @@ class Reader:
         )
 
 
-def _finished(trial: TrialRecord) -> FinishedTrial:
+def _finished(trial: TrialRecord, verdict: Verdict) -> FinishedTrial:
     return FinishedTrial(
         index=trial.index,
         name=trial.name,
@@ -85,5 +86,6 @@ def _finished(trial: TrialRecord) -> FinishedTrial:
         reason=trial.reason,
         message=trial.message,
         value=trial.value,
+        is_good=verdict is Verdict.OBSERVED,
         point=trial.proposal.point,
     )

@@ -90,7 +90,7 @@ def list_trials(
                 states=[TrialState(state) for state in states] or None,
                 limit=None if by_value else limit,
                 newest_first=limit is not None and not by_value,
-                observations=output != "table" or bool(objective.additional),
+                observations=output != "table" or bool(objective.others),
             )
         )
     if by_value:
@@ -102,7 +102,7 @@ def list_trials(
     data = [shapes.trial(trial, objective) for trial in found]
 
     def show() -> None:
-        extra = [metric.name for metric in objective.additional]
+        extra = [metric.name for metric in objective.others]
         parameters = [item["name"] for item in record.document["spec"].get("parameters") or ()]
         console.table(
             [

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..api.objective import Objective
+from ..api.objective import Objective, Outcome
 from ..db.records import AttemptState, ExperimentRecord, TrialRecord
 from ..db.records import View as StoredView
 from ..db.records import Wish as StoredWish
@@ -82,7 +82,7 @@ def counts_of(record: ExperimentRecord) -> Counts:
 def _trial(record: TrialRecord, objective: Objective, memory: Memory) -> TrialView:
     attempt, passing = record.attempt, memory.trials.get(record.index) or Passing()
     phase = _phase(record)
-    stop = record.stop
+    stop, outcome = record.stop, _outcome(record, objective)
     return TrialView(
         index=record.index,
         state=record.state,
@@ -94,7 +94,8 @@ def _trial(record: TrialRecord, objective: Objective, memory: Memory) -> TrialVi
         exit=_exit(record) if phase is Phase.ENDED else None,
         retries=record.retries,
         retry_at=record.retry_at,
-        value=_value(record, objective),
+        value=outcome.value,
+        broken=outcome.broken,
         metrics_open=passing.metrics_open,
         last_sign_at=passing.last_sign_at,
         metrics_seen=passing.metrics_seen,
@@ -104,11 +105,12 @@ def _trial(record: TrialRecord, objective: Objective, memory: Memory) -> TrialVi
     )
 
 
-def _value(record: TrialRecord, objective: Objective) -> float | None:
+def _outcome(record: TrialRecord, objective: Objective) -> Outcome:
+    """Return what it has come to so far; nothing while the last run has not reported."""
     last = record.observation or {}
-    if not record.earlier or objective.value(last) is None:
-        return objective.value(last)
-    return objective.outcome([*record.earlier, last]).value
+    if objective.value(last) is None:
+        return Outcome(None)
+    return objective.outcome([*record.earlier, last])
 
 
 def _phase(record: TrialRecord) -> Phase:

@@ -31,7 +31,10 @@ class BestTrial:
 
 @dataclass(frozen=True, slots=True)
 class FinishedTrial:
-    """One trial that just ended, in the order of ending; `state` is a word of Katib's."""
+    """One trial that just ended, in the order of ending; `state` is a word of Katib's.
+
+    `is_good`: it may be the best, for it keeps the constraints.
+    """
 
     index: int
     name: str
@@ -39,6 +42,7 @@ class FinishedTrial:
     reason: str
     message: str
     value: float | None
+    is_good: bool
     point: Point
 
 

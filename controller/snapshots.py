@@ -1,6 +1,6 @@
 """Pictures of a running experiment, for whoever looks on."""
 
-from ..api.history import Proposal
+from ..api.history import Proposal, Verdict
 from ..db.records import TrialRecord
 from .plan import explain
 from .plan.view import Phase
@@ -44,6 +44,7 @@ class Pictures:
                 reason=ended.reason,
                 message=ended.message,
                 value=entry.value,
+                is_good=entry.verdict is Verdict.OBSERVED,
                 point=record.proposal.point,
             )
         )

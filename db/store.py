@@ -171,7 +171,8 @@ class Store(Protocol):
 
         The value is taken by the objective of the document from the summaries of
         the last attempt; with attempts before it that ended well, it is their mean.
-        `own_failure` marks a Failed trial as bad for algorithms. What betters the best
+        `own_failure` marks a Failed trial as bad for algorithms, as does a constraint
+        that it breaks: it is never best. What betters the best
         by no more than `min_delta` is no improvement. A finished trial is left as it
         is, and its entry returned.
         """

@@ -215,7 +215,7 @@ class Trials(TrialReading):
             objective, _ = self._rules_of(connection, trial.experiment_id)
             outcome = objective.outcome(self._runs(connection, trial))
             value = outcome.value
-            verdict = _verdict(value, state, own_failure=own_failure)
+            verdict = _verdict(outcome, state, own_failure=own_failure)
             ranked = value if verdict is Verdict.OBSERVED else None
             loss = None if ranked is None else objective.loss(ranked)
             self._pass_trial(
@@ -361,9 +361,9 @@ def _log_row(owner: int, position: int, kind: str, index: int, metrics: str = ""
     }
 
 
-def _verdict(value: float | None, state: TrialState, *, own_failure: bool) -> Verdict:
+def _verdict(outcome: Outcome, state: TrialState, *, own_failure: bool) -> Verdict:
     if own_failure:
         return Verdict.BAD
-    if state not in {TrialState.SUCCEEDED, TrialState.EARLY_STOPPED} or value is None:
+    if state not in {TrialState.SUCCEEDED, TrialState.EARLY_STOPPED} or outcome.value is None:
         return Verdict.NOTHING
-    return Verdict.BAD if math.isnan(value) else Verdict.OBSERVED
+    return Verdict.BAD if math.isnan(outcome.value) or outcome.broken else Verdict.OBSERVED

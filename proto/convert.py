@@ -4,6 +4,7 @@ The only place that knows both. What arrives malformed becomes `Invalid` with
 the path of the field.
 """
 
+import math
 from collections.abc import Iterable, Mapping
 from decimal import Decimal, InvalidOperation
 
@@ -18,7 +19,7 @@ from ..api.history import (
     Suggestion,
     Verdict,
 )
-from ..api.objective import Direction, Metric, Objective, Strategy
+from ..api.objective import Constraint, Direction, Further, Metric, Objective, Strategy
 from ..api.problem import Architecture, Operation, Problem
 from ..api.space import (
     Distribution,
@@ -134,6 +135,18 @@ def objective_to_wire(objective: Objective) -> pb.Objective:
         direction=DIRECTIONS[objective.direction],
         goal=objective.goal,
         additional=[_metric_to_wire(metric) for metric in objective.additional],
+        further=[
+            pb.Further(
+                metric=_metric_to_wire(each.metric),
+                direction=DIRECTIONS[each.direction],
+                goal=each.goal,
+            )
+            for each in objective.further
+        ],
+        constraints=[
+            pb.Constraint(metric=_metric_to_wire(each.metric), low=each.low, high=each.high)
+            for each in objective.constraints
+        ],
     )
 
 
@@ -143,6 +156,22 @@ def objective_from_wire(wire: pb.Objective) -> Objective:
         _DIRECTIONS_BACK[wire.direction],
         wire.goal if wire.HasField("goal") else None,
         tuple(_metric_from_wire(metric) for metric in wire.additional),
+        tuple(
+            Further(
+                _metric_from_wire(each.metric),
+                _DIRECTIONS_BACK[each.direction],
+                each.goal if each.HasField("goal") else None,
+            )
+            for each in wire.further
+        ),
+        tuple(
+            Constraint(
+                _metric_from_wire(each.metric),
+                each.low if each.HasField("low") else -math.inf,
+                each.high if each.HasField("high") else math.inf,
+            )
+            for each in wire.constraints
+        ),
     )
 
 

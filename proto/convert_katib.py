@@ -236,7 +236,7 @@ def experiment_to_katib(problem: Problem, settings: Mapping[str, str]) -> pb.Exp
                 type=pb.MAXIMIZE if maximize else pb.MINIMIZE,
                 goal=problem.objective.goal or 0.0,
                 objective_metric_name=problem.objective.metric.name,
-                additional_metric_names=[one.name for one in problem.objective.additional],
+                additional_metric_names=[one.name for one in problem.objective.others],
             ),
             algorithm=pb.AlgorithmSpec(
                 algorithm_name=problem.algorithm,

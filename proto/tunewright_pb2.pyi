@@ -224,6 +224,61 @@ class Metric(google.protobuf.message.Message):
 global___Metric = Metric
 
 @typing.final
+class Further(google.protobuf.message.Message):
+    """One more metric to make better."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    METRIC_FIELD_NUMBER: builtins.int
+    DIRECTION_FIELD_NUMBER: builtins.int
+    GOAL_FIELD_NUMBER: builtins.int
+    direction: global___Direction.ValueType
+    goal: builtins.float
+    @property
+    def metric(self) -> global___Metric: ...
+    def __init__(
+        self,
+        *,
+        metric: global___Metric | None = ...,
+        direction: global___Direction.ValueType = ...,
+        goal: builtins.float | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["_goal", b"_goal", "goal", b"goal", "metric", b"metric"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_goal", b"_goal", "direction", b"direction", "goal", b"goal", "metric", b"metric"]) -> None: ...
+    def WhichOneof(self, oneof_group: typing.Literal["_goal", b"_goal"]) -> typing.Literal["goal"] | None: ...
+
+global___Further = Further
+
+@typing.final
+class Constraint(google.protobuf.message.Message):
+    """Where a metric must lie. A trial that breaks one is BAD in the log."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    METRIC_FIELD_NUMBER: builtins.int
+    LOW_FIELD_NUMBER: builtins.int
+    HIGH_FIELD_NUMBER: builtins.int
+    low: builtins.float
+    high: builtins.float
+    @property
+    def metric(self) -> global___Metric: ...
+    def __init__(
+        self,
+        *,
+        metric: global___Metric | None = ...,
+        low: builtins.float | None = ...,
+        high: builtins.float | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["_high", b"_high", "_low", b"_low", "high", b"high", "low", b"low", "metric", b"metric"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_high", b"_high", "_low", b"_low", "high", b"high", "low", b"low", "metric", b"metric"]) -> None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_high", b"_high"]) -> typing.Literal["high"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_low", b"_low"]) -> typing.Literal["low"] | None: ...
+
+global___Constraint = Constraint
+
+@typing.final
 class Objective(google.protobuf.message.Message):
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
@@ -231,12 +286,18 @@ class Objective(google.protobuf.message.Message):
     DIRECTION_FIELD_NUMBER: builtins.int
     GOAL_FIELD_NUMBER: builtins.int
     ADDITIONAL_FIELD_NUMBER: builtins.int
+    FURTHER_FIELD_NUMBER: builtins.int
+    CONSTRAINTS_FIELD_NUMBER: builtins.int
     direction: global___Direction.ValueType
     goal: builtins.float
     @property
     def metric(self) -> global___Metric: ...
     @property
     def additional(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___Metric]: ...
+    @property
+    def further(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___Further]: ...
+    @property
+    def constraints(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___Constraint]: ...
     def __init__(
         self,
         *,
@@ -244,9 +305,11 @@ class Objective(google.protobuf.message.Message):
         direction: global___Direction.ValueType = ...,
         goal: builtins.float | None = ...,
         additional: collections.abc.Iterable[global___Metric] | None = ...,
+        further: collections.abc.Iterable[global___Further] | None = ...,
+        constraints: collections.abc.Iterable[global___Constraint] | None = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["_goal", b"_goal", "goal", b"goal", "metric", b"metric"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["_goal", b"_goal", "additional", b"additional", "direction", b"direction", "goal", b"goal", "metric", b"metric"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["_goal", b"_goal", "additional", b"additional", "constraints", b"constraints", "direction", b"direction", "further", b"further", "goal", b"goal", "metric", b"metric"]) -> None: ...
     def WhichOneof(self, oneof_group: typing.Literal["_goal", b"_goal"]) -> typing.Literal["goal"] | None: ...
 
 global___Objective = Objective

@@ -35,12 +35,14 @@ class Capabilities:
     """What an algorithm honours. What it does not is refused by name, never ignored.
 
     `repeats` says why it may propose a point twice on purpose; "" when it never
-    does. `needs_levels`: every parameter must be finite.
+    does. `objectives`: it weighs several metrics; constraints reach every algorithm as
+    bad points. `needs_levels`: every parameter must be finite.
     """
 
     kinds: frozenset[ParameterKind] = frozenset(ParameterKind)
     distributions: frozenset[Distribution] = frozenset(Distribution)
     conditions: bool = False
+    objectives: bool = False
     architecture: bool = False
     needs_levels: bool = False
     repeats: str = ""

@@ -219,8 +219,14 @@ def _dropped(log: Sequence[Entry]) -> set[int]:
 
 
 def _needs_no_more_than_katib(problem: Problem) -> None:
-    if problem.space.conditions:
-        raise Unsupported(
-            "spec.parameterConditions cannot be carried by api.v1.beta1: "
-            "use a plug-in that speaks tunewright.v1"
-        )
+    asked = {
+        "spec.parameterConditions": problem.space.conditions,
+        "spec.objectives": problem.objective.further,
+        "spec.constraints": problem.objective.constraints,
+    }
+    for field_, written in asked.items():
+        if written:
+            raise Unsupported(
+                f"{field_} cannot be carried by api.v1.beta1: "
+                "use a plug-in that speaks tunewright.v1"
+            )

@@ -132,6 +132,10 @@ def _capabilities(algorithm: Algorithm, problem: Problem) -> list[Fault]:
     if problem.space.conditions and not can.conditions:
         message = f"the algorithm {problem.algorithm} does not know conditional parameters"
         faults.append(Fault("spec.parameterConditions", message, "remove them", "NotSupported"))
+    if problem.objective.further and not can.objectives:
+        message = f"the algorithm {problem.algorithm} makes one metric better, not several"
+        remedy = "collect the others with additionalMetricNames, or bound them in spec.constraints"
+        faults.append(Fault("spec.objectives", message, remedy, "NotSupported"))
     for place, parameter in enumerate(problem.space.parameters):
         faults += _parameter(can, parameter, f"spec.parameters[{place}]", problem.algorithm)
     return faults

@@ -16,7 +16,8 @@ def check_objective(spec: ExperimentSpec, report: Report) -> None:
     if spec.objective is None:
         report.add("spec.objective", "must be specified", kind=REQUIRED)
     else:
-        _check_first(spec.objective, report)
+        beside = [entry.metric for entry in (*spec.objectives, *spec.constraints)]
+        _check_first(spec.objective, beside, report)
     names = {spec.objective.objective_metric_name} if spec.objective else set()
     for i, further in enumerate(spec.objectives):
         path = f"spec.objectives[{i}]"
@@ -38,7 +39,8 @@ def check_objective(spec: ExperimentSpec, report: Report) -> None:
             report.add(f"{path}.max", f"max {high:g} must not be less than min {low:g}")
 
 
-def _check_first(objective: ObjectiveSpec, report: Report) -> None:
+def _check_first(objective: ObjectiveSpec, beside: Sequence[str], report: Report) -> None:
+    """Check the objective; `beside` are the metrics that further objectives and bounds name."""
     path = "spec.objective"
     report.one_of(f"{path}.type", objective.type, DIRECTIONS, "must be minimize or maximize")
     _check_goal(objective.goal, f"{path}.goal", report)
@@ -63,7 +65,7 @@ def _check_first(objective: ObjectiveSpec, report: Report) -> None:
             report.one_of(
                 f"{where}.name",
                 strategy.name,
-                [name, *additional],
+                list(dict.fromkeys([name, *additional, *beside])),
                 f"the metric {strategy.name!r} is not collected",
             )
         report.one_of(f"{where}.value", strategy.value, ["min", "max", "latest"])

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TypeAlias
 
+from ...api.objective import Outcome
 from ...api.states import TrialState
 from . import reasons
 from .actions import Action, Adopt, Answer, AnswerStop, Finish, Plan, Repeat, Status, Stop
@@ -67,7 +68,7 @@ def _settle(view: View, now: float) -> tuple[Settled, Counts]:
             continue
         settled[trial.index] = step
         if isinstance(step, Finish):
-            counts = view.ending(counts, step.state, trial.value)
+            counts = view.ending(counts, step.state, trial.outcome)
         elif isinstance(step, Adopt):
             counts = view.ending(counts, TrialState.SUCCEEDED, _given(view, trial))
     return settled, counts
@@ -87,9 +88,10 @@ def _step(view: View, trial: TrialView, early: Moment) -> Finish | Repeat | Adop
     return after_own_end(view, trial, trial.exit, early.now)
 
 
-def _given(view: View, trial: TrialView) -> float | None:
+def _given(view: View, trial: TrialView) -> Outcome:
     values = dict(view.initial[trial.index].values)
-    return values.get(view.objective.metric.name)
+    value = values.get(view.objective.metric.name)
+    return Outcome(value, broken=view.objective.broken(value, values))
 
 
 def _verdict(view: View, counts: Counts) -> Verdict | None:

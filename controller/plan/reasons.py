@@ -88,6 +88,11 @@ CODE_CHANGED = Reason(
 
 # Of trials.
 TRIAL_SUCCEEDED = Reason("TrialSucceeded", "Trial has succeeded")
+CONSTRAINT_BROKEN = Reason(
+    "ConstraintBroken",
+    "Trial has succeeded, and cannot be the best: {}",
+    "widen spec.constraints, or the search space; the algorithm hears that the point is bad",
+)
 TRIAL_KNOWN = Reason("KnownResult", "Trial was given with its result and did not run")
 TRIAL_FAILED = Reason("TrialFailed", "Trial has failed: {}", "look at its logs")
 OUT_OF_MEMORY = Reason(

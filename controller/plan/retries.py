@@ -27,8 +27,9 @@ def completed(view: View, trial: TrialView, now: float) -> Finish | Repeat | Non
     if trial.value is not None:
         if trial.completed + 1 < view.policy.repeats:
             return _once_more(view, trial, now)
-        reason = reasons.TRIAL_SUCCEEDED
-        return Finish(trial.index, TrialState.SUCCEEDED, reason.name, reason.message)
+        reason = reasons.CONSTRAINT_BROKEN if trial.broken else reasons.TRIAL_SUCCEEDED
+        text = reason.about(trial.broken)
+        return Finish(trial.index, TrialState.SUCCEEDED, reason.name, text)
     until = metrics_until(view, trial)
     if until is not None and (now < until or view.metrics_away):
         return None

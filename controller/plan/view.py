@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from ...api.history import SearchState
-from ...api.objective import Objective
+from ...api.objective import Objective, Outcome
 from ...api.policy import Policy
 from ...api.space import Point
 from ...api.states import ExperimentState, TrialState
@@ -57,7 +57,8 @@ class TrialView:
     `attempt` is the last one's number, 0 before the first; `completed` counts
     those before it that ended well. `began_at` is when it was recorded,
     `running_at` when its workload ran. `value` is the objective's so far: the
-    mean of these and the last, None when the last has not reported it.
+    mean of these and the last, None when the last has not reported it. `broken`
+    says which constraint an ended one does not keep.
     `metrics_open` says that reports may still come after the exit;
     `last_sign_at` is the reporter's last. `stopping` is the grace that the
     workload was given to end, None when it was not asked; `waits_for` is what
@@ -75,12 +76,17 @@ class TrialView:
     retries: int = 0
     retry_at: float | None = None
     value: float | None = None
+    broken: str = ""
     metrics_open: bool = False
     last_sign_at: float | None = None
     metrics_seen: tuple[str, ...] = ()
     early_stop: str | None = None
     stopping: float | None = None
     waits_for: str = ""
+
+    @property
+    def outcome(self) -> Outcome:
+        return Outcome(self.value, broken=self.broken)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,17 +112,18 @@ class Counts:
         return self.of(TrialState.FAILED) + self.of(TrialState.METRICS_UNAVAILABLE)
 
     def ending(
-        self, state: TrialState, value: float | None, objective: Objective, min_delta: float = 0.0
+        self, state: TrialState, outcome: Outcome, objective: Objective, min_delta: float = 0.0
     ) -> "Counts":
         """Return the totals after one more trial ended so."""
-        improved = improves(objective, value, self.best, min_delta)
-        better = objective.better(value, self.best)
+        ranked = None if outcome.broken else outcome.value
+        improved = improves(objective, ranked, self.best, min_delta)
+        better = objective.better(ranked, self.best)
         return replace(
             self,
             by_state={**self.by_state, state: self.of(state) + 1},
-            observed=self.observed + (value is not None),
+            observed=self.observed + (outcome.value is not None),
             since_improvement=0 if improved else self.since_improvement + 1,
-            best=value if better else self.best,
+            best=ranked if better else self.best,
         )
 
 
@@ -216,11 +223,11 @@ class View:
     metrics_away: bool = False
     metrics_grace: float = 30.0
 
-    def ending(self, counts: Counts, state: TrialState, value: float | None) -> Counts:
+    def ending(self, counts: Counts, state: TrialState, outcome: Outcome) -> Counts:
         """Return the totals after one more trial ended so."""
         patience = self.policy.no_improvement
         delta = patience.min_delta if patience else 0.0
-        return counts.ending(state, value, self.objective, delta)
+        return counts.ending(state, outcome, self.objective, delta)
 
     @property
     def active(self) -> int:

@@ -37,6 +37,43 @@ def test_a_written_strategy_wins():
     assert objective.goal == pytest.approx(0.99)
 
 
+@pytest.mark.parametrize(
+    ("spec", "metric", "strategy"),
+    [
+        pytest.param({}, "memory", Strategy.LATEST, id="a metric that is only bounded"),
+        pytest.param(
+            {"objectives": [{"metric": "memory", "type": "maximize"}]}, "memory", Strategy.MAX,
+            id="one that is an objective too",
+        ),
+    ],
+)  # fmt: skip
+def test_a_bounded_metric_is_collected_once(spec, metric, strategy):
+    bounds = [{"metric": "memory", "max": 3}, {"metric": "memory", "min": 1}]
+
+    objective = compiling.objective_of(document(constraints=bounds, **spec))
+
+    assert objective.metric_names == ("loss", metric)
+    assert objective.others[0].strategy is strategy
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ({"memory": 3.0}, ""),
+        ({"memory": 3.5}, "memory 3.5 is more than 3"),
+        ({"memory": 0.5}, "memory 0.5 is less than 1"),
+        ({"memory": float("nan")}, "memory is NaN"),
+        ({}, "memory was not reported"),
+    ],
+)
+def test_a_constraint_is_kept_or_says_why_not(values, told):
+    bounds = [{"metric": "memory", "max": 3}, {"metric": "memory", "min": 1}]
+
+    objective = compiling.objective_of(document(constraints=bounds))
+
+    assert objective.broken(0.5, values) == told
+
+
 def test_no_early_stopping_is_no_rule():
     assert compiling.stopping_rule_of(document()) is None
 

@@ -107,8 +107,20 @@ def test_a_spark_line_goes_from_the_lowest_to_the_highest():
     assert spark([0, 1, 2, 7], 10) == "▁▂▃█"
 
 
-def finished(index, value, state="Succeeded", message=""):
-    return FinishedTrial(index, f"t{index}", state, "", message, value, {"x": 0.5})
+def finished(index, value, state="Succeeded", message="", *, is_good=True):
+    return FinishedTrial(index, f"t{index}", state, "", message, value, is_good, {"x": 0.5})
+
+
+def test_plain_lines_say_why_a_low_value_is_not_the_best():
+    written = []
+    lines = Lines(OBJECTIVE, write=written.append)
+
+    lines.finished(finished(0, 0.5))
+    lines.finished(finished(1, 0.1, message="memory 9 is more than 3", is_good=False))
+    lines.finished(finished(2, 0.4))
+
+    assert ["best so far" in line for line in written] == [True, False, True]
+    assert "memory 9 is more than 3" in written[1]
 
 
 def test_plain_lines_mark_the_best_and_say_why_a_trial_failed():

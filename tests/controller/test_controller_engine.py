@@ -245,6 +245,19 @@ def test_what_a_trial_used_is_a_metric_that_nobody_has_to_print(house: House):
     assert [observation[name].latest for name in names] == [7.0, float(1 << 20), 2.5]
 
 
+def test_a_goal_is_not_reached_by_a_trial_that_breaks_a_constraint(house: House):
+    house.create(
+        maxTrialCount=3,
+        parallelTrialCount=1,
+        objective={"type": "minimize", "objectiveMetricName": "loss", "goal": 0.2},
+        constraints=[{"metric": "memory", "max": 3}],
+    )
+    house.run(lambda _: Run(["loss=0.1", "memory=9"]))
+    assert house.record.reason == "ExperimentMaxTrialsReached"
+    assert house.record.best == ()
+    assert "memory 9 is more than 3" in house.store.trial(house.record.uid, 0).message
+
+
 def test_a_hopeless_trial_is_stopped_early_and_keeps_its_observation(house: House):
     house.create(
         maxTrialCount=4,

@@ -61,6 +61,10 @@ def first(seen: View) -> object:
         pytest.param(
             ended(0, value=float("nan")), POLICY, "Succeeded", "TrialSucceeded", id="NaN is one"
         ),
+        pytest.param(
+            ended(0, value=0.5, broken="memory 9 is more than 3"), POLICY,
+            "Succeeded", "ConstraintBroken", id="a value, with a constraint broken",
+        ),
         pytest.param(ended(0), POLICY, "MetricsUnavailable", "MetricsUnavailable", id="no value"),
         pytest.param(
             ended(0, metrics_open=True, exit=Exit(EndReason.COMPLETED, at=969.0)), POLICY,

@@ -23,6 +23,7 @@ DOCUMENT = {
         }
     },
 }
+BELOW_3 = [{"metric": "memory", "max": 3}]
 USAGE = Usage(wall_seconds=2.5, cpu_seconds=1.5, peak_memory_bytes=1 << 33, device_seconds=0.5)
 
 
@@ -237,6 +238,23 @@ class TestTrials:
             passed.append(store.view(uid).experiment.totals.since_improvement)
         assert passed == [0, 1, 0, 1, 2]
         assert store.experiment(KEY).best[0].value == 0.65
+
+    def test_what_breaks_a_constraint_is_bad_and_never_the_best(self, store: Store):
+        document = {**DOCUMENT, "spec": {**DOCUMENT["spec"], "constraints": BELOW_3}}
+        uid = store.create_experiment(KEY, document, seed=7, workdir="/", now=1.0).uid
+        verdicts = {}
+        for index, (loss, memory) in enumerate([(0.5, 2.0), (0.1, 9.0), (0.2, None), (0.3, 3.0)]):
+            proposed(store, uid, first=index)
+            running(store, uid, index)
+            reported(store, uid, index, loss)
+            if memory is not None:
+                reported(store, uid, index, 50.0, memory, metric="memory")
+            verdicts[index] = str(finished(store, uid, index).verdict)
+        assert verdicts == {0: "observed", 1: "bad", 2: "bad", 3: "observed"}
+        assert [trial.index for trial in store.best_trials(uid, 5)] == [3, 0]
+        assert store.trial(uid, 1).value == 0.1
+        totals = store.experiment(KEY).totals
+        assert (totals.observed, totals.since_improvement) == (4, 0)
 
     def test_a_point_that_ran_several_times_comes_to_their_mean(self, store: Store):
         uid = made(store).uid

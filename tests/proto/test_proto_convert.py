@@ -1,6 +1,7 @@
 """What goes over the wire comes back as it was."""
 
 import math
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 from support.search import Log, double, listed, problem, whole
 from tunewright.api.errors import Invalid
 from tunewright.api.history import Finished, Proposal, Proposed, SearchState, Suggestion, Verdict
-from tunewright.api.objective import Direction
+from tunewright.api.objective import Constraint, Direction, Further, Metric, Strategy
 from tunewright.api.problem import Architecture, Operation
 from tunewright.api.space import Distribution, ParameterCondition, ParameterKind, SearchSpace
 from tunewright.api.states import TrialState
@@ -69,6 +70,17 @@ def test_a_problem_with_conditions_and_an_architecture():
     space = SearchSpace(SPACE, (ParameterCondition("drop", "o", ("ü$",)),))
     nas = Architecture(3, (32, 32, 3), (10,), (Operation("convolution", SearchSpace(SPACE[2:])),))
     task = problem(*SPACE, space=space, architecture=nas)
+    assert convert.problem_from_wire(convert.problem_to_wire(task)) == task
+
+
+def test_a_problem_with_further_objectives_and_constraints():
+    memory = Metric("memory", Strategy.LATEST)
+    objective = replace(
+        TASK.objective,
+        further=(Further(memory, Direction.MINIMIZE, 0.0), Further(memory, Direction.MAXIMIZE)),
+        constraints=(Constraint(memory, low=0.0), Constraint(memory, high=3.0)),
+    )
+    task = replace(TASK, objective=objective)
     assert convert.problem_from_wire(convert.problem_to_wire(task)) == task
 
 

@@ -3,8 +3,8 @@ import math
 import pytest
 from support.search import Log, double, listed, problem, whole
 from tunewright.api.history import Verdict
-from tunewright.api.objective import Direction
-from tunewright.api.space import Distribution
+from tunewright.api.objective import Direction, Further, Metric, Objective, Strategy
+from tunewright.api.space import Distribution, ParameterCondition, SearchSpace
 from tunewright.suggestion import registry
 from tunewright.suggestion.algorithms.bayesian_fold import hedge_gains
 from tunewright.suggestion.session import Session
@@ -132,6 +132,40 @@ def test_a_grid_smaller_than_the_budget_is_refused():
     task = problem(whole("n", 1, 5), algorithm="grid", max_trials=6)
     (fault,) = registry.validate_problem(task)
     assert fault.message == "Max Trial Count: 6 > all possible search combinations: 5"
+
+
+@pytest.mark.parametrize(
+    ("task", "path"),
+    [
+        pytest.param(
+            problem(
+                space=SearchSpace(
+                    (listed("o", "a", "b"), double("x", 0, 1)),
+                    (ParameterCondition("x", "o", ("a",)),),
+                ),
+                algorithm="tpe",
+            ),
+            "spec.parameterConditions",
+            id="conditional parameters",
+        ),
+        pytest.param(
+            problem(
+                double("x", 0, 1),
+                objective=Objective(
+                    Metric("loss", Strategy.MIN),
+                    Direction.MINIMIZE,
+                    further=(Further(Metric("size", Strategy.MIN), Direction.MINIMIZE),),
+                ),
+                algorithm="tpe",
+            ),
+            "spec.objectives",
+            id="several objectives",
+        ),
+    ],
+)
+def test_what_an_algorithm_cannot_honour_is_refused_by_name(task, path):
+    (fault,) = registry.validate_problem(task)
+    assert (fault.path, "algorithm tpe" in fault.message) == (path, True)
 
 
 def test_a_near_name_is_proposed():

@@ -298,7 +298,7 @@ class World:
         assert index not in self.running, "a trial is finished while it runs"
         self.finished[index] = state
         self.reasons[index] = reason
-        self.counts = self.view().ending(self.counts, state, trial.value)
+        self.counts = self.view().ending(self.counts, state, trial.outcome)
         del self.trials[index]
 
     def states(self) -> list[str]:
