@@ -67,11 +67,15 @@ def _index(store: Store, record: ExperimentRecord, word: str) -> int | None:
     return index if uid == record.uid else None
 
 
+def why_no_best(record: ExperimentRecord) -> str:
+    if record.document["spec"].get("constraints"):
+        return "none has ended with a value of the objective and every constraint kept"
+    return "none has ended with a value of the objective"
+
+
 def best_of(record: ExperimentRecord) -> TrialRecord:
     if not record.best:
-        raise NotFound(
-            f"{record.key.name} has no best trial yet: none has ended with a value of the objective"
-        )
+        raise NotFound(f"{record.key.name} has no best trial yet: {why_no_best(record)}")
     return record.best[0]
 
 

@@ -7,6 +7,7 @@ from ..api.states import ExperimentState
 from ..db.records import ExperimentRecord, TrialRecord
 from ..db.store import Store
 from . import console
+from .names import why_no_best
 from .rendered import command_line
 
 _FAILURE_LINES = 10
@@ -27,6 +28,8 @@ def show(store: Store, record: ExperimentRecord, *, interrupted: bool = False) -
     )
     if record.state.is_finished and record.message:
         click.echo(f"{record.message} ({record.reason})")
+    if not record.best and totals.observed:
+        click.echo(f"best: none of the trials: {why_no_best(record)}")
     if record.best:
         best = record.best[0]
         click.echo(

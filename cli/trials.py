@@ -121,6 +121,10 @@ def list_trials(
     console.emit(data, output, show)
 
 
+_TELLING = {"Failed", "MetricsUnavailable", "Created", "ConstraintBroken"}
+"""States and reasons whose message says more than they do."""
+
+
 def _row(item: Mapping[str, Any], extra: list[str], parameters: list[str]) -> list[object]:
     metrics, point = item["metrics"], item["parameters"]
     end = item["finished_at"] or time.time()
@@ -132,7 +136,7 @@ def _row(item: Mapping[str, Any], extra: list[str], parameters: list[str]) -> li
         *((metrics.get(name) or {}).get("value") for name in extra),
         *(point.get(name) for name in parameters),
         None if item["started_at"] is None else console.duration(end - item["started_at"]),
-        item["message"] if item["state"] in {"Failed", "MetricsUnavailable", "Created"} else None,
+        item["message"] if item["state"] in _TELLING or item["reason"] in _TELLING else None,
     ]
 
 

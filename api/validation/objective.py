@@ -16,7 +16,10 @@ def check_objective(spec: ExperimentSpec, report: Report) -> None:
     if spec.objective is None:
         report.add("spec.objective", "must be specified", kind=REQUIRED)
     else:
-        beside = [entry.metric for entry in (*spec.objectives, *spec.constraints)]
+        beside = [
+            *(entry.metric for entry in spec.objectives),
+            *(entry.metric for entry in spec.constraints),
+        ]
         _check_first(spec.objective, beside, report)
     names = {spec.objective.objective_metric_name} if spec.objective else set()
     for i, further in enumerate(spec.objectives):
