@@ -3,6 +3,7 @@
 import contextlib
 import fcntl
 import hashlib
+import json
 import os
 import shutil
 import socket
@@ -115,8 +116,17 @@ class Place:
             wire.settimeout(1.0)
             wire.connect(str(self.socket(uid)))
 
+    def ask(self, uid: str) -> list[str]:
+        """Return what the engine says it waits for; nothing when none is there to answer."""
+        with contextlib.suppress(OSError, ValueError), socket.socket(socket.AF_UNIX) as wire:
+            wire.settimeout(2.0)
+            wire.connect(str(self.socket(uid)))
+            lines: list[str] = json.loads(wire.makefile("rb").read())
+            return lines
+        return []
+
     def socket(self, uid: str) -> Path:
-        """Return the wake-up socket's path; a short one where the folder's is too long."""
+        """Return the path of the engine's socket; a short one where the folder's is too long."""
         path = self._run_folder() / f"{uid}.sock"
         if len(os.fsencode(path)) <= _SOCKET_LIMIT:
             return path

@@ -1,4 +1,4 @@
-"""Why an experiment is where it is, as far as its records tell."""
+"""Why an experiment is where it is."""
 
 from ..controller.brief import brief_of
 from ..controller.loading import Memory, view_of
@@ -15,15 +15,14 @@ def explain_experiment(
 ) -> list[str]:
     """Return lines: who drives it, what holds it up, and what went wrong of late.
 
-    What only the engine itself knows (devices that a trial waits for) is in its display.
+    The engine knows best (which devices a trial waits for); without one the records tell.
     """
     name = record.key.name
     stored = store.view(record.uid)
     lines = []
     if not record.state.is_finished and not place.is_driven(record.uid):
         lines.append(f"no process drives it: `tunewright resume {name}` goes on")
-    view = view_of(stored, brief_of(record), Memory())
-    lines += explain(view, now)
+    lines += place.ask(record.uid) or explain(view_of(stored, brief_of(record), Memory()), now)
     lines += [f"asked for and not yet done: {wish.verb}" for wish in stored.wishes]
     warnings = [event for event in store.events(record.uid, limit=200) if event.kind == "Warning"]
     lines += [f"{e.reason}: {' '.join(e.message.split())}" for e in warnings[-_WARNINGS:]]

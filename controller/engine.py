@@ -8,7 +8,7 @@ their own, which alone writes; the loop is never held by the store.
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,7 +18,9 @@ from ..api.errors import Retryable, StoreUnavailable, StoreUnwritable, Tunewrigh
 from ..api.states import ExperimentState
 from ..db.records import AttemptState, Usage
 from ..db.store import Store
-from .loading import Memory
+from .doorbell import listening
+from .loading import Memory, view_of
+from .plan import explain
 from .plan.view import EndReason, Leaving
 from .ports import AttemptRef, Change, Clock, Ended, Output, Started, Suggester, Workloads
 from .progress import Observer
@@ -75,7 +77,7 @@ class Engine:
 
     The caller holds the experiment's lock (one engine each), and closes store
     and suggester afterwards. `home` is the folder below which each trial gets
-    its directory; `socket` the wake-up socket's path, None to poll only.
+    its directory; `socket` the path of its `doorbell`, None to poll only.
     `ahead` points may be made before there is room to run them.
     """
 
@@ -111,6 +113,7 @@ class Engine:
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="store")
         self._tasks: set[asyncio.Task[None]] = set()
         self._failure: BaseException | None = None
+        self._last: Turn | None = None
         self._counted_at: float | None = None
 
     async def run(self) -> Outcome:
@@ -122,7 +125,7 @@ class Engine:
             Invalid: the document in the store does not compile.
         """
         try:
-            async with _listening(self._socket, self.wake):
+            async with listening(self._socket, self._answer):
                 await self._trials.open()
                 await self._recover()
                 return await self._drive()
@@ -142,13 +145,21 @@ class Engine:
         """Look at the wishes now."""
         self._hurry()
 
+    def _answer(self) -> Sequence[str]:
+        """Wake, and say what the experiment waits for."""
+        self.wake()
+        turn = self._last
+        if turn is None:
+            return ()
+        return explain(view_of(turn.stored, turn.brief, self._memory), self._clock.now())
+
     # The loop.
 
     async def _drive(self) -> Outcome:
         while True:
             if self._failure is not None:
                 raise self._failure
-            turn = await self._turn()
+            turn = self._last = await self._turn()
             for effect in turn.effects:
                 await self._carry(effect, turn)
             self._pictures.show(turn, self._trials)
@@ -383,32 +394,3 @@ async def _within(seconds: float, event: asyncio.Event) -> None:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await event.wait()
-
-
-@contextlib.asynccontextmanager
-async def _listening(path: Path | None, wake: Callable[[], None]) -> AsyncIterator[None]:
-    """Be woken by whoever connects to the socket."""
-    if path is None:
-        yield
-        return
-
-    async def accept(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        wake()
-        writer.close()
-
-    _free(path)
-    server = await asyncio.start_unix_server(accept, path=path)
-    _keep_private(path)
-    try:
-        yield
-    finally:
-        server.close()
-        _free(path)
-
-
-def _free(path: Path) -> None:
-    path.unlink(missing_ok=True)
-
-
-def _keep_private(path: Path) -> None:
-    path.chmod(0o600)

@@ -61,11 +61,11 @@ class Command:
         )
         return Result(done.returncode, done.stdout, done.stderr)
 
-    def start(self, *words, cwd=None, **options) -> subprocess.Popen:
+    def start(self, *words, cwd=None, env=(), **options) -> subprocess.Popen:
         return subprocess.Popen(
             [sys.executable, "-m", "tunewright", *map(str, words)],
             cwd=cwd or self.folder,
-            env=self.environ,
+            env={**self.environ, **dict(env)},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

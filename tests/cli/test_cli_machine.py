@@ -182,6 +182,20 @@ def test_trials_per_gpu_lets_as_many_share_one(tunewright, experiment, tmp_path)
     assert (tmp_path / "devices").read_text().split() == ["3", "3"]
 
 
+def test_another_terminal_is_told_which_device_a_trial_waits_for(tunewright, experiment, tmp_path):
+    def change(document):
+        shell(WAITS, resources={"limits": {"nvidia.com/gpu": 1}})(document)
+        document["spec"] |= {"maxTrialCount": 2, "parallelTrialCount": 2}
+
+    run = tunewright.start("run", experiment(change), env={"CUDA_VISIBLE_DEVICES": "3"})
+    until((tmp_path / "started").exists)
+    until(lambda: "nvidia.com/gpu" in tunewright("explain", "echo").out)
+    (tmp_path / "go").touch()
+    run.communicate(timeout=60)
+
+    assert run.returncode == 0
+
+
 @pytest.mark.needs("strace")
 def test_fsync_has_every_trial_on_the_disk_before_the_next(tunewright, experiment, tmp_path):
     def synced(*options) -> int:

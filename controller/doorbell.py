@@ -1,0 +1,39 @@
+"""The engine's socket: whoever connects wakes it, and may read what it waits for.
+
+The answer is a JSON list of lines; then the stream ends.
+"""
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator, Callable, Sequence
+from pathlib import Path
+
+
+@contextlib.asynccontextmanager
+async def listening(path: Path | None, answer: Callable[[], Sequence[str]]) -> AsyncIterator[None]:
+    """Answer at a socket that only this user can reach; at none where there is no path."""
+    if path is None:
+        yield
+        return
+
+    async def accept(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(json.dumps(answer()).encode())
+        writer.close()
+
+    _free(path)
+    server = await asyncio.start_unix_server(accept, path=path)
+    _keep_private(path)
+    try:
+        yield
+    finally:
+        server.close()
+        _free(path)
+
+
+def _free(path: Path) -> None:
+    path.unlink(missing_ok=True)
+
+
+def _keep_private(path: Path) -> None:
+    path.chmod(0o600)
