@@ -7,10 +7,10 @@ STAMP := $(VENV)/.ready
 ROOMS := api cli controller db metrics_collector proto sdk suggestion
 export MYPYPATH := .types
 
-.PHONY: help setup run test lint format types bench proto clean
+.PHONY: help setup run test lint format types bench cluster cluster-down test-cluster proto clean
 
 help: ## list the verbs
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(STAMP) ## make .venv with everything in it
 
@@ -43,6 +43,16 @@ types: setup ## strict mypy over every room
 
 bench: setup ## measure against the rivals, write docs/benchmarks.md
 	@$(BIN)/python benchmarks/run.py $(ARGS)
+
+cluster: setup ## start a one-node Kubernetes for the tests (built once: ten minutes)
+	@$(BIN)/python tests/services.py install cluster
+	@PYTHONPATH=tests $(BIN)/python -m cluster.node up
+
+cluster-down: setup ## end it, without a trace
+	@PYTHONPATH=tests $(BIN)/python -m cluster.node down
+
+test-cluster: cluster ## run the tests that need real pods
+	@$(BIN)/python -m pytest -m cluster $(ARGS)
 
 proto: ## regenerate the stubs with grpcio-tools 1.62
 	@$(PYTHON) proto/generate.py

@@ -1,4 +1,4 @@
-"""Install what the tests need beside Python packages: `python tests/services.py install`.
+"""Install what the tests need beside Python packages: `python tests/services.py install [cluster]`.
 
 Debian's database servers and a few programs, where root and apt are there; no service is started,
 the tests start servers of their own. Elsewhere it changes nothing: the tests
@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 POSTGRES_FOLDERS = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
@@ -19,16 +20,34 @@ PACKAGES = {
     "openssl": "openssl",
     "tmux": "tmux",
 }
+CLUSTER_PACKAGES = {
+    "containerd": "containerd",
+    "runc": "runc",
+    "iptables": "iptables",
+    "conntrack": "conntrack",
+    "ip": "iproute2",
+    "openssl": "openssl",
+    "/usr/lib/cni/bridge": "containernetworking-plugins",
+    "/bin/busybox": "busybox-static",
+    "buildah": "buildah",
+    "debootstrap": "debootstrap",
+}
+"""What the test cluster's node needs, with Debian's package for each."""
 
 
 def program(name: str) -> str | None:
-    """Find a program on the PATH, or where Debian hides it."""
+    """Find a program on the PATH, or where Debian hides it; a path finds itself."""
     folders = [os.environ.get("PATH", ""), *map(str, POSTGRES_FOLDERS), "/usr/sbin"]
     return shutil.which(name, path=":".join(folders))
 
 
-def install() -> None:
-    missing = sorted({package for name, package in PACKAGES.items() if program(name) is None})
+def lacking(packages: Mapping[str, str]) -> list[str]:
+    """Return the packages of those programs that are not here."""
+    return sorted({package for name, package in packages.items() if program(name) is None})
+
+
+def install(packages: Mapping[str, str]) -> None:
+    missing = lacking(packages)
     if not missing:
         return
     if os.geteuid() != 0 or shutil.which("apt-get") is None:
@@ -64,6 +83,7 @@ def _apt(arguments: list[str], folder: str) -> None:
 
 
 if __name__ == "__main__":
-    if sys.argv[1:] != ["install"]:
+    wanted = {("install",): PACKAGES, ("install", "cluster"): CLUSTER_PACKAGES}
+    if tuple(sys.argv[1:]) not in wanted:
         raise SystemExit(__doc__)
-    install()
+    install(wanted[tuple(sys.argv[1:])])

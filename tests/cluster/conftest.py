@@ -1,0 +1,85 @@
+"""A namespace of its own for each test, on the cluster that `make cluster` starts."""
+
+import json
+import os
+import secrets
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cluster.node.layout import BUSYBOX, FRONT
+from support.waiting import until
+
+
+@dataclass(frozen=True)
+class Namespace:
+    """One namespace, seen by its administrator through kubectl."""
+
+    name: str
+    kubeconfig: Path
+
+    def kubectl(self, *words: str, given: str = "") -> str:
+        program = FRONT / "bin" / "kubectl"
+        done = subprocess.run(
+            [
+                *(str(program) if program.exists() else "kubectl", "--namespace", self.name),
+                *("--kubeconfig", str(self.kubeconfig), *words),
+            ],
+            input=given,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def create(self, **document: Any) -> None:
+        self.kubectl("create", "-f", "-", given=json.dumps(document))
+
+    def get(self, kind: str, name: str) -> Any:
+        return json.loads(self.kubectl("get", kind, name, "-o", "json"))
+
+    def pod(self, name: str, *command: str, **spec: Any) -> None:
+        """Start a pod of one container with a small shell."""
+        main = {"name": "main", "image": BUSYBOX, "command": list(command)}
+        self.create(
+            apiVersion="v1",
+            kind="Pod",
+            metadata={"name": name, "labels": {"app": name}},
+            spec={"restartPolicy": "Never", "containers": [main], **spec},
+        )
+
+    def ends(self, kind: str, name: str) -> str:
+        """Wait for the end of a pod or a Job; return the word for it."""
+        words = {"Succeeded", "Failed", "Complete"}
+        found: list[str] = []
+
+        def ended() -> bool:
+            status = self.get(kind, name)["status"]
+            found[:] = [status.get("phase", "")] + [
+                each["type"] for each in status.get("conditions", ()) if each["status"] == "True"
+            ]
+            return bool(words.intersection(found))
+
+        until(ended, seconds=60)
+        return next(word for word in found if word in words)
+
+
+@pytest.fixture(scope="session")
+def kubeconfig() -> Path:
+    named = os.environ.get("TUNEWRIGHT_TEST_KUBECONFIG")
+    path = Path(named) if named else FRONT / "kubeconfig"
+    if not path.exists():
+        pytest.fail("there is no cluster: start one with `make cluster`")
+    return path
+
+
+@pytest.fixture
+def namespace(kubeconfig: Path) -> Iterator[Namespace]:
+    made = Namespace(f"test-{secrets.token_hex(4)}", kubeconfig)
+    made.kubectl("create", "namespace", made.name)
+    yield made
+    made.kubectl("delete", "namespace", made.name, "--wait=false")

@@ -1,0 +1,87 @@
+"""The programs of the node, built once from their Go modules."""
+
+import hashlib
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+from .layout import CACHE, KUBERNETES, SOURCES
+from .say import ClusterError, step
+
+PROGRAMS = {
+    "etcd": "kubernetes/cmd/etcd",
+    "kube-apiserver": "kubernetes/cmd/kube-apiserver",
+    "kube-controller-manager": "kubernetes/cmd/kube-controller-manager",
+    "kube-scheduler": "kubernetes/cmd/kube-scheduler",
+    "kubelet": "kubernetes/cmd/kubelet",
+    "kube-proxy": "kubernetes/cmd/kube-proxy",
+    "kubectl": "kubernetes/cmd/kubectl",
+    "coredns": "coredns",
+}
+"""Each program, with the folder of its `main`."""
+
+NEEDED = 8 << 30
+"""Bytes of disk that building takes: modules, the compiler's cache and the programs."""
+
+_MAJOR, _MINOR, _ = KUBERNETES.split(".")
+_STAMP = "k8s.io/component-base/version"
+_LINK = (
+    f"-s -w -X {_STAMP}.gitVersion=v{KUBERNETES}"
+    f" -X {_STAMP}.gitMajor={_MAJOR} -X {_STAMP}.gitMinor={_MINOR}"
+)
+
+
+def programs() -> Path:
+    """Return the folder of the built programs; the first time takes ten minutes.
+
+    Raises:
+        ClusterError: there is no Go, too little disk, or a program does not build.
+    """
+    folder = CACHE / f"programs-{_digest()}"
+    missing = [name for name in PROGRAMS if not (folder / name).exists()]
+    if missing:
+        _check(CACHE)
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in missing:
+            with step(f"building {name}"):
+                _build(name, folder / name)
+    return folder
+
+
+def _build(name: str, target: Path) -> None:
+    """Build under another name first: what is there is whole."""
+    half = target.with_suffix(".half")
+    source = SOURCES / PROGRAMS[name]
+    done = subprocess.run(
+        ["go", "build", "-trimpath", "-ldflags", _LINK, "-o", str(half), "."],
+        cwd=source,
+        env={**os.environ, "GOFLAGS": "-mod=readonly -buildvcs=false"},
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    if done.returncode != 0:
+        raise ClusterError(f"{name} does not build:\n{done.stderr[-2000:]}")
+    half.rename(target)
+
+
+def _check(place: Path) -> None:
+    if shutil.which("go") is None:
+        raise ClusterError("there is no Go on the PATH: install Go 1.26 or newer")
+    place.mkdir(parents=True, exist_ok=True)
+    free = shutil.disk_usage(place).free
+    if free < NEEDED:
+        raise ClusterError(
+            f"building needs {NEEDED >> 30} GiB of disk, and {place} has {free / 2**30:.1f}: "
+            "free some, or name another place in XDG_CACHE_HOME"
+        )
+
+
+def _digest() -> str:
+    """Return a hash of the pins: another set of programs has a folder of its own."""
+    digest = hashlib.sha256(_LINK.encode())
+    for path in sorted(SOURCES.rglob("*")):
+        if path.suffix in {".go", ".mod", ".sum"}:
+            digest.update(path.name.encode() + path.read_bytes())
+    return digest.hexdigest()[:12]

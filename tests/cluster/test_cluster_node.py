@@ -1,0 +1,62 @@
+"""What the test cluster itself must do for the tests that stand on it."""
+
+import pytest
+from cluster.node.layout import BUSYBOX
+from support.waiting import until
+
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(180)]
+
+
+def test_a_job_with_a_native_sidecar_ends_when_its_main_container_does(namespace):
+    sidecar = {
+        "name": "beside",
+        "image": BUSYBOX,
+        "restartPolicy": "Always",
+        "command": ["sh", "-c", "echo beside; sleep 1000"],
+    }
+    main = {"name": "main", "image": BUSYBOX, "command": ["sh", "-c", "seq 1 1000; echo last"]}
+    template = {"restartPolicy": "Never", "initContainers": [sidecar], "containers": [main],
+                "terminationGracePeriodSeconds": 1}  # fmt: skip
+    namespace.create(
+        apiVersion="batch/v1",
+        kind="Job",
+        metadata={"name": "job"},
+        spec={"backoffLimit": 0, "template": {"spec": template}},
+    )
+
+    assert namespace.ends("job", "job") == "Complete"
+    lines = namespace.kubectl("logs", "job/job", "--container", "main").split()
+    assert lines == [*map(str, range(1, 1001)), "last"]
+    assert namespace.kubectl("logs", "job/job", "--container", "beside") == "beside\n"
+
+
+def test_a_service_is_found_by_its_name(namespace):
+    namespace.pod("server", "sh", "-c", "while true; do echo served | nc -l -p 8000; done")
+    namespace.create(
+        apiVersion="v1",
+        kind="Service",
+        metadata={"name": "greeter"},
+        spec={"selector": {"app": "server"}, "ports": [{"port": 80, "targetPort": 8000}]},
+    )
+    until(lambda: namespace.get("pod", "server")["status"]["phase"] == "Running", seconds=60)
+    asks = "until nc -w 2 greeter 80 </dev/null; do sleep 0.2; done"
+    namespace.pod("client", "sh", "-c", asks)
+
+    assert namespace.ends("pod", "client") == "Succeeded"
+    assert "served" in namespace.kubectl("logs", "client")
+
+
+def test_a_pod_has_the_token_of_its_service_account(namespace):
+    folder = "/var/run/secrets/kubernetes.io/serviceaccount"
+    namespace.pod("holder", "sh", "-c", f"cat {folder}/namespace; test -s {folder}/token")
+
+    assert namespace.ends("pod", "holder") == "Succeeded"
+    assert namespace.kubectl("logs", "holder") == namespace.name
+
+
+def test_an_exit_code_is_kept(namespace):
+    namespace.pod("fails", "sh", "-c", "exit 7")
+
+    assert namespace.ends("pod", "fails") == "Failed"
+    (status,) = namespace.get("pod", "fails")["status"]["containerStatuses"]
+    assert status["state"]["terminated"]["exitCode"] == 7
