@@ -7,7 +7,7 @@ STAMP := $(VENV)/.ready
 ROOMS := api cli controller db metrics_collector proto sdk suggestion
 export MYPYPATH := .types
 
-.PHONY: help setup run test lint format types bench cluster cluster-down test-cluster proto clean
+.PHONY: help setup run test lint format types bench crds cluster cluster-down test-cluster proto clean
 
 help: ## list the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,6 +53,9 @@ cluster-down: setup ## end it, without a trace
 
 test-cluster: cluster ## run the tests that need real pods
 	@$(BIN)/python -m pytest -m cluster $(ARGS)
+
+crds: setup ## write deploy/crds from the models
+	@$(BIN)/python deploy/crds/generate.py
 
 proto: ## regenerate the stubs with grpcio-tools 1.62
 	@$(PYTHON) proto/generate.py

@@ -72,7 +72,10 @@ class OptimalTrial(Model):
 
 
 class ExperimentStatus(Model):
-    """Katib's fields; the lists hold the latest few names only. `seed` is an extension."""
+    """Katib's fields; the lists hold the latest few names only.
+
+    `seed` and `best`, the objective's value of the best trial, are extensions.
+    """
 
     start_time: str | None = None
     completion_time: str | None = None
@@ -95,6 +98,7 @@ class ExperimentStatus(Model):
     trials_early_stopped: Count = 0
     trial_metrics_unavailable: Count = 0
     seed: Count | None = None
+    best: Text | None = None
 
 
 class Experiment(Model):
