@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cluster.node.layout import BUSYBOX, FRONT
+from cluster.node.layout import BUSYBOX, FRONT, REPOSITORY
 from support.waiting import until
 
 
@@ -22,8 +22,13 @@ class Namespace:
     kubeconfig: Path
 
     def kubectl(self, *words: str, given: str = "") -> str:
+        done = self.tried(*words, given=given)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def tried(self, *words: str, given: str = "") -> "subprocess.CompletedProcess[str]":
         program = FRONT / "bin" / "kubectl"
-        done = subprocess.run(
+        return subprocess.run(
             [
                 *(str(program) if program.exists() else "kubectl", "--namespace", self.name),
                 *("--kubeconfig", str(self.kubeconfig), *words),
@@ -33,8 +38,6 @@ class Namespace:
             text=True,
             check=False,
         )
-        assert done.returncode == 0, done.stderr
-        return done.stdout
 
     def create(self, **document: Any) -> None:
         self.kubectl("create", "-f", "-", given=json.dumps(document))
@@ -75,6 +78,16 @@ def kubeconfig() -> Path:
     if not path.exists():
         pytest.fail("there is no cluster: start one with `make cluster`")
     return path
+
+
+@pytest.fixture(scope="session")
+def definitions(kubeconfig: Path) -> None:
+    """Have the custom resource definitions in the cluster."""
+    crds = str(REPOSITORY / "deploy" / "crds")
+    everywhere = Namespace("default", kubeconfig)
+    everywhere.kubectl("apply", "--server-side", "--force-conflicts", "-k", crds)
+    names = [f"crd/{kind}.kubeflow.org" for kind in ("experiments", "suggestions", "trials")]
+    everywhere.kubectl("wait", "--for=condition=Established", *names, "--timeout=30s")
 
 
 @pytest.fixture
