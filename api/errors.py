@@ -3,11 +3,14 @@
     TunewrightError
     ├── Retryable            the same call may succeed later, after `after` seconds
     │   ├── StoreUnavailable     the database is away, or another process holds it too long
-    │   └── PluginUnavailable    a suggestion or early-stopping service does not answer
+    │   ├── PluginUnavailable    a suggestion or early-stopping service does not answer
+    │   └── ServerUnavailable    the cluster's API server does not answer, or is too busy
     └── Terminal             the same call will never succeed
         ├── Invalid              input that is wrong: each `Problem` has a path and a remedy
         ├── NotFound             nothing has that name
         ├── Conflict             it exists already, differs, or is being driven by another engine
+        ├── Forbidden            whoever asks may not
+        ├── Expired              the API server has forgotten a version: read again
         ├── Unsupported          it cannot run here; the message says where or how it can
         ├── MissingExtra         an optional dependency is not installed
         ├── StoreUnwritable      the disk is full or the store is read-only
@@ -52,6 +55,10 @@ class StoreUnavailable(Retryable):
 
 class PluginUnavailable(Retryable):
     """A suggestion or early-stopping service does not answer in time."""
+
+
+class ServerUnavailable(Retryable):
+    """The cluster's API server does not answer, or is too busy."""
 
 
 class Terminal(TunewrightError):
@@ -106,6 +113,18 @@ class Conflict(Terminal):
     """It exists already, differs from what is there, or another engine drives it."""
 
     codes = Codes(exit=2, http=409, grpc="ALREADY_EXISTS")
+
+
+class Forbidden(Terminal):
+    """Whoever asks may not; the message says what would have been needed."""
+
+    codes = Codes(exit=1, http=403, grpc="PERMISSION_DENIED")
+
+
+class Expired(Terminal):
+    """The API server has forgotten a version: read everything again."""
+
+    codes = Codes(exit=1, http=410, grpc="OUT_OF_RANGE")
 
 
 class Unsupported(Terminal):

@@ -1,0 +1,78 @@
+"""Objects as they were last seen, found by name and by whatever else is asked for."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import NamedTuple, TypeAlias
+
+from .port import Document, name_of, namespace_of
+
+
+class Key(NamedTuple):
+    """What an object is called; the namespace is empty where there is none."""
+
+    namespace: str
+    name: str
+
+
+Index: TypeAlias = Callable[[Document], Iterable[Key]]
+"""Says under which keys an object is to be found: those of its owner, say."""
+
+
+def key_of(document: Document) -> Key:
+    return Key(namespace_of(document), name_of(document))
+
+
+class Cache:
+    """One kind of object. `keep` makes of a document the little that is worth keeping."""
+
+    def __init__(
+        self,
+        keep: Callable[[Document], Document] = lambda document: document,
+        indexes: Mapping[str, Index] | None = None,
+    ) -> None:
+        self._keep = keep
+        self._indexes = indexes or {}
+        self._objects: dict[Key, Document] = {}
+        self._found: dict[tuple[str, Key], dict[Key, Document]] = {}
+
+    def __len__(self) -> int:
+        return len(self._objects)
+
+    def names(self) -> Sequence[Key]:
+        return tuple(self._objects)
+
+    def get(self, key: Key) -> Document | None:
+        return self._objects.get(key)
+
+    def under(self, index: str, key: Key) -> Sequence[Document]:
+        """Return all objects that an index finds under a key, in the order of their coming."""
+        return tuple(self._found.get((index, key), {}).values())
+
+    def put(self, document: Document) -> Document | None:
+        """Take an object in, and return what was there before."""
+        key, kept = key_of(document), self._keep(document)
+        before = self._objects.get(key)
+        old, new = self._places(before), self._places(kept)
+        for place in old - new:
+            self._leave(place, key)
+        for place in new:
+            self._found.setdefault(place, {})[key] = kept
+        self._objects[key] = kept
+        return before
+
+    def remove(self, key: Key) -> Document | None:
+        """Forget an object, and return it."""
+        before = self._objects.pop(key, None)
+        for place in self._places(before):
+            self._leave(place, key)
+        return before
+
+    def _places(self, document: Document | None) -> set[tuple[str, Key]]:
+        if document is None:
+            return set()
+        return {(name, place) for name, index in self._indexes.items() for place in index(document)}
+
+    def _leave(self, place: tuple[str, Key], key: Key) -> None:
+        there = self._found[place]
+        del there[key]
+        if not there:
+            del self._found[place]

@@ -1,0 +1,262 @@
+"""The port over the `kubernetes` package: its configuration, its credentials, its connections.
+
+Nothing of its models or its watch: they drop fields that they do not know, and
+know no custom resource. Only here is it imported.
+"""
+
+import asyncio
+import json
+import os
+import ssl
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+from urllib.parse import urlencode
+
+import aiohttp
+from kubernetes.aio import config
+from kubernetes.aio.client import ApiClient, Configuration
+
+from ...api.errors import (
+    Conflict,
+    Expired,
+    Fault,
+    Forbidden,
+    Invalid,
+    NotFound,
+    ServerUnavailable,
+    TunewrightError,
+)
+from .port import (
+    Change,
+    Document,
+    Listing,
+    Resource,
+    Selection,
+    WatchEvent,
+    name_of,
+    version_of,
+)
+
+REQUEST_SECONDS = 30.0
+PAGE = 500
+CONNECTIONS = 64
+_FAILURES = (aiohttp.ClientError, asyncio.TimeoutError, ssl.SSLError, ConnectionError)
+
+
+async def connect(*, kubeconfig: str | None = None, context: str | None = None) -> "KubeClient":
+    """Return a client for the cluster that this process runs in, or that a kubeconfig names.
+
+    Raises:
+        Invalid: there is no such configuration.
+    """
+    settings = Configuration()
+    try:
+        if kubeconfig is None and context is None and _is_inside():
+            config.load_incluster_config(client_configuration=settings)
+        else:
+            await config.load_kube_config(
+                config_file=kubeconfig, context=context, client_configuration=settings
+            )
+    except config.ConfigException as error:
+        message = f"no cluster can be reached: {error}"
+        raise Invalid([Fault("", message, "name a kubeconfig with --kubeconfig")]) from error
+    settings.connection_pool_maxsize = CONNECTIONS
+    return KubeClient(ApiClient(settings))
+
+
+def _is_inside() -> bool:
+    return "KUBERNETES_SERVICE_HOST" in os.environ
+
+
+class KubeClient:
+    """Implements `port.Kube`. Closed by whoever made it."""
+
+    def __init__(self, client: ApiClient) -> None:
+        self._client = client
+
+    async def close(self) -> None:
+        await self._client.close()
+
+    async def get(self, resource: Resource, namespace: str | None, name: str) -> Document:
+        return await self._ask("GET", resource.path(namespace, name))
+
+    async def list(self, selection: Selection) -> Listing:
+        path = selection.resource.path(selection.namespace)
+        query = _selecting(selection) | {"limit": str(PAGE)}
+        found: list[Document] = []
+        while True:
+            page = await self._ask("GET", path, query)
+            found += map(slim, page.get("items") or ())
+            rest = page["metadata"].get("continue")
+            if not rest:
+                return Listing(found, version_of(page))
+            query["continue"] = rest
+
+    @asynccontextmanager
+    async def watch(
+        self, selection: Selection, *, since: str | None, seconds: int, silence: float
+    ) -> AsyncIterator[AsyncIterator[WatchEvent]]:
+        query = _selecting(selection) | {"watch": "true", "allowWatchBookmarks": "true"}
+        query["timeoutSeconds"] = str(seconds)
+        if since is None:
+            query |= {"sendInitialEvents": "true", "resourceVersionMatch": "NotOlderThan"}
+        else:
+            query["resourceVersion"] = since
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=REQUEST_SECONDS, sock_read=silence)
+        path = selection.resource.path(selection.namespace)
+        answer = await self._send("GET", path, query, patience=timeout)
+        try:
+            if answer.status != 200:
+                raise _error(answer.status, answer.headers, await answer.text())
+            yield _events(answer)
+        finally:
+            answer.close()
+
+    async def create(
+        self, resource: Resource, namespace: str | None, document: Document, *, dry: bool = False
+    ) -> Document:
+        query = {"fieldValidation": "Strict"} | ({"dryRun": "All"} if dry else {})
+        return await self._ask("POST", resource.path(namespace), query, document)
+
+    async def replace(
+        self, resource: Resource, namespace: str | None, document: Document, subresource: str = ""
+    ) -> Document:
+        path = resource.path(namespace, name_of(document), subresource)
+        return await self._ask("PUT", path, {}, document)
+
+    async def apply(
+        self,
+        resource: Resource,
+        namespace: str | None,
+        document: Document,
+        *,
+        manager: str,
+        subresource: str = "",
+    ) -> Document:
+        path = resource.path(namespace, name_of(document), subresource)
+        query = {"fieldManager": manager, "force": "true"}
+        return await self._ask("PATCH", path, query, document, kind="application/apply-patch+yaml")
+
+    async def delete(
+        self, resource: Resource, namespace: str | None, name: str, *, uid: str | None = None
+    ) -> None:
+        options: dict[str, Any] = {"propagationPolicy": "Background"}
+        if uid is not None:
+            options["preconditions"] = {"uid": uid}
+        await self._ask("DELETE", resource.path(namespace, name), {}, options)
+
+    async def _ask(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str] | None = None,
+        body: Document | None = None,
+        *,
+        kind: str = "application/json",
+    ) -> dict[str, Any]:
+        timeout = aiohttp.ClientTimeout(total=REQUEST_SECONDS)
+        answer = await self._send(method, path, query or {}, body, kind=kind, patience=timeout)
+        try:
+            text = await answer.text()
+        except _FAILURES as error:
+            raise _away(error) from error
+        if answer.status >= 300:
+            raise _error(answer.status, answer.headers, text)
+        return slim(json.loads(text))
+
+    async def _send(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str],
+        body: Document | None = None,
+        *,
+        patience: aiohttp.ClientTimeout,
+        kind: str = "application/json",
+    ) -> aiohttp.ClientResponse:
+        resource_path = f"{path}?{urlencode(query)}" if query else path
+        try:
+            _, url, headers, sent, _ = await self._client.param_serialize(
+                method,
+                resource_path,
+                header_params={"Content-Type": kind, "Accept": "application/json"},
+                body=body,
+                auth_settings=["BearerToken"],
+            )
+            answer = await self._client.call_api(
+                method, url, headers, sent, _request_timeout=patience
+            )
+        except _FAILURES as error:
+            raise _away(error) from error
+        response: aiohttp.ClientResponse = answer.response
+        return response
+
+
+def slim(document: dict[str, Any]) -> dict[str, Any]:
+    """Leave out who wrote which field: half of a document, and nobody here reads it."""
+    metadata = document.get("metadata")
+    if metadata:
+        metadata.pop("managedFields", None)
+    return document
+
+
+def _selecting(selection: Selection) -> dict[str, str]:
+    return {"labelSelector": selection.labels} if selection.labels else {}
+
+
+async def _events(answer: aiohttp.ClientResponse) -> AsyncIterator[WatchEvent]:
+    """Read one event a line; an error in the stream is raised as what it is."""
+    try:
+        async for line in answer.content:
+            event = json.loads(line)
+            document = event["object"]
+            if event["type"] == "ERROR":
+                raise _error(int(document.get("code", 500)), {}, line.decode())
+            yield WatchEvent(Change(event["type"]), slim(document))
+    except _FAILURES as error:
+        raise _away(error) from error
+
+
+def _away(error: BaseException) -> ServerUnavailable:
+    return ServerUnavailable(f"the API server does not answer: {error or type(error).__name__}")
+
+
+_GIVEN = {
+    401: (Forbidden, "the API server does not know who asks"),
+    403: (Forbidden, "the API server forbids it"),
+    404: (NotFound, "the API server does not have it"),
+    409: (Conflict, "the API server has another"),
+    410: (Expired, "the API server has forgotten that version"),
+}
+
+
+def _error(status: int, headers: Mapping[str, str], text: str) -> TunewrightError:
+    """Return ours for an answer that is none; the server's own words are kept."""
+    said = _said(text)
+    message = str(said.get("message") or text[:300])
+    if status == 429 or status >= 500:
+        after = headers.get("Retry-After", "")
+        return ServerUnavailable(
+            f"the API server cannot answer now: {message}",
+            after=float(after) if after.isdigit() else 1.0,
+        )
+    if status in _GIVEN:
+        kind, words = _GIVEN[status]
+        return kind(f"{words}: {message}")
+    causes = (said.get("details") or {}).get("causes") or ()
+    return Invalid(
+        [Fault(each.get("field", ""), each.get("message", "")) for each in causes]
+        or [Fault("", message)]
+    )
+
+
+def _said(text: str) -> Mapping[str, Any]:
+    try:
+        said = json.loads(text)
+    except ValueError:
+        return {}
+    if not isinstance(said, dict):
+        return {}
+    inner = said.get("object", said)
+    return inner if isinstance(inner, dict) else {}

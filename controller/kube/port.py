@@ -1,0 +1,135 @@
+"""The API server, as this program sees it: plain documents under names, and a watch of them.
+
+Documents are never changed in place. What goes wrong is one of our errors:
+`NotFound`, `Conflict` (it exists, another version is there, or another uid),
+`Invalid` with a fault for each field, `Forbidden`, `Expired` (a version that
+the server has forgotten), and `ServerUnavailable`, which may be tried again.
+"""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Protocol, TypeAlias
+
+Document: TypeAlias = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """A kind of object, by where it is served. The core group is empty."""
+
+    group: str
+    version: str
+    plural: str
+
+    @property
+    def api_version(self) -> str:
+        return f"{self.group}/{self.version}" if self.group else self.version
+
+    def path(self, namespace: str | None, name: str = "", subresource: str = "") -> str:
+        """Return the path of one object, or of all in a namespace, or everywhere."""
+        parts = [f"/apis/{self.group}" if self.group else "/api", self.version]
+        if namespace is not None:
+            parts += ["namespaces", namespace]
+        parts.append(self.plural)
+        return "/".join(part for part in (*parts, name, subresource) if part)
+
+
+class Change(StrEnum):
+    """What a watch tells. A bookmark only says how far the server has come."""
+
+    ADDED = "ADDED"
+    MODIFIED = "MODIFIED"
+    DELETED = "DELETED"
+    BOOKMARK = "BOOKMARK"
+
+
+@dataclass(frozen=True, slots=True)
+class WatchEvent:
+    change: Change
+    document: Document
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """Objects as they were together at one version."""
+
+    documents: Sequence[Document]
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which objects are meant: of one namespace or all, with these labels (`a=b,c`)."""
+
+    resource: Resource
+    namespace: str | None = None
+    labels: str = ""
+
+
+Watch: TypeAlias = AbstractAsyncContextManager[AsyncIterator[WatchEvent]]
+
+
+class Kube(Protocol):
+    async def get(self, resource: Resource, namespace: str | None, name: str) -> Document: ...
+
+    async def list(self, selection: Selection) -> Listing:
+        """Return all of them, whatever the server's pages are."""
+        ...
+
+    def watch(
+        self, selection: Selection, *, since: str | None, seconds: int, silence: float
+    ) -> Watch:
+        """Tell of changes behind version `since`; None: of all there is, and then of changes.
+
+        The server ends the stream after `seconds`.
+        The end of what there is is a bookmark with the annotation `INITIAL_END`.
+        A stream without a word for `silence` seconds is given up as ServerUnavailable.
+        """
+        ...
+
+    async def create(
+        self, resource: Resource, namespace: str | None, document: Document, *, dry: bool = False
+    ) -> Document:
+        """Create it; unknown fields are refused. `dry` only says what would become of it."""
+        ...
+
+    async def replace(
+        self, resource: Resource, namespace: str | None, document: Document, subresource: str = ""
+    ) -> Document:
+        """Write the whole of it; Conflict unless the server has its `resourceVersion`."""
+        ...
+
+    async def apply(
+        self,
+        resource: Resource,
+        namespace: str | None,
+        document: Document,
+        *,
+        manager: str,
+        subresource: str = "",
+    ) -> Document:
+        """Write by server-side apply all fields that `manager` owns alone."""
+        ...
+
+    async def delete(
+        self, resource: Resource, namespace: str | None, name: str, *, uid: str | None = None
+    ) -> None:
+        """Delete it, and what it owns, in the background; Conflict when another has its name."""
+        ...
+
+
+INITIAL_END = "k8s.io/initial-events-end"
+
+
+def name_of(document: Document) -> str:
+    return str(document["metadata"].get("name", ""))
+
+
+def namespace_of(document: Document) -> str:
+    return str(document["metadata"].get("namespace", ""))
+
+
+def version_of(document: Document) -> str:
+    return str(document["metadata"].get("resourceVersion", ""))

@@ -1,0 +1,256 @@
+"""The port over a real API server, and a cache that follows it."""
+
+import asyncio
+import contextlib
+
+import pytest
+from tunewright.api.errors import Conflict, Forbidden, Invalid, NotFound, ServerUnavailable
+from tunewright.controller.kube.cache import Cache, Key
+from tunewright.controller.kube.client import connect
+from tunewright.controller.kube.lease import Elector, Times
+from tunewright.controller.kube.port import Resource, Selection, version_of
+from tunewright.controller.kube.reflector import Reflector
+
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(180)]
+
+MAPS = Resource("", "v1", "configmaps")
+JOBS = Resource("batch", "v1", "jobs")
+TRIALS = Resource("kubeflow.org", "v1beta1", "trials")
+
+
+def config_map(name, **data):
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": data}
+
+
+def trial(name, **spec):
+    kind = {"apiVersion": "kubeflow.org/v1beta1", "kind": "Trial"}
+    return {**kind, "metadata": {"name": name, "labels": {"of": "e"}}, "spec": spec}
+
+
+@pytest.fixture
+def within(namespace, kubeconfig):
+    """Run a scenario with a client and the name of a namespace."""
+
+    def run(scenario):
+        async def scene():
+            kube = await connect(kubeconfig=str(kubeconfig))
+            try:
+                return await scenario(kube, namespace.name)
+            finally:
+                await kube.close()
+
+        return asyncio.run(scene())
+
+    return run
+
+
+def test_what_is_created_is_read_replaced_and_deleted(within):
+    async def scenario(kube, space):
+        made = await kube.create(MAPS, space, config_map("m", a="1"))
+        changed = await kube.replace(MAPS, space, {**made, "data": {"a": "2"}})
+        read = await kube.get(MAPS, space, "m")
+        await kube.delete(MAPS, space, "m", uid=made["metadata"]["uid"])
+        with pytest.raises(NotFound):
+            await kube.get(MAPS, space, "m")
+        return made, changed, read
+
+    made, changed, read = within(scenario)
+    assert (made["data"], read["data"]) == ({"a": "1"}, {"a": "2"})
+    assert version_of(made) != version_of(changed) == version_of(read)
+    assert "managedFields" not in made["metadata"]
+
+
+def test_what_is_there_already_and_what_changed_meanwhile_is_a_conflict(within):
+    async def scenario(kube, space):
+        made = await kube.create(MAPS, space, config_map("m"))
+        with pytest.raises(Conflict, match="already exists"):
+            await kube.create(MAPS, space, config_map("m"))
+        await kube.replace(MAPS, space, {**made, "data": {"a": "1"}})
+        with pytest.raises(Conflict, match="modified"):
+            await kube.replace(MAPS, space, {**made, "data": {"a": "2"}})
+        with pytest.raises(Conflict):
+            await kube.delete(MAPS, space, "m", uid="another")
+
+    within(scenario)
+
+
+def test_every_wrong_field_is_named(within):
+    job = {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {"name": "j"},
+        "spec": {"template": {"spec": {"containers": [{"name": "Not a name", "image": "i"}]}}},
+    }
+
+    async def scenario(kube, space):
+        with pytest.raises(Invalid) as found:
+            await kube.create(JOBS, space, job, dry=True)
+        return {fault.path for fault in found.value.faults}
+
+    paths = within(scenario)
+    assert "spec.template.spec.containers[0].name" in paths
+    assert "spec.template.spec.restartPolicy" in paths
+
+
+def test_a_dry_run_leaves_nothing(within):
+    async def scenario(kube, space):
+        made = await kube.create(MAPS, space, config_map("m"), dry=True)
+        with pytest.raises(NotFound):
+            await kube.get(MAPS, space, "m")
+        return made
+
+    assert within(scenario)["metadata"]["name"] == "m"
+
+
+def test_a_misspelt_field_is_refused_not_dropped(within):
+    async def scenario(kube, space):
+        with pytest.raises(Invalid, match="dataa"):
+            await kube.create(MAPS, space, {**config_map("m"), "dataa": {}})
+
+    within(scenario)
+
+
+def test_a_status_is_applied_whole_and_nothing_else_with_it(within, definitions):
+    async def scenario(kube, space):
+        await kube.create(TRIALS, space, trial("t", retainRun=True))
+        for status in ({"index": 1, "attempt": 1}, {"index": 1}):
+            document = {**trial("t", retainRun=False), "status": status}
+            del document["metadata"]["labels"]
+            await kube.apply(TRIALS, space, document, manager="tests", subresource="status")
+        return await kube.get(TRIALS, space, "t")
+
+    read = within(scenario)
+    assert (read["status"], read["spec"]) == ({"index": 1}, {"retainRun": True})
+
+
+def test_pages_make_one_list(within, monkeypatch):
+    monkeypatch.setattr("tunewright.controller.kube.client.PAGE", 3)
+
+    async def scenario(kube, space):
+        for number in range(8):
+            await kube.create(MAPS, space, config_map(f"m{number}"))
+        listing = await kube.list(Selection(MAPS, space))
+        return sorted(each["metadata"]["name"] for each in listing.documents)
+
+    assert [name for name in within(scenario) if name[0] == "m"] == [f"m{n}" for n in range(8)]
+
+
+def test_a_server_that_is_not_there_is_said_to_be_away(tmp_path):
+    file = tmp_path / "config"
+    file.write_text(
+        "{apiVersion: v1, kind: Config, current-context: c,"
+        " clusters: [{name: c, cluster: {server: 'http://127.0.0.1:9'}}],"
+        " users: [{name: u, user: {}}], contexts: [{name: c, context: {cluster: c, user: u}}]}"
+    )
+
+    async def scene():
+        kube = await connect(kubeconfig=str(file))
+        try:
+            with pytest.raises(ServerUnavailable, match="does not answer"):
+                await kube.get(MAPS, "default", "m")
+        finally:
+            await kube.close()
+
+    asyncio.run(scene())
+
+
+def test_a_kubeconfig_that_is_missing_is_named(tmp_path):
+    with pytest.raises(Invalid, match="no cluster can be reached"):
+        asyncio.run(connect(kubeconfig=str(tmp_path / "none")))
+
+
+def test_what_may_not_be_done_is_said_to_be_forbidden(namespace, kubeconfig, tmp_path):
+    namespace.kubectl("create", "serviceaccount", "nobody")
+    token = namespace.kubectl("create", "token", "nobody").strip()
+    config = namespace.kubectl("config", "view", "--raw", "--flatten")
+    file = tmp_path / "config"
+    file.write_text(
+        config.partition("users:")[0] + f"users: [{{name: admin, user: {{token: {token}}}}}]"
+    )
+
+    async def scene():
+        kube = await connect(kubeconfig=str(file))
+        try:
+            with pytest.raises(Forbidden, match="nobody"):
+                await kube.get(MAPS, namespace.name, "m")
+        finally:
+            await kube.close()
+
+    asyncio.run(scene())
+
+
+class Following:
+    """A reflector at work, its cache, and what it told."""
+
+    def __init__(self, kube, space, resource=TRIALS):
+        self.cache = Cache()
+        self.told = asyncio.Event()
+        self.reflector = Reflector(
+            kube, Selection(resource, space, "of=e"), self.cache, self._changed, chance=lambda: 0.5
+        )
+        self._task = asyncio.create_task(self.reflector.run())
+
+    def _changed(self, _before, _after):
+        self.told.set()
+
+    async def until(self, condition):
+        async with asyncio.timeout(20):
+            await self.reflector.synced.wait()
+            while not condition(self.cache):
+                self.told.clear()
+                await self.told.wait()
+
+    async def end(self):
+        self._task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._task
+
+
+def test_a_cache_holds_what_there_is_and_follows_what_changes(within, definitions):
+    async def scenario(kube, space):
+        await kube.create(TRIALS, space, trial("before"))
+        following = Following(kube, space)
+        try:
+            await following.until(lambda cache: len(cache) == 1)
+            await kube.create(TRIALS, space, trial("after"))
+            await following.until(lambda cache: len(cache) == 2)
+            status = {**trial("after"), "status": {"index": 5}}
+            await kube.apply(TRIALS, space, status, manager="tests", subresource="status")
+            key = Key(space, "after")
+            await following.until(lambda cache: "status" in cache.get(key))
+            await kube.delete(TRIALS, space, "before")
+            await following.until(lambda cache: len(cache) == 1)
+            return following.cache.get(key)["status"]
+        finally:
+            await following.end()
+
+    assert within(scenario) == {"index": 5}
+
+
+def test_one_of_two_replicas_leads_after_the_other(within):
+    async def scenario(kube, space):
+        order = []
+        loop = asyncio.get_running_loop()
+
+        def elector(me):
+            return Elector(
+                kube, space, "operator", me,
+                clock=loop.time, wall=lambda: 1_700_000_000.0, times=Times(3.0, 2.0, 0.1),
+            )  # fmt: skip
+
+        def lead(me):
+            async def work():
+                order.append(f"{me} begins")
+                await asyncio.sleep(0.5)
+                order.append(f"{me} ends")
+
+            return work
+
+        await asyncio.gather(*(elector(me).run(lead(me)) for me in ("a", "b")))
+        return order
+
+    order = within(scenario)
+    assert order in (
+        ["a begins", "a ends", "b begins", "b ends"],
+        ["b begins", "b ends", "a begins", "a ends"],
+    )

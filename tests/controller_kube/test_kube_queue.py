@@ -1,0 +1,114 @@
+"""The queue of names that an operator works through."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+from tunewright.controller.kube.cache import Key
+from tunewright.controller.kube.queue import WorkQueue
+
+A1, A2, B1 = Key("a", "1"), Key("a", "2"), Key("b", "1")
+
+
+def queue():
+    return WorkQueue(lambda: 1.0)
+
+
+def drained(work, now=0.0):
+    taken = []
+    while (key := work.take(now)) is not None:
+        taken.append(key)
+        work.done(key)
+    return taken
+
+
+def test_a_name_that_is_added_twice_is_looked_at_once():
+    work = queue()
+    work.add(A1)
+    work.add(A1)
+
+    assert drained(work) == [A1]
+
+
+def test_what_is_added_while_it_is_worked_on_is_looked_at_once_more():
+    work = queue()
+    work.add(A1)
+    work.take(0.0)
+    work.add(A1)
+    work.add(A1)
+
+    assert work.take(0.0) is None
+    work.done(A1)
+    assert drained(work) == [A1]
+
+
+def test_namespaces_take_turns():
+    work = queue()
+    for key in (A1, A2, Key("a", "3"), B1):
+        work.add(key)
+
+    assert drained(work) == [A1, B1, A2, Key("a", "3")]
+
+
+def test_what_is_urgent_goes_first_also_when_it_was_not_before():
+    work = queue()
+    for key in (A1, A2, B1):
+        work.add(key, urgent=False)
+    work.add(B1)
+
+    assert drained(work) == [B1, A1, A2]
+
+
+def test_what_is_due_later_waits_for_its_moment():
+    work = queue()
+    work.add_at(A1, 5.0)
+
+    assert (work.take(4.9), work.wake_at) == (None, 5.0)
+    assert (work.take(5.0), work.wake_at) == (A1, None)
+
+
+def test_each_failure_doubles_the_pause_and_a_success_ends_that():
+    work = queue()
+    pauses = []
+    for _ in range(3):
+        work.retry(A1, 0.0)
+        pauses.append(work.wake_at)
+        drained(work, now=1000.0)
+    work.forget(A1)
+    work.retry(A1, 0.0)
+
+    assert pauses == [0.1, 0.2, 0.4]
+    assert work.wake_at == 0.1
+
+
+def test_a_pause_never_grows_beyond_five_minutes():
+    work = queue()
+    for _ in range(50):
+        drained(work, now=1e9)
+        work.retry(A1, 0.0)
+
+    assert work.wake_at == 300.0
+
+
+KEYS = st.sampled_from([A1, A2, B1])
+STEPS = st.lists(st.tuples(st.sampled_from(["add", "idle", "take", "done"]), KEYS), max_size=60)
+
+
+@given(STEPS)
+def test_nothing_is_lost_and_nothing_is_worked_on_twice_at_once(steps):
+    work = queue()
+    active, owed = [], set()
+    for step, key in steps:
+        if step in {"add", "idle"}:
+            work.add(key, urgent=step == "add")
+            owed.add(key)
+        elif step == "take":
+            taken = work.take(0.0)
+            if taken is not None:
+                assert taken not in active
+                active.append(taken)
+                owed.discard(taken)
+        elif active:
+            work.done(active.pop(0))
+    for key in active:
+        work.done(key)
+
+    assert set(drained(work)) == owed
