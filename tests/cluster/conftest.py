@@ -45,9 +45,9 @@ class Namespace:
     def get(self, kind: str, name: str) -> Any:
         return json.loads(self.kubectl("get", kind, name, "-o", "json"))
 
-    def pod(self, name: str, *command: str, **spec: Any) -> None:
-        """Start a pod of one container with a small shell."""
-        main = {"name": "main", "image": BUSYBOX, "command": list(command)}
+    def pod(self, name: str, *command: str, image: str = BUSYBOX, **spec: Any) -> None:
+        """Start a pod of one container, with a small shell unless another image is named."""
+        main = {"name": "main", "image": image, "command": list(command)}
         self.create(
             apiVersion="v1",
             kind="Pod",

@@ -60,3 +60,11 @@ def test_an_exit_code_is_kept(namespace):
     assert namespace.ends("pod", "fails") == "Failed"
     (status,) = namespace.get("pod", "fails")["status"]["containerStatuses"]
     assert status["state"]["terminated"]["exitCode"] == 7
+
+
+def test_the_python_image_is_used_as_dockers_is(namespace):
+    asks = "pip install --no-index pip && python -c 'import sys; print(sys.version_info[:2])'"
+    namespace.pod("python", "sh", "-c", asks, image="python:3.11-slim")
+
+    assert namespace.ends("pod", "python") == "Succeeded"
+    assert namespace.kubectl("logs", "python").splitlines()[-1] == "(3, 11)"

@@ -1,90 +1,98 @@
-"""Images without a registry: written as archives, and given to containerd."""
+"""Images without a registry: built once, kept as archives, and given to containerd."""
 
 import hashlib
-import io
-import json
+import os
 import shutil
 import subprocess
-import tarfile
-from collections.abc import Mapping, Sequence
+import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
-from .layout import BUSYBOX, CONTAINERD, PAUSE, STATE
-from .say import ClusterError
+import services
 
-SHELL = Path("/bin/busybox")
-"""Debian's static busybox."""
+from .layout import BUSYBOX, CACHE, CONTAINERD, PYTHON
+from .say import ClusterError, step
 
-APPLETS = (
-    *("sh", "sleep", "cat", "echo", "ls", "nslookup", "wget", "nc", "true", "false", "yes"),
-    *("head", "seq", "env", "id", "date", "kill", "touch", "printf", "ps", "test", "tail"),
-)
+FOLDER = Path(__file__).parents[1] / "images"
+
+SUITE = "bookworm"
+PACKAGES = "python3,python3-pip,python3-venv,ca-certificates"
+UNUSED = ("dev", "usr/share/doc", "usr/share/info", "usr/share/locale", "usr/share/man")
+FETCHED = ("var/cache/apt", "var/lib/apt/lists")
 
 
-def load_small_images() -> None:
-    """Make the images of a pause and of a shell, and load them."""
-    if not SHELL.exists():
-        raise ClusterError(f"there is no {SHELL}: install busybox-static")
-    program = {"bin/busybox": SHELL.read_bytes()}
-    links = {f"bin/{name}": "busybox" for name in APPLETS}
-    folder = STATE / "images"
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, command in ((PAUSE, ["/bin/busybox", "sleep", "2147483647"]), (BUSYBOX, ["/bin/sh"])):
-        archive = folder / f"{name.replace('/', '_').replace(':', '_')}.tar"
-        write_archive(archive, name, program, links, command)
+def load_all() -> None:
+    """Give every image of the tests to containerd."""
+    for archive in (busybox(), python()):
         load(archive)
 
 
 def load(archive: Path) -> None:
     """Give a docker archive to containerd, for pods to use."""
-    subprocess.run(
-        [*ctr(), "images", "import", str(archive)], check=True, capture_output=True, text=True
-    )
+    _run(*ctr(), "images", "import", str(archive))
+
+
+def busybox() -> Path:
+    """Return the archive of a small shell."""
+    archive = _archive(BUSYBOX, "busybox")
+    if not archive.exists():
+        with tempfile.TemporaryDirectory() as context, step(f"making the image {BUSYBOX}"):
+            shutil.copy(str(services.program("/bin/busybox")), context)
+            build(FOLDER / "busybox/Containerfile", Path(context), BUSYBOX, archive)
+    return archive
+
+
+def python() -> Path:
+    """Return the archive of a look-alike of Docker's Python image; made in a minute."""
+    archive = _archive(PYTHON, "python", SUITE, PACKAGES)
+    if not archive.exists():
+        with tempfile.TemporaryDirectory() as context, step(f"making the image {PYTHON}"):
+            _debian(Path(context, "root"), Path(context, "root.tar"))
+            build(FOLDER / "python/Containerfile", Path(context), PYTHON, archive)
+    return archive
+
+
+def build(containerfile: Path, context: Path, name: str, archive: Path) -> None:
+    """Build an image with buildah, in a store of its own; write it as a docker archive."""
+    with tempfile.TemporaryDirectory() as store:
+        kept = ("--storage-driver", "vfs", "--root", f"{store}/root", "--runroot", f"{store}/run")
+        file = ("--isolation", "chroot", "--file", str(containerfile))
+        _run("buildah", *kept, "build", *file, "--tag", name, str(context))
+        half = archive.with_suffix(".half")
+        half.unlink(missing_ok=True)
+        _run("buildah", *kept, "push", name, f"docker-archive:{half}:{name}")
+        half.rename(archive)
 
 
 def ctr() -> Sequence[str]:
     """Return the start of a command line for containerd's own client."""
-    return (str(shutil.which("ctr")), "--address", str(CONTAINERD), "--namespace", "k8s.io")
+    return ("ctr", "--address", str(CONTAINERD), "--namespace", "k8s.io")
 
 
-def write_archive(
-    path: Path,
-    name: str,
-    files: Mapping[str, bytes],
-    links: Mapping[str, str],
-    command: Sequence[str],
-) -> None:
-    """Write an image of one layer as a docker archive: programs, links to them, a command."""
-    layer = io.BytesIO()
-    with tarfile.open(fileobj=layer, mode="w") as tar:
-        for folder in sorted({str(Path(place).parent) for place in (*files, *links)} | {"tmp"}):
-            entry = tarfile.TarInfo(folder)
-            entry.type, entry.mode = tarfile.DIRTYPE, 0o1777 if folder == "tmp" else 0o755
-            tar.addfile(entry)
-        for place, content in files.items():
-            entry = tarfile.TarInfo(place)
-            entry.size, entry.mode = len(content), 0o755
-            tar.addfile(entry, io.BytesIO(content))
-        for place, target in links.items():
-            entry = tarfile.TarInfo(place)
-            entry.type, entry.linkname = tarfile.SYMTYPE, target
-            tar.addfile(entry)
-    config = {
-        "architecture": "amd64",
-        "os": "linux",
-        "config": {"Cmd": list(command), "Env": ["PATH=/bin"], "WorkingDir": "/"},
-        "rootfs": {
-            "type": "layers",
-            "diff_ids": [f"sha256:{hashlib.sha256(layer.getvalue()).hexdigest()}"],
-        },
-    }
-    manifest = [{"Config": "config.json", "RepoTags": [name], "Layers": ["layer.tar"]}]
-    with tarfile.open(path, "w") as tar:
-        for place, content in (
-            ("layer.tar", layer.getvalue()),
-            ("config.json", json.dumps(config).encode()),
-            ("manifest.json", json.dumps(manifest).encode()),
-        ):
-            entry = tarfile.TarInfo(place)
-            entry.size = len(content)
-            tar.addfile(entry, io.BytesIO(content))
+def _archive(name: str, folder: str, *pins: str) -> Path:
+    """Return where an image is kept: another recipe has another place."""
+    recipe = (FOLDER / folder / "Containerfile").read_text() + " ".join(pins)
+    digest = hashlib.sha256((name + recipe).encode()).hexdigest()[:12]
+    place = CACHE / "images"
+    place.mkdir(parents=True, exist_ok=True)
+    return place / f"{folder}-{digest}.tar"
+
+
+def _debian(root: Path, archive: Path) -> None:
+    """Write the tree of a small Debian with Python, as a tar."""
+    _run("debootstrap", "--variant=minbase", f"--include={PACKAGES}", SUITE, str(root))
+    without = [f"--exclude=./{folder}/*" for folder in (*UNUSED, *FETCHED)]
+    _run("tar", "--create", "--file", str(archive), "--directory", str(root), *without, ".")
+
+
+def _run(*command: str) -> None:
+    done = subprocess.run(
+        command,
+        env={**os.environ, "PATH": f"{os.environ['PATH']}:/usr/sbin"},
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    if done.returncode != 0:
+        said = (done.stdout + done.stderr)[-2000:]
+        raise ClusterError(f"{' '.join(command[:2])} failed:\n{said}")

@@ -27,6 +27,7 @@ DNS = "10.96.0.10"
 DNS_PORT = 10053
 ETCD = "http://127.0.0.1:12379"
 ETCD_PEER = "http://127.0.0.1:12380"
-PAUSE = "tunewright.test/pause:1"
 BUSYBOX = "tunewright.test/busybox:1"
+PYTHON = "docker.io/library/python:3.11-slim"
+"""What pods call `python:3.11-slim`: Debian's Python under that name."""
 CONTAINERD = RUN / "containerd.sock"

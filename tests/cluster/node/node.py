@@ -106,7 +106,7 @@ def _start_node(folder: Path) -> None:
     environ = {"PATH": f"{folder}:{os.environ['PATH']}", "HOME": "/root"}
     processes.start("containerd", programs.containerd(), environ)
     processes.await_("containerd", lambda: _ctr("version") == 0, "containerd")
-    images.load_small_images()
+    images.load_all()
     processes.start("kubelet", programs.kubelet(), environ)
     processes.start("proxy", programs.proxy(), environ)
     kubectl("apply", "-f", str(programs.CONFIG / "dns.yaml"))

@@ -6,6 +6,7 @@ from pathlib import Path
 from . import pki
 from .layout import (
     BRIDGE,
+    BUSYBOX,
     CONTAINERD,
     DNS,
     DNS_PORT,
@@ -13,7 +14,6 @@ from .layout import (
     ETCD_PEER,
     NODE,
     NODE_NAME,
-    PAUSE,
     PODS,
     RUN,
     SERVICES,
@@ -137,7 +137,7 @@ disabled_plugins = ["io.containerd.snapshotter.v1.btrfs", "io.containerd.snapsho
 address = "{CONTAINERD}"
 
 [plugins."io.containerd.grpc.v1.cri"]
-sandbox_image = "{PAUSE}"
+sandbox_image = "{BUSYBOX}"
 restrict_oom_score_adj = true
 stream_server_address = "127.0.0.1"
 netns_mounts_under_state_dir = true
