@@ -8,10 +8,11 @@ fields is CEL. What neither can say the operator says in a condition.
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from types import NoneType, UnionType
-from typing import Annotated, Any, Union, get_args, get_origin
+from typing import Annotated, Any, TypeAlias, Union, get_args, get_origin
 
-from .crd_rules import FACTS, MOST, REQUIRED, RULES, Rule, Schema
+from .crd_rules import FACTS, REQUIRED, RULES, Rule, Schema
 from .experiment import Experiment
 from .model import Model
 from .suggestion import Suggestion
@@ -19,7 +20,9 @@ from .trial import Trial
 
 GROUP, VERSION = "kubeflow.org", "v1beta1"
 CATEGORIES = ("all", "kubeflow", "katib")
-FREE: Schema = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+
+Texts: TypeAlias = Mapping[str, str]
+"""What is said of each field, by path."""
 
 _STATE = {"name": "State", "type": "string", "jsonPath": ".status.conditions[-1:].type"}
 _AGE = {"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"}
@@ -42,26 +45,24 @@ COLUMNS: Mapping[type[Model], Sequence[Schema]] = {
     ],
     Trial: [
         _STATE,
-        {"name": "Status", "type": "string", "jsonPath": ".status.conditions[-1:].status"},
+        {"name": "Reason", "type": "string", "jsonPath": ".status.conditions[-1:].reason"},
         _AGE,
     ],
 }
 
 
-def definitions(texts: Mapping[str, str]) -> dict[str, Schema]:
-    """Return the three definitions by plural; `texts` describe the Experiment's fields by path."""
+def definitions(texts: Mapping[str, Texts]) -> dict[str, Schema]:
+    """Return the three definitions by plural; `texts` describe the fields of each by path."""
     return {
-        "experiments": _definition(Experiment, texts),
-        "suggestions": _definition(Suggestion, {}),
-        "trials": _definition(Trial, {}),
+        "experiments": _definition(Experiment, _Walk(texts["experiments"], FACTS, REQUIRED, RULES)),
+        "suggestions": _definition(Suggestion, _Walk(texts["suggestions"])),
+        "trials": _definition(Trial, _Walk(texts["trials"])),
     }
 
 
-def _definition(model: type[Model], texts: Mapping[str, str]) -> Schema:
+def _definition(model: type[Model], walk: "_Walk") -> Schema:
     kind = model.__name__
     plural = f"{kind.lower()}s"
-    is_experiment = model is Experiment
-    walk = _Walk(texts, FACTS, REQUIRED, RULES) if is_experiment else _Walk(texts, {}, {}, {})
     return {
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",
@@ -93,51 +94,38 @@ def _definition(model: type[Model], texts: Mapping[str, str]) -> Schema:
     }
 
 
+@dataclass(frozen=True)
 class _Walk:
     """From a model to its schema, with what is known of each path on the way."""
 
-    def __init__(
-        self,
-        texts: Mapping[str, str],
-        facts: Mapping[str, Schema],
-        required: Mapping[str, Sequence[str]],
-        rules: Mapping[str, Sequence[Rule]],
-    ) -> None:
-        self._texts = texts
-        self._facts = facts
-        self._required = required
-        self._rules = rules
+    texts: Texts
+    facts: Mapping[str, Schema] = field(default_factory=dict)
+    required: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    rules: Mapping[str, Sequence[Rule]] = field(default_factory=dict)
 
     def root(self, model: type[Model]) -> Schema:
-        schema = self._model(model, "")
-        # The server knows its own metadata, and refuses a schema of it.
+        schema = self._at(model, "")
+        # The server knows these, and refuses more than a word about metadata.
         schema["properties"]["metadata"] = {"type": "object"}
         return schema
 
-    def _model(self, model: type[Model], path: str) -> Schema:
-        properties = {}
-        for name, field in model.model_fields.items():
-            alias = field.alias or name
-            below = f"{path}.{alias}" if path else alias
-            properties[alias] = self._field(field.annotation, below)
-        schema: Schema = {"type": "object", "properties": properties}
-        described = _sentence(model.__doc__ or "")
-        if described and path not in self._texts:
-            schema["description"] = described
-        if path in self._required:
-            schema["required"] = list(self._required[path])
-        if path in self._rules:
+    def _at(self, annotation: Any, path: str) -> Schema:
+        """Return all that is known of a path; facts are laid over what follows from the type."""
+        schema = {**self._type(annotation, path), **self.facts.get(path, {})}
+        parent, _, name = path.rpartition(".")
+        is_required = name in self.required.get(parent, ())
+        if _may_be_null(annotation) and not is_required and "default" not in schema:
+            schema["nullable"] = True
+        if path in self.texts:
+            schema["description"] = self.texts[path]
+        if path in self.required:
+            schema["required"] = list(self.required[path])
+        if path in self.rules:
+            rules = self.rules[path]
             schema["x-kubernetes-validations"] = [
-                {"rule": rule.cel, "message": rule.message} for rule in self._rules[path]
+                {"rule": rule.cel, "message": rule.message} for rule in rules
             ]
         return schema
-
-    def _field(self, annotation: Any, path: str) -> Schema:
-        schema = self._type(annotation, path)
-        text = self._texts.get(path)
-        if text:
-            schema = {"description": text, **schema}
-        return {**schema, **self._facts.get(path, {})}
 
     def _type(self, annotation: Any, path: str) -> Schema:
         origin, inner = get_origin(annotation), get_args(annotation)
@@ -146,24 +134,31 @@ class _Walk:
         if origin in {Union, UnionType}:
             return self._union([each for each in inner if each is not NoneType], path)
         if origin is tuple:
-            listed: Schema = {"type": "array", "items": self._type(inner[0], f"{path}[]")}
-            return listed | ({"maxItems": MOST[path]} if path in MOST else {})
+            return {"type": "array", "items": self._at(inner[0], f"{path}[]")}
         if origin is dict:
             return self._mapping(inner[1], path)
         if isinstance(annotation, type) and issubclass(annotation, Model):
             return self._model(annotation, path)
         return dict(_SCALARS[annotation])
 
-    def _union(self, kinds: Sequence[Any], path: str) -> Schema:
-        if len(kinds) == 1:
-            return self._type(kinds[0], path)
-        # A whole number or text, as Kubernetes writes ports; seconds or a duration.
-        return {"x-kubernetes-int-or-string": True}
+    def _model(self, model: type[Model], path: str) -> Schema:
+        names = {name: each.alias or name for name, each in model.model_fields.items()}
+        properties = {
+            alias: self._at(model.model_fields[name].annotation, f"{path}.{alias}".strip("."))
+            for name, alias in names.items()
+        }
+        return {"type": "object", "properties": properties}
 
     def _mapping(self, values: Any, path: str) -> Schema:
         if values is Any:
-            return dict(FREE)
-        return {"type": "object", "additionalProperties": self._type(values, path)}
+            return {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+        return {"type": "object", "additionalProperties": self._at(values, f"{path}[]")}
+
+    def _union(self, kinds: Sequence[Any], path: str) -> Schema:
+        if len(kinds) == 1:
+            return self._type(kinds[0], path)
+        # A whole number or text: Kubernetes' ports; seconds, or a length such as 1h30m.
+        return {"x-kubernetes-int-or-string": True}
 
 
 _SCALARS: Mapping[Any, Schema] = {
@@ -174,10 +169,9 @@ _SCALARS: Mapping[Any, Schema] = {
 }
 
 
-def _sentence(docstring: str) -> str:
-    """Return the first paragraph of a docstring as one line, without its quotes."""
-    first = docstring.strip().partition("\n\n")[0]
-    return re.sub(r"\s+", " ", first).replace("`", "")
+def _may_be_null(annotation: Any) -> bool:
+    """Whether null stands for absence: Go's clients write it, and YAML where nothing stands."""
+    return NoneType in get_args(annotation) or get_origin(annotation) is tuple
 
 
 def texts_of(page: str) -> dict[str, str]:
@@ -188,11 +182,10 @@ def texts_of(page: str) -> dict[str, str]:
 
 def _description(kind: str, default: str, rule: str) -> str:
     """Say one row in a line of plain text."""
-    words = [
-        rule.replace("**extension**", "Beside Katib's").replace(
-            "Beside Katib's;", "Beside Katib's:"
-        )
-    ]
+    words = [rule.replace("**extension**; ", "") or kind]
+    if "**extension**" in rule:
+        words.append("not in Katib")
     if default not in {"–", ""}:
         words.append(f"default: {default.strip('*')}")
-    return "; ".join(word for word in words if word).replace("`", "") or kind
+    sentences = (word[0].upper() + word[1:] for word in words)
+    return f"{'. '.join(sentences)}.".replace("`", "")

@@ -4,11 +4,13 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from cluster.node.build import built
 from services import program
+from support import apiserver
 from tunewright.controller.local.cgroups import held, own_places
 
 COMPLETE = os.environ.get("TUNEWRIGHT_TESTS_COMPLETE") == "1"
@@ -47,6 +49,10 @@ NEEDS: dict[str, tuple[Callable[[], bool], str]] = {
     "cgroups": (
         lambda: held(own_places()) == {"memory", "cpu"},
         "run as root, or within `systemd-run --user --scope`",
+    ),
+    "apiserver": (
+        lambda: built() is not None,
+        "run `make cluster` once, which builds it",
     ),
     "strace": (lambda: shutil.which("strace") is not None, "install strace"),
     "tmux": (lambda: shutil.which("tmux") is not None, "install tmux"),
@@ -89,3 +95,11 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No test sees the store of whoever runs it."""
     monkeypatch.setenv("TUNEWRIGHT_HOME", str(tmp_path / "tunewright-home"))
+
+
+@pytest.fixture(scope="session")
+def api_server() -> Iterator[apiserver.ApiServer]:
+    """A real API server that knows our resources; its tests are marked `apiserver.NEEDED`."""
+    with apiserver.api_server() as server:
+        server.install()
+        yield server

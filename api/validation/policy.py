@@ -3,6 +3,7 @@
 import math
 
 from ..compile import parameter as compile_parameter
+from ..defaults import PARALLEL_TRIALS
 from ..durations import parse_duration
 from ..experiment import ExperimentSpec
 from ..policy import OnLost, ResumePolicy
@@ -50,7 +51,9 @@ def _check_budget(spec: ExperimentSpec, report: Report) -> None:
         report.add("spec.maxTrialCount", "must be greater than 0")
     if parallel is not None and parallel <= 0:
         report.add("spec.parallelTrialCount", "must be greater than 0")
-    for name, count in (("maxFailedTrialCount", failed), ("parallelTrialCount", parallel)):
+    # What the API server writes as the default is no fault of the file.
+    chosen = None if parallel == PARALLEL_TRIALS else parallel
+    for name, count in (("maxFailedTrialCount", failed), ("parallelTrialCount", chosen)):
         if most is not None and 0 < most < (count or 0):
             report.add(
                 f"spec.{name}",

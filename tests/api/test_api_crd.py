@@ -6,13 +6,16 @@ from pathlib import Path
 import pytest
 import yaml
 from tunewright.api.crd import definitions, texts_of
+from tunewright.api.crd_rules import FACTS, REQUIRED, RULES
 
 CRDS = Path(__file__).parents[2] / "deploy" / "crds"
+JOB = ["apiVersion", "kind", "metadata", "metadata.name", "metadata.namespace"]
 PLURALS = ["experiments", "suggestions", "trials"]
+GENERATE = runpy.run_path(str(CRDS / "generate.py"))
 
 
 def schema_of(plural):
-    (version,) = definitions({})[plural]["spec"]["versions"]
+    (version,) = definitions(GENERATE["texts"]())[plural]["spec"]["versions"]
     return version["schema"]["openAPIV3Schema"]
 
 
@@ -26,7 +29,7 @@ def parts(schema, path=""):
 
 
 def test_the_files_are_what_make_crds_would_write():
-    made = runpy.run_path(str(CRDS / "generate.py"))["files"]()
+    made = GENERATE["files"]()
 
     assert {name: (CRDS / name).read_text() for name in made} == made
 
@@ -48,25 +51,41 @@ def test_every_field_has_a_type(plural):
     assert untyped == []
 
 
-def test_a_job_is_kept_as_it_is():
-    free = {path for path, schema in parts(schema_of("experiments"))
-            if schema.get("x-kubernetes-preserve-unknown-fields")}  # fmt: skip
+def test_what_is_not_ours_is_kept_as_it_is():
+    free = {
+        path
+        for path, schema in parts(schema_of("experiments"))
+        if schema.get("x-kubernetes-preserve-unknown-fields")
+    }
 
     assert free == {
         "spec.trialTemplate.trialSpec",
+        "spec.trialTemplate.trialSpec.metadata",
         "spec.checkpoint.volume",
         "spec.metricsCollectorSpec.collector.customCollector",
     }
 
 
-def test_the_reference_page_describes_every_field():
-    page = (CRDS.parents[1] / "docs" / "experiment.md").read_text()
-    texts = texts_of(page)
+@pytest.mark.parametrize("plural", PLURALS)
+def test_every_field_is_described(plural):
+    silent = [
+        path
+        for path, schema in parts(schema_of(plural))
+        if path and not path.endswith("[]") and not schema.get("description")
+    ]
 
-    described = definitions(texts)["experiments"]["spec"]["versions"][0]["schema"]
-    spec = described["openAPIV3Schema"]["properties"]["spec"]
-    assert [path for path, schema in parts(spec, "spec")
-            if path in texts and not schema.get("description")] == []  # fmt: skip
-    assert spec["properties"]["objective"]["properties"]["goal"]["description"] == (
-        "finite; reaching it ends the experiment; default: none"
-    )
+    foreign = {"metadata", *(f"spec.trialTemplate.trialSpec.{name}" for name in JOB)}
+    assert set(silent) <= foreign
+
+
+@pytest.mark.parametrize("page", ["experiment.md", "resources.md"])
+def test_every_line_of_the_pages_describes_a_field(page):
+    known = {path for plural in PLURALS for path, _ in parts(schema_of(plural))}
+    told = set(texts_of((CRDS.parents[1] / "docs" / page).read_text()))
+
+    assert {path for path in told - known if not path.startswith("metadata.")} == set()
+
+
+@pytest.mark.parametrize("table", [FACTS, REQUIRED, RULES], ids=["facts", "required", "rules"])
+def test_everything_that_is_said_of_a_path_is_said_of_one_that_exists(table):
+    assert set(table) <= {path for path, _ in parts(schema_of("experiments"))}

@@ -1,11 +1,11 @@
-"""`python -m cluster.node up|down`: what `make cluster` and `make cluster-down` call."""
+"""`python -m cluster.node up|down|build`: `make cluster`, `make cluster-down`, and its programs."""
 
 import sys
 
-from . import node
+from . import build, node
 from .say import ClusterError
 
-VERBS = {"up": node.up, "down": node.down}
+VERBS = {"up": node.up, "down": node.down, "build": build.programs}
 
 
 def main(words: list[str]) -> int:

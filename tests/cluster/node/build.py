@@ -38,7 +38,7 @@ def programs() -> Path:
     Raises:
         ClusterError: there is no Go, too little disk, or a program does not build.
     """
-    folder = CACHE / f"programs-{_digest()}"
+    folder = _folder()
     missing = [name for name in PROGRAMS if not (folder / name).exists()]
     if missing:
         _check(CACHE)
@@ -47,6 +47,16 @@ def programs() -> Path:
             with step(f"building {name}"):
                 _build(name, folder / name)
     return folder
+
+
+def built() -> Path | None:
+    """Return the folder of the programs if all of them are built."""
+    folder = _folder()
+    return folder if all((folder / name).exists() for name in PROGRAMS) else None
+
+
+def _folder() -> Path:
+    return CACHE / f"programs-{_digest()}"
 
 
 def _build(name: str, target: Path) -> None:
