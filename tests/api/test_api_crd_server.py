@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 import yaml
 from support.apiserver import NEEDED
+from support.apiserver import api_server as api_server_alone
+from support.waiting import until
 from tunewright.api.documents import load, parse
 
 pytestmark = NEEDED
@@ -16,6 +18,7 @@ SHAPES = sorted((HERE / "shapes").glob("*.yaml"))
 BARE_NUMBERS = {"every-extension", "every-parameter-kind"}
 QUOTED = [file for file in SHAPES if file.stem not in BARE_NUMBERS]
 EXAMPLES = sorted((HERE.parents[1] / "examples").glob("*/experiment.yaml"))
+CRDS = HERE.parents[1] / "deploy" / "crds"
 GROUP = "/apis/kubeflow.org/v1beta1"
 MAIN = {"name": "main", "command": ["train", "--lr=${trialParameters.lr}"]}
 
@@ -317,3 +320,60 @@ def test_a_trial_and_a_suggestion_are_kept_as_katib_writes_them(api_server):
         path = f"{GROUP}/namespaces/{namespace}/{kind.lower()}s"
         status, kept = api_server.ask("POST", path, document, fieldValidation="Strict")
         assert (status, kept.get("spec")) == (201, spec), json.dumps(kept)
+
+
+KATIB_FINISHED = {
+    **experiment(**space(min="0.01", max="0.1", distribution="uniform"), maxTrialCount=9),
+    "metadata": {"name": "finished", "finalizers": ["update-prometheus-metrics"]},
+    "status": {
+        "startTime": "2024-01-01T00:00:00Z",
+        "completionTime": "2024-01-01T01:00:00Z",
+        "lastReconcileTime": None,
+        "conditions": [
+            {
+                "type": "Succeeded",
+                "status": "True",
+                "reason": "ExperimentMaxTrialsReached",
+                "message": "Experiment has succeeded because max trial count has reached",
+                "lastUpdateTime": "2024-01-01T01:00:00Z",
+                "lastTransitionTime": "2024-01-01T01:00:00Z",
+            }
+        ],
+        "currentOptimalTrial": {
+            "bestTrialName": "finished-abc",
+            "parameterAssignments": [{"name": "lr", "value": "0.05"}],
+            "observation": {"metrics": [{"name": "loss", "min": "0.1", "max": "1", "latest": "1"}]},
+        },
+        "succeededTrialList": ["finished-abc", "finished-def"],
+        "trials": 2,
+        "trialsSucceeded": 2,
+    },
+}
+
+
+def test_what_katib_left_behind_stays_as_it_is_when_ours_are_applied_over_katibs():
+    ours = yaml.safe_load((CRDS / "experiments.yaml").read_text())
+    katibs = copy.deepcopy(ours)
+    anything = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+    katibs["spec"]["versions"][0]["schema"] = {"openAPIV3Schema": anything}
+    path = f"{GROUP}/namespaces/default/experiments"
+    with api_server_alone() as server:
+        server.kubectl("apply", "-f", "-", given=json.dumps(katibs))
+        server.kubectl("wait", "--for=condition=established", "crd", "--all")
+        _, made = server.ask("POST", path, KATIB_FINISHED)
+        _, before = server.ask(
+            "PUT", f"{path}/finished/status", {**made, "status": KATIB_FINISHED["status"]}
+        )
+
+        server.kubectl("apply", "-k", str(CRDS))
+        until(lambda: "algorithm" in server.ask("GET", f"{path}/finished")[1]["spec"])
+        _, after = server.ask("GET", f"{path}/finished")
+        released = {**after, "metadata": {**after["metadata"], "finalizers": []}}
+        status, _ = server.ask("PUT", f"{path}/finished", released)
+
+    assert after["status"] == before["status"]
+    assert (
+        after["spec"].items()
+        >= {**before["spec"], "parameters": after["spec"]["parameters"]}.items()
+    )
+    assert status == 200
