@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from enum import Enum, auto
 from typing import Any
 
-from ...api.errors import Conflict, NotFound, TunewrightError
+from ...api.errors import Conflict, NotFound, ServerUnavailable, TunewrightError
 from .port import Document, Kube, Resource, version_of
 
 LEASES = Resource("coordination.k8s.io", "v1", "leases")
@@ -103,7 +103,7 @@ class Elector:
     async def run(self, lead: Callable[[], Awaitable[None]]) -> None:
         """Wait to be the leader, lead until that is over or `lead` returns; give the lease back.
 
-        What `lead` raises is raised when it has ended.
+        What `lead` raises is raised when it has ended, and so is what the server refuses.
         """
         while not await self._try():
             await self._sleep(self._times.retry)
@@ -111,13 +111,16 @@ class Elector:
         try:
             await self._hold(leading)
         finally:
-            leading.cancel()
-            ended, _ = await asyncio.wait({leading}, timeout=self._times.to_end)
-            if not ended:
-                self._vanish()
-        await self._give_back()
+            await self._end(leading)
+            await self._give_back()
         with contextlib.suppress(asyncio.CancelledError):
             await leading
+
+    async def _end(self, leading: "asyncio.Future[None]") -> None:
+        leading.cancel()
+        ended, _ = await asyncio.wait({leading}, timeout=self._times.to_end)
+        if not ended:
+            self._vanish()
 
     async def _hold(self, leading: "asyncio.Future[None]") -> None:
         """Renew until the work is over, or the lease is another's or may soon be."""
@@ -143,10 +146,8 @@ class Elector:
             if decide(self._seen, self._me, self._times, now) is Step.WAIT:
                 return False
             self._document = await self._write(self._me)
-        except Conflict:
-            return False  # another was faster
-        except TunewrightError:
-            return False  # the server is away: the deadline decides
+        except (Conflict, ServerUnavailable):
+            return False  # another was faster; or the server is away, and the deadline decides
         self._seen = look(self._seen, self._document, self._clock())
         return True
 
@@ -182,5 +183,6 @@ class Elector:
     async def _give_back(self) -> None:
         """Let another begin at once; when that fails, the lease runs out."""
         if self._seen is not None and self._seen.holder == self._me:
-            with contextlib.suppress(TunewrightError):
-                await self._write("")
+            with contextlib.suppress(TunewrightError, TimeoutError):
+                async with asyncio.timeout(self._times.to_end):
+                    await self._write("")

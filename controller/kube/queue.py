@@ -6,6 +6,7 @@ and what a person waits for goes before what is only looked at again.
 """
 
 import heapq
+import math
 from collections import OrderedDict, deque
 from collections.abc import Callable
 
@@ -24,7 +25,8 @@ class WorkQueue:
         self._waiting: dict[Key, bool] = {}  # whether it is urgent
         self._active: set[Key] = set()
         self._again: dict[Key, bool] = {}
-        self._later: list[tuple[float, Key]] = []
+        self._later: list[tuple[float, Key]] = []  # may hold moments that are no longer due
+        self._due: dict[Key, float] = {}
         self._failures: dict[Key, int] = {}
 
     def add(self, key: Key, *, urgent: bool = True) -> None:
@@ -38,8 +40,10 @@ class WorkQueue:
             self._lanes[0 if urgent else 1].add(key)
 
     def add_at(self, key: Key, moment: float) -> None:
-        """Look at it at a moment."""
-        heapq.heappush(self._later, (moment, key))
+        """Look at it at a moment; of several moments the first counts."""
+        if moment < self._due.get(key, math.inf):
+            self._due[key] = moment
+            heapq.heappush(self._later, (moment, key))
 
     def retry(self, key: Key, now: float) -> None:
         """Look at it again after a pause, twice as long each time it failed."""
@@ -53,8 +57,10 @@ class WorkQueue:
 
     def take(self, now: float) -> Key | None:
         """Return what to look at, None when there is nothing now; `done` gives it back."""
-        while self._later and self._later[0][0] <= now:
-            self.add(heapq.heappop(self._later)[1])
+        while (moment := self.wake_at) is not None and moment <= now:
+            _, due = heapq.heappop(self._later)
+            del self._due[due]
+            self.add(due)
         for lane in self._lanes:
             while (key := lane.take()) is not None:
                 if self._waiting.pop(key, None) is not None:  # else its urgent self was taken
@@ -72,6 +78,8 @@ class WorkQueue:
     @property
     def wake_at(self) -> float | None:
         """When something is due that is not yet."""
+        while self._later and self._due.get(self._later[0][1]) != self._later[0][0]:
+            heapq.heappop(self._later)
         return self._later[0][0] if self._later else None
 
     def __len__(self) -> int:

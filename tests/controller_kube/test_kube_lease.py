@@ -5,7 +5,7 @@ import contextlib
 import copy
 
 import pytest
-from tunewright.api.errors import Conflict, NotFound, ServerUnavailable
+from tunewright.api.errors import Conflict, Forbidden, NotFound, ServerUnavailable
 from tunewright.controller.kube.lease import Elector, Seen, Step, Times, decide, look
 
 TIMES = Times()
@@ -160,6 +160,38 @@ def test_a_leader_whose_lease_was_taken_stops_at_once(world):
 
     assert stopped_at[0] <= 2 * TIMES.retry
     assert world.holder == "other"
+
+
+def test_a_leader_that_is_told_to_end_gives_the_lease_back_after_its_work(world):
+    ended = []
+    began = asyncio.Event()
+
+    async def lead():
+        began.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.append(world.holder)
+
+    async def scene():
+        running = asyncio.create_task(world.elector("me").run(lead))
+        await began.wait()
+        running.cancel()
+        await asyncio.wait({running})
+
+    asyncio.run(scene())
+
+    assert (ended, world.holder) == (["me"], "")
+
+
+def test_a_replica_that_may_not_read_the_lease_says_so(world):
+    async def forbidden(_resource, _namespace, _name):
+        raise Forbidden("leases")
+
+    world.get = forbidden
+
+    with pytest.raises(Forbidden):
+        asyncio.run(world.elector("me").run(asyncio.Event().wait))
 
 
 def test_what_goes_wrong_in_the_work_is_raised_and_the_lease_given_back(world):

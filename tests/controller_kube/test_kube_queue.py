@@ -65,6 +65,15 @@ def test_what_is_due_later_waits_for_its_moment():
     assert (work.take(5.0), work.wake_at) == (A1, None)
 
 
+def test_of_several_moments_the_first_counts_and_the_others_are_forgotten():
+    work = queue()
+    for moment in (9.0, 5.0, 7.0):
+        work.add_at(A1, moment)
+
+    assert drained(work, now=5.0) == [A1]
+    assert (drained(work, now=99.0), work.wake_at) == ([], None)
+
+
 def test_each_failure_doubles_the_pause_and_a_success_ends_that():
     work = queue()
     pauses = []
