@@ -51,7 +51,7 @@ cluster: setup ## start a one-node Kubernetes for the tests (built once: ten min
 cluster-down: setup ## end it, without a trace
 	@PYTHONPATH=tests $(BIN)/python -m cluster.node down
 
-test-cluster: cluster ## run the tests that need real pods
+test-cluster: $(if $(TUNEWRIGHT_TEST_KUBECONFIG),setup,cluster) ## run the tests that need real pods
 	@$(BIN)/python -m pytest -m cluster $(ARGS)
 
 crds: setup ## write deploy/crds from the models

@@ -81,6 +81,13 @@ def kubeconfig() -> Path:
 
 
 @pytest.fixture(scope="session")
+def own_cluster(kubeconfig: Path) -> None:
+    """Run the test on our own cluster only, whose network this machine is part of."""
+    if kubeconfig != FRONT / "kubeconfig":
+        pytest.skip("it is about the cluster of `make cluster`")
+
+
+@pytest.fixture(scope="session")
 def definitions(kubeconfig: Path) -> None:
     """Have the custom resource definitions in the cluster."""
     crds = str(REPOSITORY / "deploy" / "crds")

@@ -1,7 +1,11 @@
 """What the test cluster itself must do for the tests that stand on it."""
 
+import socket
+import subprocess
+from pathlib import Path
+
 import pytest
-from cluster.node.layout import BUSYBOX
+from cluster.node.layout import BUSYBOX, DNS, HOST, STATE
 from support.waiting import until
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(180)]
@@ -30,8 +34,11 @@ def test_a_job_with_a_native_sidecar_ends_when_its_main_container_does(namespace
     assert namespace.kubectl("logs", "job/job", "--container", "beside") == "beside\n"
 
 
-def test_a_service_is_found_by_its_name(namespace):
-    namespace.pod("server", "sh", "-c", "while true; do echo served | nc -l -p 8000; done")
+@pytest.fixture
+def greeter(namespace):
+    """A Service of one pod, which says `served` to every caller."""
+    serves = "while true; do echo served | nc -l -p 8000; done"
+    namespace.pod("server", "sh", "-c", serves, terminationGracePeriodSeconds=0)
     namespace.create(
         apiVersion="v1",
         kind="Service",
@@ -39,6 +46,10 @@ def test_a_service_is_found_by_its_name(namespace):
         spec={"selector": {"app": "server"}, "ports": [{"port": 80, "targetPort": 8000}]},
     )
     until(lambda: namespace.get("pod", "server")["status"]["phase"] == "Running", seconds=60)
+    return namespace.get("service", "greeter")
+
+
+def test_a_service_is_found_by_its_name(namespace, greeter):
     asks = "until nc -w 2 greeter 80 </dev/null; do sleep 0.2; done"
     namespace.pod("client", "sh", "-c", asks)
 
@@ -68,3 +79,32 @@ def test_the_python_image_is_used_as_dockers_is(namespace):
 
     assert namespace.ends("pod", "python") == "Succeeded"
     assert namespace.kubectl("logs", "python").splitlines()[-1] == "(3, 11)"
+
+
+def test_this_machine_reaches_a_service(own_cluster, greeter):
+    address = greeter["spec"]["clusterIP"], 80
+
+    def answers() -> bool:
+        with socket.socket() as asked:
+            asked.settimeout(2)
+            return asked.connect_ex(address) == 0 and asked.recv(100) == b"served\n"
+
+    until(answers)
+
+
+def test_a_pod_reaches_this_machine_which_sees_the_address_of_the_pod(own_cluster, namespace):
+    with socket.create_server((HOST, 0)) as server:
+        server.settimeout(60)
+        namespace.pod("caller", "nc", HOST, str(server.getsockname()[1]))
+        caller, (address, _) = server.accept()
+        caller.close()
+
+    assert namespace.ends("pod", "caller") == "Succeeded"
+    assert address == namespace.get("pod", "caller")["status"]["podIP"]
+
+
+def test_the_node_has_no_mount_and_no_packet_rule_on_this_machine(own_cluster):
+    rules = subprocess.run(["iptables-save"], check=True, capture_output=True, text=True).stdout
+
+    assert str(STATE) not in Path("/proc/self/mountinfo").read_text()
+    assert DNS not in rules

@@ -1,11 +1,17 @@
 """`python -m cluster.node up|down|build`: `make cluster`, `make cluster-down`, and its programs."""
 
+import subprocess
 import sys
+from collections.abc import Callable, Mapping
 
 from . import build, node
 from .say import ClusterError
 
-VERBS = {"up": node.up, "down": node.down, "build": build.programs}
+VERBS: Mapping[str, Callable[[], object]] = {
+    "up": node.up,
+    "down": node.down,
+    "build": build.programs,
+}
 
 
 def main(words: list[str]) -> int:
@@ -14,7 +20,7 @@ def main(words: list[str]) -> int:
         return 2
     try:
         VERBS[words[0]]()
-    except ClusterError as error:
+    except (ClusterError, OSError, subprocess.CalledProcessError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     return 0

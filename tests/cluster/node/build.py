@@ -1,5 +1,6 @@
 """The programs of the node, built once from their Go modules."""
 
+import functools
 import hashlib
 import os
 import shutil
@@ -32,6 +33,7 @@ _LINK = (
 )
 
 
+@functools.cache
 def programs() -> Path:
     """Return the folder of the built programs; the first time takes ten minutes.
 

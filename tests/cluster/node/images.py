@@ -5,12 +5,12 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 
 import services
 
-from .layout import BUSYBOX, CACHE, CONTAINERD, PYTHON
+from . import box
+from .layout import BUSYBOX, CACHE, PYTHON
 from .say import ClusterError, step
 
 FOLDER = Path(__file__).parents[1] / "images"
@@ -21,15 +21,21 @@ UNUSED = ("dev", "usr/share/doc", "usr/share/info", "usr/share/locale", "usr/sha
 FETCHED = ("var/cache/apt", "var/lib/apt/lists")
 
 
-def load_all() -> None:
-    """Give every image of the tests to containerd."""
-    for archive in (busybox(), python()):
-        load(archive)
+def make() -> None:
+    """Make the archive of every image that is not yet kept."""
+    busybox()
+    python()
 
 
-def load(archive: Path) -> None:
+def are_loaded() -> bool:
+    """Give every image to containerd; false when it does not yet listen."""
+    return all(map(load, (busybox(), python())))
+
+
+def load(archive: Path) -> bool:
     """Give a docker archive to containerd, for pods to use."""
-    _run(*ctr(), "images", "import", str(archive))
+    command = box.within("ctr", "--namespace", "k8s.io", "images", "import", str(archive))
+    return subprocess.run(command, check=False, capture_output=True).returncode == 0
 
 
 def busybox() -> Path:
@@ -62,11 +68,6 @@ def build(containerfile: Path, context: Path, name: str, archive: Path) -> None:
         half.unlink(missing_ok=True)
         _run("buildah", *kept, "push", name, f"docker-archive:{half}:{name}")
         half.rename(archive)
-
-
-def ctr() -> Sequence[str]:
-    """Return the start of a command line for containerd's own client."""
-    return ("ctr", "--address", str(CONTAINERD), "--namespace", "k8s.io")
 
 
 def _archive(name: str, folder: str, *pins: str) -> Path:

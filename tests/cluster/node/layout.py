@@ -9,25 +9,32 @@ REPOSITORY = Path(__file__).parents[3]
 SOURCES = Path(__file__).parents[1] / "go"
 FRONT = REPOSITORY / ".cluster"
 """What people use: `kubeconfig` and `bin/kubectl`."""
-STATE = Path("/var/lib/tunewright-cluster")
-"""All that the programs write; removed when the cluster is."""
-RUN = Path("/run/tunewright-cluster")
-"""Sockets and process numbers, where paths are short."""
 CACHE = Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "tunewright-cluster"
 """What is made once: programs and images, each under a hash of what it is made from."""
+STATE = CACHE / "node"
+"""All that the node writes; removed with it."""
 
-BRIDGE = "tunewright0"
-NODE = "10.244.0.1"  # the bridge's: no other interface takes part
-PODS = "10.244.0.0/24"
+NETWORK = "10.213.0.0/16"  # all of its addresses
+PODS = "10.213.0.0/20"
+FIRST_POD = "10.213.0.10"
+NODE = "10.213.0.1"
+HARDWARE = "0a:58:0a:d5:00:01"
+HOST = "10.213.0.2"  # this machine, as pods see it
+SERVICES = "10.213.16.0/20"
+FIRST_SERVICE = "10.213.16.1"
+DNS = "10.213.16.10"
+DNS_PORT = 10053
+DNS_READY = f"http://{NODE}:10055/ready"
+
+BOX = "box"  # the name of its first process
+BRIDGE = "pods"  # within the box
+LINK = "tunewright"  # from this machine to the bridge
+GROUP = "tunewright-cluster"  # above the control groups of all pods
 NODE_NAME = "node-1"
 API = f"https://{NODE}:6443"
-SERVICES = "10.96.0.0/16"
-FIRST_SERVICE = "10.96.0.1"
-DNS = "10.96.0.10"
-DNS_PORT = 10053
-ETCD = "http://127.0.0.1:12379"
-ETCD_PEER = "http://127.0.0.1:12380"
+ETCD = "http://127.0.0.1:2379"
+CONTAINERD = "/run/containerd/containerd.sock"
+
 BUSYBOX = "tunewright.test/busybox:1"
 PYTHON = "docker.io/library/python:3.11-slim"
 """What pods call `python:3.11-slim`: Debian's Python under that name."""
-CONTAINERD = RUN / "containerd.sock"

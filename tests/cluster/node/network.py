@@ -1,46 +1,61 @@
-"""The bridge that node and pods share, and what is left of it at the end."""
+"""The bridge that node, pods and this machine share."""
 
 import subprocess
+from pathlib import Path
 
-from .layout import BRIDGE, NODE, PODS
+from .layout import BRIDGE, HARDWARE, HOST, LINK, NETWORK, NODE, PODS, SERVICES
 from .say import ClusterError
 
-_CHAINS = ("KUBE-", "CNI-")
+_WIDTH = PODS.partition("/")[2]
+_BRIDGED_PACKETS = Path("/proc/sys/net/bridge/bridge-nf-call-iptables")
+
+
+def check() -> None:
+    """Check that this machine can carry the network.
+
+    Raises:
+        ClusterError: the addresses are another's, or the kernel lacks a module.
+    """
+    if taken := _ip("route", "show", "root", NETWORK):
+        raise ClusterError(f"the addresses {NETWORK} are in use on this machine:\n{taken}")
+    if not _BRIDGED_PACKETS.exists():
+        raise ClusterError("Services need a module of the kernel: run `modprobe br_netfilter`")
 
 
 def make_bridge() -> None:
-    """Make the bridge with the node's address.
+    """Make the bridge with the node's address; called in the box.
 
-    Raises:
-        ClusterError: the address is another's already.
+    Its hardware address is fixed: it would change as pods come and go, and be found no more.
     """
-    taken = _ip("-brief", "address", "show", "to", PODS)
-    if taken:
-        raise ClusterError(f"the addresses {PODS} are in use on this machine:\n{taken}")
-    _ip("link", "add", BRIDGE, "type", "bridge")
-    _ip("address", "add", f"{NODE}/24", "dev", BRIDGE)
+    _ip("link", "set", "lo", "up")
+    _ip("link", "add", BRIDGE, "address", HARDWARE, "type", "bridge")
+    _ip("address", "add", f"{NODE}/{_WIDTH}", "dev", BRIDGE)
     _ip("link", "set", BRIDGE, "up")
+    _ip("route", "add", SERVICES, "dev", BRIDGE)
+    Path("/proc/sys/net/ipv4/ip_forward").write_text("1\n")
 
 
-def remove() -> None:
-    """Remove the bridge, the ends of pods that are left on it, and every rule of ours."""
-    for line in _ip("-brief", "link", "show", "master", BRIDGE, check=False).splitlines():
-        _ip("link", "delete", line.split()[0].partition("@")[0], check=False)
-    _ip("link", "delete", BRIDGE, check=False)
-    for program in ("iptables", "ip6tables"):
-        saved = subprocess.run([f"{program}-save"], check=False, capture_output=True, text=True)
-        if not any(chain in saved.stdout for chain in _CHAINS):
-            continue
-        kept = [
-            line
-            for line in saved.stdout.splitlines()
-            if not any(chain in line for chain in _CHAINS)
-        ]
-        subprocess.run([f"{program}-restore"], input="\n".join(kept) + "\n", text=True, check=True)
+def link(first: int) -> None:
+    """Lay a cable from this machine to the bridge in the box with that first process.
+
+    This machine then has an address among the pods': each reaches the other as it is.
+    """
+    space = str(first)
+    _ip("link", "add", LINK, "type", "veth", "peer", "name", "host", "netns", space)
+    inside = ("nsenter", "--target", space, "--net", "ip", "link", "set", "host")
+    subprocess.run([*inside, "up", "master", BRIDGE], check=True)
+    _ip("address", "add", f"{HOST}/{_WIDTH}", "dev", LINK)
+    _ip("link", "set", LINK, "up")
+    _ip("route", "add", SERVICES, "via", NODE)
 
 
-def _ip(*words: str, check: bool = True) -> str:
+def unlink() -> None:
+    """Take the cable away, if it is there."""
+    subprocess.run(["ip", "link", "delete", LINK], check=False, capture_output=True)
+
+
+def _ip(*words: str) -> str:
     done = subprocess.run(["ip", *words], check=False, capture_output=True, text=True)
-    if check and done.returncode != 0:
+    if done.returncode != 0:
         raise ClusterError(f"ip {' '.join(words)}: {done.stderr.strip()}")
-    return done.stdout if done.returncode == 0 else ""
+    return done.stdout

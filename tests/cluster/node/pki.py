@@ -9,6 +9,9 @@ from .layout import API, FIRST_SERVICE, NODE, NODE_NAME, STATE
 FOLDER = STATE / "pki"
 AUTHORITY = FOLDER / "ca.crt"
 
+CURVE = ("-pkeyopt", "ec_paramgen_curve:P-256")
+NEW = ("-newkey", "ec", *CURVE, "-nodes")
+
 _SERVER = ", ".join(
     [
         *(f"DNS:kubernetes{rest}" for rest in ("", ".default", ".default.svc")),
@@ -33,11 +36,12 @@ def make() -> None:
     """Make all keys and certificates anew."""
     FOLDER.mkdir(parents=True, exist_ok=True, mode=0o700)
     _openssl(
-        *("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "365", "-subj", "/CN=cluster"),
+        *("req", "-x509", *NEW, "-days", "365", "-subj", "/CN=cluster"),
         *("-keyout", FOLDER / "ca.key", "-out", AUTHORITY),
     )
-    _openssl("genrsa", "-out", FOLDER / "accounts.key", "2048")
-    _openssl("rsa", "-in", FOLDER / "accounts.key", "-pubout", "-out", FOLDER / "accounts.pub")
+    accounts = FOLDER / "accounts.key"
+    _openssl("genpkey", "-algorithm", "EC", *CURVE, "-out", accounts)
+    _openssl("pkey", "-in", accounts, "-pubout", "-out", FOLDER / "accounts.pub")
     extensions = FOLDER / "extensions"
     extensions.write_text(
         "keyUsage=digitalSignature,keyEncipherment\n"
@@ -46,7 +50,7 @@ def make() -> None:
     for name, subject in SUBJECTS.items():
         request = FOLDER / f"{name}.csr"
         _openssl(
-            *("req", "-newkey", "rsa:2048", "-nodes", "-subj", subject),
+            *("req", *NEW, "-subj", subject),
             *("-keyout", key(name), "-out", request),
         )
         _openssl(

@@ -1,24 +1,20 @@
-"""The node's processes: started in sessions of their own, found again, and ended."""
+"""The processes of the node: started, found again by later commands, and waited for."""
 
-import contextlib
-import os
-import signal
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from .layout import RUN, STATE
+from .layout import STATE
 from .say import ClusterError
 
 LOGS = STATE / "logs"
-_PROC = Path("/proc")
+NUMBERS = STATE / "processes"
 
 
 def start(name: str, command: Sequence[str], environ: Mapping[str, str]) -> None:
     """Start a program; its output goes to a log of its own."""
     LOGS.mkdir(parents=True, exist_ok=True)
-    RUN.mkdir(parents=True, exist_ok=True)
     with (LOGS / f"{name}.log").open("ab") as log:
         process = subprocess.Popen(
             list(command),
@@ -29,25 +25,25 @@ def start(name: str, command: Sequence[str], environ: Mapping[str, str]) -> None
             cwd="/",
             start_new_session=True,
         )
-    (RUN / f"{name}.pid").write_text(f"{process.pid} {_born(process.pid)}")
+    note(name, process.pid)
 
 
-def is_alive(name: str) -> bool:
-    return _pid(name) is not None
+def note(name: str, number: int) -> None:
+    """Keep the number of a process, with when it was born: numbers are used again."""
+    NUMBERS.mkdir(parents=True, exist_ok=True)
+    (NUMBERS / name).write_text(f"{number} {_born(number)}")
 
 
-def stop(name: str, patience: float = 20.0) -> None:
-    """Ask a program to end, and end it when it does not: the API server waits for a lost etcd."""
-    pid = _pid(name)
-    if pid is not None:
-        _signal(pid, signal.SIGTERM)
-        if not _ends(name, patience):
-            _signal(pid, signal.SIGKILL)
-            _ends(name, 10.0)
-    (RUN / f"{name}.pid").unlink(missing_ok=True)
+def pid(name: str) -> int | None:
+    """Return the number of a process of ours that lives."""
+    try:
+        number, born = (NUMBERS / name).read_text().split()
+    except (OSError, ValueError):
+        return None
+    return int(number) if _born(int(number)) == born else None
 
 
-def await_(what: str, condition: Callable[[], object], name: str, patience: float = 90.0) -> None:
+def wait(what: str, condition: Callable[[], object], name: str, patience: float = 90.0) -> None:
     """Wait until the condition holds.
 
     Raises:
@@ -55,46 +51,22 @@ def await_(what: str, condition: Callable[[], object], name: str, patience: floa
     """
     deadline = time.monotonic() + patience
     while not condition():
-        if not is_alive(name):
-            raise ClusterError(f"{name} has ended:\n{last_lines(name)}")
+        if pid(name) is None:
+            raise ClusterError(f"{name} has ended:\n{_last_lines(name)}")
         if time.monotonic() > deadline:
-            raise ClusterError(f"{what} did not come about:\n{last_lines(name)}")
+            raise ClusterError(f"{what} did not come about:\n{_last_lines(name)}")
         time.sleep(0.1)
 
 
-def last_lines(name: str) -> str:
-    log = LOGS / f"{name}.log"
-    text = log.read_text(errors="replace") if log.exists() else ""
+def _last_lines(name: str) -> str:
+    text = (LOGS / f"{name}.log").read_text(errors="replace")
     return "\n".join(line[:300] for line in text.splitlines()[-15:])
 
 
-def _pid(name: str) -> int | None:
-    """Return the number of a process that we started: one born later is somebody else's."""
+def _born(number: int) -> str:
+    """Return when a process was born; nothing of one that is gone, or dead and not yet buried."""
     try:
-        pid, born = (RUN / f"{name}.pid").read_text().split()
-    except (OSError, ValueError):
-        return None
-    with contextlib.suppress(OSError, ChildProcessError):
-        os.waitpid(int(pid), os.WNOHANG)
-    return int(pid) if _born(int(pid)) == born else None
-
-
-def _born(pid: int) -> str:
-    try:
-        return (_PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()[19]
+        state, *rest = Path("/proc", str(number), "stat").read_text().rpartition(")")[2].split()
     except OSError:
         return ""
-
-
-def _signal(pid: int, number: int) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(pid, number)
-
-
-def _ends(name: str, patience: float) -> bool:
-    deadline = time.monotonic() + patience
-    while is_alive(name):
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.05)
-    return True
+    return "" if state == "Z" else rest[18]

@@ -11,17 +11,17 @@ from .layout import (
     DNS,
     DNS_PORT,
     ETCD,
-    ETCD_PEER,
+    FIRST_POD,
+    GROUP,
     NODE,
     NODE_NAME,
     PODS,
-    RUN,
     SERVICES,
     STATE,
 )
 
 CONFIG = STATE / "config"
-CNI = STATE / "cni"
+CNI = CONFIG / "cni"
 AUDIT = STATE / "audit.log"
 """Every request to the API server, with who made it: what roles must allow."""
 
@@ -38,6 +38,7 @@ def files() -> Mapping[Path, str]:
         CONFIG / "kubelet.yaml": KUBELET,
         CONFIG / "proxy.yaml": PROXY,
         CONFIG / "Corefile": COREFILE,
+        CONFIG / "resolv.conf": f"nameserver {DNS}\n",
         CONFIG / "audit.yaml": AUDIT_POLICY,
         CONFIG / "dns.yaml": DNS_SERVICE,
     }
@@ -48,19 +49,14 @@ def containerd() -> Sequence[str]:
 
 
 def etcd() -> Sequence[str]:
-    return (
-        *("etcd", "--data-dir", str(STATE / "etcd"), "--unsafe-no-fsync", "--log-level", "warn"),
-        *("--listen-client-urls", ETCD, "--advertise-client-urls", ETCD),
-        *("--listen-peer-urls", ETCD_PEER, "--initial-advertise-peer-urls", ETCD_PEER),
-        *("--initial-cluster", f"default={ETCD_PEER}"),
-    )
+    return ("etcd", "--data-dir", "/var/lib/etcd", "--unsafe-no-fsync", "--log-level", "warn")
 
 
 def apiserver() -> Sequence[str]:
     authority = str(pki.AUTHORITY)
     return (
         *("kube-apiserver", "--etcd-servers", ETCD, "--allow-privileged"),
-        *("--bind-address", NODE, "--advertise-address", NODE, "--secure-port", "6443"),
+        *("--advertise-address", NODE, "--secure-port", "6443"),
         *("--service-cluster-ip-range", SERVICES, "--authorization-mode", "Node,RBAC"),
         *("--enable-admission-plugins", "NodeRestriction"),
         *("--client-ca-file", authority, *_pair("tls-cert-file", "tls-private-key-file")),
@@ -91,8 +87,8 @@ def _pair(certificate: str, key: str) -> Sequence[str]:
 
 def controller_manager() -> Sequence[str]:
     return (
-        *("kube-controller-manager", *_as("controller-manager"), "--bind-address", "127.0.0.1"),
-        *("--leader-elect=false", "--use-service-account-credentials"),
+        *("kube-controller-manager", *_as("controller-manager"), "--leader-elect=false"),
+        "--use-service-account-credentials",
         *("--root-ca-file", str(pki.AUTHORITY)),
         *("--service-account-private-key-file", str(pki.FOLDER / "accounts.key")),
         *("--cluster-signing-cert-file", str(pki.AUTHORITY)),
@@ -101,17 +97,13 @@ def controller_manager() -> Sequence[str]:
 
 
 def scheduler() -> Sequence[str]:
-    return (
-        *("kube-scheduler", *_as("scheduler"), "--bind-address", "127.0.0.1"),
-        "--leader-elect=false",
-    )
+    return ("kube-scheduler", *_as("scheduler"), "--leader-elect=false")
 
 
 def kubelet() -> Sequence[str]:
     return (
         *("kubelet", *_as("kubelet"), "--config", str(CONFIG / "kubelet.yaml")),
-        *("--root-dir", str(STATE / "kubelet"), "--node-ip", NODE),
-        *("--hostname-override", NODE_NAME),
+        *("--node-ip", NODE, "--hostname-override", NODE_NAME),
     )
 
 
@@ -129,25 +121,17 @@ def _as(user: str) -> Sequence[str]:
 
 CONTAINERD_TOML = f"""\
 version = 2
-root = "{STATE}/containerd"
-state = "{RUN}/containerd"
-disabled_plugins = ["io.containerd.snapshotter.v1.btrfs", "io.containerd.snapshotter.v1.zfs"]
 
-[grpc]
-address = "{CONTAINERD}"
+[plugins."io.containerd.internal.v1.opt"]
+path = "/var/lib/containerd/opt"
 
 [plugins."io.containerd.grpc.v1.cri"]
 sandbox_image = "{BUSYBOX}"
 restrict_oom_score_adj = true
-stream_server_address = "127.0.0.1"
-netns_mounts_under_state_dir = true
 
 [plugins."io.containerd.grpc.v1.cri".cni]
 bin_dir = "/usr/lib/cni"
 conf_dir = "{CNI}"
-
-[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
-runtime_type = "io.containerd.runc.v2"
 """
 
 CNI_CONFLIST = f"""\
@@ -161,7 +145,7 @@ CNI_CONFLIST = f"""\
       "isDefaultGateway": true,
       "ipMasq": true,
       "hairpinMode": true,
-      "ipam": {{"type": "host-local", "subnet": "{PODS}", "dataDir": "{STATE}/addresses"}}
+      "ipam": {{"type": "host-local", "subnet": "{PODS}", "rangeStart": "{FIRST_POD}"}}
     }},
     {{"type": "portmap", "capabilities": {{"portMappings": true}}}}
   ]
@@ -172,9 +156,6 @@ CNI_CONFLIST = f"""\
 KUBELET = f"""\
 apiVersion: kubelet.config.k8s.io/v1beta1
 kind: KubeletConfiguration
-address: {NODE}
-healthzBindAddress: 127.0.0.1
-readOnlyPort: 0
 authentication:
   anonymous: {{enabled: false}}
   webhook: {{enabled: true}}
@@ -183,8 +164,9 @@ authorization: {{mode: Webhook}}
 tlsCertFile: {pki.certificate("kubelet")}
 tlsPrivateKeyFile: {pki.key("kubelet")}
 containerRuntimeEndpoint: unix://{CONTAINERD}
-podLogsDir: {STATE}/pod-logs
+resolvConf: {CONFIG}/resolv.conf
 cgroupDriver: cgroupfs
+cgroupRoot: /{GROUP}
 failCgroupV1: false
 localStorageCapacityIsolation: false
 failSwapOn: false
@@ -200,12 +182,8 @@ apiVersion: kubeproxy.config.k8s.io/v1alpha1
 kind: KubeProxyConfiguration
 mode: iptables
 clientConnection: {{kubeconfig: {CONFIG}/proxy.kubeconfig}}
-bindAddress: 127.0.0.1
-healthzBindAddress: 127.0.0.1
-metricsBindAddress: 127.0.0.1
 clusterCIDR: {PODS}
 hostnameOverride: {NODE_NAME}
-nodePortAddresses: [127.0.0.1/32]
 conntrack: {{maxPerCore: 0, min: 0, tcpEstablishedTimeout: 0s, tcpCloseWaitTimeout: 0s}}
 """
 
@@ -213,8 +191,7 @@ COREFILE = f"""\
 .:{DNS_PORT} {{
     bind {NODE}
     errors
-    health 127.0.0.1:10054
-    ready 127.0.0.1:10055
+    ready {NODE}:10055
     cache 5
     kubernetes cluster.local in-addr.arpa {{
         kubeconfig {CONFIG}/coredns.kubeconfig

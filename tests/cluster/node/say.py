@@ -10,14 +10,18 @@ class ClusterError(Exception):
     """The cluster cannot be had; the message says what to do."""
 
 
+def say(what: str, end: str = "\n") -> None:
+    print(what, end=end, flush=True, file=sys.stderr)
+
+
 @contextmanager
 def step(what: str) -> Iterator[None]:
     """Say what is being done, and how long it took."""
-    print(f"{what} ... ", end="", flush=True, file=sys.stderr)
+    say(f"{what} ... ", end="")
     began = time.monotonic()
     try:
         yield
     except BaseException:
-        print("failed", file=sys.stderr)
+        say("failed")
         raise
-    print(f"{time.monotonic() - began:.0f} s", file=sys.stderr)
+    say(f"{time.monotonic() - began:.0f} s")
