@@ -138,6 +138,12 @@ class KubeClient:
         query = {"fieldManager": manager, "force": "true"}
         return await self._ask("PATCH", path, query, document, kind="application/apply-patch+yaml")
 
+    async def merge(
+        self, resource: Resource, namespace: str | None, name: str, patch: Document
+    ) -> Document:
+        path = resource.path(namespace, name)
+        return await self._ask("PATCH", path, {}, patch, kind="application/merge-patch+json")
+
     async def delete(
         self, resource: Resource, namespace: str | None, name: str, *, uid: str | None = None
     ) -> None:
@@ -145,6 +151,15 @@ class KubeClient:
         if uid is not None:
             options["preconditions"] = {"uid": uid}
         await self._ask("DELETE", resource.path(namespace, name), {}, options)
+
+    async def kinds(self, api_version: str) -> Mapping[str, Resource]:
+        group, _, version = api_version.rpartition("/")
+        served = await self._ask("GET", f"/apis/{api_version}" if group else f"/api/{api_version}")
+        return {
+            each["kind"]: Resource(group, version, each["name"])
+            for each in served["resources"]
+            if each["namespaced"] and "/" not in each["name"]  # a subresource
+        }
 
     async def _ask(
         self,

@@ -113,10 +113,26 @@ class Kube(Protocol):
         """Write by server-side apply all fields that `manager` owns alone."""
         ...
 
+    async def merge(
+        self, resource: Resource, namespace: str | None, name: str, patch: Document
+    ) -> Document:
+        """Change what the patch says (null: remove it) and nothing else; lists are replaced.
+
+        Conflict when the patch holds a `resourceVersion` that is no longer the object's.
+        """
+        ...
+
     async def delete(
         self, resource: Resource, namespace: str | None, name: str, *, uid: str | None = None
     ) -> None:
         """Delete it, and what it owns, in the background; Conflict when another has its name."""
+        ...
+
+    async def kinds(self, api_version: str) -> Mapping[str, Resource]:
+        """Return the namespaced kinds of a group's version, as they are served now.
+
+        NotFound when there is no such version: its definitions are not installed.
+        """
         ...
 
 

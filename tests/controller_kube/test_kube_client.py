@@ -2,16 +2,26 @@
 
 import asyncio
 import contextlib
+import json
 
 import pytest
-from tunewright.api.errors import Conflict, Forbidden, Invalid, NotFound, ServerUnavailable
+from support.apiserver import NEEDED
+from support.proxy import Proxy
+from tunewright.api.errors import (
+    Conflict,
+    Expired,
+    Forbidden,
+    Invalid,
+    NotFound,
+    ServerUnavailable,
+)
 from tunewright.controller.kube.cache import Cache, Key
 from tunewright.controller.kube.client import connect
 from tunewright.controller.kube.lease import Elector, Times
 from tunewright.controller.kube.port import Resource, Selection, version_of
 from tunewright.controller.kube.reflector import Reflector
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(180)]
+pytestmark = NEEDED
 
 MAPS = Resource("", "v1", "configmaps")
 JOBS = Resource("batch", "v1", "jobs")
@@ -28,20 +38,26 @@ def trial(name, **spec):
 
 
 @pytest.fixture
-def within(namespace, kubeconfig):
+def within(api_server):
     """Run a scenario with a client and the name of a namespace."""
 
     def run(scenario):
         async def scene():
-            kube = await connect(kubeconfig=str(kubeconfig))
-            try:
-                return await scenario(kube, namespace.name)
-            finally:
-                await kube.close()
+            async with client(api_server) as kube:
+                return await scenario(kube, api_server.namespace())
 
         return asyncio.run(scene())
 
     return run
+
+
+@contextlib.asynccontextmanager
+async def client(server):
+    kube = await connect(kubeconfig=str(server.kubeconfig))
+    try:
+        yield kube
+    finally:
+        await kube.close()
 
 
 def test_what_is_created_is_read_replaced_and_deleted(within):
@@ -110,7 +126,7 @@ def test_a_misspelt_field_is_refused_not_dropped(within):
     within(scenario)
 
 
-def test_a_status_is_applied_whole_and_nothing_else_with_it(within, definitions):
+def test_a_status_is_applied_whole_and_nothing_else_with_it(within):
     async def scenario(kube, space):
         await kube.create(TRIALS, space, trial("t", retainRun=True))
         for status in ({"index": 1, "attempt": 1}, {"index": 1}):
@@ -123,6 +139,36 @@ def test_a_status_is_applied_whole_and_nothing_else_with_it(within, definitions)
     assert (read["status"], read["spec"]) == ({"index": 1}, {"retainRun": True})
 
 
+def test_a_patch_changes_what_it_says_and_null_removes(within):
+    async def scenario(kube, space):
+        await kube.create(MAPS, space, config_map("m", a="1", b="2", c="3"))
+        return await kube.merge(MAPS, space, "m", {"data": {"a": None, "b": "9"}})
+
+    assert within(scenario)["data"] == {"b": "9", "c": "3"}
+
+
+def test_a_patch_of_what_changed_meanwhile_is_a_conflict(within):
+    async def scenario(kube, space):
+        made = await kube.create(MAPS, space, config_map("m"))
+        await kube.merge(MAPS, space, "m", {"data": {"a": "1"}})
+        patch = {"metadata": {"resourceVersion": version_of(made)}, "data": {"a": "2"}}
+        with pytest.raises(Conflict, match="modified"):
+            await kube.merge(MAPS, space, "m", patch)
+
+    within(scenario)
+
+
+def test_kinds_are_found_as_they_are_served(within):
+    async def scenario(kube, _space):
+        with pytest.raises(NotFound):
+            await kube.kinds("kubeflow.org/v1")
+        return [(await kube.kinds(version)) for version in ("batch/v1", "v1")]
+
+    batch, core = within(scenario)
+    assert (batch["Job"], core["ConfigMap"]) == (JOBS, MAPS)
+    assert "Namespace" not in core
+
+
 def test_pages_make_one_list(within, monkeypatch):
     monkeypatch.setattr("tunewright.controller.kube.client.PAGE", 3)
 
@@ -132,7 +178,7 @@ def test_pages_make_one_list(within, monkeypatch):
         listing = await kube.list(Selection(MAPS, space))
         return sorted(each["metadata"]["name"] for each in listing.documents)
 
-    assert [name for name in within(scenario) if name[0] == "m"] == [f"m{n}" for n in range(8)]
+    assert within(scenario) == [f"m{n}" for n in range(8)]
 
 
 def test_a_server_that_is_not_there_is_said_to_be_away(tmp_path):
@@ -159,22 +205,55 @@ def test_a_kubeconfig_that_is_missing_is_named(tmp_path):
         asyncio.run(connect(kubeconfig=str(tmp_path / "none")))
 
 
-def test_what_may_not_be_done_is_said_to_be_forbidden(namespace, kubeconfig, tmp_path):
-    namespace.kubectl("create", "serviceaccount", "nobody")
-    token = namespace.kubectl("create", "token", "nobody").strip()
-    config = namespace.kubectl("config", "view", "--raw", "--flatten")
+def test_what_may_not_be_done_is_said_to_be_forbidden(api_server, tmp_path):
+    namespace = api_server.namespace()
+    api_server.kubectl("create", "serviceaccount", "nobody", "-n", namespace)
+    token = api_server.kubectl("create", "token", "nobody", "-n", namespace).strip()
+    config = json.loads(api_server.kubeconfig.read_text())
+    config["users"][0]["user"] = {"token": token}
     file = tmp_path / "config"
-    file.write_text(
-        config.partition("users:")[0] + f"users: [{{name: admin, user: {{token: {token}}}}}]"
-    )
+    file.write_text(json.dumps(config))
 
     async def scene():
         kube = await connect(kubeconfig=str(file))
         try:
             with pytest.raises(Forbidden, match="nobody"):
-                await kube.get(MAPS, namespace.name, "m")
+                await kube.get(MAPS, namespace, "m")
         finally:
             await kube.close()
+
+    asyncio.run(scene())
+
+
+def test_a_version_that_is_forgotten_is_said_to_be_expired(within):
+    async def scenario(kube, space):
+        watch = kube.watch(Selection(TRIALS, space), since="1", seconds=300, silence=20.0)
+        with pytest.raises(Expired):
+            async with watch as events:
+                await anext(events)
+
+    within(scenario)
+
+
+def test_a_large_object_is_told_whole(within):
+    async def scenario(kube, space):
+        await kube.create(MAPS, space, config_map("m", a="x" * 900_000))
+        watch = kube.watch(Selection(MAPS, space), since=None, seconds=300, silence=20.0)
+        async with watch as events:
+            return (await anext(events)).document["data"]["a"]
+
+    assert len(within(scenario)) == 900_000
+
+
+def test_a_connection_that_is_silent_for_too_long_is_given_up(api_server):
+    async def scene():
+        async with Proxy(api_server) as proxy, client(proxy) as kube:
+            watch = kube.watch(Selection(MAPS, "default"), since=None, seconds=300, silence=0.3)
+            async with watch as events:
+                proxy.freeze()
+                with pytest.raises(ServerUnavailable, match="does not answer"):
+                    async for _ in events:
+                        pass
 
     asyncio.run(scene())
 
@@ -206,7 +285,7 @@ class Following:
             await self._task
 
 
-def test_a_cache_holds_what_there_is_and_follows_what_changes(within, definitions):
+def test_a_cache_holds_what_there_is_and_follows_what_changes(within):
     async def scenario(kube, space):
         await kube.create(TRIALS, space, trial("before"))
         following = Following(kube, space)
@@ -225,6 +304,26 @@ def test_a_cache_holds_what_there_is_and_follows_what_changes(within, definition
             await following.end()
 
     assert within(scenario) == {"index": 5}
+
+
+def test_a_cache_goes_on_where_it_was_when_the_server_is_back(api_server):
+    space = api_server.namespace()
+
+    async def scene():
+        async with Proxy(api_server) as proxy, client(proxy) as kube, client(api_server) as direct:
+            await direct.create(TRIALS, space, trial("before"))
+            following = Following(kube, space)
+            try:
+                await following.until(lambda cache: len(cache) == 1)
+                await proxy.cut()
+                await direct.delete(TRIALS, space, "before")
+                await direct.create(TRIALS, space, trial("meanwhile"))
+                await proxy.serve()
+                await following.until(lambda cache: cache.names() == (Key(space, "meanwhile"),))
+            finally:
+                await following.end()
+
+    asyncio.run(scene())
 
 
 def test_one_of_two_replicas_leads_after_the_other(within):
