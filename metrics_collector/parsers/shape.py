@@ -14,10 +14,10 @@ from .marks import line_step
 from .reading import Reading
 
 _LONGEST = 1024
-_INT = rb"\d{1,18}+"
+_INT = rb"[0-9]{1,18}+"
 _FLOAT = rb"\d{1,18}(?:\.\d{1,18}(?:[eE][+-]?\d{1,3})?|[eE][+-]?\d{1,3})"
 # Quicker to find than a number proper: what is none is refused by `float`.
-_LOOSE = rb"\d[\d.eE+-]*+"
+_LOOSE = rb"[0-9.eE+-]++"
 # A number that stands alone; what is glued to a word is a part of that word.
 _NUMBER = re.compile(rb"(?<![\w.@/+-])[+-]?" + rb"(?:(" + _FLOAT + rb")|" + _INT + rb")(?![\w.])")
 _SIGNS = frozenset({b"=", b":"})
@@ -108,7 +108,7 @@ def _shape(
         sign = re.escape(line[start : start + 1]) if line[start] in b"+-" else b""
         parts.append(re.escape(line[end:start]))
         if start in metrics:
-            parts.append(rb"(-?" + _LOOSE + rb")")
+            parts.append(rb"(" + _LOOSE + rb")")
             captured.append(metrics[start])
         elif start == step_at:
             parts.append(rb"(" + kind + rb")")
