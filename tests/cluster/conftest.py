@@ -31,7 +31,13 @@ class Namespace:
         return subprocess.run(
             [
                 *(str(program) if program.exists() else "kubectl", "--namespace", self.name),
-                *("--kubeconfig", str(self.kubeconfig), *words),
+                *(
+                    "--kubeconfig",
+                    str(self.kubeconfig),
+                    "--cache-dir",
+                    str(FRONT / "cache"),
+                    *words,
+                ),
             ],
             input=given,
             capture_output=True,
@@ -101,5 +107,6 @@ def definitions(kubeconfig: Path) -> None:
 def namespace(kubeconfig: Path) -> Iterator[Namespace]:
     made = Namespace(f"test-{secrets.token_hex(4)}", kubeconfig)
     made.kubectl("create", "namespace", made.name)
+    made.kubectl("wait", "--for=create", "serviceaccount/default", "--timeout=30s")
     yield made
     made.kubectl("delete", "namespace", made.name, "--wait=false")

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 import services
 
 from . import box, build, images, network, pki, processes, programs
-from .layout import CACHE, DNS_READY, FRONT, NODE_NAME
+from .layout import CACHE, DNS_READY, FRONT, NODE_NAME, STATE
 from .say import ClusterError, say, step
 
 COMMANDS = {
@@ -143,9 +143,9 @@ def _pods_have_an_account() -> bool:
 
 def _kubectl(*words: str) -> str:
     """Run kubectl as administrator; an empty answer when it fails."""
-    config = programs.CONFIG / "admin.kubeconfig"
+    known = ("--kubeconfig", programs.CONFIG / "admin.kubeconfig", "--cache-dir", STATE / "cache")
     done = subprocess.run(
-        [str(build.programs() / "kubectl"), "--kubeconfig", str(config), *words],
+        [build.programs() / "kubectl", *known, *words],
         check=False,
         capture_output=True,
         text=True,
