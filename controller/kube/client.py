@@ -229,7 +229,7 @@ async def _events(answer: aiohttp.ClientResponse) -> AsyncIterator[WatchEvent]:
             if event["type"] == "ERROR":
                 raise _error(int(document.get("code", 500)), {}, line.decode())
             yield WatchEvent(Change(event["type"]), slim(document))
-    except _FAILURES as error:
+    except (*_FAILURES, json.JSONDecodeError) as error:  # a line may break off with its connection
         raise _away(error) from error
 
 

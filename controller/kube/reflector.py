@@ -56,11 +56,11 @@ class Reflector:
             self._heard = False
             try:
                 await self._follow()
-            except Expired:
-                self._version = None
-            except ServerUnavailable as error:
+            except (Expired, ServerUnavailable) as error:
                 failures = 1 if self._heard else failures + 1
-                await self._sleep(self._pause(failures, error.after))
+                if isinstance(error, Expired):
+                    self._version = None
+                await self._sleep(self._pause(failures, error))
             else:
                 failures = 0  # the server ends a watch after its time
 
@@ -124,7 +124,8 @@ class Reflector:
         if before is not None:
             self._on_change(before, None)
 
-    def _pause(self, failures: int, after: float) -> float:
-        """Return twice as long a pause each time, half of it by chance, never before `after`."""
+    def _pause(self, failures: int, error: Expired | ServerUnavailable) -> float:
+        """Return twice as long a pause each time, half of it by chance, never less than asked."""
         longest = min(_LONGEST_PAUSE, 0.5 * 2.0**failures)
-        return max(after if failures == 1 else 0.0, longest * (0.5 + 0.5 * self._chance()))
+        asked = error.after if isinstance(error, ServerUnavailable) else 0.0
+        return max(asked, longest * (0.5 + 0.5 * self._chance()))

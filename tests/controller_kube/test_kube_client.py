@@ -181,16 +181,26 @@ def test_pages_make_one_list(within, monkeypatch):
     assert within(scenario) == [f"m{n}" for n in range(8)]
 
 
-def test_a_server_that_is_not_there_is_said_to_be_away(tmp_path):
-    file = tmp_path / "config"
-    file.write_text(
-        "{apiVersion: v1, kind: Config, current-context: c,"
-        " clusters: [{name: c, cluster: {server: 'http://127.0.0.1:9'}}],"
-        " users: [{name: u, user: {}}], contexts: [{name: c, context: {cluster: c, user: u}}]}"
-    )
+@pytest.fixture
+def plain(tmp_path):
+    """Write a kubeconfig of a server without keys; return its path."""
 
+    def write(port):
+        file = tmp_path / "config"
+        file.write_text(
+            "{apiVersion: v1, kind: Config, current-context: c,"
+            f" clusters: [{{name: c, cluster: {{server: 'http://127.0.0.1:{port}'}}}}],"
+            " users: [{name: u, user: {}}],"
+            " contexts: [{name: c, context: {cluster: c, user: u}}]}"
+        )
+        return str(file)
+
+    return write
+
+
+def test_a_server_that_is_not_there_is_said_to_be_away(plain):
     async def scene():
-        kube = await connect(kubeconfig=str(file))
+        kube = await connect(kubeconfig=plain(9))
         try:
             with pytest.raises(ServerUnavailable, match="does not answer"):
                 await kube.get(MAPS, "default", "m")
@@ -198,6 +208,38 @@ def test_a_server_that_is_not_there_is_said_to_be_away(tmp_path):
             await kube.close()
 
     asyncio.run(scene())
+
+
+@pytest.mark.parametrize(
+    ("answer", "after"),
+    [
+        pytest.param(b"200 OK\r\n\r\n" + b'{"type": "ADD', 1.0, id="a line breaks off"),
+        pytest.param(b"200 OK\r\nTransfer-Encoding: chunked\r\n\r\n9\r\n{", 1.0,
+                     id="a chunk breaks off"),
+        pytest.param(b"429 Too Many Requests\r\nRetry-After: 7\r\n\r\n", 7.0, id="too busy"),
+        pytest.param(b"502 Bad Gateway\r\n\r\n<html>", 1.0, id="a balancer without a server"),
+    ],
+)  # fmt: skip
+def test_an_answer_that_is_none_may_be_asked_for_again(plain, answer, after):
+    async def serve(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 " + answer)
+        writer.close()
+        await writer.wait_closed()
+
+    async def scene():
+        async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+            kube = await connect(kubeconfig=plain(server.sockets[0].getsockname()[1]))
+            try:
+                watch = kube.watch(Selection(MAPS), since=None, seconds=300, silence=5.0)
+                with pytest.raises(ServerUnavailable) as found:
+                    async with watch as events:
+                        await anext(events)
+            finally:
+                await kube.close()
+        return found.value.after
+
+    assert asyncio.run(scene()) == after
 
 
 def test_a_kubeconfig_that_is_missing_is_named(tmp_path):

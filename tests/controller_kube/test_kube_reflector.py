@@ -171,6 +171,10 @@ def test_a_server_that_is_away_is_asked_less_and_less_often(follow):
     assert pauses[8:] == [1.0, 2.0]
 
 
+def test_a_server_that_forgets_at_once_is_asked_less_and_less_often_too(follow):
+    assert follow(Scripted(*[[Expired("410")]] * 3))[2] == [1.0, 2.0, 4.0]
+
+
 def test_a_server_says_how_long_to_wait(follow):
     assert follow(Scripted([ServerUnavailable("busy", after=7.0)]))[2] == [7.0]
 
