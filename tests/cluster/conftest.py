@@ -28,17 +28,10 @@ class Namespace:
 
     def tried(self, *words: str, given: str = "") -> "subprocess.CompletedProcess[str]":
         program = FRONT / "bin" / "kubectl"
+        seen = ("--namespace", self.name, "--kubeconfig", self.kubeconfig)
+        kept = ("--cache-dir", FRONT / "cache")
         return subprocess.run(
-            [
-                *(str(program) if program.exists() else "kubectl", "--namespace", self.name),
-                *(
-                    "--kubeconfig",
-                    str(self.kubeconfig),
-                    "--cache-dir",
-                    str(FRONT / "cache"),
-                    *words,
-                ),
-            ],
+            [program if program.exists() else "kubectl", *seen, *kept, *words],
             input=given,
             capture_output=True,
             text=True,
