@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from cluster.node.build import built
 from services import program
-from support import apiserver
+from support import apiserver, katib_sdk
 from tunewright.controller.local.cgroups import held, own_places
 
 COMPLETE = os.environ.get("TUNEWRIGHT_TESTS_COMPLETE") == "1"
@@ -26,7 +26,7 @@ def _has_mount_namespaces() -> bool:
 
 def _reaches_a_package_index() -> bool:
     """Whether the SDK of Katib is here already, or could be fetched."""
-    if Path(sys.prefix, "kubeflow-katib-0.19").exists():
+    if katib_sdk.FOLDER.exists():
         return True
     asked = [sys.executable, "-m", "pip", "index", "versions", "kubeflow-katib"]
     return subprocess.run(asked, check=False, capture_output=True).returncode == 0

@@ -1,32 +1,8 @@
 """Our stubs and those of kubeflow-katib, which register the same file, in one process."""
 
-import os
-import subprocess
-import sys
-import tempfile
-from pathlib import Path
-
 import pytest
 from google.protobuf import descriptor_pool
-
-SDK = ("kubeflow-katib==0.19.0", "kubeflow-training==1.9.0")
-NEEDED = ("protobuf>=4.25,<5", "grpcio>=1.64.1", "kubernetes>=31", "six", "setuptools")
-
-
-@pytest.fixture(scope="session")
-def katib():
-    """A folder with the SDK and the protobuf that it needs, kept beside the environment."""
-    folder = Path(sys.prefix, "kubeflow-katib-0.19")
-    if not folder.exists():
-        with tempfile.TemporaryDirectory(dir=sys.prefix) as work:
-            made = Path(work, "made")
-            pip = [sys.executable, "-m", "pip", "install", "-q", "--target", str(made)]
-            subprocess.run([*pip, *NEEDED], check=True)
-            subprocess.run([*pip, "--no-deps", *SDK], check=True, stderr=subprocess.DEVNULL)
-            if not folder.exists():
-                made.rename(folder)
-    return folder
-
+from support import katib_sdk
 
 OURS = "from tunewright.proto import api_pb2 as ours, api_pb2_grpc, tunewright_pb2"
 THEIRS = "import kubeflow.katib; from kubeflow.katib import katib_api_pb2 as theirs"
@@ -54,16 +30,8 @@ pytestmark = pytest.mark.needs("package-index")
         pytest.param([THEIRS, OURS], id="theirs first"),
     ],
 )
-def test_both_stubs_work_in_one_process(katib, first):
-    program = "\n".join([*first, BOTH_WORK])
-    path = os.pathsep.join([str(katib), *(entry for entry in sys.path if entry)])
-    done = subprocess.run(
-        [sys.executable, "-c", program],
-        env={**os.environ, "PYTHONPATH": path},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+def test_both_stubs_work_in_one_process(first):
+    done = katib_sdk.run("\n".join([*first, BOTH_WORK]))
     assert done.returncode == 0, done.stderr
 
 
