@@ -54,6 +54,7 @@ NEEDS: dict[str, tuple[Callable[[], bool], str]] = {
         lambda: built() is not None,
         "run `make cluster` once, which builds it",
     ),
+    "cc": (lambda: shutil.which("cc") is not None, "install a C compiler"),
     "strace": (lambda: shutil.which("strace") is not None, "install strace"),
     "tmux": (lambda: shutil.which("tmux") is not None, "install tmux"),
 }

@@ -1,0 +1,91 @@
+"""The collector's end of the spool that the launcher fills: read, and taken away once it is kept.
+
+A record is a line `<seconds> <1 | 2> <text>`; see `launcher/launcher.c`.
+"""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+_PIECE = 1 << 20
+_STREAMS = {b"1": "stdout", b"2": "stderr"}
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line that the command wrote, and when; its end is left out."""
+
+    at: float
+    stream: str
+    text: bytes
+
+
+class Spool:
+    """Reads records in their order, from the oldest that is left.
+
+    What was read is taken away by `keep_from_here`, a segment at a time: the
+    one that the launcher writes stays.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._segment = 0
+        self._offset = 0
+
+    @property
+    def exit_code(self) -> int | None:
+        """How the command ended; None while it runs. All its records are there by then."""
+        return self._number("exit")
+
+    @property
+    def dropped(self) -> int:
+        """How many records found no room."""
+        return self._number("dropped") or 0
+
+    def read(self) -> list[Line]:
+        """Return the next records that are whole, a mebibyte of them at the most."""
+        # Asked for first: once there is a later segment, this one grows no more.
+        later = [number for number in self._segments() if number > self._segment]
+        data = self._piece()
+        end = data.rfind(b"\n") + 1
+        if end:
+            self._offset += end
+            return [_line(record) for record in data[: end - 1].split(b"\n")]
+        if not later:
+            return []
+        self._segment, self._offset = later[0], 0
+        return self.read()
+
+    def keep_from_here(self) -> None:
+        """Take away the segments that have been read to their end."""
+        for number in self._segments():
+            if number < self._segment:
+                (self._folder / _name(number)).unlink(missing_ok=True)
+
+    def _piece(self) -> bytes:
+        try:
+            file = os.open(self._folder / _name(self._segment), os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return b""
+        try:
+            return os.pread(file, _PIECE, self._offset)
+        finally:
+            os.close(file)
+
+    def _segments(self) -> list[int]:
+        return sorted(int(path.name) for path in self._folder.glob("[0-9]*"))
+
+    def _number(self, name: str) -> int | None:
+        try:
+            return int((self._folder / name).read_text(encoding="ascii"))
+        except FileNotFoundError:
+            return None
+
+
+def _name(number: int) -> str:
+    return f"{number:06d}"
+
+
+def _line(record: bytes) -> Line:
+    at, stream, text = record.split(b" ", 2)
+    return Line(float(at), _STREAMS[stream], text)
