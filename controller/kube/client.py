@@ -111,7 +111,7 @@ class KubeClient:
                 raise _error(answer.status, answer.headers, await answer.text())
             yield _events(answer)
         finally:
-            answer.close()
+            _hang_up(answer)
 
     async def create(
         self, resource: Resource, namespace: str | None, document: Document, *, dry: bool = False
@@ -218,6 +218,14 @@ def slim(document: dict[str, Any]) -> dict[str, Any]:
 
 def _selecting(selection: Selection) -> dict[str, str]:
     return {"labelSelector": selection.labels} if selection.labels else {}
+
+
+def _hang_up(answer: aiohttp.ClientResponse) -> None:
+    """Close a connection at once: a server that is silent would not take part in a farewell."""
+    connection = answer.connection
+    if connection is not None and connection.transport is not None:
+        connection.transport.abort()
+    answer.close()
 
 
 async def _events(answer: aiohttp.ClientResponse) -> AsyncIterator[WatchEvent]:

@@ -13,6 +13,7 @@ import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -73,7 +74,14 @@ class ApiServer:
         """Install the custom resource definitions; wait until they are served and described."""
         self.kubectl("apply", "--server-side", "-k", str(REPOSITORY / "deploy" / "crds"))
         self.kubectl("wait", "--for=condition=established", "crd", "--all")
-        until(lambda: self.ask("GET", "/openapi/v3/apis/kubeflow.org/v1beta1")[0] == 200)
+        group = "/apis/kubeflow.org/v1beta1"
+        until(lambda: self.ask("GET", f"/openapi/v3{group}")[0] == 200)
+        for path in (f"{group}/experiments", f"{group}/suggestions", f"{group}/trials"):
+            # The watch cache of a kind begins with the first request for it.
+            until(partial(self._lists, path))
+
+    def _lists(self, path: str) -> bool:
+        return self.ask("GET", path, resourceVersion="0")[0] == 200
 
     def namespace(self) -> str:
         """Make a namespace, and return its name."""
