@@ -31,6 +31,7 @@ COMMANDS = {
     "algorithms": ("algorithms:algorithms", "List the search algorithms and their settings."),
     "plugin": ("plugin:plugin", "Test an algorithm of your own."),
     "serve": ("serve:serve", "Serve algorithms or metrics over gRPC."),
+    "collector": ("collector:collector", "Collect metrics beside a trial, in its pod."),
     "db": ("db:db", "Look after the store."),
     "completion": ("completion:completion", "Print the completion script of a shell."),
 }

@@ -27,15 +27,21 @@ class Spool:
     one that the launcher writes stays.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, segment: int = 0, offset: int = 0) -> None:
+        """Begin behind `offset` of a segment: what comes before has been kept."""
         self._folder = folder
-        self._segment = 0
-        self._offset = 0
+        self.segment = segment
+        self.offset = offset
 
     @property
     def exit_code(self) -> int | None:
         """How the command ended; None while it runs. All its records are there by then."""
         return self._number("exit")
+
+    @property
+    def has_more(self) -> bool:
+        """Whether there is a record that was not read."""
+        return bool(self._later()) or b"\n" in self._piece()
 
     @property
     def dropped(self) -> int:
@@ -45,32 +51,35 @@ class Spool:
     def read(self) -> list[Line]:
         """Return the next records that are whole, a mebibyte of them at the most."""
         # Asked for first: once there is a later segment, this one grows no more.
-        later = [number for number in self._segments() if number > self._segment]
+        later = self._later()
         data = self._piece()
         end = data.rfind(b"\n") + 1
         if end:
-            self._offset += end
+            self.offset += end
             return [_line(record) for record in data[: end - 1].split(b"\n")]
         if not later:
             return []
-        self._segment, self._offset = later[0], 0
+        self.segment, self.offset = later[0], 0
         return self.read()
 
     def keep_from_here(self) -> None:
         """Take away the segments that have been read to their end."""
         for number in self._segments():
-            if number < self._segment:
+            if number < self.segment:
                 (self._folder / _name(number)).unlink(missing_ok=True)
 
     def _piece(self) -> bytes:
         try:
-            file = os.open(self._folder / _name(self._segment), os.O_RDONLY | os.O_CLOEXEC)
+            file = os.open(self._folder / _name(self.segment), os.O_RDONLY | os.O_CLOEXEC)
         except FileNotFoundError:
             return b""
         try:
-            return os.pread(file, _PIECE, self._offset)
+            return os.pread(file, _PIECE, self.offset)
         finally:
             os.close(file)
+
+    def _later(self) -> list[int]:
+        return [number for number in self._segments() if number > self.segment]
 
     def _segments(self) -> list[int]:
         return sorted(int(path.name) for path in self._folder.glob("[0-9]*"))

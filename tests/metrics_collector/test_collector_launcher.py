@@ -5,23 +5,15 @@ import random
 import signal
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
+from support.launcher import built
 from support.waiting import until
 from tunewright.metrics_collector.spool import Spool
 
 pytestmark = pytest.mark.needs("cc")
 
-SOURCE = Path(__file__).parents[2] / "metrics_collector" / "launcher" / "launcher.c"
-STRICT = ("-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror")
 SMALL = ("-DSEGMENT=4096", "-DSEGMENTS=3")
-
-
-def built(folder, *options):
-    program = folder / "launcher"
-    subprocess.run(["cc", *STRICT, *options, "-o", program, SOURCE], check=True)
-    return program
 
 
 @pytest.fixture(scope="session")

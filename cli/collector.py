@@ -1,0 +1,122 @@
+"""`tunewright collector`: the sidecar of a trial's pod."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from ..metrics_collector.sidecar import Sidecar
+    from ..metrics_collector.spec import CollectorSpec
+    from ..metrics_collector.uplink import Uplink
+
+
+@click.command()
+@click.option(
+    "--spool",
+    envvar="TUNEWRIGHT_SPOOL",
+    required=True,
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="The folder that the launcher fills.",
+)
+@click.option("--server", envvar="TUNEWRIGHT_METRICS", required=True, help="The metrics service.")
+@click.option("--trial", envvar="TUNEWRIGHT_TRIAL", required=True, help="The trial's name.")
+@click.option("--namespace", envvar="TUNEWRIGHT_NAMESPACE", default="default", show_default=True)
+@click.option("--attempt", envvar="TUNEWRIGHT_ATTEMPT", default=1, show_default=True)
+@click.option("--metric", "metrics", multiple=True, required=True, help="A metric's name; repeat.")
+@click.option(
+    "--collector",
+    "document",
+    envvar="TUNEWRIGHT_COLLECTOR",
+    default="{}",
+    help="The metricsCollectorSpec as JSON; standard output by default.",
+)
+@click.option(
+    "--ca",
+    envvar="TUNEWRIGHT_METRICS_CA",
+    type=click.Path(exists=True, path_type=Path),
+    help="The authority of the service's certificate; without it there is no TLS.",
+)
+@click.option(
+    "--token-file",
+    envvar="TUNEWRIGHT_METRICS_TOKEN",
+    type=click.Path(exists=True, path_type=Path),
+    help="What the service knows us by.",
+)
+def collector(
+    *,
+    spool: Path,
+    server: str,
+    trial: str,
+    namespace: str,
+    attempt: int,
+    metrics: tuple[str, ...],
+    document: str,
+    ca: Path | None,
+    token_file: Path | None,
+) -> None:
+    """Collect a trial's metrics beside its main container, until that has ended.
+
+    Every line that is read is printed. The options may stand in the environment: TUNEWRIGHT_SPOOL,
+    _METRICS, _TRIAL, _NAMESPACE, _ATTEMPT, _COLLECTOR, _METRICS_CA, _METRICS_TOKEN.
+
+    \b
+    Examples:
+      launcher --spool /spool --metric loss -- python train.py &
+      tunewright collector --spool /spool --metric loss --trial digits-x7k2 --server metrics:6790
+    """
+    import asyncio
+    import os
+    import time
+
+    # A service that goes and comes back is no news, and gRPC would tell of each connection.
+    os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
+
+    from ..metrics_collector.sidecar import Reported, Sidecar
+    from ..metrics_collector.uplink import Service, Uplink
+
+    async def run() -> None:
+        uplink = Uplink(Service(server, ca, token_file))
+        sidecar = Sidecar(
+            spool,
+            Reported(namespace, trial, attempt),
+            _spec(document),
+            metrics,
+            uplink,
+            clock=time.time,
+            show=_show,
+        )
+        await _collect(sidecar, uplink)
+
+    asyncio.run(run())
+
+
+async def _collect(sidecar: "Sidecar", uplink: "Uplink") -> None:
+    """Collect; a pod that ends its sidecars says so with SIGTERM."""
+    import asyncio
+    import signal
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, sidecar.end)
+    try:
+        await sidecar.run()
+    finally:
+        await uplink.close()
+
+
+def _spec(document: str) -> "CollectorSpec":
+    import json
+
+    from ..api.errors import Fault, Invalid
+    from ..metrics_collector.spec import collector_spec
+
+    try:
+        return collector_spec(json.loads(document))
+    except ValueError as error:
+        raise Invalid([Fault("--collector", f"is no metricsCollectorSpec: {error}")]) from error
+
+
+def _show(line: bytes) -> None:
+    sys.stdout.buffer.write(line + b"\n")
+    sys.stdout.buffer.flush()

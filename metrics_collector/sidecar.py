@@ -1,0 +1,172 @@
+"""The collector beside a trial's main container: from what it writes to the metrics service.
+
+It may be ended at any moment and started anew: what the service has kept is
+noted beside the spool, what it has not is still in the spool, and a batch that
+is sent twice changes nothing.
+"""
+
+import asyncio
+import contextlib
+import json
+import os
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ..api.observation import PlainSample
+from ..proto import tunewright_pb2 as pb
+from .collection import Collection
+from .spec import CollectorKind, CollectorSpec
+from .spool import Line, Spool
+from .uplink import Uplink, sample_to_wire
+
+LOOK = 0.2
+"""Seconds between two looks at a spool that holds nothing new."""
+
+AFTER_WORD = 5.0
+"""Seconds that the end of the command is waited for, once this program was told to end."""
+
+_NOTE = "position"
+
+
+@dataclass(frozen=True, slots=True)
+class Reported:
+    """The trial that is reported for."""
+
+    namespace: str
+    trial: str
+    attempt: int
+
+
+@dataclass(slots=True)
+class Position:
+    """How far the service has come: behind which record, and with which sequence it goes on.
+
+    `headers` are the lines below which a table may go on, by stream.
+    """
+
+    segment: int = 0
+    offset: int = 0
+    sequence: int = 0
+    headers: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, folder: Path) -> "Position":
+        try:
+            return cls(**json.loads((folder / _NOTE).read_text(encoding="utf-8")))
+        except (FileNotFoundError, ValueError, TypeError):
+            return cls()
+
+    def write(self, folder: Path) -> None:
+        fields = {name: getattr(self, name) for name in self.__slots__}
+        half = folder / f".{_NOTE}"
+        half.write_text(json.dumps(fields), encoding="utf-8")
+        half.replace(folder / _NOTE)
+
+
+class Sidecar:
+    """Collects for one trial until its command has ended. `show` gets every line that is read."""
+
+    def __init__(
+        self,
+        folder: Path,
+        reported: Reported,
+        spec: CollectorSpec,
+        metrics: tuple[str, ...],
+        uplink: Uplink,
+        *,
+        clock: Callable[[], float],
+        show: Callable[[bytes], None],
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._folder = folder
+        self._reported = reported
+        self._source = spec.kind.value
+        self._metrics = tuple(name.encode() for name in metrics)
+        self._reads_streams = spec.kind is CollectorKind.STDOUT
+        self._collection = Collection(spec, metrics, clock=clock, sleep=sleep)
+        self._uplink = uplink
+        self._clock = clock
+        self._show = show
+        self._sleep = sleep
+        self._position = Position.read(folder)
+        self._spool = Spool(folder, self._position.segment, self._position.offset)
+        self._waiting: list[PlainSample] = []
+        self._told_at: float | None = None
+        if not self._reads_streams:
+            self._position.sequence = 0  # files are read from their beginning again
+        for stream, header in self._position.headers.items():
+            self._collection.feed(stream, os.fsencode(header) + b"\n", 0.0)
+
+    def end(self) -> None:
+        """Be told to end: the command has, or will at once."""
+        if self._told_at is None:
+            self._told_at = self._clock()
+
+    async def run(self) -> int | None:
+        """Collect to the end; return the command's exit code, None when nobody knows it.
+
+        Raises:
+            NotFound, Forbidden, Unsupported: the service takes nothing of this trial.
+        """
+        following = asyncio.create_task(self._collection.run(self._take))
+        try:
+            while not self._is_over(lines := self._spool.read()):
+                for line in lines:
+                    self._read(line)
+                await self._send()
+                if not lines:
+                    await self._sleep(LOOK)
+        finally:
+            following.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await following
+        self._waiting += await self._collection.finish(self._clock())
+        await self._send()
+        return self._spool.exit_code
+
+    def _is_over(self, lines: list[Line]) -> bool:
+        if lines:
+            return False
+        if self._spool.exit_code is not None:
+            # It was written after the last record; one may have come since we looked.
+            return not self._spool.has_more
+        return self._told_at is not None and self._clock() - self._told_at > AFTER_WORD
+
+    def _read(self, line: Line) -> None:
+        self._show(line.text)
+        if not self._reads_streams:
+            return
+        samples = self._collection.feed(line.stream, line.text + b"\n", line.at)
+        if not samples and any(name in line.text for name in self._metrics):
+            self._position.headers[line.stream] = os.fsdecode(line.text[:4096])
+        self._waiting += samples
+
+    async def _take(self, samples: list[PlainSample]) -> None:
+        self._waiting += samples
+
+    async def _send(self) -> None:
+        """Send what waits, and note how far the service has come."""
+        samples, self._waiting = self._waiting, []
+        if samples:
+            await self._uplink.send(self._request(samples))
+            self._position.sequence += len(samples)
+        if (self._spool.segment, self._spool.offset) == (
+            self._position.segment,
+            self._position.offset,
+        ):
+            return
+        self._position.segment, self._position.offset = self._spool.segment, self._spool.offset
+        self._position.write(self._folder)
+        self._spool.keep_from_here()
+
+    def _request(self, samples: list[PlainSample]) -> Any:
+        return pb.ReportRequest(
+            namespace=self._reported.namespace,
+            trial=self._reported.trial,
+            attempt=self._reported.attempt,
+            source=self._source,
+            first_sequence=self._position.sequence,
+            samples=map(sample_to_wire, samples),
+        )
