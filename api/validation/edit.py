@@ -12,7 +12,9 @@ EDITABLE = {
     "suspend": "suspend",
     "trial_policy": "trialPolicy",
     "max_duration": "maxDuration",
+    "stop_when": "stopWhen",
 }
+"""Fields of the specification that may change; of the objective its goal may, too."""
 
 
 def check_edit(
@@ -35,21 +37,29 @@ def check_edit(
             "start a new experiment; next time leave resumePolicy out",
         )
     _check_lowered(old.spec, new.spec, trials, report)
+    kept, wanted = _without_goal(old.spec), _without_goal(new.spec)
     changed = [
         name
         for name in type(new.spec).model_fields
-        if name not in EDITABLE and getattr(old.spec, name) != getattr(new.spec, name)
+        if name not in EDITABLE and getattr(kept, name) != getattr(wanted, name)
     ]
     if changed:
         fields = type(new.spec).model_fields
         named = ", ".join(fields[name].alias or name for name in changed)
         report.add(
             "spec",
-            f"{named} cannot be changed: only {', '.join(EDITABLE.values())} are editable",
+            f"{named} cannot be changed: only objective.goal, {', '.join(EDITABLE.values())}"
+            " are editable",
             "start a new experiment",
             kind=FORBIDDEN,
         )
     return tuple(report.faults)
+
+
+def _without_goal(spec: ExperimentSpec) -> ExperimentSpec:
+    if spec.objective is None:
+        return spec
+    return spec.model_copy(update={"objective": spec.objective.model_copy(update={"goal": None})})
 
 
 def _check_lowered(old: ExperimentSpec, new: ExperimentSpec, trials: int, report: Report) -> None:

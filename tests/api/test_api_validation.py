@@ -346,6 +346,9 @@ EDITS = [
     ),
     ("parallelism lowered", ("spec", "parallelTrialCount", 1), {}, set()),
     ("suspended", ("spec", "suspend", True), {}, set()),
+    ("another goal", ("spec", "objective", "goal", 0.5), {}, set()),
+    ("more patience", ("spec", "stopWhen", {"noImprovement": {"trials": 9}}), {}, set()),
+    ("another metric", ("spec", "objective", "objectiveMetricName", "other"), {}, {"spec"}),
     ("another algorithm", ("spec", "algorithm", "algorithmName", "tpe"), {}, {"spec"}),
     (
         "raised after the end, with Never",
