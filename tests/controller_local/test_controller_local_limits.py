@@ -33,8 +33,10 @@ def limited(code: str, **limits: str) -> dict:
     return job(container(sys.executable, "-c", code, resources={"limits": limits}))
 
 
-def groups() -> list[Path]:
-    return [each for place in own_places() for each in place.folder.glob("tunewright-*")]
+def groups(folder: Path) -> list[Path]:
+    """Return the groups of one test's trials; other tests run beside it."""
+    found = (place.folder.glob(f"tunewright-*-{folder.name}-*") for place in own_places())
+    return [each for groups in found for each in groups]
 
 
 @pytest.mark.parametrize(
@@ -56,9 +58,10 @@ class TestHeld:
         usage = run(limited(BURNS, cpu="250m")).ended.usage
         assert usage.cpu_seconds < usage.wall_seconds * 0.6
 
-    def test_nothing_of_the_group_is_left_behind(self, run):
-        run(limited("print(1)", cpu="1", memory="1Gi"))
-        assert groups() == []
+    def test_nothing_of_the_group_is_left_behind(self, run, tmp_path):
+        shows = limited("print(open('/proc/self/cgroup').read())", cpu="1", memory="1Gi")
+        assert f"-{tmp_path.name}-" in run(shows).output().decode()
+        assert groups(tmp_path) == []
 
     def test_a_trial_without_limits_gets_no_group(self, run):
         own = run(job(container("cat", "/proc/self/cgroup"))).output().decode()
