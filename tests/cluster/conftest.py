@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cluster.node.layout import BUSYBOX, FRONT, REPOSITORY
+from cluster.node.layout import BUSYBOX, FRONT
 from support.waiting import until
 
 
@@ -84,16 +84,6 @@ def own_cluster(kubeconfig: Path) -> None:
     """Run the test on our own cluster only, whose network this machine is part of."""
     if kubeconfig != FRONT / "kubeconfig":
         pytest.skip("it is about the cluster of `make cluster`")
-
-
-@pytest.fixture(scope="session")
-def definitions(kubeconfig: Path) -> None:
-    """Have the custom resource definitions in the cluster."""
-    crds = str(REPOSITORY / "deploy" / "crds")
-    everywhere = Namespace("default", kubeconfig)
-    everywhere.kubectl("apply", "--server-side", "--force-conflicts", "-k", crds)
-    names = [f"crd/{kind}.kubeflow.org" for kind in ("experiments", "suggestions", "trials")]
-    everywhere.kubectl("wait", "--for=condition=Established", *names, "--timeout=30s")
 
 
 @pytest.fixture
