@@ -1,0 +1,9 @@
+"""Labels and annotations: Katib's, which clients and dashboards read, and ours."""
+
+EXPERIMENT = "katib.kubeflow.org/experiment"
+TRIAL = "katib.kubeflow.org/trial"
+ATTEMPT = "tunewright.dev/attempt"
+"""Which attempt of its trial an object belongs to."""
+
+WISHES = "tunewright.dev/wishes"
+"""An annotation of an Experiment: what people asked for and nobody has answered, as JSON."""
