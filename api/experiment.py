@@ -74,7 +74,9 @@ class OptimalTrial(Model):
 class ExperimentStatus(Model):
     """Katib's fields; the lists hold the latest few names only.
 
-    `seed` and `best`, the objective's value of the best trial, are extensions.
+    From `seed` on these are extensions: `best` is the objective's value of the best
+    trial, `active_seconds` the time in which the experiment was driven and not
+    suspended, `observed_generation` the version of the spec that all this is about.
     """
 
     start_time: str | None = None
@@ -99,6 +101,8 @@ class ExperimentStatus(Model):
     trial_metrics_unavailable: Count = 0
     seed: Count | None = None
     best: Text | None = None
+    active_seconds: float | None = None
+    observed_generation: Count | None = None
 
 
 class Experiment(Model):

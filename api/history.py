@@ -6,10 +6,12 @@ The store numbers the entries from 1 without gaps, in the order in which they
 happened.
 """
 
+import math
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeAlias
 
+from .objective import Outcome
 from .space import Point
 from .states import TrialState
 
@@ -37,6 +39,15 @@ class Verdict(StrEnum):
     OBSERVED = "observed"  # it has a value of the objective, early stopped or not
     BAD = "bad"  # it failed by its own exit, breaks a constraint, or its value is NaN
     NOTHING = "nothing"  # killed, lost, or without metrics: neither good nor bad
+
+
+def verdict_of(outcome: Outcome, state: TrialState, *, own_failure: bool) -> Verdict:
+    """Return what a trial that ended so tells. `own_failure`: it failed by its own exit."""
+    if own_failure:
+        return Verdict.BAD
+    if state not in {TrialState.SUCCEEDED, TrialState.EARLY_STOPPED} or outcome.value is None:
+        return Verdict.NOTHING
+    return Verdict.BAD if math.isnan(outcome.value) or outcome.broken else Verdict.OBSERVED
 
 
 @dataclass(frozen=True, slots=True)

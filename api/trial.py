@@ -33,7 +33,11 @@ class EarlyStoppingRule(Model):
 
 
 class TrialSpec(Model):
-    """`run_spec` is the rendered job."""
+    """`run_spec` is the rendered job.
+
+    `index`, `position`, `made_from`, `origin` and `parent` are extensions: the
+    point's place in the experiment's log, and where it comes from.
+    """
 
     objective: ObjectiveSpec | None = None
     parameter_assignments: Several[ParameterAssignment] = ()
@@ -46,18 +50,46 @@ class TrialSpec(Model):
     success_condition: str | None = None
     failure_condition: str | None = None
     labels: dict[str, Text] | None = None
+    index: Count | None = None
+    position: Count | None = None
+    made_from: Count | None = None
+    origin: Text | None = None
+    parent: Text | None = None
+
+
+class AttemptStatus(Model):
+    """One start of the job. `state` is starting, running or ended; `reason` is how it ended."""
+
+    attempt: Count = 0
+    state: str = ""
+    started_at: str | None = None
+    ran_at: str | None = None
+    ended_at: str | None = None
+    exit_code: Count | None = None
+    reason: str = ""
+    message: str = ""
 
 
 class TrialStatus(Model):
-    """`index` and `attempt` are extensions: the trial's number, and its attempt's."""
+    """From `attempt` on these are extensions.
+
+    `earlier` holds what attempts before the last that ended well reported, where
+    the point runs several times; `position` is the end's in the experiment's log,
+    and `verdict` what it tells an algorithm.
+    """
 
     start_time: str | None = None
     completion_time: str | None = None
     last_reconcile_time: str | None = None
     conditions: Several[Condition] = ()
     observation: ObservationStatus | None = None
-    index: Count | None = None
-    attempt: Count | None = None
+    attempt: AttemptStatus | None = None
+    retries: Count = 0
+    retry_at: str | None = None
+    earlier: Several[ObservationStatus] = ()
+    position: Count | None = None
+    verdict: str | None = None
+    dropped: Count | None = None
 
 
 class Trial(Model):

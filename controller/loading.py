@@ -131,8 +131,9 @@ def _running_at(record: TrialRecord, phase: Phase) -> float | None:
     attempt = record.attempt
     if attempt is None:
         return None
-    ran = phase is Phase.RUNNING or (phase is Phase.ENDED and attempt.pid is not None)
-    return attempt.started_at if ran else None
+    known = attempt.pid is not None or attempt.ran_at is not None
+    ran = phase is Phase.RUNNING or (phase is Phase.ENDED and known)
+    return (attempt.ran_at or attempt.started_at) if ran else None
 
 
 def _exit(record: TrialRecord) -> Exit:

@@ -48,11 +48,14 @@ class Workload:
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """The attempt's processes run. `pid_started_at` tells this pid from a later one."""
+    """The attempt's processes run. `pid_started_at` tells this pid from a later one.
+
+    Neither is known of a workload that runs elsewhere.
+    """
 
     ref: AttemptRef
-    pid: int
-    pid_started_at: float
+    pid: int | None
+    pid_started_at: float | None
     at: float
 
 

@@ -79,7 +79,10 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class AttemptRecord:
-    """One start of a trial's workload. `token` stands in the environment of all its processes."""
+    """One start of a trial's workload. `token` stands in the environment of all its processes.
+
+    `ran_at` is when it ran, where that is not when it was started: a pod may wait for a place.
+    """
 
     attempt: int
     state: AttemptState
@@ -87,6 +90,7 @@ class AttemptRecord:
     pid: int | None = None
     pid_started_at: float | None = None
     started_at: float | None = None
+    ran_at: float | None = None
     ended_at: float | None = None
     exit_code: int | None = None
     reason: str = ""

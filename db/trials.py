@@ -1,7 +1,6 @@
 """The rows of trials and attempts, the log, and the totals that are kept with them."""
 
 import json
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -9,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, select, update
 
 from ..api.errors import Conflict
-from ..api.history import Finished, Proposal, Proposed, Verdict
+from ..api.history import Finished, Proposal, Proposed, Verdict, verdict_of
 from ..api.objective import Outcome
 from ..api.observation import Observation
 from ..api.states import TRIAL_EDGES, TrialState, passage
@@ -215,7 +214,7 @@ class Trials(TrialReading):
             objective, _ = self._rules_of(connection, trial.experiment_id)
             outcome = objective.outcome(self._runs(connection, trial))
             value = outcome.value
-            verdict = _verdict(outcome, state, own_failure=own_failure)
+            verdict = verdict_of(outcome, state, own_failure=own_failure)
             ranked = value if verdict is Verdict.OBSERVED else None
             loss = None if ranked is None else objective.loss(ranked)
             self._pass_trial(
@@ -359,11 +358,3 @@ def _log_row(owner: int, position: int, kind: str, index: int, metrics: str = ""
         "idx": index,
         "metrics": metrics,
     }
-
-
-def _verdict(outcome: Outcome, state: TrialState, *, own_failure: bool) -> Verdict:
-    if own_failure:
-        return Verdict.BAD
-    if state not in {TrialState.SUCCEEDED, TrialState.EARLY_STOPPED} or outcome.value is None:
-        return Verdict.NOTHING
-    return Verdict.BAD if math.isnan(outcome.value) or outcome.broken else Verdict.OBSERVED

@@ -21,6 +21,7 @@ SHARED = {
         "spec.metricsCollector": "spec.metricsCollectorSpec",
         "status.conditions": "status.conditions",
         "status.observation": "status.currentOptimalTrial.observation",
+        "status.earlier[]": "status.currentOptimalTrial.observation",
     },
     "suggestions": {
         "spec.algorithm": "spec.algorithm",

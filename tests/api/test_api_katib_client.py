@@ -114,7 +114,7 @@ def test_it_reads_what_the_operator_writes(client, operator):
     operator(
         "Trial",
         "tuned-a",
-        {**succeeded("TrialSucceeded"), "observation": OBSERVATION, "index": 0, "attempt": 1},
+        {**succeeded("TrialSucceeded"), "observation": OBSERVATION, "attempt": {"attempt": 1}},
         {
             "objective": {"type": "minimize", "objectiveMetricName": "loss"},
             "parameterAssignments": POINT,
