@@ -127,7 +127,7 @@ def _not_a_document(source: Source) -> Fault | None:
 def _experiment(
     source: Source, others: Sequence[Mapping[str, Any]], *, elsewhere: bool
 ) -> tuple[Experiment, list[Fault]]:
-    value, faults = _with_template(source.value, others, elsewhere=elsewhere)
+    value, faults = with_template(source.value, others, elsewhere=elsewhere)
     experiment, wrong = _check(value)
     return experiment, [
         replace(fault, line=source.line_of(fault.path), file=source.file)
@@ -142,10 +142,13 @@ def _check(value: Mapping[str, Any]) -> tuple[Experiment, list[Fault]]:
     return defaults.write(experiment), faults
 
 
-def _with_template(
-    value: Mapping[str, Any], others: Sequence[Mapping[str, Any]], *, elsewhere: bool
+def with_template(
+    value: Mapping[str, Any], others: Sequence[Mapping[str, Any]], *, elsewhere: bool = False
 ) -> tuple[Mapping[str, Any], list[Fault]]:
-    """Put the template of a ConfigMap in the place of its reference."""
+    """Put the template of a ConfigMap among `others` in the place of its reference.
+
+    `elsewhere`: one that is missing is no fault.
+    """
     spec = value.get("spec")
     template = spec.get("trialTemplate") if isinstance(spec, dict) else None
     wanted = template.get("configMap") if isinstance(template, dict) else None

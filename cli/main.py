@@ -30,6 +30,7 @@ COMMANDS = {
     "prune": ("prune:prune", "Remove the directories of finished trials."),
     "algorithms": ("algorithms:algorithms", "List the search algorithms and their settings."),
     "plugin": ("plugin:plugin", "Test an algorithm of your own."),
+    "operator": ("operator:operator", "Carry out the Experiments of a cluster."),
     "serve": ("serve:serve", "Serve algorithms or metrics over gRPC."),
     "collector": ("collector:collector", "Collect metrics beside a trial, in its pod."),
     "db": ("db:db", "Look after the store."),

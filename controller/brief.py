@@ -1,7 +1,7 @@
 """An experiment's document, compiled once a version: all that an engine reads of it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ..api import compile as compiled
@@ -28,6 +28,10 @@ class Brief:
     primary_container: str
     collector: CollectorSpec
     initial: tuple[InitialTrial, ...]
+    primary_labels: Mapping[str, str] | None = None  # of the pods whose metrics count
+    collector_document: Mapping[str, Any] = field(default_factory=dict)
+    success: str = ""  # the GJSON condition of the workload that says so
+    failure: str = ""
     takes_port: bool = False  # its metrics are served, at a port that each trial is given
 
 
@@ -41,7 +45,8 @@ def brief_of(record: ExperimentRecord) -> Brief:
     problem = compiled.problem(experiment, uid=record.uid, seed=record.seed)
     template = experiment.spec.trial_template
     assert template is not None
-    collector = collector_spec(_written(experiment.spec.metrics_collector_spec))
+    written = _written(experiment.spec.metrics_collector_spec)
+    collector = collector_spec(written)
     return Brief(
         version=record.version,
         policy=compiled.policy(experiment),
@@ -56,6 +61,10 @@ def brief_of(record: ExperimentRecord) -> Brief:
         ),
         primary_container=template.primary_container_name or "",
         collector=collector,
+        primary_labels=template.primary_pod_labels,
+        collector_document=written,
+        success=template.success_condition or "",
+        failure=template.failure_condition or "",
         takes_port=collector.kind is CollectorKind.PROMETHEUS and takes_port(template.trial_spec),
         initial=tuple(
             InitialTrial(
@@ -70,8 +79,8 @@ def brief_of(record: ExperimentRecord) -> Brief:
     )
 
 
-def _written(spec: Any) -> Mapping[str, Any] | None:
+def _written(spec: Any) -> Mapping[str, Any]:
     if spec is None:
-        return None
+        return {}
     found: Mapping[str, Any] = spec.model_dump(by_alias=True, exclude_none=True, mode="json")
     return found

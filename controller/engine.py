@@ -18,6 +18,7 @@ from ..api.errors import Retryable, StoreUnavailable, StoreUnwritable, Tunewrigh
 from ..api.states import ExperimentState
 from ..db.records import AttemptState, Usage
 from ..db.store import Store
+from .asking import ask
 from .doorbell import listening
 from .loading import Memory, view_of
 from .plan import explain
@@ -311,23 +312,12 @@ class Engine:
     # Points.
 
     async def _ask(self, question: AskFor, turn: Turn) -> None:
-        search = self._memory.search
-        try:
-            suggestion = await self._suggester.suggest(
-                turn.brief.problem,
-                question.first_index,
-                question.count,
-                position=question.position,
-            )
-        except Retryable as error:
-            again = self._clock.now() + error.after
-            self._memory.search = replace(search, asking=0, trouble=str(error), retry_at=again)
-            self._hurry()
-        except TunewrightError as error:
-            self._memory.search = replace(search, asking=0, failure=str(error))
+        problem = turn.brief.problem
+        suggested = await ask(self._suggester, problem, question, self._memory, self._clock)
+        if suggested is None:
             self._hurry()
         else:
-            self._tell(Suggested(question.first_index, question.position, suggestion))
+            self._tell(suggested)
 
     # From an engine before this one, and at the end of this one.
 

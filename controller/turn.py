@@ -16,9 +16,9 @@ from ..api.observation import Batch, Sample
 from ..api.states import TrialState
 from ..db.records import AttemptRecord, TrialRecord, Usage
 from ..db.records import View as StoredView
-from ..db.store import Store
 from .brief import Brief, brief_of
 from .edits import changes_of, edited
+from .ledger import Ledger
 from .loading import Memory, is_readable, view_of
 from .plan import actions as do
 from .plan import plan, reasons
@@ -104,7 +104,7 @@ class Turn:
 class Turns:
     """Takes turns for one experiment. Called from one thread at a time."""
 
-    def __init__(self, store: Store, uid: str) -> None:
+    def __init__(self, store: Ledger, uid: str) -> None:
         self._store = store
         self._uid = uid
         self._brief: Brief | None = None
@@ -223,7 +223,7 @@ def _ended_well(attempt: AttemptRecord) -> bool:
 class _Recorder:
     """Records the actions of one plan."""
 
-    def __init__(self, store: Store, turn: Turn, now: float) -> None:
+    def __init__(self, store: Ledger, turn: Turn, now: float) -> None:
         self._store = store
         self._turn = turn
         self._now = now

@@ -5,7 +5,7 @@ from dataclasses import asdict
 
 from ..api.observation import Batch, Sample
 from ..db.records import Usage
-from ..db.store import Store
+from .ledger import Ledger
 from .ports import Ended
 
 SOURCE = "usage"
@@ -15,7 +15,7 @@ NAMES = frozenset(asdict(Usage()))
 """The metrics that are measured: wall_seconds, cpu_seconds, peak_memory_bytes, device_seconds."""
 
 
-def record_usage(store: Store, ended: Ended, metrics: Collection[str]) -> None:
+def record_usage(store: Ledger, ended: Ended, metrics: Collection[str]) -> None:
     """Record those of an experiment's metrics that are measured, and were not reported.
 
     An attempt that never ran has none.

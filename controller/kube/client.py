@@ -145,9 +145,16 @@ class KubeClient:
         return await self._ask("PATCH", path, {}, patch, kind="application/merge-patch+json")
 
     async def delete(
-        self, resource: Resource, namespace: str | None, name: str, *, uid: str | None = None
+        self,
+        resource: Resource,
+        namespace: str | None,
+        name: str,
+        *,
+        uid: str | None = None,
+        foreground: bool = False,
     ) -> None:
-        options: dict[str, Any] = {"propagationPolicy": "Background"}
+        policy = "Foreground" if foreground else "Background"
+        options: dict[str, Any] = {"propagationPolicy": policy}
         if uid is not None:
             options["preconditions"] = {"uid": uid}
         await self._ask("DELETE", resource.path(namespace, name), {}, options)
@@ -217,7 +224,8 @@ def slim(document: dict[str, Any]) -> dict[str, Any]:
 
 
 def _selecting(selection: Selection) -> dict[str, str]:
-    return {"labelSelector": selection.labels} if selection.labels else {}
+    selectors = {"labelSelector": selection.labels, "fieldSelector": selection.fields}
+    return {name: text for name, text in selectors.items() if text}
 
 
 def _hang_up(answer: aiohttp.ClientResponse) -> None:

@@ -61,11 +61,12 @@ class Listing:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which objects are meant: of one namespace or all, with these labels (`a=b,c`)."""
+    """Which objects are meant: of one namespace or all, with these labels (`a=b,c`) and fields."""
 
     resource: Resource
     namespace: str | None = None
     labels: str = ""
+    fields: str = ""
 
 
 Watch: TypeAlias = AbstractAsyncContextManager[AsyncIterator[WatchEvent]]
@@ -123,9 +124,18 @@ class Kube(Protocol):
         ...
 
     async def delete(
-        self, resource: Resource, namespace: str | None, name: str, *, uid: str | None = None
+        self,
+        resource: Resource,
+        namespace: str | None,
+        name: str,
+        *,
+        uid: str | None = None,
+        foreground: bool = False,
     ) -> None:
-        """Delete it, and what it owns, in the background; Conflict when another has its name."""
+        """Delete it, and what it owns; Conflict when another has its name.
+
+        `foreground`: it stays until what it owns is gone.
+        """
         ...
 
     async def kinds(self, api_version: str) -> Mapping[str, Resource]:

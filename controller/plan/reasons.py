@@ -87,6 +87,9 @@ CODE_CHANGED = Reason(
 )
 
 # Of trials.
+TRIAL_CREATED = Reason("TrialCreated", "Trial is created")
+TRIAL_RUNNING = Reason("TrialRunning", "Trial is running")
+TRIAL_DROPPED = Reason("TrialDropped", "Trial was taken out by a person")
 TRIAL_SUCCEEDED = Reason("TrialSucceeded", "Trial has succeeded")
 CONSTRAINT_BROKEN = Reason(
     "ConstraintBroken",
@@ -120,6 +123,19 @@ METRICS_UNAVAILABLE = Reason(
 EARLY_STOPPED = Reason("TrialEarlyStopped", "Trial is early stopped: {}")
 TRIAL_KILLED = Reason("TrialKilled", "Trial was stopped by a person")
 EXPERIMENT_ENDED = Reason("ExperimentEnded", "Trial was stopped because its experiment ended: {}")
+
+TRIAL_DELETED = Reason("TrialDeleted", "Trial's resource was deleted")
+STORE_AWAY = Reason(
+    "MetricsServiceUnavailable",
+    "Trial waits for the metrics service: {}",
+    "running trials go on, and what they report is kept until it is back",
+)
+REFUSED_BY_CLUSTER = Reason(
+    "RefusedByCluster",
+    "The cluster does not take the trial's workload: {}",
+    "a quota, a policy or a webhook says no: it is asked again",
+)
+INVALID_SPEC = Reason("InvalidSpec", "{}", "mend what the message names, in a new experiment")
 
 # Of attempts that another one follows.
 RETRYING = Reason("Retrying", "Attempt failed and is tried again: {}")

@@ -1,0 +1,67 @@
+"""Where an operator is put together, alone or with its services in one process."""
+
+import asyncio
+import contextlib
+import os
+import random
+import signal
+import socket
+import time
+
+from ..api.errors import Fault, Invalid
+from ..controller.engine import WallClock
+from ..controller.kube.archive import Archive
+from ..controller.kube.config import Config
+from ..controller.kube.figures import Figures
+from ..controller.kube.http import answering
+from ..controller.kube.lease import Elector
+from ..controller.kube.operator import Operator, Parts
+from ..controller.kube.port import Kube
+from ..controller.kube.world import OpenSuggester
+from . import console
+
+LEASE = "tunewright-operator"
+
+
+def parts(kube: Kube, archive: Archive, open_suggester: OpenSuggester, settled: Config) -> Parts:
+    return Parts(
+        kube=kube,
+        archive=archive,
+        open_suggester=open_suggester,
+        settings=settled.settings(),
+        clock=WallClock(),
+        chance=random.random,
+        namespaces=settled.namespaces or (None,),
+    )
+
+
+async def drive(parts: Parts, *, http: str, lease_namespace: str | None) -> None:
+    """Run an operator until this process is told to end."""
+    host, port = address_of(http)
+    operator = Operator(parts, Figures())
+    running = asyncio.ensure_future(operator.run(_elector(parts, lease_namespace)))
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, running.cancel)
+    async with answering(operator, host, port) as bound:
+        console.note(f"operator: http://{host}:{bound}/readyz")
+        with contextlib.suppress(asyncio.CancelledError):
+            await running
+
+
+def _elector(parts: Parts, namespace: str | None) -> Elector | None:
+    if namespace is None:
+        return None
+    me = f"{socket.gethostname()}-{os.getpid()}"
+    return Elector(parts.kube, namespace, LEASE, me, clock=time.monotonic, wall=time.time)
+
+
+def address_of(written: str) -> tuple[str, int]:
+    """Read HOST:PORT.
+
+    Raises:
+        Invalid: it is none.
+    """
+    host, _, port = written.rpartition(":")
+    if not host or not port.isdigit():
+        raise Invalid([Fault("--http", f"{written} is no address", "write it as 0.0.0.0:8080")])
+    return host, int(port)

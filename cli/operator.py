@@ -1,0 +1,105 @@
+"""`tunewright operator`: experiments of a cluster."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    pass
+
+
+@click.command()
+@click.option(
+    "--config",
+    envvar="TUNEWRIGHT_CONFIG",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="The settings file (YAML); options win over it.",
+)
+@click.option("--namespaces", help="Only these, with commas between; all by default.")
+@click.option("--metrics", help="The metrics service, HOST:PORT.")
+@click.option("--suggestion", help="The suggestion service, HOST:PORT.")
+@click.option(
+    "--token-file",
+    envvar="TUNEWRIGHT_METRICS_TOKEN",
+    type=click.Path(path_type=Path),
+    help="What the metrics service knows us by.",
+)
+@click.option(
+    "--ca",
+    envvar="TUNEWRIGHT_METRICS_CA",
+    type=click.Path(path_type=Path),
+    help="The authority of the metrics service's certificate; without it there is no TLS.",
+)
+@click.option(
+    "--http", default="127.0.0.1:8080", show_default=True, help="/healthz, /readyz and /metrics."
+)
+@click.option(
+    "--lease-namespace",
+    envvar="POD_NAMESPACE",
+    help="Where replicas agree on a leader; without it there is none but this one.",
+)
+@click.option("--kubeconfig", help="The cluster; by default the one that this process runs in.")
+@click.option("--context", help="The context of the kubeconfig.")
+def operator(
+    *,
+    config: Path | None,
+    namespaces: str | None,
+    metrics: str | None,
+    suggestion: str | None,
+    token_file: Path | None,
+    ca: Path | None,
+    http: str,
+    lease_namespace: str | None,
+    kubeconfig: str | None,
+    context: str | None,
+) -> None:
+    """Carry out the Experiments of a cluster.
+
+    Settings may stand in a file: collector (image, imagePullPolicy, imagePullSecrets, resources),
+    metrics, suggestion, namespaces. Environment: TUNEWRIGHT_CONFIG, TUNEWRIGHT_METRICS_TOKEN,
+    TUNEWRIGHT_METRICS_CA, POD_NAMESPACE. Port 8080 answers /healthz, /readyz and /metrics.
+
+    \b
+    Examples:
+      tunewright operator --config /etc/tunewright/config.yaml --http 0.0.0.0:8080
+      tunewright operator --kubeconfig ~/.kube/config --metrics localhost:6789
+    """
+    import asyncio
+
+    from ..controller.kube.archive import RemoteArchive
+    from ..controller.kube.client import connect
+    from ..controller.kube.config import read_config
+    from ..proto.calling import Service
+    from ..suggestion.client import RemoteSuggester
+    from . import cluster
+
+    given = {
+        "metrics": metrics,
+        "suggestion": suggestion,
+        "namespaces": None if namespaces is None else tuple(namespaces.split(",")),
+    }
+    settled = read_config(config).model_copy(
+        update={name: value for name, value in given.items() if value is not None}
+    )
+
+    async def run() -> None:
+        kube = await connect(kubeconfig=kubeconfig, context=context)
+        archive = RemoteArchive(Service(settled.metrics, ca, token_file))
+        try:
+            parts = cluster.parts(
+                kube,
+                archive,
+                lambda problem, history: RemoteSuggester(
+                    problem.endpoint or settled.suggestion,
+                    history,
+                    speaks_v1=None if problem.endpoint else True,
+                ),
+                settled,
+            )
+            await cluster.drive(parts, http=http, lease_namespace=lease_namespace)
+        finally:
+            await archive.close()
+            await kube.close()
+
+    asyncio.run(run())

@@ -1,0 +1,341 @@
+"""The workloads of one experiment: what became of them, and making them as the book says.
+
+Nothing is remembered that cannot be found again: an attempt whose number stands
+on a workload was begun, one that the book has begun and that has no workload is
+created, a workload whose trial has ended is taken away.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from ...api.errors import Invalid, NotFound, Retryable, Terminal
+from ...api.moments import read
+from ...api.states import TrialState
+from ...db.records import AttemptState, TrialRecord, Usage
+from ..brief import Brief
+from ..loading import Memory
+from ..plan import reasons
+from ..plan.view import EndReason
+from ..ports import AttemptRef, Ended, Started
+from ..turn import Effect, Event, StopAttempt, TrialFinished
+from .book import Book
+from .cache import Key
+from .informers import BY_EXPERIMENT, BY_TRIAL
+from .jobs import Jobs, attempt_of
+from .port import Document, name_of
+from .resources import TRIALS
+from .workloads.hindrance import hindrance
+from .workloads.judgement import Conditions, judge, runs, started_at
+from .world import World
+from .writing import together
+
+AGAIN_SECONDS = 2.0
+"""How soon is looked again at what cannot be started, or has not told its metrics."""
+
+_PART = 500
+"""How many trials a metrics service that was lost is told of at once."""
+
+
+class Attempts:
+    """Shares book and memory with the driver; `brief` is renewed with the document."""
+
+    def __init__(self, world: World, book: Book, memory: Memory, brief: Brief, jobs: Jobs) -> None:
+        self.brief = brief
+        self.again = False
+        """Whether it has to be looked at soon, although nothing happens."""
+        self._world = world
+        self._book = book
+        self._memory = memory
+        self._jobs = jobs
+        self._seen: set[int] = set()  # trials whose resource was there
+        self._made = {record.index for record in book.unfinished if _is_going(record)}
+        self._ended: dict[int, Ended] = {}  # of which is asked what they reported
+        self._untold = {record.index for record in book.unfinished}  # to the metrics service
+        self._leftovers = {
+            name_of(each)
+            for each in jobs.cache.under(BY_EXPERIMENT, book.key)
+            if book.is_finished(name_of(each))
+        }
+
+    @property
+    def is_clear(self) -> bool:
+        """Whether nothing of trials that have ended is left to tell or to take away."""
+        return not (self._leftovers or self._untold)
+
+    # What became of them.
+
+    async def observe(self) -> list[Event]:
+        """Return what happened to the attempts since the last time.
+
+        An end is told once the metrics service has said what was reported before it.
+
+        Raises:
+            StoreUnavailable: it cannot say now.
+        """
+        self.again = False
+        begun: list[Event] = []
+        for record in self._book.unfinished:
+            if await self._is_deleted(record):
+                self._forsake(record)
+            else:
+                begun += await self._observe(self._adopt(record))
+        return [*begun, *await self._look()]
+
+    async def _is_deleted(self, record: TrialRecord) -> bool:
+        """Whether another hand deleted the trial; a cache that lacks it is not enough to say so."""
+        namespace = self._book.key.namespace
+        if self._world.informers.trials.get(Key(namespace, record.name)) is not None:
+            self._seen.add(record.index)
+            return False
+        if record.index not in self._seen:
+            return False
+        try:
+            await self._world.kube.get(TRIALS, namespace, record.name)
+        except NotFound:
+            return True
+        return False
+
+    def _forsake(self, record: TrialRecord) -> None:
+        """End a trial that was deleted: there is nothing left to write it to."""
+        reason, now = reasons.TRIAL_DELETED, self._world.clock.now()
+        uid, index = self._book.experiment.uid, record.index
+        self._book.finish_trial(
+            uid, index, TrialState.KILLED, reason=reason.name, message=reason.message, now=now
+        )
+        self._book.unwritten.trials.discard(index)
+        self._forget(index)
+
+    def _adopt(self, record: TrialRecord) -> TrialRecord:
+        """Find an attempt that was begun before this book was opened."""
+        found = self._jobs.get(self._book.experiment, record.name)
+        known = record.attempt.attempt if record.attempt else 0
+        if found is None or attempt_of(found) <= known:
+            return record
+        uid, now = self._book.experiment.uid, self._world.clock.now()
+        self._book.start_attempt(uid, record.index, attempt_of(found), token="", now=now)
+        return self._book.trial(uid, record.index)
+
+    async def _observe(self, record: TrialRecord) -> list[Event]:
+        """Return that an attempt runs; note its end."""
+        if not _is_going(record):
+            return []
+        ref, now = self._ref(record), self._world.clock.now()
+        found = self._jobs.get(self._book.experiment, record.name)
+        if found is None or attempt_of(found) != ref.attempt:
+            if await self._is_gone(record):
+                self._ended[ref.index] = self._gone(ref, now)
+            return []
+        self._made.add(ref.index)
+        pods = self._pods(record.name)
+        end = self._end(ref, found, pods, now)
+        if end is not None:
+            self._ended[ref.index] = end
+        if not _is_starting(record):
+            return []
+        if end is None and not runs(found, pods):
+            await self._explain(record, found, pods)
+            return []
+        self._memory.of(ref.index).waits_for = ""
+        return [Started(ref, None, None, _moment(started_at(found)) or now)]
+
+    async def _is_gone(self, record: TrialRecord) -> bool:
+        """Whether an attempt has no workload any more, or was asked to end before it had one."""
+        if record.index in self._made:
+            return await self._jobs.is_gone(self._book.experiment, record.name)
+        return self._memory.of(record.index).stopping is not None
+
+    def _gone(self, ref: AttemptRef, now: float) -> Ended:
+        if self._memory.of(ref.index).stopping is not None:
+            return Ended(ref, EndReason.STOPPED, None, "", Usage(), now)
+        message = "it was deleted by another hand"
+        return Ended(ref, EndReason.LOST, None, message, Usage(), now)
+
+    def _end(
+        self, ref: AttemptRef, found: Document, pods: Sequence[Document], now: float
+    ) -> Ended | None:
+        """Return how a workload that is there has ended, None while it has not."""
+        if self._memory.of(ref.index).stopping is not None:
+            stands = found.get("spec", {}).get("suspend") and not any(map(_is_alive, pods))
+            return Ended(ref, EndReason.STOPPED, None, "", Usage(), now) if stands else None
+        ended = judge(found, Conditions(self.brief.success, self.brief.failure))
+        if ended is None:
+            return None
+        if ended.succeeded:
+            return Ended(ref, EndReason.COMPLETED, 0, ended.message, Usage(), now)
+        crash = crashed(pods, self.brief.primary_container)
+        reason = EndReason.OUT_OF_MEMORY if crash.out_of_memory else EndReason.FAILED
+        said = f"{ended.reason}: {ended.message}" if ended.reason else ended.message
+        message = f"{said}; {crash.message}" if crash.message else said
+        return Ended(ref, reason, crash.exit_code, message, Usage(), now)
+
+    async def _explain(
+        self, record: TrialRecord, found: Document, pods: Sequence[Document]
+    ) -> None:
+        """Say why an attempt that was begun does not run."""
+        self.again = True
+        began = record.attempt.started_at if record.attempt else None
+        if began is None or self._world.clock.now() - began < AGAIN_SECONDS:
+            return
+        why = hindrance(found, pods, await self._jobs.events(found, pods))
+        if why is not None:
+            self._say(record.index, why.reason.name, why.message)
+
+    def _say(self, index: int, reason: str, message: str) -> None:
+        self._memory.of(index).waits_for = message
+        self._book.say(index, reason, message, self._world.clock.now())
+
+    def _pods(self, trial: str) -> Sequence[Document]:
+        key = Key(self._book.key.namespace, trial)
+        return self._world.informers.pods.under(BY_TRIAL, key)
+
+    async def _look(self) -> list[Event]:
+        """Ask what the attempts reported that have ended; return their ends."""
+        waiting = {
+            record.index: record.attempt.attempt
+            for record in self._book.unfinished
+            if record.attempt is not None and self._memory.of(record.index).metrics_open
+        }
+        wanted = waiting | {index: ended.ref.attempt for index, ended in self._ended.items()}
+        if not wanted:
+            return []
+        looked = await self._world.archive.look(self._book.experiment.uid, tuple(wanted.items()))
+        metric = self._book.objective.metric.name
+        for index in wanted:
+            found, passing = looked.get(index), self._memory.of(index)
+            if found is None:
+                continue  # it was never told of this attempt, and so was nobody
+            self._book.observe(index, found.observation)
+            passing.metrics_open = metric not in found.observation and not found.done
+            passing.last_sign_at, passing.metrics_seen = found.last_sign_at, found.metrics_seen
+            self.again |= passing.metrics_open
+        ends, self._ended = list(self._ended.values()), {}
+        return [*ends]
+
+    # Making them.
+
+    def note(self, effects: Iterable[Effect]) -> None:
+        """Take in what a turn decided."""
+        for effect in effects:
+            match effect:
+                case StopAttempt():
+                    self._memory.of(effect.ref.index).stopping = effect.grace
+                case TrialFinished():
+                    if not self.brief.policy.retain:
+                        self._leftovers.add(effect.record.name)
+                    self._forget(effect.record.index)
+
+    def _forget(self, index: int) -> None:
+        self._untold.add(index)
+        self._made.discard(index)
+        self._seen.discard(index)
+        self._ended.pop(index, None)
+        self._memory.trials.pop(index, None)
+
+    async def make(self) -> None:
+        """End what is to end, begin what is to begin, and take away what is left.
+
+        Raises:
+            ServerUnavailable: the API server is away.
+        """
+        unfinished = self._book.unfinished
+        stopping = [each for each in unfinished if _is_going(each) and self._is_stopping(each)]
+        starting = [each for each in unfinished if self._is_to_begin(each)]
+        over = [each.name for each in unfinished if _is_sent_back(each)]
+        if not await self._tell(starting):
+            starting = []
+        await together(
+            [
+                *(self._stop(record) for record in stopping),
+                *(self._begin(record) for record in starting),
+                *(self._clear(name) for name in (*self._leftovers, *over)),
+            ]
+        )
+
+    def _is_stopping(self, record: TrialRecord) -> bool:
+        return self._memory.of(record.index).stopping is not None
+
+    def _is_to_begin(self, record: TrialRecord) -> bool:
+        unmade = _is_starting(record) and record.index not in self._made
+        return unmade and not self._is_stopping(record)
+
+    async def _tell(self, starting: Sequence[TrialRecord]) -> bool:
+        """Tell the metrics service of trials before they report, and of those that have ended.
+
+        Says whether they may begin: nobody would take their reports while it is away.
+        """
+        if not starting and not self._untold:
+            return True
+        indexes = self._untold | {record.index for record in starting}
+        try:
+            lacking = await self._keep(sorted(indexes))
+            while lacking <= max(indexes):
+                more = range(lacking, min(lacking + _PART, self._book.proposed))
+                lacking = await self._keep(more)
+        except Retryable as error:
+            self.again = True
+            for record in starting:
+                self._say(
+                    record.index, reasons.STORE_AWAY.name, reasons.STORE_AWAY.about(str(error))
+                )
+            return False
+        self._untold -= indexes
+        return True
+
+    async def _keep(self, indexes: Iterable[int]) -> int:
+        records = [self._book.told(index) for index in indexes]
+        return await self._world.archive.keep(self._book.experiment, records)
+
+    async def _begin(self, record: TrialRecord) -> None:
+        uid = self._book.pages[record.index].uid
+        try:
+            await self._jobs.create(self._book.experiment, self.brief, record, uid)
+        except Invalid as error:
+            ref, now = self._ref(record), self._world.clock.now()
+            self._ended[record.index] = Ended(
+                ref, EndReason.REFUSED, None, str(error), Usage(), now
+            )
+            self.again = True
+        except Terminal as error:  # a quota, a webhook: it may change its mind
+            self.again = True
+            self._say(record.index, reasons.REFUSED_BY_CLUSTER.name, str(error))
+        else:
+            self._made.add(record.index)
+
+    async def _stop(self, record: TrialRecord) -> None:
+        found = self._jobs.get(self._book.experiment, record.name)
+        if found is not None:
+            await self._jobs.stop(found, retain=self.brief.policy.retain)
+
+    async def _clear(self, name: str) -> None:
+        found = self._jobs.get(self._book.experiment, name)
+        if found is not None:
+            await self._jobs.remove(found)
+        else:
+            self._leftovers.discard(name)
+
+    def _ref(self, record: TrialRecord) -> AttemptRef:
+        assert record.attempt is not None
+        attempt = record.attempt
+        uid = self._book.experiment.uid
+        return AttemptRef(uid, record.index, record.name, attempt.attempt, attempt.token)
+
+
+def _is_going(record: TrialRecord) -> bool:
+    return record.attempt is not None and record.attempt.state is not AttemptState.ENDED
+
+
+def _is_starting(record: TrialRecord) -> bool:
+    return record.attempt is not None and record.attempt.state is AttemptState.STARTING
+
+
+def _is_sent_back(record: TrialRecord) -> bool:
+    """Whether its last attempt is over, and another is due."""
+    ended = record.attempt is not None and record.attempt.state is AttemptState.ENDED
+    return ended and record.retry_at is not None
+
+
+def _moment(text: str | None) -> float | None:
+    return None if text is None else read(text)
+
+
+def _is_alive(pod: Document) -> bool:
+    return pod.get("status", {}).get("phase") in {"Pending", "Running"}

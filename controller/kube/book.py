@@ -1,0 +1,600 @@
+"""One experiment and its trials in memory, as their resources tell them.
+
+It is the ledger that turns are taken on: what a turn writes is here at once,
+and in the resources when `writing` has carried it there. Folded anew from the
+resources it is the same again, but for what had not been carried.
+
+Totals and best are a fold over the log: the entries that the trials' resources
+carry, by their position. Where a position has no entry its trial's resource was
+deleted by hand; the place is kept, so that positions mean the same for ever.
+"""
+
+import bisect
+import contextlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field, replace
+from itertools import islice
+from operator import itemgetter
+from typing import Any
+
+from ...api.compile import objective_of
+from ...api.conditions import Condition, Conditions, pass_to, set_condition
+from ...api.errors import Conflict, NotFound
+from ...api.history import (
+    Dropped,
+    Entry,
+    Finished,
+    Proposal,
+    Proposed,
+    Verdict,
+    verdict_of,
+)
+from ...api.identity import trial_name
+from ...api.moments import written
+from ...api.objective import Objective
+from ...api.observation import Batch, Observation, summarize_on
+from ...api.states import (
+    EXPERIMENT_EDGES,
+    TRIAL_EDGES,
+    ExperimentState,
+    TrialState,
+    passage,
+)
+from ...db.records import (
+    COMPLETED,
+    Ack,
+    AttemptRecord,
+    AttemptState,
+    ExperimentRecord,
+    StopRow,
+    Totals,
+    TrialRecord,
+    Usage,
+    View,
+    Wish,
+)
+from ..plan import reasons
+from .cache import Key
+
+BEST = 5
+"""How many of the best trials are known."""
+
+NOBODY = -1
+"""The index in an entry of which no resource tells any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A trial as its resource has it. `uid` is the resource's, empty until it is created.
+
+    `dropped_at` is the position of the entry that took it out.
+    """
+
+    record: TrialRecord
+    position: int
+    conditions: Conditions = ()
+    finished: Finished | None = None
+    dropped_at: int | None = None
+    uid: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One line of what happened to a trial, or to the experiment itself."""
+
+    kind: str
+    reason: str
+    message: str
+    index: int | None
+
+
+@dataclass(slots=True)
+class Unwritten:
+    """What the resources do not have yet."""
+
+    trials: set[int] = field(default_factory=set)
+    spec: bool = False
+    status: bool = False
+    answered: set[int] = field(default_factory=set)
+    events: list[Event] = field(default_factory=list)
+
+    @property
+    def is_left(self) -> bool:
+        return bool(self.trials or self.spec or self.status or self.answered)
+
+
+class Book:
+    """Implements `controller.ledger.Ledger` for one experiment.
+
+    `min_delta` is how much better than the best counts as better.
+    """
+
+    def __init__(
+        self,
+        experiment: ExperimentRecord,
+        conditions: Conditions = (),
+        pages: Iterable[Page] = (),
+        *,
+        min_delta: float = 0.0,
+    ) -> None:
+        self.experiment = experiment
+        self.conditions = conditions
+        self.pages: dict[int, Page] = {page.record.index: page for page in pages}
+        self.wishes: tuple[Wish, ...] = ()
+        self.unwritten = Unwritten()
+        self.objective: Objective = objective_of(experiment.document)
+        self._min_delta = min_delta
+        self._indexes = {page.record.name: index for index, page in self.pages.items()}
+        self._fold_pages()
+
+    @property
+    def unfinished(self) -> Sequence[TrialRecord]:
+        return tuple(self.pages[index].record for index in sorted(self._unfinished))
+
+    @property
+    def key(self) -> Key:
+        return Key(self.experiment.key.namespace, self.experiment.key.name)
+
+    @property
+    def proposed(self) -> int:
+        """How many trials there ever were."""
+        return self._proposed
+
+    def is_finished(self, trial: str) -> bool:
+        """Whether the trial of that name has ended; of one that nobody knows nothing is said."""
+        index = self._indexes.get(trial)
+        return index is not None and self.is_settled(index)
+
+    def is_settled(self, index: int) -> bool:
+        return index not in self._unfinished
+
+    def told(self, index: int) -> TrialRecord:
+        """Return what is told of a trial; one whose resource is gone was killed by that."""
+        page = self.pages.get(index)
+        if page is not None:
+            return page.record
+        return TrialRecord(
+            index=index,
+            name=trial_name(self.key.name, self.experiment.uid, index),
+            state=TrialState.KILLED,
+            reason=reasons.TRIAL_DELETED.name,
+            message=reasons.TRIAL_DELETED.message,
+            proposal=Proposal({}),
+            made_from=0,
+            created_at=self.experiment.created_at,
+            started_at=None,
+            finished_at=self.experiment.created_at,
+            value=None,
+            attempt=None,
+        )
+
+    def history(self, after: int) -> Sequence[Entry]:
+        """Return the log behind a position."""
+        return self._log[after:]
+
+    # What comes from elsewhere.
+
+    def note(self, condition: Condition, now: float) -> None:
+        """Say of the experiment what is no state of it: the state stays the last condition."""
+        known = [each for each in self.conditions if each.type == condition.type]
+        said = set_condition(known, condition, now=written(now))
+        if said != tuple(known):
+            others = (each for each in self.conditions if each.type != condition.type)
+            self.conditions = (*said, *others)
+            self.unwritten.status = True
+
+    def learn(self, edited: ExperimentRecord) -> None:
+        """Take over what people changed in the document."""
+        self.experiment = replace(
+            self.experiment,
+            document=edited.document,
+            version=edited.version,
+            suspended=edited.suspended,
+        )
+        self.objective = objective_of(edited.document)
+        self.conditions = tuple(each for each in self.conditions if each.type != "EditRefused")
+        self.unwritten.status = True
+
+    def refuse_edit(self, version: int, why: str, now: float) -> None:
+        """Leave an edit that is wrong aside, and say so."""
+        self.experiment = replace(self.experiment, version=version)
+        reason = reasons.INVALID_SPEC.name
+        self.note(Condition(type="EditRefused", reason=reason, message=why), now)
+        self.add_event("", index=None, kind="Warning", reason=reason, message=why, now=now)
+
+    def created(self, index: int, uid: str) -> None:
+        """Note that a trial has its resource."""
+        self.pages[index] = replace(self.pages[index], uid=uid)
+
+    def observe(self, index: int, observation: Observation) -> None:
+        """Note what a trial's last attempt has reported."""
+        self._change(index, observation=observation)
+
+    def ask_to_stop(self, stop: StopRow) -> None:
+        """Note an early stop that was decided elsewhere."""
+        if stop.index in self._unfinished and self.pages[stop.index].record.stop is None:
+            self._change(stop.index, stop=stop)
+
+    def say(self, index: int, reason: str, message: str, now: float) -> None:
+        """Say why a trial that has not ended is as it is."""
+        page = self.pages[index]
+        if (page.record.reason, page.record.message) == (reason, message):
+            return
+        state = page.conditions[-1].model_copy(update={"reason": reason, "message": message})
+        conditions = set_condition(page.conditions, state, now=written(now))
+        self.pages[index] = replace(page, conditions=conditions)
+        self._change(index, reason=reason, message=message)
+        self.unwritten.trials.add(index)
+
+    # The ledger: what a turn reads.
+
+    def group(self) -> AbstractContextManager[None]:
+        """All that is written between two awaits is one."""
+        return contextlib.nullcontext()
+
+    def view(self, uid: str) -> View:
+        del uid
+        self.experiment = replace(
+            self.experiment,
+            totals=self._totals(),
+            best=tuple(self.pages[index].record for _, index in self._best),
+        )
+        return View(self.experiment, tuple(self.unfinished), self.wishes)
+
+    def latest(self, count: int) -> Mapping[TrialState, Sequence[str]]:
+        """Return the names of those that came last into each state."""
+        return {
+            state: [self.pages[index].record.name for index in islice(reversed(there), count)][::-1]
+            for state, there in self._in_state.items()
+            if there
+        }
+
+    def trial(self, uid: str, index: int) -> TrialRecord:
+        del uid
+        if index not in self.pages:
+            raise NotFound(f"there is no trial {index}")
+        return self.pages[index].record
+
+    def observation(self, uid: str, index: int, attempt: int | None = None) -> Observation:
+        del attempt
+        return self.trial(uid, index).observation or {}
+
+    # The ledger: the experiment.
+
+    def set_document(
+        self, uid: str, document: Mapping[str, Any], *, version: int, suspended: bool
+    ) -> None:
+        del uid
+        if version != self.experiment.version:
+            raise Conflict("the experiment was edited meanwhile")
+        self.experiment = replace(
+            self.experiment, document=document, version=version + 1, suspended=suspended
+        )
+        self.objective = objective_of(document)
+        self.unwritten.spec = True
+
+    def set_state(
+        self, uid: str, state: ExperimentState, *, reason: str, message: str, now: float
+    ) -> None:
+        before = self.experiment
+        begins = state is ExperimentState.RUNNING and before.started_at is None
+        self.experiment = replace(
+            before,
+            state=passage(EXPERIMENT_EDGES, before.state, state),
+            reason=reason,
+            message=message,
+            started_at=now if begins else before.started_at,
+            finished_at=now if state.is_finished else None,
+        )
+        self.conditions = pass_to(
+            self.conditions, state, reason=reason, message=message, now=written(now)
+        )
+        self.unwritten.status = True
+        kind = "Warning" if state is ExperimentState.FAILED else "Normal"
+        self.add_event(uid, index=None, kind=kind, reason=reason, message=message, now=now)
+
+    def add_event(
+        self, uid: str, *, index: int | None, kind: str, reason: str, message: str, now: float
+    ) -> None:
+        del uid, now
+        self.unwritten.events.append(Event(kind, reason, message, index))
+
+    def answer_wish(self, uid: str, wish_id: int) -> None:
+        del uid
+        self.wishes = tuple(wish for wish in self.wishes if wish.id != wish_id)
+        self.unwritten.answered.add(wish_id)
+
+    # The ledger: trials.
+
+    def propose(
+        self,
+        uid: str,
+        first_index: int,
+        proposals: Sequence[tuple[str, Proposal]],
+        *,
+        made_from: int,
+        now: float,
+    ) -> Sequence[Proposed]:
+        del uid
+        if first_index != self._proposed:
+            raise Conflict(f"trial {first_index} is not the next one")
+        entries = [
+            Proposed(len(self._log) + 1 + offset, first_index + offset, proposal, made_from)
+            for offset, (_, proposal) in enumerate(proposals)
+        ]
+        for entry, (name, proposal) in zip(entries, proposals, strict=True):
+            record = TrialRecord(
+                index=entry.index,
+                name=name,
+                state=TrialState.CREATED,
+                reason=reasons.TRIAL_CREATED.name,
+                message=reasons.TRIAL_CREATED.message,
+                proposal=proposal,
+                made_from=made_from,
+                created_at=now,
+                started_at=None,
+                finished_at=None,
+                value=None,
+                attempt=None,
+            )
+            page = Page(record, entry.position, _created(record.reason, record.message, now))
+            self.pages[entry.index] = page
+            self._indexes[name] = entry.index
+            self._in_state[record.state][entry.index] = None
+            self._append(entry)
+            self.unwritten.trials.add(entry.index)
+        return entries
+
+    def start_attempt(self, uid: str, index: int, attempt: int, *, token: str, now: float) -> None:
+        """Note the attempt; its workload is what tells of it when this book is lost."""
+        del uid
+        record = self.pages[index].record
+        last = record.attempt
+        if last is not None and last.attempt >= attempt:
+            return
+        again = last is not None and last.reason == COMPLETED
+        self._change(
+            index,
+            attempt=AttemptRecord(attempt, AttemptState.STARTING, token, started_at=now),
+            retry_at=None,
+            earlier=(*record.earlier, record.observation or {}) if again else record.earlier,
+            observation=None,
+            stop=None,
+        )
+
+    def attempt_running(
+        self,
+        uid: str,
+        index: int,
+        attempt: int,
+        *,
+        pid: int | None,
+        pid_started_at: float | None,
+        now: float,
+    ) -> None:
+        del uid, pid, pid_started_at
+        record = self.pages[index].record
+        if not _is_going(record, attempt) or record.attempt is None:
+            return
+        ran = replace(record.attempt, state=AttemptState.RUNNING, ran_at=now)
+        self._change(index, attempt=ran, started_at=record.started_at or now)
+        if record.state is TrialState.CREATED:
+            reason = reasons.TRIAL_RUNNING
+            self._pass(index, TrialState.RUNNING, reason.name, reason.message, now)
+
+    def attempt_ended(
+        self,
+        uid: str,
+        index: int,
+        attempt: int,
+        *,
+        exit_code: int | None,
+        reason: str,
+        message: str,
+        usage: Usage,
+        now: float,
+        output: Mapping[str, bytes] | None = None,
+    ) -> None:
+        """Note the end; what becomes of the trial by it is written when it is decided."""
+        del uid, output
+        record = self.pages[index].record
+        if not _is_going(record, attempt) or record.attempt is None:
+            return
+        ended = replace(
+            record.attempt,
+            state=AttemptState.ENDED,
+            ended_at=now,
+            exit_code=exit_code,
+            reason=reason,
+            message=message,
+            usage=usage,
+        )
+        self._change(index, attempt=ended)
+
+    def retry_trial(
+        self,
+        uid: str,
+        index: int,
+        *,
+        counted: bool,
+        retry_at: float,
+        reason: str,
+        message: str,
+        now: float,
+    ) -> None:
+        retries = self.pages[index].record.retries + int(counted)
+        self._change(index, retries=retries, retry_at=retry_at)
+        self._pass(index, TrialState.CREATED, reason, message, now)
+        kind = "Warning" if counted else "Normal"
+        self.add_event(uid, index=index, kind=kind, reason=reason, message=message, now=now)
+
+    def finish_trial(
+        self,
+        uid: str,
+        index: int,
+        state: TrialState,
+        *,
+        reason: str,
+        message: str,
+        own_failure: bool = False,
+        min_delta: float = 0.0,
+        now: float,
+    ) -> Finished:
+        del uid
+        page = self.pages[index]
+        if page.finished is not None:
+            return page.finished
+        self._min_delta = min_delta
+        outcome = self.objective.outcome([*page.record.earlier, page.record.observation or {}])
+        entry = Finished(
+            len(self._log) + 1,
+            index,
+            state,
+            verdict_of(outcome, state, own_failure=own_failure),
+            outcome.value,
+            outcome.values,
+            outcome.deviation,
+        )
+        self._change(
+            index,
+            finished_at=now,
+            retry_at=None,
+            value=outcome.value,
+            deviation=outcome.deviation,
+        )
+        self._pass(index, state, reason, message, now)
+        self.pages[index] = replace(self.pages[index], finished=entry)
+        self._append(entry)
+        return entry
+
+    def drop_trial(self, uid: str, index: int, *, now: float) -> None:
+        page = self.pages[index]
+        if page.dropped_at is not None:
+            return
+        self.pages[index] = replace(
+            page, record=replace(page.record, dropped=True), dropped_at=len(self._log) + 1
+        )
+        self._fold_pages()
+        self.unwritten.trials.add(index)
+        reason = reasons.TRIAL_DROPPED
+        self.add_event(
+            uid, index=index, kind="Normal", reason=reason.name, message=reason.message, now=now
+        )
+
+    def answer_stop(self, uid: str, index: int, attempt: int) -> None:
+        """Leave it: a trial that has ended is never asked to stop again."""
+
+    def record(self, batches: Sequence[Batch], *, now: float) -> Sequence[Ack]:
+        """Sum up what came with the file; whatever trials report goes to the metrics service."""
+        del now
+        for batch in batches:
+            known = self.pages[batch.index].record.observation or {}
+            self._change(batch.index, observation={**known, **summarize_on(known, batch.samples)})
+        return ()
+
+    # The fold.
+
+    def _fold_pages(self) -> None:
+        """Fold the log anew, from what the pages say of it."""
+        self._log: list[Entry] = []
+        self._best: list[tuple[float, int]] = []
+        self._proposed = self._observed = self._dropped = self._since_improvement = 0
+        self._unfinished: set[int] = set()
+        for entry in _log_of(self.pages.values()):
+            self._append(entry)
+        self._in_state: dict[TrialState, dict[int, None]] = {state: {} for state in TrialState}
+        for page in sorted(self.pages.values(), key=_came_into_its_state):
+            self._in_state[page.record.state][page.record.index] = None
+
+    def _append(self, entry: Entry) -> None:
+        self._log.append(entry)
+        match entry:
+            case Proposed(index=index):
+                self._proposed = max(self._proposed, index + 1)
+                self._unfinished.add(index)
+            case Finished(index=index):
+                self._unfinished.discard(index)
+                if self.pages[index].dropped_at is None:
+                    self._rank(entry)
+            case Dropped():
+                self._dropped += 1  # what it takes out was never put in
+
+    def _rank(self, entry: Finished) -> None:
+        self._observed += entry.value is not None
+        loss = None
+        if entry.verdict is Verdict.OBSERVED and entry.value is not None:
+            loss = self.objective.loss(entry.value)
+        best = self._best[0][0] if self._best else None
+        improves = loss is not None and (best is None or best - loss > self._min_delta)
+        self._since_improvement = 0 if improves else self._since_improvement + 1
+        if loss is not None:
+            # Of equals the earlier is better.
+            bisect.insort_right(self._best, (loss, entry.index), key=itemgetter(0))
+            del self._best[BEST:]
+
+    def _totals(self) -> Totals:
+        by_state = {state: len(there) for state, there in self._in_state.items()}
+        # Deleting a trial's resource has ended it.
+        by_state[TrialState.KILLED] += self._proposed - len(self.pages)
+        return Totals(
+            proposed=self._proposed,
+            by_state=by_state,
+            observed=self._observed,
+            since_improvement=self._since_improvement,
+            dropped=self._dropped,
+            position=len(self._log),
+        )
+
+    # Pages.
+
+    def _change(self, index: int, **changes: Any) -> None:
+        page = self.pages[index]
+        self.pages[index] = replace(page, record=replace(page.record, **changes))
+
+    def _pass(self, index: int, state: TrialState, reason: str, message: str, now: float) -> None:
+        """Pass a trial through the door; one that is sent back before it ran stays where it is."""
+        page = self.pages[index]
+        old = page.record.state
+        if state is not old:
+            passage(TRIAL_EDGES, old, state)
+            del self._in_state[old][index]
+            self._in_state[state][index] = None
+        conditions = pass_to(
+            page.conditions, state, reason=reason, message=message, now=written(now)
+        )
+        self.pages[index] = replace(page, conditions=conditions)
+        self._change(index, state=state, reason=reason, message=message)
+        self.unwritten.trials.add(index)
+        self.unwritten.status = True
+
+
+def _came_into_its_state(page: Page) -> tuple[float, int]:
+    record = page.record
+    return (record.finished_at or record.started_at or record.created_at, record.index)
+
+
+def _created(reason: str, message: str, now: float) -> Conditions:
+    return pass_to((), TrialState.CREATED, reason=reason, message=message, now=written(now))
+
+
+def _is_going(record: TrialRecord, attempt: int) -> bool:
+    """Whether this is the trial's last attempt, and has not ended."""
+    last = record.attempt
+    return last is not None and last.attempt == attempt and last.state is not AttemptState.ENDED
+
+
+def _log_of(pages: Iterable[Page]) -> Iterator[Entry]:
+    """Yield the log that pages carry; what is missing in it was taken out."""
+    by_position: dict[int, Entry] = {}
+    for page in pages:
+        record = page.record
+        by_position[page.position] = Proposed(
+            page.position, record.index, record.proposal, record.made_from
+        )
+        if page.finished is not None:
+            by_position[page.finished.position] = page.finished
+        if page.dropped_at is not None:
+            by_position[page.dropped_at] = Dropped(page.dropped_at, record.index)
+    for position in range(1, max(by_position, default=0) + 1):
+        yield by_position.get(position) or Dropped(position, NOBODY)

@@ -1,0 +1,236 @@
+"""One experiment on a cluster: see what happened, take a turn, make the cluster as the book says.
+
+What is decided is `plan`'s. A step may break off anywhere and be taken again:
+what must exist is looked for before it is made, and a driver that is thrown away
+is opened anew from the resources, to the same end.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Sequence
+from dataclasses import replace
+
+from ...api.errors import Invalid
+from ...api.experiment import API_VERSION
+from ...api.states import ExperimentState
+from ...db.records import StopRow, Wish
+from ..asking import ask
+from ..brief import Brief, brief_of
+from ..loading import Memory
+from ..plan import explain, reasons
+from ..turn import AskFor, Event, Suggested, TrialFinished, Turn, Turns, searched
+from .attempts import AGAIN_SECONDS, Attempts
+from .book import Book, Page
+from .cache import key_of
+from .informers import BY_EXPERIMENT, asks_to_stop
+from .jobs import Jobs, rendered
+from .port import Document
+from .resources import experiment_record, is_ours, page_of, wishes_of
+from .templates import with_template
+from .world import World
+from .writing import STATUS_SECONDS, Told, write_document, write_trials
+
+
+class Driver:
+    """Drives one experiment, one `step` at a time. Opened by `open_driver`."""
+
+    def __init__(self, world: World, book: Book, brief: Brief, jobs: Jobs) -> None:
+        self.lines: Sequence[str] = ()
+        """What the experiment waits for, in words."""
+        self._world = world
+        self._book = book
+        self._brief = brief
+        self._jobs = jobs
+        self._turns = Turns(book, book.experiment.uid)
+        self._memory = Memory()
+        self._attempts = Attempts(world, book, self._memory, brief, jobs)
+        self._suggester = world.open_suggester(brief.problem, book.history)
+        self._inbox: list[Event] = []
+        self._asking: asyncio.Task[None] | None = None
+        self._is_tried = bool(book.pages)
+        self._counted_at = world.clock.now()
+        self._told = Told()
+
+    @property
+    def uid(self) -> str:
+        return self._book.experiment.uid
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing is left to do until somebody edits the experiment."""
+        book = self._book
+        over = book.experiment.state.is_finished and not book.unfinished
+        return over and self._attempts.is_clear and not book.unwritten.is_left
+
+    def ask_to_stop(self, stop: StopRow) -> None:
+        """Hear of an early stop that the metrics service decided."""
+        self._book.ask_to_stop(stop)
+        self._world.touch(self._book.key)
+
+    async def step(self, document: Document) -> float | None:
+        """Do what is due; return when to be called again at the latest.
+
+        Raises:
+            Retryable: something is away; what was decided is kept.
+            Invalid: the first trial's workload is not what the cluster takes.
+            TunewrightError: the book is not what the cluster has: open it anew.
+        """
+        await self._learn(document)
+        self._inbox += await self._attempts.observe()
+        turn = self._take()
+        await self._write(turn)
+        self._attempts.note(turn.effects)
+        await self._attempts.make()
+        await self._told.tell(self._book, self._world.kube, self._world.clock.now())
+        self._announce(turn)
+        self._ask(turn)
+        return self._wake_at(turn)
+
+    async def close(self) -> None:
+        if self._asking is not None:
+            self._asking.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._asking
+        await self._suggester.close()
+
+    # What people changed.
+
+    async def _learn(self, document: Document) -> None:
+        if document["metadata"].get("generation") != self._book.experiment.version:
+            await self._take_over(document)
+        self._book.wishes = tuple(
+            Wish(each["id"], str(each.get("verb")), each, 0.0)
+            for each in wishes_of(document)
+            if each["id"] not in self._book.unwritten.answered
+        )
+        for record in self._book.unfinished:
+            found = self._world.informers.trial(self._book.key, record.name)
+            if found is not None and asks_to_stop(found):
+                attempt, now = (
+                    record.attempt.attempt if record.attempt else 0,
+                    self._world.clock.now(),
+                )
+                why = "an early-stopping service asked for it"
+                self._book.ask_to_stop(StopRow(record.index, attempt, why, now, answered=False))
+
+    async def _take_over(self, document: Document) -> None:
+        """Take over an edited document; one that is wrong changes nothing but what is said."""
+        edited, _ = experiment_record(await with_template(self._world.kube, document))
+        try:
+            self._brief = self._attempts.brief = brief_of(edited)
+        except Invalid as error:
+            self._book.refuse_edit(edited.version, str(error), self._world.clock.now())
+        else:
+            self._book.learn(edited)
+
+    # The turn.
+
+    def _take(self) -> Turn:
+        now = self._world.clock.now()
+        self._count_time(now)
+        events, self._inbox = self._inbox, []
+        turn = self._turns.take(events, self._memory, now)
+        for event in events:
+            if isinstance(event, Suggested):
+                searched(self._memory, event.suggestion, turn.view.counts.finished, now)
+                turn.wake_at = now
+        self.lines = explain(turn.view, now)
+        return turn
+
+    def _count_time(self, now: float) -> None:
+        """Count the time in which the experiment was driven and not suspended."""
+        record = self._book.experiment
+        if record.state is ExperimentState.RUNNING and not record.suspended:
+            seconds = record.active_seconds + max(0.0, now - self._counted_at)
+            self._book.experiment = replace(record, active_seconds=seconds)
+        self._counted_at = now
+
+    async def _write(self, turn: Turn) -> None:
+        """Write what was decided, before anything is done about it."""
+        book, kube = self._book, self._world.kube
+        if book.unwritten.spec or book.unwritten.answered:
+            await self._learn(await write_document(book, kube))
+            turn.wake_at = self._world.clock.now()
+        await self._try_first()
+        await write_trials(book, kube, self._render)
+
+    async def _try_first(self) -> None:
+        """Ask the server what it says to the first trial's workload, before anything is created."""
+        first = next(iter(self._book.unfinished), None)
+        if self._is_tried or first is None:
+            return
+        await self._jobs.try_out(self._book.experiment, self._brief, first)
+        self._is_tried = True
+
+    def _render(self, page: Page) -> Document:
+        return rendered(self._book.experiment, self._brief, page.record)
+
+    def _announce(self, turn: Turn) -> None:
+        """Tell of what happened, for people and for dashboards."""
+        book, world = self._book, self._world
+        events, book.unwritten.events = book.unwritten.events, []
+        for event in events:
+            about = book.experiment.document if event.index is None else _about(book, event.index)
+            world.notices.say(about, event.kind, event.reason, event.message)
+            if event.index is None and event.reason != reasons.RUNNING.name:
+                world.figures.passed("experiment", book.key.namespace, str(book.experiment.state))
+        for effect in turn.effects:
+            if isinstance(effect, TrialFinished):
+                state = str(book.trial(self.uid, effect.record.index).state)
+                world.figures.passed("trial", book.key.namespace, state)
+
+    # Points.
+
+    def _ask(self, turn: Turn) -> None:
+        for effect in turn.effects:
+            if isinstance(effect, AskFor):
+                self._memory.search = replace(self._memory.search, asking=effect.count)
+                self._asking = asyncio.create_task(self._answer(effect))
+
+    async def _answer(self, question: AskFor) -> None:
+        suggested = await ask(
+            self._suggester, self._brief.problem, question, self._memory, self._world.clock
+        )
+        if suggested is not None:
+            self._inbox.append(suggested)
+        self._world.touch(self._book.key)
+
+    def _wake_at(self, turn: Turn) -> float | None:
+        now = self._world.clock.now()
+        moments = [turn.wake_at]
+        if self._attempts.again:
+            moments.append(now + AGAIN_SECONDS)
+        if self._book.unwritten.is_left:
+            moments.append(now + STATUS_SECONDS)
+        return min((moment for moment in moments if moment is not None), default=None)
+
+
+def _about(book: Book, index: int) -> Document:
+    """Return of a trial's resource what an event names."""
+    page = book.pages[index]
+    metadata = {"name": page.record.name, "namespace": book.key.namespace, "uid": page.uid}
+    return {"apiVersion": API_VERSION, "kind": "Trial", "metadata": metadata}
+
+
+async def open_driver(world: World, document: Document) -> Driver:
+    """Read an experiment and its trials as the cluster has them.
+
+    Raises:
+        Invalid: the document is not what validation lets pass.
+        NotFound: the kind of its trials is not installed.
+    """
+    record, conditions = experiment_record(await with_template(world.kube, document))
+    brief = brief_of(record)
+    source = brief.template.source
+    assert not isinstance(source, str)  # `with_template` has read it
+    resource = await world.informers.resource(source["apiVersion"], source["kind"])
+    cache = await world.informers.workloads(resource)
+    patience = brief.policy.no_improvement
+    pages = [
+        page_of(trial, brief.objective, brief.problem.space)
+        for trial in world.informers.trials.under(BY_EXPERIMENT, key_of(document))
+        if is_ours(trial, record.uid)
+    ]
+    delta = patience.min_delta if patience else 0.0
+    book = Book(record, conditions, pages, min_delta=delta)
+    return Driver(world, book, brief, Jobs(world.kube, cache, resource, world.settings))

@@ -1,0 +1,214 @@
+"""What is seen of the cluster: a cache for each kind, kept by a reflector for each namespace.
+
+Kinds of workload are followed from the first experiment on that runs them; one
+whose definition is not installed is asked for again by whoever needs it.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from ...api.errors import NotFound
+from . import labels
+from .cache import Cache, Key
+from .port import Document, Kube, Resource, Selection, namespace_of
+from .reflector import Reflector
+from .resources import EXPERIMENTS, TRIALS, slim_trial
+
+PODS = Resource("", "v1", "pods")
+BY_EXPERIMENT = "experiment"
+BY_TRIAL = "trial"
+
+Touch: TypeAlias = Callable[[Key], None]
+"""Told which experiment to look at."""
+
+Different: TypeAlias = Callable[[Document | None, Document | None], bool]
+
+
+@dataclass(slots=True)
+class _Followed:
+    cache: Cache
+    reflectors: Sequence[Reflector] = field(default_factory=list)
+
+    async def synced(self) -> Cache:
+        for reflector in self.reflectors:
+            await reflector.synced.wait()
+        return self.cache
+
+
+class Informers:
+    """Follows experiments, trials, pods, and the workloads that are asked for.
+
+    `namespaces` holds None alone for all. `tasks` holds the reflectors: what ends one of
+    them unexpectedly ends all.
+    """
+
+    def __init__(
+        self,
+        kube: Kube,
+        namespaces: Sequence[str | None],
+        touch: Touch,
+        tasks: asyncio.TaskGroup,
+        *,
+        chance: Callable[[], float],
+    ) -> None:
+        self._kube = kube
+        self._namespaces = namespaces
+        self._touch = touch
+        self._tasks = tasks
+        self._chance = chance
+        self._kinds: dict[tuple[str, str], Resource] = {}
+        self._workloads: dict[Resource, _Followed] = {}
+        of_experiment = {BY_EXPERIMENT: _experiment_of}
+        self._experiments = self._follow(EXPERIMENTS, Cache(), _is_edit, _self)
+        self._trials = self._follow(
+            TRIALS, Cache(slim_trial, of_experiment), _is_strange, _experiment_of
+        )
+        self._pods = self._follow(
+            PODS,
+            Cache(slim_pod, {BY_TRIAL: _trial_of}),
+            _always,
+            _experiment_of,
+            labels.TRIAL,
+        )
+
+    @property
+    def experiments(self) -> Cache:
+        return self._experiments.cache
+
+    @property
+    def trials(self) -> Cache:
+        return self._trials.cache
+
+    @property
+    def pods(self) -> Cache:
+        return self._pods.cache
+
+    @property
+    def is_synced(self) -> bool:
+        everything = (self._experiments, self._trials, self._pods, *self._workloads.values())
+        return all(each.synced.is_set() for one in everything for each in one.reflectors)
+
+    def trial(self, experiment: Key, name: str) -> Document | None:
+        return self.trials.get(Key(experiment.namespace, name))
+
+    async def synced(self) -> None:
+        """Wait until all that is followed from the start has been seen once."""
+        for each in (self._experiments, self._trials, self._pods):
+            await each.synced()
+
+    async def resource(self, api_version: str, kind: str) -> Resource:
+        """Return where a kind is served.
+
+        Raises:
+            NotFound: its definition is not installed.
+        """
+        known = self._kinds.get((api_version, kind))
+        if known is None:
+            served = await self._kube.kinds(api_version)
+            if kind not in served:
+                raise NotFound(f"the cluster has no namespaced kind {kind} in {api_version}")
+            known = self._kinds[api_version, kind] = served[kind]
+        return known
+
+    async def workloads(self, resource: Resource) -> Cache:
+        """Return the workloads of a kind that carry a trial's label, once they have been seen."""
+        followed = self._workloads.get(resource)
+        if followed is None:
+            cache = Cache(slim_workload, {BY_EXPERIMENT: _experiment_of})
+            followed = self._follow(resource, cache, _always, _experiment_of, labels.TRIAL)
+            self._workloads[resource] = followed
+        return await followed.synced()
+
+    def _follow(
+        self,
+        resource: Resource,
+        cache: Cache,
+        matters: Different,
+        experiments: Callable[[Document], Iterable[Key]],
+        selected: str = "",
+    ) -> _Followed:
+        def on_change(before: Document | None, after: Document | None) -> None:
+            if matters(before, after):
+                for key in experiments(after or before or {}):
+                    self._touch(key)
+
+        reflectors = [
+            Reflector(
+                self._kube,
+                Selection(resource, namespace, selected),
+                cache,
+                on_change,
+                chance=self._chance,
+            )
+            for namespace in self._namespaces
+        ]
+        for reflector in reflectors:
+            self._tasks.create_task(reflector.run(), name=f"follow {resource.plural}")
+        return _Followed(cache, reflectors)
+
+
+def slim_workload(document: Document) -> Document:
+    """Leave out what a workload runs: it is said in full where it was rendered."""
+    spec: dict[str, Any] = document.get("spec") or {}
+    kept = ("apiVersion", "kind", "metadata", "status")
+    slim = {name: document[name] for name in kept if name in document}
+    return {**slim, "spec": {name: spec[name] for name in ("suspend", "runPolicy") if name in spec}}
+
+
+def slim_pod(document: Document) -> Document:
+    """Leave of a pod what tells how it fares."""
+    spec = document.get("spec") or {}
+    containers = [{"name": each["name"]} for each in spec.get("containers") or ()]
+    return {
+        "metadata": document["metadata"],
+        "spec": {"nodeName": spec.get("nodeName"), "containers": containers},
+        "status": document.get("status") or {},
+    }
+
+
+def _self(document: Document) -> Iterable[Key]:
+    return (Key(namespace_of(document), document["metadata"]["name"]),)
+
+
+def _experiment_of(document: Document) -> Iterable[Key]:
+    name = (document["metadata"].get("labels") or {}).get(labels.EXPERIMENT)
+    return (Key(namespace_of(document), name),) if name else ()
+
+
+def _trial_of(document: Document) -> Iterable[Key]:
+    name = (document["metadata"].get("labels") or {}).get(labels.TRIAL)
+    return (Key(namespace_of(document), name),) if name else ()
+
+
+def _always(before: Document | None, after: Document | None) -> bool:
+    del before, after
+    return True
+
+
+def _is_edit(before: Document | None, after: Document | None) -> bool:
+    """Whether people changed an experiment: its status is ours."""
+    if before is None or after is None:
+        return True
+    return _edited(before) != _edited(after)
+
+
+def _edited(document: Document) -> tuple[Any, ...]:
+    metadata = document["metadata"]
+    names = ("uid", "generation", "annotations", "deletionTimestamp")
+    return tuple(metadata.get(name) for name in names)
+
+
+def _is_strange(before: Document | None, after: Document | None) -> bool:
+    """Whether a trial changed by another hand than ours: deleted, or asked to stop."""
+    if before is None:
+        return False
+    return after is None or bool(after["metadata"].get("deletionTimestamp")) or asks_to_stop(after)
+
+
+def asks_to_stop(trial: Document) -> bool:
+    """Whether Katib's early stopping wrote its condition: an end without our position."""
+    status = trial.get("status") or {}
+    kinds = {each.get("type") for each in status.get("conditions") or ()}
+    return "EarlyStopped" in kinds and "position" not in status

@@ -1,0 +1,154 @@
+"""What runs for the trials of one experiment: found, created, told to end, taken away."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ...api.errors import Conflict, NotFound, ServerUnavailable
+from ...api.experiment import API_VERSION
+from ...db.records import ExperimentRecord, TrialRecord
+from ..brief import Brief
+from ..render import TrialIdentity, render
+from . import labels
+from .cache import Cache, Key
+from .port import Document, Kube, Resource, Selection
+from .resources import owner
+from .workloads.injection import Injection, Settings, instrument
+from .workloads.stopping import Way, way_to_stop
+from .writing import check_ours
+
+EVENTS = Resource("", "v1", "events")
+
+
+@dataclass(frozen=True, slots=True)
+class Jobs:
+    """`cache` follows the kind that the template names; what is made here is put into it."""
+
+    kube: Kube
+    cache: Cache
+    resource: Resource
+    settings: Settings
+
+    def get(self, experiment: ExperimentRecord, trial: str) -> Document | None:
+        return self.cache.get(Key(experiment.key.namespace, trial))
+
+    async def is_gone(self, experiment: ExperimentRecord, trial: str) -> bool:
+        """Ask the server itself: a cache may lag behind."""
+        try:
+            found = await self.kube.get(self.resource, experiment.key.namespace, trial)
+        except NotFound:
+            return True
+        self.cache.put(found)
+        return False
+
+    async def create(
+        self, experiment: ExperimentRecord, brief: Brief, record: TrialRecord, uid: str
+    ) -> None:
+        """Create the workload of the last attempt, or find it created before.
+
+        Raises:
+            ServerUnavailable: the one of the attempt before is still there.
+            Invalid, Forbidden, Conflict: the cluster refuses it.
+        """
+        wanted = self.manifest(experiment, brief, record, uid)
+        try:
+            made = await self.kube.create(self.resource, experiment.key.namespace, wanted)
+        except Conflict:
+            made = await self.kube.get(self.resource, experiment.key.namespace, record.name)
+            check_ours(made, wanted)
+            if attempt_of(made) != attempt_of(wanted):
+                await self.remove(made)
+                raise ServerUnavailable(f"{record.name} is still being deleted") from None
+        self.cache.put(made)
+
+    async def try_out(
+        self, experiment: ExperimentRecord, brief: Brief, record: TrialRecord
+    ) -> None:
+        """Ask the server what it would say to this workload, and create nothing.
+
+        Raises:
+            Invalid, Forbidden, NotFound: what it refuses, with a fault for each field.
+        """
+        wanted = self.manifest(experiment, brief, record, experiment.uid)
+        await self.kube.create(self.resource, experiment.key.namespace, wanted, dry=True)
+
+    def manifest(
+        self, experiment: ExperimentRecord, brief: Brief, record: TrialRecord, uid: str
+    ) -> dict[str, Any]:
+        """Return the workload of a trial's last attempt, whole."""
+        plain = rendered(experiment, brief, record)
+        made, _ = instrument(plain, _injection(experiment, brief, record, self.settings))
+        metadata = {
+            **made["metadata"],
+            "ownerReferences": [owner(API_VERSION, "Trial", record.name, uid)],
+        }
+        return {**made, "metadata": metadata}
+
+    async def events(self, document: Document, pods: Sequence[Document]) -> list[Document]:
+        """Return what the cluster said of a workload and of its pods."""
+        namespace = document["metadata"]["namespace"]
+        found: list[Document] = []
+        for each in (document, *pods):
+            fields = f"involvedObject.uid={each['metadata']['uid']}"
+            found += (await self.kube.list(Selection(EVENTS, namespace, fields=fields))).documents
+        return found
+
+    async def stop(self, document: Document, *, retain: bool) -> None:
+        """Make it end within its pods' grace; it is gone, or stands still, when it has."""
+        if way_to_stop(document, retain=retain) is Way.SUSPEND:
+            metadata = document["metadata"]
+            patch = {"spec": {"suspend": True}}
+            await self.kube.merge(self.resource, metadata["namespace"], metadata["name"], patch)
+        else:
+            await self.remove(document, foreground=True)
+
+    async def remove(self, document: Document, *, foreground: bool = False) -> None:
+        """Delete it; what has gone before, or was made again under its name, is left alone."""
+        metadata = document["metadata"]
+        if metadata.get("deletionTimestamp"):
+            return
+        try:
+            await self.kube.delete(
+                self.resource,
+                metadata["namespace"],
+                metadata["name"],
+                uid=metadata["uid"],
+                foreground=foreground,
+            )
+        except (NotFound, Conflict):
+            return
+
+
+def rendered(experiment: ExperimentRecord, brief: Brief, record: TrialRecord) -> dict[str, Any]:
+    identity = TrialIdentity(record.name, experiment.key.namespace)
+    return render(brief.template, record.proposal.point, identity)
+
+
+def _injection(
+    experiment: ExperimentRecord, brief: Brief, record: TrialRecord, settings: Settings
+) -> Injection:
+    space, attempt = brief.problem.space.by_name, record.attempt
+    natives = {
+        name: space[name].native(value) if name in space else value
+        for name, value in record.proposal.point.items()
+    }
+    return Injection(
+        experiment=experiment.key.name,
+        trial=record.name,
+        namespace=experiment.key.namespace,
+        attempt=attempt.attempt if attempt else 1,
+        container=brief.primary_container,
+        metrics=brief.objective.metric_names,
+        parameters=json.dumps(natives),
+        settings=settings,
+        collector=brief.collector_document,
+        primary_labels=brief.primary_labels,
+        environment={"TUNEWRIGHT_REPEAT": str(len(record.earlier))},
+    )
+
+
+def attempt_of(document: Document) -> int:
+    """Return the attempt that an object belongs to, 0 where it says none."""
+    written = (document["metadata"].get("labels") or {}).get(labels.ATTEMPT, "")
+    return int(written) if written.isdigit() else 0

@@ -1,0 +1,244 @@
+"""The operator: experiments of a cluster, each looked at when something about it changed.
+
+One leader drives; replicas behind it keep their caches warm. A step that fails
+is taken again after a pause; one that finds the cluster other than its book
+opens the book anew.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from ...api.errors import Invalid, NotFound, Retryable, TunewrightError
+from ..ports import Clock
+from .archive import Archive
+from .cache import Key
+from .driver import Driver, open_driver
+from .figures import Figures
+from .informers import Informers
+from .lease import Elector
+from .notices import Notices
+from .port import Kube
+from .queue import WorkQueue
+from .resources import is_settled
+from .workloads.injection import Settings
+from .world import OpenSuggester, World
+from .writing import refuse
+
+log = logging.getLogger(__name__)
+
+STOPS_SECONDS = 1.0
+"""How often the metrics service is asked for early stops."""
+
+WORKERS = 16
+"""How many experiments are looked at together: each step waits for the API server most of it."""
+
+AGAIN_SECONDS = 30.0
+"""How soon a kind that is not installed is looked for again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What an operator is made of. `namespaces` holds None alone for all."""
+
+    kube: Kube
+    archive: Archive
+    open_suggester: OpenSuggester
+    settings: Settings
+    clock: Clock
+    chance: Callable[[], float]
+    namespaces: Sequence[str | None] = (None,)
+
+
+class Operator:
+    """Drives every experiment that it sees, while it leads."""
+
+    def __init__(self, parts: Parts, figures: Figures) -> None:
+        self.figures = figures
+        self.informers: Informers | None = None
+        self._parts = parts
+        self._queue = WorkQueue(parts.chance)
+        self._news = asyncio.Event()
+        self._drivers: dict[Key, Driver] = {}
+        self._notices = Notices(parts.kube, parts.clock)
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether the cluster has been seen once."""
+        return self.informers is not None and self.informers.is_synced
+
+    async def run(self, elector: Elector | None) -> None:
+        """Follow the cluster and, when it is this replica's turn, drive; until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            self.informers = Informers(
+                self._parts.kube,
+                self._parts.namespaces,
+                self._touch,
+                tasks,
+                chance=self._parts.chance,
+            )
+            await self.informers.synced()
+            if elector is None:
+                await self._lead()
+            else:
+                await elector.run(self._lead)
+
+    def figures_text(self) -> str:
+        caches = {}
+        if self.informers is not None:
+            caches = {"experiment": self.informers.experiments, "trial": self.informers.trials}
+        return self.figures.text(caches, len(self._queue))
+
+    def lines(self, key: Key) -> Sequence[str]:
+        """Say what an experiment waits for; nothing of one that is not driven here."""
+        driver = self._drivers.get(key)
+        return driver.lines if driver is not None else ()
+
+    async def _lead(self) -> None:
+        assert self.informers is not None
+        world = World(
+            kube=self._parts.kube,
+            informers=self.informers,
+            archive=self._parts.archive,
+            open_suggester=self._parts.open_suggester,
+            settings=self._parts.settings,
+            clock=self._parts.clock,
+            touch=self._touch,
+            notices=self._notices,
+            figures=self.figures,
+        )
+        self.figures.leads = True
+        try:
+            for key in self.informers.experiments.names():
+                self._queue.add(key, urgent=False)
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._hear_stops())
+                tasks.create_task(self._notices.run())
+                for _ in range(WORKERS):
+                    tasks.create_task(self._work(world))
+        finally:
+            self.figures.leads = False
+            for key in tuple(self._drivers):
+                await self._drop(key)
+
+    def _touch(self, key: Key) -> None:
+        self._queue.add(key)
+        self._news.set()
+
+    # One experiment after the other.
+
+    async def _work(self, world: World) -> None:
+        while True:
+            key = self._queue.take(self._parts.clock.now())
+            if key is None:
+                await self._rest()
+                continue
+            try:
+                await self._reconcile(world, key)
+            finally:
+                self._queue.done(key)
+                self._news.set()
+
+    async def _rest(self) -> None:
+        """Wait for news, or for the next moment at which something is due."""
+        self._news.clear()
+        due = self._queue.wake_at
+        left = None if due is None else max(0.0, due - self._parts.clock.now())
+        try:
+            await asyncio.wait_for(self._news.wait(), left)
+        except TimeoutError:
+            return
+
+    async def _reconcile(self, world: World, key: Key) -> None:
+        """Take a step; what goes wrong in it is this experiment's affair alone."""
+        began = self._parts.clock.now()
+        try:
+            wake_at = await self._step(world, key)
+        except Retryable as error:
+            log.info("%s/%s waits: %s", *key, error)
+            self._queue.add_at(key, self._parts.clock.now() + error.after)
+            outcome = "waits"
+        except Invalid as error:
+            await self._refuse(world, key, error)
+            outcome = "refused"
+        except TunewrightError as error:
+            log.warning("%s/%s is read anew: %s", *key, error)
+            self._warn(world, key, error)
+            await self._drop(key)
+            self._queue.retry(key, self._parts.clock.now())
+            outcome = "read anew"
+        except Exception:
+            log.exception("%s/%s fails: a bug", *key)
+            await self._drop(key)
+            self._queue.retry(key, self._parts.clock.now())
+            outcome = "bug"
+        else:
+            self._queue.forget(key)
+            if wake_at is not None:
+                self._queue.add_at(key, wake_at)
+            outcome = "done"
+        self.figures.reconciled(outcome, self._parts.clock.now() - began)
+
+    async def _step(self, world: World, key: Key) -> float | None:
+        document = world.informers.experiments.get(key)
+        if document is None or document["metadata"].get("deletionTimestamp"):
+            await self._drop(key)  # what it owns goes with it
+            return None
+        driver = self._drivers.get(key)
+        if driver is not None and driver.uid != document["metadata"]["uid"]:
+            await self._drop(key)
+            driver = None
+        if driver is None:
+            if is_settled(document):
+                return None
+            driver = self._drivers[key] = await open_driver(world, document)
+        wake_at = await driver.step(document)
+        if driver.is_over:
+            await self._drop(key)
+        return wake_at
+
+    async def _refuse(self, world: World, key: Key, error: Invalid) -> None:
+        """End an experiment whose document is wrong, with all that is wrong with it."""
+        await self._drop(key)
+        document = world.informers.experiments.get(key)
+        if document is None:
+            return
+        try:
+            await refuse(world.kube, document, str(error), self._parts.clock.now())
+        except TunewrightError as failure:
+            log.info("%s/%s cannot be refused now: %s", *key, failure)
+            self._queue.retry(key, self._parts.clock.now())
+
+    def _warn(self, world: World, key: Key, error: TunewrightError) -> None:
+        document = world.informers.experiments.get(key)
+        if document is not None:
+            self._notices.say(
+                document, "Warning", "ReconcileError", f"Failed to reconcile: {error}"
+            )
+        if isinstance(error, NotFound):
+            self._queue.add_at(key, self._parts.clock.now() + AGAIN_SECONDS)
+
+    async def _drop(self, key: Key) -> None:
+        driver = self._drivers.pop(key, None)
+        if driver is not None:
+            await driver.close()
+
+    # Early stops.
+
+    async def _hear_stops(self) -> None:
+        """Hear within a second what the metrics service decided, whichever replica of it did."""
+        while True:
+            await asyncio.sleep(STOPS_SECONDS)
+            if not self._drivers:
+                continue
+            try:
+                stops = await self._parts.archive.stops()
+            except TunewrightError as error:
+                log.info("no early stops are heard of: %s", error)
+                continue
+            by_uid = {driver.uid: driver for driver in self._drivers.values()}
+            for stop in stops:
+                driver = by_uid.get(stop.uid)
+                if driver is not None:
+                    driver.ask_to_stop(stop)

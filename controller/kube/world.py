@@ -1,0 +1,37 @@
+"""What the drivers of all experiments share."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from ...api.history import Entry
+from ...api.problem import Problem
+from ..ports import Clock, Suggester
+from .archive import Archive
+from .cache import Key
+from .figures import Figures
+from .informers import Informers
+from .notices import Notices
+from .port import Kube
+from .workloads.injection import Settings
+
+OpenSuggester: TypeAlias = Callable[[Problem, Callable[[int], Sequence[Entry]]], Suggester]
+"""Makes what asks an experiment's algorithm; it is given how to read the log."""
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """The cluster, the metrics service, the algorithms, and time.
+
+    `touch` has an experiment looked at soon; `settings` say what is put beside trials.
+    """
+
+    kube: Kube
+    informers: Informers
+    archive: Archive
+    open_suggester: OpenSuggester
+    settings: Settings
+    clock: Clock
+    notices: Notices
+    figures: Figures
+    touch: Callable[[Key], None]

@@ -1,0 +1,187 @@
+"""Carrying a book's pages to the API server.
+
+What was carried is struck off at once, so that a break in the middle costs no
+repetition, and a repetition changes nothing.
+"""
+
+import asyncio
+import json
+from collections.abc import Callable, Coroutine, Iterable
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from ...api.conditions import Conditions, pass_to
+from ...api.errors import Conflict, ServerUnavailable
+from ...api.experiment import API_VERSION
+from ...api.moments import written
+from ...api.states import ExperimentState, TrialState
+from ..plan import reasons
+from .book import Book, Page
+from .labels import WISHES
+from .port import Document, Kube, Resource
+from .resources import (
+    EXPERIMENTS,
+    SUGGESTIONS,
+    TRIALS,
+    experiment_record,
+    experiment_status,
+    suggestion_document,
+    trial_document,
+    trial_status,
+)
+
+STATUS_SECONDS = 2.0
+"""How long news that is no condition may wait for more of it."""
+
+_MESSAGE = 32_000
+"""Characters of a condition's message that the definitions take."""
+
+MANAGER = "tunewright"
+"""Who owns the fields of a status: one writer, one name."""
+
+Render: TypeAlias = Callable[[Page], Document]
+"""Makes the job of a trial."""
+
+
+async def write_trials(book: Book, kube: Kube, render: Render) -> None:
+    """Create the trials that are new, and tell what became of the others."""
+    pages = [book.pages[index] for index in sorted(book.unwritten.trials)]
+    await together(_write_trial(book, kube, page, render) for page in pages)
+
+
+async def _write_trial(book: Book, kube: Kube, page: Page, render: Render) -> None:
+    index = page.record.index
+    if not page.uid:
+        book.created(index, await _create(book, kube, trial_document(book, page, render(page))))
+    if page.uid or page.record.state is not TrialState.CREATED:
+        # That it is created needs no saying of what has just been created.
+        await _apply_status(kube, TRIALS, book, page.record.name, trial_status(page))
+    book.unwritten.trials.discard(index)
+
+
+async def _create(book: Book, kube: Kube, document: Document) -> str:
+    """Create a trial, or find it created before; return its uid."""
+    namespace, name = book.key.namespace, document["metadata"]["name"]
+    try:
+        made = await kube.create(TRIALS, namespace, document)
+    except Conflict:
+        made = await kube.get(TRIALS, namespace, name)
+        check_ours(made, document)
+    return str(made["metadata"]["uid"])
+
+
+def check_ours(there: Document, wanted: Document) -> None:
+    """Make sure that what has the name is what was to be created.
+
+    Raises:
+        ServerUnavailable: it is about to go: try again.
+        Conflict: it is somebody else's.
+    """
+    metadata, name = there["metadata"], there["metadata"]["name"]
+    if metadata.get("deletionTimestamp"):
+        raise ServerUnavailable(f"{name} is still being deleted")
+    ours = {each["uid"] for each in wanted["metadata"]["ownerReferences"]}
+    if not ours & {each["uid"] for each in metadata.get("ownerReferences") or ()}:
+        raise Conflict(f"{there.get('kind')} {name} exists and is not this experiment's: remove it")
+
+
+@dataclass(slots=True)
+class Told:
+    """What was told last of an experiment: its conditions at once, its counts now and then."""
+
+    at: float = 0.0
+    conditions: Conditions | None = None
+
+    async def tell(self, book: Book, kube: Kube, now: float) -> None:
+        """Write the experiment's status and its suggestion's, when that is due."""
+        if not book.unwritten.status:
+            return
+        if book.conditions == self.conditions and now < self.at + STATUS_SECONDS:
+            return
+        name = book.key.name
+        await _apply_status(kube, EXPERIMENTS, book, name, experiment_status(book))
+        await write_suggestion(book, kube)
+        book.unwritten.status = False
+        self.at, self.conditions = now, book.conditions
+
+
+async def write_suggestion(book: Book, kube: Kube) -> None:
+    """Write what Katib's clients read of a search."""
+    document = suggestion_document(book)
+    namespace = book.key.namespace
+    bare = {name: value for name, value in document.items() if name != "status"}
+    await kube.apply(SUGGESTIONS, namespace, bare, manager=MANAGER)
+    await kube.apply(SUGGESTIONS, namespace, document, manager=MANAGER, subresource="status")
+
+
+async def write_document(book: Book, kube: Kube) -> Document:
+    """Change suspend and budgets where a wish asked for it, and strike the wish off.
+
+    Returns the experiment as it is now.
+
+    Raises:
+        Conflict: somebody edited the experiment meanwhile.
+    """
+    key, document = book.key, book.experiment.document
+    left = [{"id": each.id, "verb": each.verb, **each.arguments} for each in book.wishes]
+    metadata: dict[str, Any] = {"resourceVersion": document["metadata"]["resourceVersion"]}
+    if book.unwritten.answered:
+        metadata["annotations"] = {WISHES: json.dumps(left) if left else None}
+    patch: dict[str, Any] = {"metadata": metadata}
+    if book.unwritten.spec:
+        patch["spec"] = {name: document["spec"].get(name) for name in _BUDGETS}
+    made = await kube.merge(EXPERIMENTS, key.namespace, key.name, patch)
+    book.unwritten.spec, book.unwritten.answered = False, set()
+    return made
+
+
+_BUDGETS = (
+    *("suspend", "maxTrialCount", "parallelTrialCount", "maxFailedTrialCount", "maxDuration"),
+    *("objective", "trialPolicy", "stopWhen"),
+)
+"""What of a spec a wish can change."""
+
+
+async def _apply_status(
+    kube: Kube, resource: Resource, book: Book, name: str, status: Document
+) -> None:
+    document, namespace = _status_of(resource, name, status), book.key.namespace
+    await kube.apply(resource, namespace, document, manager=MANAGER, subresource="status")
+
+
+def _status_of(resource: Resource, name: str, status: Document) -> dict[str, Any]:
+    return {
+        "apiVersion": API_VERSION,
+        "kind": {EXPERIMENTS: "Experiment", TRIALS: "Trial"}[resource],
+        "metadata": {"name": name},
+        "status": status,
+    }
+
+
+async def refuse(kube: Kube, document: Document, why: str, now: float) -> None:
+    """End an experiment that cannot be driven: Failed, with all that is wrong with it."""
+    record, conditions = experiment_record(document)
+    reason = reasons.INVALID_SPEC.name
+    ended = pass_to(
+        conditions, ExperimentState.FAILED, reason=reason, message=why[:_MESSAGE], now=written(now)
+    )
+    status = {
+        **(document.get("status") or {}),
+        "conditions": [each.write() for each in ended],
+        "completionTime": written(now),
+        "observedGeneration": record.version,
+    }
+    wanted = _status_of(EXPERIMENTS, record.key.name, status)
+    namespace = record.key.namespace
+    await kube.apply(EXPERIMENTS, namespace, wanted, manager=MANAGER, subresource="status")
+
+
+async def together(work: Iterable[Coroutine[Any, Any, None]]) -> None:
+    """Do all of it at once; what fails does not keep the rest from being done.
+
+    Raises:
+        The first failure, when all have ended.
+    """
+    for outcome in await asyncio.gather(*work, return_exceptions=True):
+        if isinstance(outcome, BaseException):
+            raise outcome

@@ -1,0 +1,216 @@
+"""A book is a ledger like the store, and can be found again in the resources that it is told to."""
+
+import math
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from tunewright.api.history import Dropped, Finished, Proposal, Proposed
+from tunewright.api.identity import ExperimentKey
+from tunewright.api.observation import Batch, Sample
+from tunewright.api.space import Parameter, ParameterKind, SearchSpace
+from tunewright.api.states import ExperimentState, TrialState
+from tunewright.controller.kube.book import NOBODY, Book
+from tunewright.controller.kube.resources import (
+    experiment_record,
+    experiment_status,
+    page_of,
+    trial_document,
+    trial_status,
+)
+from tunewright.db.records import Usage
+from tunewright.db.sql import open_store
+
+SPACE = SearchSpace((Parameter("x", ParameterKind.CATEGORICAL, choices=("1", "2")),))
+DOCUMENT = {
+    "apiVersion": "kubeflow.org/v1beta1",
+    "kind": "Experiment",
+    "metadata": {
+        "name": "digits",
+        "namespace": "team",
+        "uid": "u-1",
+        "generation": 3,
+        "resourceVersion": "7",
+        "creationTimestamp": "2026-01-01T00:00:00Z",
+    },
+    "spec": {
+        "objective": {"type": "minimize", "objectiveMetricName": "loss"},
+        "parameters": [],
+        "trialTemplate": {"trialSpec": {}},
+    },
+}
+JOB = {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "t"}}
+
+many = settings(
+    max_examples=50,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+values = st.sampled_from([math.nan, math.inf, -2.0, 0.5, 0.25, 3.0])
+steps = st.one_of(
+    st.tuples(st.just("propose"), st.just(0), values, st.just(TrialState.CREATED)),
+    st.tuples(
+        st.sampled_from(["finish", "finish silently", "run", "retry", "repeat", "drop"]),
+        st.integers(0, 6),
+        values,
+        st.sampled_from([state for state in TrialState if state.is_finished]),
+    ),
+)
+
+
+def book(*pages) -> Book:
+    record, conditions = experiment_record(DOCUMENT)
+    return Book(record, conditions, pages)
+
+
+def again(old: Book) -> Book:
+    """The book as it is found in the resources that the old one is written to."""
+    pages = []
+    for page in old.pages.values():
+        document = trial_document(old, page, JOB)
+        document["metadata"] |= {"uid": "t", "creationTimestamp": "2026-01-01T00:00:00Z"}
+        pages.append(page_of({**document, "status": trial_status(page)}, old.objective, SPACE))
+    return book(*pages)
+
+
+def step(ledger, uid: str, count: int, what: str, index: int, value: float, state) -> int:
+    """Do one thing to one of `count` trials; return how many there are then."""
+    if what == "propose":
+        ledger.propose(uid, count, [(f"t-{count}", Proposal({"x": "1"}))], made_from=0, now=1.0)
+        return count + 1
+    if index >= count:
+        return count
+    trial = ledger.trial(uid, index)
+    if trial.state.is_finished:
+        if what == "drop":
+            ledger.drop_trial(uid, index, now=3.0)
+        return count
+    attempt = trial.attempt.attempt + 1 if trial.attempt else 1
+    if what == "drop" or (trial.attempt and trial.attempt.state == "running"):
+        return count
+    ledger.start_attempt(uid, index, attempt, token="t", now=1.0)
+    ledger.attempt_running(uid, index, attempt, pid=None, pid_started_at=None, now=1.0)
+    if what == "run":
+        return count
+    if what != "finish silently":
+        batch = Batch(uid, index, attempt, "stdout", 0, (Sample("loss", value, 1.0),))
+        ledger.record([batch], now=1.0)
+    reason = "Failed" if what == "retry" else "Completed"
+    ledger.attempt_ended(
+        uid, index, attempt, exit_code=0, reason=reason, message="", usage=Usage(), now=2.0
+    )
+    if what in {"retry", "repeat"}:
+        counted = what == "retry"
+        ledger.retry_trial(
+            uid, index, counted=counted, retry_at=5.0, reason="r", message="m", now=2.0
+        )
+    else:
+        ledger.finish_trial(uid, index, state, reason="r", message="m", now=2.0)
+    return count
+
+
+def seen(ledger, uid: str, log) -> object:
+    """What a plan and an algorithm see; NaN is not equal to itself, its text is."""
+    view = ledger.view(uid)
+    totals = view.experiment.totals
+    unfinished = [
+        (trial.index, trial.state, trial.retries, trial.retry_at, len(trial.earlier))
+        for trial in view.unfinished
+    ]
+    best = [(trial.index, trial.value) for trial in view.experiment.best]
+    return repr((totals, unfinished, best, log))
+
+
+@pytest.fixture
+def store(tmp_path):
+    opened = open_store(tmp_path / "store.db")
+    yield opened
+    opened.close()
+
+
+@many
+@given(script=st.lists(steps, max_size=25))
+def test_whatever_happens_a_book_says_what_a_store_says(store, script):
+    key = ExperimentKey("default", f"e-{id(script)}-{store.experiments().__len__()}")
+    uid = store.create_experiment(key, DOCUMENT, seed=1, workdir="/", now=1.0).uid
+    ours, counts = book(), [0, 0]
+    for each in script:
+        counts = [step(store, uid, counts[0], *each), step(ours, uid, counts[1], *each)]
+
+    assert seen(ours, uid, ours.history(0)) == seen(store, uid, store.history(uid))
+
+
+@many
+@given(script=st.lists(steps, max_size=25))
+def test_a_book_is_found_again_in_the_resources(script):
+    ours, count = book(), 0
+    for each in script:
+        count = step(ours, "", count, *each)
+
+    found = again(ours)
+    assert seen(found, "", found.history(0)) == seen(ours, "", ours.history(0))
+    assert listed(experiment_status(found)) == listed(experiment_status(ours))
+    for index, page in ours.pages.items():
+        assert trial_status(found.pages[index]) == trial_status(page)
+
+
+def listed(status):
+    """A status whose lists of names are sets."""
+    return {
+        name: sorted(value) if name.endswith("List") else value for name, value in status.items()
+    }
+
+
+def finished(ours: Book, *values_: float) -> Book:
+    """A book in which trials have ended with these values."""
+    for value in values_:
+        count = ours.proposed
+        step(ours, "", count, "propose", 0, 0.0, None)
+        step(ours, "", count + 1, "finish", count, value, TrialState.SUCCEEDED)
+    return ours
+
+
+def test_a_trial_whose_resource_was_deleted_was_killed_and_its_index_stays_taken():
+    ours = finished(book(), 3.0, 1.0, 2.0)
+    del ours.pages[1]
+    found = again(ours)
+
+    totals = found.view("").experiment.totals
+    assert (totals.proposed, totals.of(TrialState.KILLED), totals.of(TrialState.SUCCEEDED)) == (
+        *(3, 1, 2),
+    )
+    assert found.view("").experiment.best[0].index == 2
+    assert [type(entry) for entry in found.history(0)] == [
+        *(Proposed, Finished, Dropped, Dropped, Proposed, Finished),
+    ]
+    assert found.history(2)[0] == Dropped(3, NOBODY)
+    assert found.told(1).state is TrialState.KILLED
+
+
+def test_lists_and_status_stay_small_however_many_trials_there_are():
+    status = experiment_status(finished(book(), *map(float, range(200))))
+
+    assert status["trials"] == status["trialsSucceeded"] == 200
+    assert status["succeededTrialList"] == [f"t-{index}" for index in range(190, 200)]
+    assert status["best"] == "0.0"
+    assert status["currentOptimalTrial"]["bestTrialName"] == "t-0"
+
+
+def test_the_state_stays_the_last_condition_whatever_else_is_said():
+    ours = book()
+    ours.set_state("", ExperimentState.RUNNING, reason="ExperimentRunning", message="m", now=1.0)
+    ours.refuse_edit(4, "spec.maxTrialCount: must be greater than 0", 2.0)
+
+    assert [each.type for each in ours.conditions] == ["EditRefused", "Running"]
+    assert ours.experiment.version == 4
+
+
+def test_an_edit_is_taken_over_and_takes_a_refusal_back():
+    ours = book()
+    ours.refuse_edit(4, "wrong", 2.0)
+    edited = {**DOCUMENT, "spec": {**DOCUMENT["spec"], "suspend": True}}
+    ours.learn(experiment_record(edited)[0])
+
+    assert ours.experiment.suspended
+    assert not [each for each in ours.conditions if each.type == "EditRefused"]
+    assert ours.unwritten.status
