@@ -15,7 +15,7 @@ def workload(kind, *conditions, **status):
     """Make a document; conditions are `Type=Status[: reason: message]`."""
     said = []
     for each in conditions:
-        what, reason, message = (each.split(": ") + ["", ""])[:3]
+        what, reason, message = [*each.split(": "), "", ""][:3]
         name, value = what.split("=")
         said.append({"type": name, "status": value, "reason": reason, "message": message})
     return {"kind": kind, "status": {**status, **({"conditions": said} if said else {})}}
@@ -36,7 +36,8 @@ def workload(kind, *conditions, **status):
          Verdict(True, "PyTorchJobSucceeded")),
         (workload("TFJob", "Failed=True: TFJobFailed"), Verdict(False, "TFJobFailed")),
         (workload("TrainJob", "Suspended=False: Resumed"), None),
-        (workload("TrainJob", "Complete=True: AllJobsCompleted"), Verdict(True, "AllJobsCompleted")),
+        (workload("TrainJob", "Complete=True: AllJobsCompleted"),
+         Verdict(True, "AllJobsCompleted")),
         (workload("TrainJob", "Failed=True: FailedJobs"), Verdict(False, "FailedJobs")),
         # Both are met: failure is asked for first.
         (workload("Job", "Complete=True", "Failed=True: Late"), Verdict(False, "Late")),
