@@ -7,3 +7,6 @@ ATTEMPT = "tunewright.dev/attempt"
 
 WISHES = "tunewright.dev/wishes"
 """An annotation of an Experiment: what people asked for and nobody has answered, as JSON."""
+
+AUTHORITY = "tunewright.dev/metrics-authority"
+"""An annotation of pods: who signed the metrics service's certificate, in PEM."""

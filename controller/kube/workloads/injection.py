@@ -1,0 +1,170 @@
+"""From a rendered manifest to the workload that is created: labels, variables, collector.
+
+The primary container runs as it would without us: its command stands, word for
+word, behind the launcher, and everything else that is the user's stays.
+"""
+
+import copy
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from ....metrics_collector.spec import CollectorKind, collector_spec
+from .. import labels
+from .collector import Collector, Settings, literal
+from .templates import PodTemplate, Reporting, pod_templates, reporting
+
+__all__ = ["Injection", "Instrumented", "Settings", "Way", "instrument"]
+
+
+class Way(StrEnum):
+    """How a trial's metrics come to the metrics service."""
+
+    SIDECAR = "sidecar"
+    LOGS = "logs"  # the primary container's log is read through the API server
+    PUSH = "push"  # the program, or a container of the user's, reports
+
+
+@dataclass(frozen=True, slots=True)
+class Injection:
+    """One attempt, and what its pods are to get.
+
+    `collector` is the metricsCollectorSpec, `parameters` the point as JSON,
+    `environment` what the primary container is told besides. `reads_logs` asks
+    for the log to be read where that is enough: no container is added then.
+    """
+
+    experiment: str
+    trial: str
+    namespace: str
+    attempt: int
+    container: str
+    metrics: tuple[str, ...]
+    parameters: str
+    settings: Settings
+    collector: Mapping[str, Any] = field(default_factory=dict)
+    primary_labels: Mapping[str, str] | None = None
+    environment: Mapping[str, str] = field(default_factory=dict)
+    reads_logs: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Instrumented:
+    """What became of it; `why` says why a log is read."""
+
+    way: Way
+    why: str = ""
+
+
+def instrument(
+    manifest: Mapping[str, Any], injection: Injection
+) -> tuple[dict[str, Any], Instrumented]:
+    """Return the workload as it is created, and how its metrics are read."""
+    workload: dict[str, Any] = copy.deepcopy(dict(manifest))
+    templates = pod_templates(workload)
+    _label(workload, templates, injection)
+    holders = [each for each in templates if each.container(injection.container)]
+    for each in _environments(workload, holders, injection.container):
+        _set_environment(each, injection)
+    return workload, _collect(str(workload.get("kind")), holders, injection)
+
+
+def _label(workload: dict[str, Any], templates: list[PodTemplate], injection: Injection) -> None:
+    """Label whatever becomes an object or a pod, so that it is found.
+
+    The labels are ours, so ours hold: they say which trial a pod may report for.
+    """
+    bearers = [workload, *(each.document for each in templates)]
+    metadata = [_table(each, "metadata") for each in bearers]
+    if workload.get("kind") == "Workflow":  # Argo's pods get these, and nothing of its metadata
+        metadata.append(_table(_table(workload, "spec"), "podMetadata"))
+    for each in metadata:
+        _table(each, "labels").update(
+            {
+                labels.EXPERIMENT: injection.experiment,
+                labels.TRIAL: injection.trial,
+                labels.ATTEMPT: str(injection.attempt),
+            }
+        )
+
+
+def _environments(
+    workload: dict[str, Any], holders: list[PodTemplate], name: str
+) -> list[dict[str, Any]]:
+    """Return what holds the variables of the primary container."""
+    found = [container for each in holders if (container := each.container(name)) is not None]
+    trainer = (
+        _table(workload, "spec").get("trainer") if workload.get("kind") == "TrainJob" else None
+    )
+    return [*found, trainer] if isinstance(trainer, dict) else found
+
+
+def _set_environment(container: dict[str, Any], injection: Injection) -> None:
+    """Set the variables that the user did not, before the user's, which may name them."""
+    variables = {
+        "KATIB_TRIAL_NAME": injection.trial,
+        "TUNEWRIGHT_EXPERIMENT": injection.experiment,
+        "TUNEWRIGHT_TRIAL": injection.trial,
+        "TUNEWRIGHT_ATTEMPT": str(injection.attempt),
+        "TUNEWRIGHT_PARAMETERS": injection.parameters,
+        **injection.environment,
+        "PYTHONUNBUFFERED": "1",
+    }
+    theirs = container.get("env") or []
+    taken = {each.get("name") for each in theirs}
+    ours = [
+        {"name": name, "value": literal(value)}
+        for name, value in variables.items()
+        if name not in taken
+    ]
+    container["env"] = [*ours, *theirs]
+
+
+def _collect(kind: str, holders: list[PodTemplate], injection: Injection) -> Instrumented:
+    spec = collector_spec(injection.collector)
+    if spec.kind in {CollectorKind.PUSH, CollectorKind.NONE}:
+        return Instrumented(Way.PUSH)
+    if not holders:
+        return Instrumented(
+            Way.LOGS, f"no pod template of this {kind} holds the container {injection.container}"
+        )
+    chosen = reporting(kind, holders, injection.primary_labels)
+    if spec.kind is CollectorKind.STDOUT:
+        why = _why_logs(chosen, injection)
+        if why:
+            return Instrumented(Way.LOGS, why)
+    collector = Collector(
+        injection.settings,
+        spec,
+        injection.collector,
+        injection.metrics,
+        {
+            "TUNEWRIGHT_TRIAL": injection.trial,
+            "TUNEWRIGHT_NAMESPACE": injection.namespace,
+            "TUNEWRIGHT_ATTEMPT": str(injection.attempt),
+        },
+    )
+    for template in chosen.templates:
+        collector.join(template, injection.container)
+    return Instrumented(Way.PUSH if spec.kind is CollectorKind.CUSTOM else Way.SIDECAR)
+
+
+def _why_logs(chosen: Reporting, injection: Injection) -> str:
+    """Say why standard output is read from the log; nothing where it need not be."""
+    name = injection.container
+    if injection.reads_logs:
+        return "the settings ask for it"
+    if not chosen.is_certain:
+        return "several pods come from one template, and one of them is the primary"
+    if any(not (each.container(name) or {}).get("command") for each in chosen.templates):
+        return f"the container {name} names no command: its image's runs"
+    return ""
+
+
+def _table(node: dict[str, Any], key: str) -> dict[str, Any]:
+    """Return the table at a key, made where there is none."""
+    if not isinstance(node.get(key), dict):
+        node[key] = {}
+    table: dict[str, Any] = node[key]
+    return table

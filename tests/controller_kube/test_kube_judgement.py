@@ -1,0 +1,125 @@
+"""How a workload is judged by its document: that it runs, and how it ended."""
+
+import pytest
+from tunewright.controller.kube.workloads.judgement import (
+    Conditions,
+    Verdict,
+    conditions_of,
+    judge,
+    runs,
+    started_at,
+)
+
+
+def workload(kind, *conditions, **status):
+    """Make a document; conditions are `Type=Status[: reason: message]`."""
+    said = []
+    for each in conditions:
+        what, reason, message = [*each.split(": "), "", ""][:3]
+        name, value = what.split("=")
+        said.append({"type": name, "status": value, "reason": reason, "message": message})
+    return {"kind": kind, "status": {**status, **({"conditions": said} if said else {})}}
+
+
+@pytest.mark.parametrize(
+    ("document", "verdict"),
+    [
+        ({"kind": "Job"}, None),
+        (workload("Job", active=1), None),
+        (workload("Job", "Suspended=True"), None),
+        (workload("Job", "SuccessCriteriaMet=True", "Complete=False"), None),
+        (workload("Job", "Complete=True: Done: in time"), Verdict(True, "Done", "in time")),
+        (workload("Job", "Failed=True: BackoffLimitExceeded: too often"),
+         Verdict(False, "BackoffLimitExceeded", "too often")),
+        (workload("PyTorchJob", "Created=True", "Running=True"), None),
+        (workload("PyTorchJob", "Running=False", "Succeeded=True: PyTorchJobSucceeded"),
+         Verdict(True, "PyTorchJobSucceeded")),
+        (workload("TFJob", "Failed=True: TFJobFailed"), Verdict(False, "TFJobFailed")),
+        (workload("TrainJob", "Suspended=False: Resumed"), None),
+        (workload("TrainJob", "Complete=True: AllJobsCompleted"),
+         Verdict(True, "AllJobsCompleted")),
+        (workload("TrainJob", "Failed=True: FailedJobs"), Verdict(False, "FailedJobs")),
+        # Both are met: failure is asked for first.
+        (workload("Job", "Complete=True", "Failed=True: Late"), Verdict(False, "Late")),
+    ],
+)  # fmt: skip
+def test_a_known_kind_ends_as_its_conditions_say(document, verdict):
+    assert judge(document, conditions_of(document["kind"], None, "")) == verdict
+
+
+PHASES = Conditions(
+    success='status.[@this].#(phase=="Succeeded")#', failure='status.[@this].#(phase=="Failed")#'
+)
+
+
+@pytest.mark.parametrize(
+    ("status", "verdict"),
+    [
+        ({}, None),
+        ({"phase": "Running"}, None),
+        ({"phase": "Succeeded", "message": "well"}, Verdict(True, "", "well")),
+        ({"phase": "Failed", "reason": "Evicted"}, Verdict(False, "Evicted")),
+        ({"phase": "Failed", "reason": 7, "message": None}, Verdict(False)),
+    ],
+)
+def test_any_kind_ends_as_the_conditions_given_say(status, verdict):
+    assert judge({"kind": "Workflow", "status": status}, PHASES) == verdict
+
+
+@pytest.mark.parametrize(
+    ("path", "met"),
+    [
+        ("status.[@this].#(succeeded==1)", True),
+        ("status", True),
+        ("status.names", True),
+        ("status.succeeded", False),  # Katib knows objects and arrays only
+        ("status.phase", False),
+        ("status.empty", False),
+        ("status.nothing", False),
+    ],
+)
+def test_a_condition_is_met_by_an_object_or_an_array_that_holds_something(path, met):
+    document = {"status": {"succeeded": 1, "phase": "Done", "empty": [], "names": ["a"]}}
+    assert (judge(document, Conditions(success=path, failure="")) is not None) is met
+
+
+def test_one_condition_given_leaves_the_other_as_the_kind_has_it():
+    given = conditions_of("Job", "status.[@this].#(succeeded==1)", None)
+    assert judge(workload("Job", succeeded=1), given) == Verdict(True)
+    assert judge(workload("Job", "Failed=True: Late"), given) == Verdict(False, "Late")
+
+
+def pod(phase):
+    return {"kind": "Pod", "status": {"phase": phase}}
+
+
+@pytest.mark.parametrize(
+    ("document", "pods", "is_running"),
+    [
+        ({"kind": "Job"}, [], False),
+        (workload("Job", active=1, ready=0), [], False),
+        (workload("Job", active=1, ready=1), [], True),
+        (workload("Job", active=0, ready=0, failed=1), [], True),
+        (workload("Job", active=1), [], True),  # servers before 1.24 do not say who is ready
+        (workload("PyTorchJob", "Created=True"), [], False),
+        (workload("MPIJob", "Created=True", "Running=True"), [], True),
+        (workload("XGBoostJob", "Running=False", "Succeeded=True"), [], False),
+        (workload("TrainJob"), [], False),
+        (workload("TrainJob"), [pod("Pending")], False),
+        (workload("JobSet"), [pod("Pending"), pod("Running")], True),
+        (workload("TrainJob"), [pod("Failed")], True),
+        (workload("Pod", phase="Pending"), [], False),
+        (workload("Pod", phase="Running"), [], True),
+        ({"kind": "RayJob"}, [], True),
+    ],
+)
+def test_a_workload_runs_once_it_or_its_pods_say_so(document, pods, is_running):
+    assert runs(document, pods) is is_running
+
+
+def test_a_workload_tells_when_it_started_if_it_does():
+    at = "2026-11-25T10:00:00Z"
+    assert started_at({"status": {"startTime": at}}) == at
+    assert started_at({"status": {"startedAt": at}}) == at
+    assert started_at({"status": {"startTime": None}}) is None
+    assert started_at({}) is None
