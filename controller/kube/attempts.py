@@ -282,7 +282,8 @@ class Attempts:
 
     async def _keep(self, indexes: Iterable[int]) -> int:
         records = [self._book.told(index) for index in indexes]
-        return await self._world.archive.keep(self._book.experiment, records)
+        lacking: int = await self._world.archive.keep(self._book.experiment, records)
+        return lacking
 
     async def _begin(self, record: TrialRecord) -> None:
         uid = self._book.pages[record.index].uid

@@ -11,6 +11,7 @@ namespaces: [team-a, team-b]                      all, where it is left out
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -45,14 +46,14 @@ class Config(_Part):
 
     def settings(self) -> Settings:
         """Return what is put beside trials."""
-        given = {} if self.collector.resources is None else {"resources": self.collector.resources}
-        return Settings(
+        plain = Settings(
             image=self.collector.image,
             metrics=self.metrics,
             pull_policy=self.collector.image_pull_policy,
             pull_secrets=self.collector.image_pull_secrets,
-            **given,
         )
+        resources = self.collector.resources
+        return plain if resources is None else replace(plain, resources=resources)
 
 
 def read_config(path: Path | None) -> Config:

@@ -1,6 +1,8 @@
 """A book is a ledger like the store, and can be found again in the resources that it is told to."""
 
 import math
+import uuid
+from dataclasses import replace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -113,6 +115,8 @@ def seen(ledger, uid: str, log) -> object:
     """What a plan and an algorithm see; NaN is not equal to itself, its text is."""
     view = ledger.view(uid)
     totals = view.experiment.totals
+    if totals.dropped:  # to a book a dropped trial never was, a store does not count back
+        totals = replace(totals, since_improvement=0)
     unfinished = [
         (trial.index, trial.state, trial.retries, trial.retry_at, len(trial.earlier))
         for trial in view.unfinished
@@ -131,7 +135,7 @@ def store(tmp_path):
 @many
 @given(script=st.lists(steps, max_size=25))
 def test_whatever_happens_a_book_says_what_a_store_says(store, script):
-    key = ExperimentKey("default", f"e-{id(script)}-{store.experiments().__len__()}")
+    key = ExperimentKey("default", f"e{uuid.uuid4().hex}")
     uid = store.create_experiment(key, DOCUMENT, seed=1, workdir="/", now=1.0).uid
     ours, counts = book(), [0, 0]
     for each in script:
