@@ -70,7 +70,7 @@ def operator(
     from ..controller.kube.archive import RemoteArchive
     from ..controller.kube.client import connect
     from ..controller.kube.config import read_config
-    from ..proto.calling import Service
+    from ..proto.service import Service
     from ..suggestion.client import RemoteSuggester
     from . import cluster
 
@@ -85,7 +85,14 @@ def operator(
 
     async def run() -> None:
         kube = await connect(kubeconfig=kubeconfig, context=context)
-        archive = RemoteArchive(Service(settled.metrics, ca, token_file))
+        archive = RemoteArchive(
+            Service(
+                settled.metrics,
+                secure=ca is not None,
+                root=None if ca is None else ca.read_bytes(),
+                token=token_file,
+            )
+        )
         try:
             parts = cluster.parts(
                 kube,

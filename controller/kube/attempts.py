@@ -25,6 +25,8 @@ from .port import Document, name_of
 from .resources import TRIALS
 from .workloads.hindrance import hindrance
 from .workloads.judgement import Conditions, judge, runs, started_at
+from .workloads.pods import exit_code, stands_still
+from .workloads.stopping import stop_patch
 from .world import World
 from .writing import together
 
@@ -48,6 +50,7 @@ class Attempts:
         self._jobs = jobs
         self._seen: set[int] = set()  # trials whose resource was there
         self._made = {record.index for record in book.unfinished if _is_going(record)}
+        self._suspended: set[int] = set()  # asked to end, and to stay
         self._ended: dict[int, Ended] = {}  # of which is asked what they reported
         self._untold = {record.index for record in book.unfinished}  # to the metrics service
         self._leftovers = {
@@ -153,19 +156,21 @@ class Attempts:
         self, ref: AttemptRef, found: Document, pods: Sequence[Document], now: float
     ) -> Ended | None:
         """Return how a workload that is there has ended, None while it has not."""
-        if self._memory.of(ref.index).stopping is not None:
-            stands = found.get("spec", {}).get("suspend") and not any(map(_is_alive, pods))
-            return Ended(ref, EndReason.STOPPED, None, "", Usage(), now) if stands else None
+        if ref.index in self._suspended:
+            if not stands_still(found, pods):
+                return None
+            return Ended(ref, EndReason.STOPPED, None, "", Usage(), now)
         ended = judge(found, Conditions(self.brief.success, self.brief.failure))
         if ended is None:
             return None
         if ended.succeeded:
             return Ended(ref, EndReason.COMPLETED, 0, ended.message, Usage(), now)
-        crash = crashed(pods, self.brief.primary_container)
-        reason = EndReason.OUT_OF_MEMORY if crash.out_of_memory else EndReason.FAILED
-        said = f"{ended.reason}: {ended.message}" if ended.reason else ended.message
-        message = f"{said}; {crash.message}" if crash.message else said
-        return Ended(ref, reason, crash.exit_code, message, Usage(), now)
+        why = hindrance(found, pods, ())
+        out_of_memory = why is not None and why.reason is reasons.OUT_OF_MEMORY
+        reason = EndReason.OUT_OF_MEMORY if out_of_memory else EndReason.FAILED
+        said = (ended.reason, ended.message, why.detail if why else "")
+        code = exit_code(pods, self.brief.primary_container)
+        return Ended(ref, reason, code, ": ".join(filter(None, said)), Usage(), now)
 
     async def _explain(
         self, record: TrialRecord, found: Document, pods: Sequence[Document]
@@ -226,6 +231,7 @@ class Attempts:
     def _forget(self, index: int) -> None:
         self._untold.add(index)
         self._made.discard(index)
+        self._suspended.discard(index)
         self._seen.discard(index)
         self._ended.pop(index, None)
         self._memory.trials.pop(index, None)
@@ -303,8 +309,13 @@ class Attempts:
 
     async def _stop(self, record: TrialRecord) -> None:
         found = self._jobs.get(self._book.experiment, record.name)
-        if found is not None:
-            await self._jobs.stop(found, retain=self.brief.policy.retain)
+        if found is None or record.index in self._suspended:
+            return
+        retain = self.brief.policy.retain
+        await self._jobs.stop(found, retain=retain)
+        if stop_patch(found, retain=retain) is not None:
+            self._suspended.add(record.index)
+            self.again = True
 
     async def _clear(self, name: str) -> None:
         found = self._jobs.get(self._book.experiment, name)
@@ -336,7 +347,3 @@ def _is_sent_back(record: TrialRecord) -> bool:
 
 def _moment(text: str | None) -> float | None:
     return None if text is None else read(text)
-
-
-def _is_alive(pod: Document) -> bool:
-    return pod.get("status", {}).get("phase") in {"Pending", "Running"}

@@ -154,16 +154,21 @@ def slim_workload(document: Document) -> Document:
     spec: dict[str, Any] = document.get("spec") or {}
     kept = ("apiVersion", "kind", "metadata", "status")
     slim = {name: document[name] for name in kept if name in document}
-    return {**slim, "spec": {name: spec[name] for name in ("suspend", "runPolicy") if name in spec}}
+    told = ("suspend", "runPolicy", "backoffLimit")
+    return {**slim, "spec": {name: spec[name] for name in told if name in spec}}
 
 
 def slim_pod(document: Document) -> Document:
     """Leave of a pod what tells how it fares."""
     spec = document.get("spec") or {}
-    containers = [{"name": each["name"]} for each in spec.get("containers") or ()]
+    told = ("name", "restartPolicy")
+    beside = [
+        {name: each[name] for name in told if name in each}
+        for each in spec.get("initContainers") or ()
+    ]
     return {
         "metadata": document["metadata"],
-        "spec": {"nodeName": spec.get("nodeName"), "containers": containers},
+        "spec": {"initContainers": beside},
         "status": document.get("status") or {},
     }
 

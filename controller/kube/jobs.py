@@ -15,7 +15,7 @@ from .cache import Cache, Key
 from .port import Document, Kube, Resource, Selection
 from .resources import owner
 from .workloads.injection import Injection, Settings, instrument
-from .workloads.stopping import Way, way_to_stop
+from .workloads.stopping import stop_patch
 from .writing import check_ours
 
 EVENTS = Resource("", "v1", "events")
@@ -96,12 +96,15 @@ class Jobs:
 
     async def stop(self, document: Document, *, retain: bool) -> None:
         """Make it end within its pods' grace; it is gone, or stands still, when it has."""
-        if way_to_stop(document, retain=retain) is Way.SUSPEND:
-            metadata = document["metadata"]
-            patch = {"spec": {"suspend": True}}
-            await self.kube.merge(self.resource, metadata["namespace"], metadata["name"], patch)
-        else:
+        patch = stop_patch(document, retain=retain)
+        if patch is None:
             await self.remove(document, foreground=True)
+            return
+        metadata = document["metadata"]
+        try:
+            await self.kube.merge(self.resource, metadata["namespace"], metadata["name"], patch)
+        except NotFound:
+            return
 
     async def remove(self, document: Document, *, foreground: bool = False) -> None:
         """Delete it; what has gone before, or was made again under its name, is left alone."""

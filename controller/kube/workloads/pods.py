@@ -1,0 +1,27 @@
+"""What the pods of a workload tell of it."""
+
+from collections.abc import Sequence
+
+from ..port import Document
+
+
+def exit_code(pods: Sequence[Document], container: str) -> int | None:
+    """Return with which code a container ended that failed; None where no pod tells."""
+    for pod in pods:
+        for each in (pod.get("status") or {}).get("containerStatuses") or ():
+            ended = (each.get("state") or {}).get("terminated") or {}
+            if each.get("name") == container and ended.get("exitCode"):
+                return int(ended["exitCode"])
+    return None
+
+
+def stands_still(workload: Document, pods: Sequence[Document]) -> bool:
+    """Whether nothing of a workload that was told to end runs any more."""
+    status = workload.get("status") or {}
+    if any((pod.get("status") or {}).get("phase") in {"Pending", "Running"} for pod in pods):
+        return False
+    if workload.get("kind") in {"TrainJob", "JobSet"}:  # their pods are found by no label of ours
+        conditions = status.get("conditions") or ()
+        ends = {"Suspended", "Complete", "Failed", "Completed"}
+        return any(each["type"] in ends and each["status"] == "True" for each in conditions)
+    return not status.get("active")
