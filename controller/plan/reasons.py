@@ -145,6 +145,79 @@ PAUSED = Reason("Paused", "Attempt was stopped by a pause and runs again at resu
 REPEATING = Reason("Repeating", "Run {} is done; the point runs again")
 REPEATED = Reason("RepeatAsked", "Attempt was stopped by a person to run again")
 
+# Of workloads on a cluster: why one does not run, or does not end.
+UNSCHEDULABLE = Reason(
+    "Unschedulable",
+    "Trial waits for a node: {}",
+    "free what it asks for, or ask for less; trialPolicy.pendingDeadlineSeconds bounds the wait",
+)
+DEVICES_TAKEN = Reason(
+    "InsufficientDevices",
+    "Trial waits for a device that no node has free: {}",
+    "wait until one is; where no node has any, check the device plug-in, or ask for less",
+)
+IMAGE_UNAVAILABLE = Reason(
+    "ImageUnavailable",
+    "Trial's image cannot be pulled: {}",
+    "check its name and tag, and imagePullSecrets for a private registry",
+)
+IMAGE_NAME_INVALID = Reason(
+    "InvalidImageName", "Trial's image has no valid name: {}", "write it as REGISTRY/NAME:TAG"
+)
+CONFIG_MISSING = Reason(
+    "ContainerConfigMissing",
+    "Trial's container lacks what its environment names: {}",
+    "create the Secret or ConfigMap in the trial's namespace, or mark the reference optional",
+)
+VOLUME_UNAVAILABLE = Reason(
+    "VolumeUnavailable",
+    "Trial's volume cannot be mounted: {}",
+    "create what the volume names in the trial's namespace",
+)
+CONTAINER_UNSTARTABLE = Reason(
+    "ContainerCannotStart",
+    "Trial's container cannot start: {}",
+    "check its command, and that the image is built for the node's processor",
+)
+QUOTA_EXCEEDED = Reason(
+    "QuotaExceeded",
+    "Trial's pods exceed a quota of the namespace: {}",
+    "wait until others end, lower parallelTrialCount, or raise the ResourceQuota",
+)
+POD_SECURITY = Reason(
+    "PodSecurityViolated",
+    "The namespace's Pod Security refuses the trial's pods: {}",
+    "set what the message names in the template's securityContext",
+)
+WEBHOOK_REFUSED = Reason(
+    "WebhookRefused",
+    "An admission webhook refuses the trial's pods: {}",
+    "do as its message says, or ask who runs the webhook",
+)
+PODS_REFUSED = Reason(
+    "PodsRefused", "Trial's pods cannot be created: {}", "mend what the message names"
+)
+QUEUED = Reason(
+    "Queued",
+    "Trial waits for Kueue to admit it: {}",
+    "look at the LocalQueue and its ClusterQueue's quota",
+)
+WORKLOAD_SUSPENDED = Reason(
+    "WorkloadSuspended",
+    "Trial's workload is suspended: {}",
+    "take suspend away from the template, or set it to false in the object",
+)
+POD_EVICTED = Reason(
+    "PodEvicted",
+    "Trial's pod had to leave its node: {}",
+    "its controller makes another; let podFailurePolicy ignore DisruptionTarget",
+)
+POD_CRASHED = Reason(
+    "PodCrashed",
+    "Trial's pod crashed: {}",
+    "look at its logs; backoffLimit: 0 ends the trial at its first failure",
+)
+
 # Of wishes.
 WISH_REFUSED = Reason("WishRefused", "{}")
 

@@ -502,7 +502,7 @@ def on_an_api_server(test):
 
 
 @pytest.fixture
-def restricted(self, api_server):
+def restricted(api_server):
     """Give a namespace whose pods may do next to nothing."""
     name = api_server.namespace()
     label = {"pod-security.kubernetes.io/enforce": "restricted"}
