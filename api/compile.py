@@ -13,7 +13,7 @@ from .objective import Constraint, Direction, Further, Metric, Objective, Strate
 from .objective_spec import FurtherObjective, MetricConstraint, ObjectiveSpec
 from .parameter_spec import FeasibleSpace, GraphConfig, NasConfig, ParameterSpec
 from .policy import NoImprovement, OnLost, Policy, ResumePolicy
-from .policy_spec import TrialPolicy
+from .policy_spec import StopWhen, TrialPolicy
 from .problem import Architecture, Operation, Problem
 from .space import Distribution, Parameter, ParameterCondition, ParameterKind, SearchSpace
 from .stopping import StoppingRule
@@ -165,7 +165,7 @@ def policy(experiment: Experiment) -> Policy:
         pending_deadline=trial.pending_deadline_seconds,
         on_lost=OnLost(trial.on_lost or OnLost.RETRY),
         max_duration=None if spec.max_duration is None else parse_duration(spec.max_duration),
-        no_improvement=_no_improvement(spec),
+        no_improvement=_no_improvement(spec.stop_when),
         suspend=bool(spec.suspend),
         repeats=spec.repeats or 1,
         ttl_seconds=spec.ttl_seconds_after_finished,
@@ -173,8 +173,15 @@ def policy(experiment: Experiment) -> Policy:
     )
 
 
-def _no_improvement(spec: ExperimentSpec) -> NoImprovement | None:
-    written = spec.stop_when.no_improvement if spec.stop_when else None
+def min_delta_of(document: Mapping[str, Any]) -> float:
+    """Return what the best must be bettered by, of a whole Experiment, to count as better."""
+    written = document["spec"].get("stopWhen")
+    patience = None if written is None else _no_improvement(StopWhen.read(written))
+    return patience.min_delta if patience else 0.0
+
+
+def _no_improvement(stop_when: StopWhen | None) -> NoImprovement | None:
+    written = stop_when.no_improvement if stop_when else None
     if written is None:
         return None
     return NoImprovement(written.trials or 1, written.min_delta or 0.0)

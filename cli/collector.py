@@ -74,10 +74,13 @@ def collector(
     os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
 
     from ..metrics_collector.sidecar import Reported, Sidecar
-    from ..metrics_collector.uplink import Service, Uplink
+    from ..metrics_collector.uplink import Uplink
+    from ..proto.service import Service
+
+    root = None if ca is None else ca.read_bytes()
 
     async def run() -> None:
-        uplink = Uplink(Service(server, ca, token_file))
+        uplink = Uplink(Service(server, root is not None, root, token_file))
         sidecar = Sidecar(
             spool,
             Reported(namespace, trial, attempt),

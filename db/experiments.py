@@ -52,25 +52,7 @@ class Experiments:
         now: float,
         uid: str | None = None,
     ) -> ExperimentRecord:
-        row: dict[str, Any] = {
-            "uid": uid or str(uuid.uuid4()),
-            "namespace": key.namespace,
-            "name": key.name,
-            "document": json.dumps(document, ensure_ascii=False),
-            "version": 1,
-            "state": ExperimentState.CREATED,
-            "reason": "ExperimentCreated",
-            "message": "Experiment is created",
-            "seed": seed,
-            "workdir": workdir,
-            "suspended": bool(document.get("spec", {}).get("suspend")),
-            "created_at": now,
-            "active_seconds": 0.0,
-            **dict.fromkeys(
-                ("position", "proposed", "observed", "since_improvement", "dropped"), 0
-            ),
-            **dict.fromkeys(STATE_COLUMNS.values(), 0),
-        }
+        row = _new_row(uid or str(uuid.uuid4()), key, document, seed=seed, workdir=workdir, now=now)
 
         def work(connection: Connection) -> ExperimentRecord:
             taken = select(experiments.c.id).where(
@@ -83,6 +65,32 @@ class Experiments:
             except IntegrityError:
                 raise Conflict(f"there is an experiment {key} already") from None
             return experiment_record(self._row(connection, row["uid"]))
+
+        return self._database.write(work)
+
+    def mirror_experiment(self, record: ExperimentRecord, *, now: float) -> ExperimentRecord:
+        def work(connection: Connection) -> ExperimentRecord:
+            known = _BY_UID(connection, uid=record.uid).first()
+            if known is None:
+                self._retire(connection, record.key)
+                row = _new_row(
+                    record.uid,
+                    record.key,
+                    record.document,
+                    seed=record.seed,
+                    workdir=record.workdir,
+                    now=record.created_at or now,
+                )
+                connection.execute(insert(experiments), row)
+            values: dict[str, Any] = {"active_seconds": record.active_seconds}
+            if known is None or record.version > known.version:
+                values["document"] = _text(record.document)
+                values["version"] = record.version
+                values["suspended"] = record.suspended
+            connection.execute(
+                update(experiments).where(experiments.c.uid == record.uid).values(values)
+            )
+            return experiment_record(self._row(connection, record.uid))
 
         return self._database.write(work)
 
@@ -107,7 +115,7 @@ class Experiments:
                 update(experiments)
                 .where(experiments.c.uid == uid, experiments.c.version == version)
                 .values(
-                    document=json.dumps(document, ensure_ascii=False),
+                    document=_text(document),
                     version=version + 1,
                     suspended=suspended,
                 )
@@ -227,6 +235,23 @@ class Experiments:
             EventRow(row.at, row.idx, row.kind, row.reason, row.message) for row in reversed(rows)
         ]
 
+    def _retire(self, connection: Connection, key: ExperimentKey) -> None:
+        """Take a deleted experiment out of the way of a new one with its key.
+
+        Its rows stay until they are swept, under a name that nothing else can have.
+        """
+        older = connection.execute(
+            select(experiments.c.id, experiments.c.uid).where(
+                experiments.c.namespace == key.namespace, experiments.c.name == key.name
+            )
+        ).first()
+        if older is not None:
+            connection.execute(
+                update(experiments)
+                .where(experiments.c.id == older.id)
+                .values(name=f"{key.name[:54]}~{older.uid[:8]}")
+            )
+
     # For the other parts.
 
     def _id(self, connection: Connection, uid: str) -> int:
@@ -282,3 +307,35 @@ class Experiments:
             reason=reason,
             message=legible(message),
         )
+
+
+def _new_row(
+    uid: str,
+    key: ExperimentKey,
+    document: Mapping[str, Any],
+    *,
+    seed: int,
+    workdir: str,
+    now: float,
+) -> dict[str, Any]:
+    return {
+        "uid": uid,
+        "namespace": key.namespace,
+        "name": key.name,
+        "document": _text(document),
+        "version": 1,
+        "state": ExperimentState.CREATED,
+        "reason": "ExperimentCreated",
+        "message": "Experiment is created",
+        "seed": seed,
+        "workdir": workdir,
+        "suspended": bool(document.get("spec", {}).get("suspend")),
+        "created_at": now,
+        "active_seconds": 0.0,
+        **dict.fromkeys(("position", "proposed", "observed", "since_improvement", "dropped"), 0),
+        **dict.fromkeys(STATE_COLUMNS.values(), 0),
+    }
+
+
+def _text(document: Mapping[str, Any]) -> str:
+    return json.dumps(document, ensure_ascii=False)

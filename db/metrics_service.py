@@ -17,6 +17,7 @@ from ..api.observation import Batch, Sample
 from ..api.space import format_value
 from ..proto import api_pb2, api_pb2_grpc, tunewright_pb2, tunewright_pb2_grpc
 from ..proto.serving import Tls, start
+from .archive_service import ArchiveService
 from .store import Store
 
 HEALTH = ("", "grpc.health.v1.Health", "api.v1.beta1.DBManager", "tunewright.v1.Metrics")
@@ -38,6 +39,7 @@ def serve(
     def register(server: grpc.Server) -> None:
         api_pb2_grpc.add_DBManagerServicer_to_server(_DBManager(store, clock), server)
         tunewright_pb2_grpc.add_MetricsServicer_to_server(_Metrics(store, clock), server)
+        tunewright_pb2_grpc.add_ArchiveServicer_to_server(ArchiveService(store, clock), server)
 
     return start(address, register, health=HEALTH, tls=tls, token=token, open_to_all=open_to_all)
 

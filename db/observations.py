@@ -5,6 +5,7 @@ again changes nothing. The summaries, the running averages and the stop that a
 report causes are written with it, in one transaction.
 """
 
+import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
@@ -15,7 +16,8 @@ from ..api.errors import NotFound
 from ..api.observation import Batch, Observation, PlainSample, Sample
 from ..api.states import TrialState
 from .connection import unfit
-from .records import Ack
+from .records import Ack, Reporter
+from .rows import reporter_of
 from .schema import (
     curves,
     decode,
@@ -37,8 +39,16 @@ _SOURCE = Prepared(
         sources.c.source_id == bindparam("source"),
     )
 )
-_NEW_SOURCE = insert_of(sources)
-_ADVANCE = update_of(sources, ("trial_id", "attempt", "source_id"), ("last_sequence",))
+_KEY = ("trial_id", "attempt", "source_id")
+_NEW_SOURCE = insert_of(sources, *_KEY, "last_sequence", "heard_at")
+_ADVANCE = update_of(sources, _KEY, ("last_sequence", "heard_at"))
+_NOTE = update_of(sources, _KEY, ("heard_at", "seen", "dropped", "done"))
+_REPORTERS = Prepared(
+    select(sources, names.c.text)
+    .join_from(sources, names, names.c.id == sources.c.source_id)
+    .where(sources.c.trial_id == bindparam("trial"), sources.c.attempt == bindparam("number"))
+    .order_by(sources.c.source_id)
+)
 PAGE = 2000
 """How many samples are fetched at once by the readers of logs."""
 
@@ -73,6 +83,39 @@ class Observations(Stopping):
             return self._keep(connection, replace(batch, first_sequence=first), now)
 
         return self._database.write(work)
+
+    def note_reporter(
+        self, uid: str, index: int, attempt: int, reporter: Reporter, *, now: float
+    ) -> Ack:
+        def work(connection: Connection) -> Ack:
+            target = self._target(connection, Batch(uid, index, attempt, reporter.source, 0, ()))
+            source = self._names.id_of(connection, reporter.source)
+            key = {"trial_id": target.trial, "attempt": target.attempt, "source_id": source}
+            last = _SOURCE(
+                connection, trial=target.trial, number=target.attempt, source=source
+            ).scalar()
+            if last is None:
+                _NEW_SOURCE(connection, **key, last_sequence=-1, heard_at=now)
+            _NOTE(
+                connection,
+                **{f"key_{name}": value for name, value in key.items()},
+                heard_at=now,
+                seen=json.dumps(reporter.seen),
+                dropped=reporter.dropped,
+                done=reporter.done,
+            )
+            known = -1 if last is None else int(last)
+            stop = self._stop_of(connection, target)
+            return Ack(index, attempt, reporter.source, known, stop)
+
+        return self._database.write(work)
+
+    def reporters(self, uid: str, index: int, attempt: int) -> Sequence[Reporter]:
+        with self._database.reading() as connection:
+            trial = self._trial(connection, uid, index)
+            return [
+                reporter_of(row) for row in _REPORTERS(connection, trial=trial.id, number=attempt)
+            ]
 
     def observation(self, uid: str, index: int, attempt: int | None = None) -> Observation:
         with self._database.reading() as connection:
@@ -172,6 +215,7 @@ class Observations(Stopping):
                     attempt=target.attempt,
                     source_id=source,
                     last_sequence=known,
+                    heard_at=now,
                 )
             else:
                 _ADVANCE(
@@ -180,6 +224,7 @@ class Observations(Stopping):
                     key_attempt=target.attempt,
                     key_source_id=source,
                     last_sequence=known,
+                    heard_at=now,
                 )
             self._insert(connection, target, source, first, fresh)
             self._sum_up(connection, target, fresh, now)

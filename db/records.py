@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from ..api.history import Proposal
+from ..api.history import Proposal, Verdict
 from ..api.identity import ExperimentKey
 from ..api.observation import Observation
 from ..api.states import ExperimentState, TrialState
@@ -110,13 +110,40 @@ class StopRow:
 
 
 @dataclass(frozen=True, slots=True)
+class PendingStop:
+    """An early stop that nobody answered yet, of a trial that has not ended."""
+
+    uid: str
+    index: int
+    attempt: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reporter:
+    """A source of an attempt's metrics, and what it said of itself.
+
+    `heard_at` is when it last spoke. `seen` are names with a number among what it
+    read, `dropped` counts lines that it had no room for, and `done` says that nothing
+    more will come.
+    """
+
+    source: str
+    heard_at: float | None = None
+    seen: tuple[str, ...] = ()
+    dropped: int = 0
+    done: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class TrialRecord:
     """A trial as it stands, with its last attempt.
 
     `value` is the objective's, from the end of the trial on; `observation`
     holds the summaries of the last attempt when it was asked for, `earlier`
     those of attempts before it that ended well (while the trial is unfinished).
-    `deviation` is the value's, where the point ran several times.
+    `deviation` is the value's, where the point ran several times; `verdict` is what
+    the end tells an algorithm.
     """
 
     index: int
@@ -138,6 +165,7 @@ class TrialRecord:
     observation: Observation | None = None
     earlier: tuple[Observation, ...] = ()
     deviation: float | None = None
+    verdict: Verdict | None = None
 
 
 @dataclass(frozen=True, slots=True)

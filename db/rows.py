@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
-from ..api.history import Proposal
+from ..api.history import Proposal, Verdict
 from ..api.identity import ExperimentKey
 from ..api.observation import Observation, Summary
 from ..api.states import ExperimentState, TrialState
@@ -13,6 +13,7 @@ from .records import (
     AttemptRecord,
     AttemptState,
     ExperimentRecord,
+    Reporter,
     StopRow,
     Totals,
     TrialRecord,
@@ -138,6 +139,7 @@ def trial_record(
         observation=observation,
         earlier=earlier,
         deviation=None if row.deviation is None else decode(row.deviation),
+        verdict=None if row.verdict is None else Verdict(row.verdict),
     )
 
 
@@ -158,6 +160,16 @@ def ended_record(row: Any) -> TrialRecord:
 
 def stop_row(index: int, row: Any) -> StopRow:
     return StopRow(index, row.attempt, row.reason, row.decided_at, bool(row.answered))
+
+
+def reporter_of(row: Any) -> Reporter:
+    return Reporter(
+        source=row.text,
+        heard_at=row.heard_at,
+        seen=tuple(json.loads(row.seen)) if row.seen else (),
+        dropped=row.dropped or 0,
+        done=bool(row.done),
+    )
 
 
 def summary_of(row: Any) -> Summary:

@@ -201,13 +201,18 @@ observations = _table(
     sqlite_with_rowid=False,
 )
 
-# How far each reporter came: what makes a repeated batch change nothing.
+# How far each reporter came: what makes a repeated batch change nothing. The columns behind
+# hold what a reporter said of itself; most say nothing.
 sources = _table(
     "sources",
     Column("trial_id", RowId, ForeignKey(_TRIAL, ondelete="CASCADE"), primary_key=True),
     Column("attempt", Integer, primary_key=True, autoincrement=False),
     Column("source_id", RowId, primary_key=True, autoincrement=False),
     Column("last_sequence", BigInteger, nullable=False),
+    Column("heard_at", Double),
+    Column("seen", Document),  # names of metrics, as JSON
+    Column("dropped", BigInteger),
+    Column("done", Boolean),
     sqlite_with_rowid=False,
 )
 
@@ -245,7 +250,7 @@ stops = _table(
     Column("attempt", Integer, primary_key=True, autoincrement=False),
     Column("reason", Document, nullable=False),
     Column("decided_at", Double, nullable=False),
-    Column("answered", Boolean, nullable=False),
+    Column("answered", Boolean, nullable=False, index=True),
 )
 
 wishes = _table(

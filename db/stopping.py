@@ -9,7 +9,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, bindparam, func, select
+from sqlalchemy import Connection, bindparam, func, or_, select
 
 from ..api.errors import StoreUnavailable, StoreUnwritable
 from ..api.objective import Direction, Objective
@@ -17,9 +17,9 @@ from ..api.observation import PlainSample, Summary, first_summary
 from ..api.states import TrialState
 from ..api.stopping import Evaluator, Progress, Stop
 from .connection import Database
-from .records import StopRow
+from .records import PendingStop, StopRow
 from .rows import stop_row
-from .schema import curves, decode, encode, events, log, stops, trials
+from .schema import curves, decode, encode, events, experiments, log, stops, trials
 from .statements import Prepared, insert_of
 from .trials import Trials
 
@@ -32,6 +32,18 @@ _STOP = Prepared(
     )
 )
 _NEW_STOP = insert_of(stops)
+_PENDING = Prepared(
+    select(experiments.c.uid, trials.c.idx, stops.c.attempt, stops.c.reason)
+    .join_from(
+        stops, trials, (stops.c.trial_id == trials.c.id) & (stops.c.attempt == trials.c.attempt)
+    )
+    .join(experiments, experiments.c.id == trials.c.experiment_id)
+    .where(
+        stops.c.answered.is_(False),
+        or_(trials.c.state == str(TrialState.CREATED), trials.c.state == str(TrialState.RUNNING)),
+    )
+    .order_by(stops.c.decided_at, stops.c.trial_id)
+)
 _WARNED = Prepared(
     select(events.c.id)
     .where(
@@ -98,6 +110,13 @@ class Stopping(Trials):
                 own, curves.c.report.in_(reports) | (curves.c.report == last)
             )
             return {row.report: decode(row.mean) for row in connection.execute(query)}
+
+    def pending_stops(self) -> Sequence[PendingStop]:
+        with self._database.reading() as connection:
+            return [
+                PendingStop(row.uid, row.idx, row.attempt, row.reason)
+                for row in _PENDING(connection)
+            ]
 
     def _follow_curve(
         self,

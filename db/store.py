@@ -24,7 +24,9 @@ from .records import (
     AttemptRecord,
     EventRow,
     ExperimentRecord,
+    PendingStop,
     Provenance,
+    Reporter,
     TrialRecord,
     Usage,
     View,
@@ -88,6 +90,15 @@ class Store(Protocol):
 
     def delete_experiment(self, uid: str) -> None:
         """Remove it with everything below it, observations included."""
+        ...
+
+    def mirror_experiment(self, record: ExperimentRecord, *, now: float) -> ExperimentRecord:
+        """Write an experiment whose truth is elsewhere, under its uid; return it as it is here.
+
+        Its document is written when its version is newer, its state is not. Another
+        one with its key was deleted where the truth is: it keeps its rows, and loses
+        its name.
+        """
         ...
 
     # The life of a trial. `index` counts from 0.
@@ -223,6 +234,20 @@ class Store(Protocol):
         """Keep samples that came without a sequence, behind what their source holds."""
         ...
 
+    def note_reporter(
+        self, uid: str, index: int, attempt: int, reporter: Reporter, *, now: float
+    ) -> Ack:
+        """Write down what a reporter says of itself, in place of what it said before."""
+        ...
+
+    def reporters(self, uid: str, index: int, attempt: int) -> Sequence[Reporter]:
+        """Return all reporters of an attempt, the first to be heard first."""
+        ...
+
+    def pending_stops(self) -> Sequence[PendingStop]:
+        """Return the stops of all experiments that nobody answered, the oldest first."""
+        ...
+
     def forget_samples(self, uid: str, index: int) -> None:
         """Remove a trial's log of all attempts; its end and its value stay."""
         ...
@@ -273,7 +298,7 @@ class Store(Protocol):
         ...
 
     def find_trial(self, name: str, namespace: str | None = None) -> tuple[str, int]:
-        """Return uid and index of the trial with that name.
+        """Return uid and index of the trial with that name, in a namespace the newest.
 
         Raises:
             NotFound: no trial has it.

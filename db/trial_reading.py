@@ -131,6 +131,7 @@ class TrialReading(Experiments):
             select(experiments.c.uid, experiments.c.namespace, trials.c.idx)
             .join_from(trials, experiments, trials.c.experiment_id == experiments.c.id)
             .where(trials.c.name == name)
+            .order_by(trials.c.id)
         )
         if namespace is not None:
             query = query.where(experiments.c.namespace == namespace)
@@ -138,10 +139,12 @@ class TrialReading(Experiments):
             rows = connection.execute(query).all()
         if not rows:
             raise NotFound(f"there is no trial {name}")
-        if len(rows) > 1:
-            places = ", ".join(sorted(row.namespace for row in rows))
+        # A plug-in may give a name again once the experiment that had it is deleted.
+        newest = {row.namespace: row for row in rows}
+        if len(newest) > 1:
+            places = ", ".join(sorted(newest))
             raise Conflict(f"trials of several namespaces are called {name} ({places}): name one")
-        return rows[0].uid, rows[0].idx
+        return rows[-1].uid, rows[-1].idx
 
     def attempts(self, uid: str, index: int) -> Sequence[AttemptRecord]:
         with self._database.reading() as connection:

@@ -2,8 +2,6 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import grpc
@@ -13,6 +11,7 @@ from ..api.errors import Forbidden, NotFound, Terminal, Unsupported
 from ..api.observation import PlainSample
 from ..proto import tunewright_pb2 as pb
 from ..proto import tunewright_pb2_grpc as stubs
+from ..proto.service import Service
 
 _LONGEST_PAUSE = 10.0
 _REPLY_SECONDS = 30.0
@@ -25,26 +24,6 @@ _FINAL: dict[grpc.StatusCode, type[Terminal]] = {
 """Answers that would be the same for ever."""
 
 
-@dataclass(frozen=True, slots=True)
-class Service:
-    """Where the metrics service is. The token is read for each stream: its file is renewed."""
-
-    address: str
-    root: Path | None = None  # the authority that signed its certificate; None: no TLS
-    token: Path | None = None
-
-    def channel(self) -> grpc.aio.Channel:
-        if self.root is None:
-            return grpc.aio.insecure_channel(self.address)
-        credentials = grpc.ssl_channel_credentials(self.root.read_bytes())
-        return grpc.aio.secure_channel(self.address, credentials)
-
-    def metadata(self) -> list[tuple[str, str]]:
-        if self.token is None:
-            return []
-        return [("authorization", f"Bearer {self.token.read_text(encoding='utf-8').strip()}")]
-
-
 class Uplink:
     """Sends one batch after the other. The service may be away for as long as it is."""
 
@@ -53,7 +32,7 @@ class Uplink:
     ) -> None:
         self._service = service
         self._sleep = sleep
-        self._channel = service.channel()
+        self._channel = service.aio_channel()
         self._stream: Any = None
 
     async def send(self, request: pb.ReportRequest) -> pb.ReportReply:

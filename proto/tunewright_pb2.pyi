@@ -823,6 +823,34 @@ class Sample(google.protobuf.message.Message):
 global___Sample = Sample
 
 @typing.final
+class ReporterNote(google.protobuf.message.Message):
+    """What a reporter says of itself, in place of what it said before."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    SEEN_FIELD_NUMBER: builtins.int
+    DROPPED_FIELD_NUMBER: builtins.int
+    DONE_FIELD_NUMBER: builtins.int
+    dropped: builtins.int
+    """lines that it had no room for"""
+    done: builtins.bool
+    """nothing more will come"""
+    @property
+    def seen(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """names with a number among what it read"""
+
+    def __init__(
+        self,
+        *,
+        seen: collections.abc.Iterable[builtins.str] | None = ...,
+        dropped: builtins.int = ...,
+        done: builtins.bool = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["done", b"done", "dropped", b"dropped", "seen", b"seen"]) -> None: ...
+
+global___ReporterNote = ReporterNote
+
+@typing.final
 class ReportRequest(google.protobuf.message.Message):
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
@@ -832,6 +860,7 @@ class ReportRequest(google.protobuf.message.Message):
     SOURCE_FIELD_NUMBER: builtins.int
     FIRST_SEQUENCE_FIELD_NUMBER: builtins.int
     SAMPLES_FIELD_NUMBER: builtins.int
+    NOTE_FIELD_NUMBER: builtins.int
     namespace: builtins.str
     trial: builtins.str
     attempt: builtins.int
@@ -839,6 +868,8 @@ class ReportRequest(google.protobuf.message.Message):
     first_sequence: builtins.int
     @property
     def samples(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___Sample]: ...
+    @property
+    def note(self) -> global___ReporterNote: ...
     def __init__(
         self,
         *,
@@ -848,8 +879,10 @@ class ReportRequest(google.protobuf.message.Message):
         source: builtins.str = ...,
         first_sequence: builtins.int = ...,
         samples: collections.abc.Iterable[global___Sample] | None = ...,
+        note: global___ReporterNote | None = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["attempt", b"attempt", "first_sequence", b"first_sequence", "namespace", b"namespace", "samples", b"samples", "source", b"source", "trial", b"trial"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["note", b"note"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["attempt", b"attempt", "first_sequence", b"first_sequence", "namespace", b"namespace", "note", b"note", "samples", b"samples", "source", b"source", "trial", b"trial"]) -> None: ...
 
 global___ReportRequest = ReportRequest
 
@@ -874,3 +907,462 @@ class ReportReply(google.protobuf.message.Message):
     def ClearField(self, field_name: typing.Literal["last_sequence", b"last_sequence", "reason", b"reason", "stop", b"stop"]) -> None: ...
 
 global___ReportReply = ReportReply
+
+@typing.final
+class ExperimentRecord(google.protobuf.message.Message):
+    """Times are seconds since the epoch, UTC."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    UID_FIELD_NUMBER: builtins.int
+    NAMESPACE_FIELD_NUMBER: builtins.int
+    NAME_FIELD_NUMBER: builtins.int
+    DOCUMENT_FIELD_NUMBER: builtins.int
+    VERSION_FIELD_NUMBER: builtins.int
+    STATE_FIELD_NUMBER: builtins.int
+    REASON_FIELD_NUMBER: builtins.int
+    MESSAGE_FIELD_NUMBER: builtins.int
+    SEED_FIELD_NUMBER: builtins.int
+    WORKDIR_FIELD_NUMBER: builtins.int
+    SUSPENDED_FIELD_NUMBER: builtins.int
+    CREATED_AT_FIELD_NUMBER: builtins.int
+    STARTED_AT_FIELD_NUMBER: builtins.int
+    FINISHED_AT_FIELD_NUMBER: builtins.int
+    ACTIVE_SECONDS_FIELD_NUMBER: builtins.int
+    uid: builtins.str
+    namespace: builtins.str
+    name: builtins.str
+    document: builtins.str
+    """as JSON"""
+    version: builtins.int
+    state: builtins.str
+    reason: builtins.str
+    message: builtins.str
+    seed: builtins.int
+    workdir: builtins.str
+    suspended: builtins.bool
+    created_at: builtins.float
+    started_at: builtins.float
+    finished_at: builtins.float
+    active_seconds: builtins.float
+    def __init__(
+        self,
+        *,
+        uid: builtins.str = ...,
+        namespace: builtins.str = ...,
+        name: builtins.str = ...,
+        document: builtins.str = ...,
+        version: builtins.int = ...,
+        state: builtins.str = ...,
+        reason: builtins.str = ...,
+        message: builtins.str = ...,
+        seed: builtins.int = ...,
+        workdir: builtins.str = ...,
+        suspended: builtins.bool = ...,
+        created_at: builtins.float = ...,
+        started_at: builtins.float | None = ...,
+        finished_at: builtins.float | None = ...,
+        active_seconds: builtins.float = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["_finished_at", b"_finished_at", "_started_at", b"_started_at", "finished_at", b"finished_at", "started_at", b"started_at"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_finished_at", b"_finished_at", "_started_at", b"_started_at", "active_seconds", b"active_seconds", "created_at", b"created_at", "document", b"document", "finished_at", b"finished_at", "message", b"message", "name", b"name", "namespace", b"namespace", "reason", b"reason", "seed", b"seed", "started_at", b"started_at", "state", b"state", "suspended", b"suspended", "uid", b"uid", "version", b"version", "workdir", b"workdir"]) -> None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_finished_at", b"_finished_at"]) -> typing.Literal["finished_at"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_started_at", b"_started_at"]) -> typing.Literal["started_at"] | None: ...
+
+global___ExperimentRecord = ExperimentRecord
+
+@typing.final
+class Usage(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    WALL_SECONDS_FIELD_NUMBER: builtins.int
+    CPU_SECONDS_FIELD_NUMBER: builtins.int
+    PEAK_MEMORY_BYTES_FIELD_NUMBER: builtins.int
+    DEVICE_SECONDS_FIELD_NUMBER: builtins.int
+    wall_seconds: builtins.float
+    cpu_seconds: builtins.float
+    peak_memory_bytes: builtins.int
+    device_seconds: builtins.float
+    def __init__(
+        self,
+        *,
+        wall_seconds: builtins.float = ...,
+        cpu_seconds: builtins.float = ...,
+        peak_memory_bytes: builtins.int = ...,
+        device_seconds: builtins.float = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["cpu_seconds", b"cpu_seconds", "device_seconds", b"device_seconds", "peak_memory_bytes", b"peak_memory_bytes", "wall_seconds", b"wall_seconds"]) -> None: ...
+
+global___Usage = Usage
+
+@typing.final
+class AttemptRecord(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    ATTEMPT_FIELD_NUMBER: builtins.int
+    STATE_FIELD_NUMBER: builtins.int
+    TOKEN_FIELD_NUMBER: builtins.int
+    STARTED_AT_FIELD_NUMBER: builtins.int
+    RAN_AT_FIELD_NUMBER: builtins.int
+    ENDED_AT_FIELD_NUMBER: builtins.int
+    EXIT_CODE_FIELD_NUMBER: builtins.int
+    REASON_FIELD_NUMBER: builtins.int
+    MESSAGE_FIELD_NUMBER: builtins.int
+    USAGE_FIELD_NUMBER: builtins.int
+    attempt: builtins.int
+    state: builtins.str
+    token: builtins.str
+    started_at: builtins.float
+    ran_at: builtins.float
+    ended_at: builtins.float
+    exit_code: builtins.int
+    reason: builtins.str
+    message: builtins.str
+    @property
+    def usage(self) -> global___Usage: ...
+    def __init__(
+        self,
+        *,
+        attempt: builtins.int = ...,
+        state: builtins.str = ...,
+        token: builtins.str = ...,
+        started_at: builtins.float | None = ...,
+        ran_at: builtins.float | None = ...,
+        ended_at: builtins.float | None = ...,
+        exit_code: builtins.int | None = ...,
+        reason: builtins.str = ...,
+        message: builtins.str = ...,
+        usage: global___Usage | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["_ended_at", b"_ended_at", "_exit_code", b"_exit_code", "_ran_at", b"_ran_at", "_started_at", b"_started_at", "ended_at", b"ended_at", "exit_code", b"exit_code", "ran_at", b"ran_at", "started_at", b"started_at", "usage", b"usage"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_ended_at", b"_ended_at", "_exit_code", b"_exit_code", "_ran_at", b"_ran_at", "_started_at", b"_started_at", "attempt", b"attempt", "ended_at", b"ended_at", "exit_code", b"exit_code", "message", b"message", "ran_at", b"ran_at", "reason", b"reason", "started_at", b"started_at", "state", b"state", "token", b"token", "usage", b"usage"]) -> None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_ended_at", b"_ended_at"]) -> typing.Literal["ended_at"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_exit_code", b"_exit_code"]) -> typing.Literal["exit_code"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_ran_at", b"_ran_at"]) -> typing.Literal["ran_at"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_started_at", b"_started_at"]) -> typing.Literal["started_at"] | None: ...
+
+global___AttemptRecord = AttemptRecord
+
+@typing.final
+class Summary(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    METRIC_FIELD_NUMBER: builtins.int
+    MIN_FIELD_NUMBER: builtins.int
+    MAX_FIELD_NUMBER: builtins.int
+    LATEST_FIELD_NUMBER: builtins.int
+    COUNT_FIELD_NUMBER: builtins.int
+    SUM_FIELD_NUMBER: builtins.int
+    LATEST_TIME_FIELD_NUMBER: builtins.int
+    MIN_STEP_FIELD_NUMBER: builtins.int
+    MAX_STEP_FIELD_NUMBER: builtins.int
+    LATEST_STEP_FIELD_NUMBER: builtins.int
+    NUMBERS_FIELD_NUMBER: builtins.int
+    metric: builtins.str
+    min: builtins.float
+    max: builtins.float
+    latest: builtins.float
+    count: builtins.int
+    sum: builtins.float
+    latest_time: builtins.float
+    min_step: builtins.int
+    max_step: builtins.int
+    latest_step: builtins.int
+    numbers: builtins.int
+    def __init__(
+        self,
+        *,
+        metric: builtins.str = ...,
+        min: builtins.float = ...,
+        max: builtins.float = ...,
+        latest: builtins.float = ...,
+        count: builtins.int = ...,
+        sum: builtins.float = ...,
+        latest_time: builtins.float = ...,
+        min_step: builtins.int | None = ...,
+        max_step: builtins.int | None = ...,
+        latest_step: builtins.int | None = ...,
+        numbers: builtins.int = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["_latest_step", b"_latest_step", "_max_step", b"_max_step", "_min_step", b"_min_step", "latest_step", b"latest_step", "max_step", b"max_step", "min_step", b"min_step"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_latest_step", b"_latest_step", "_max_step", b"_max_step", "_min_step", b"_min_step", "count", b"count", "latest", b"latest", "latest_step", b"latest_step", "latest_time", b"latest_time", "max", b"max", "max_step", b"max_step", "metric", b"metric", "min", b"min", "min_step", b"min_step", "numbers", b"numbers", "sum", b"sum"]) -> None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_latest_step", b"_latest_step"]) -> typing.Literal["latest_step"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_max_step", b"_max_step"]) -> typing.Literal["max_step"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_min_step", b"_min_step"]) -> typing.Literal["min_step"] | None: ...
+
+global___Summary = Summary
+
+@typing.final
+class Observation(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    SUMMARIES_FIELD_NUMBER: builtins.int
+    @property
+    def summaries(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___Summary]: ...
+    def __init__(
+        self,
+        *,
+        summaries: collections.abc.Iterable[global___Summary] | None = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["summaries", b"summaries"]) -> None: ...
+
+global___Observation = Observation
+
+@typing.final
+class TrialRecord(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    INDEX_FIELD_NUMBER: builtins.int
+    NAME_FIELD_NUMBER: builtins.int
+    STATE_FIELD_NUMBER: builtins.int
+    REASON_FIELD_NUMBER: builtins.int
+    MESSAGE_FIELD_NUMBER: builtins.int
+    PROPOSAL_FIELD_NUMBER: builtins.int
+    MADE_FROM_FIELD_NUMBER: builtins.int
+    CREATED_AT_FIELD_NUMBER: builtins.int
+    STARTED_AT_FIELD_NUMBER: builtins.int
+    FINISHED_AT_FIELD_NUMBER: builtins.int
+    ATTEMPT_FIELD_NUMBER: builtins.int
+    RETRIES_FIELD_NUMBER: builtins.int
+    RETRY_AT_FIELD_NUMBER: builtins.int
+    DROPPED_FIELD_NUMBER: builtins.int
+    OBSERVATION_FIELD_NUMBER: builtins.int
+    EARLIER_FIELD_NUMBER: builtins.int
+    VERDICT_FIELD_NUMBER: builtins.int
+    index: builtins.int
+    name: builtins.str
+    state: builtins.str
+    reason: builtins.str
+    message: builtins.str
+    made_from: builtins.int
+    created_at: builtins.float
+    started_at: builtins.float
+    finished_at: builtins.float
+    retries: builtins.int
+    retry_at: builtins.float
+    dropped: builtins.bool
+    verdict: global___Verdict.ValueType
+    @property
+    def proposal(self) -> global___Proposal: ...
+    @property
+    def attempt(self) -> global___AttemptRecord: ...
+    @property
+    def observation(self) -> global___Observation: ...
+    @property
+    def earlier(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___Observation]: ...
+    def __init__(
+        self,
+        *,
+        index: builtins.int = ...,
+        name: builtins.str = ...,
+        state: builtins.str = ...,
+        reason: builtins.str = ...,
+        message: builtins.str = ...,
+        proposal: global___Proposal | None = ...,
+        made_from: builtins.int = ...,
+        created_at: builtins.float = ...,
+        started_at: builtins.float | None = ...,
+        finished_at: builtins.float | None = ...,
+        attempt: global___AttemptRecord | None = ...,
+        retries: builtins.int = ...,
+        retry_at: builtins.float | None = ...,
+        dropped: builtins.bool = ...,
+        observation: global___Observation | None = ...,
+        earlier: collections.abc.Iterable[global___Observation] | None = ...,
+        verdict: global___Verdict.ValueType | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["_finished_at", b"_finished_at", "_retry_at", b"_retry_at", "_started_at", b"_started_at", "_verdict", b"_verdict", "attempt", b"attempt", "finished_at", b"finished_at", "observation", b"observation", "proposal", b"proposal", "retry_at", b"retry_at", "started_at", b"started_at", "verdict", b"verdict"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_finished_at", b"_finished_at", "_retry_at", b"_retry_at", "_started_at", b"_started_at", "_verdict", b"_verdict", "attempt", b"attempt", "created_at", b"created_at", "dropped", b"dropped", "earlier", b"earlier", "finished_at", b"finished_at", "index", b"index", "made_from", b"made_from", "message", b"message", "name", b"name", "observation", b"observation", "proposal", b"proposal", "reason", b"reason", "retries", b"retries", "retry_at", b"retry_at", "started_at", b"started_at", "state", b"state", "verdict", b"verdict"]) -> None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_finished_at", b"_finished_at"]) -> typing.Literal["finished_at"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_retry_at", b"_retry_at"]) -> typing.Literal["retry_at"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_started_at", b"_started_at"]) -> typing.Literal["started_at"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_verdict", b"_verdict"]) -> typing.Literal["verdict"] | None: ...
+
+global___TrialRecord = TrialRecord
+
+@typing.final
+class KeepRequest(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    EXPERIMENT_FIELD_NUMBER: builtins.int
+    TRIALS_FIELD_NUMBER: builtins.int
+    @property
+    def experiment(self) -> global___ExperimentRecord: ...
+    @property
+    def trials(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___TrialRecord]: ...
+    def __init__(
+        self,
+        *,
+        experiment: global___ExperimentRecord | None = ...,
+        trials: collections.abc.Iterable[global___TrialRecord] | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["experiment", b"experiment"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["experiment", b"experiment", "trials", b"trials"]) -> None: ...
+
+global___KeepRequest = KeepRequest
+
+@typing.final
+class KeepReply(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    NEXT_INDEX_FIELD_NUMBER: builtins.int
+    next_index: builtins.int
+    """The next index that the archive lacks: trials behind it were left out."""
+    def __init__(
+        self,
+        *,
+        next_index: builtins.int = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["next_index", b"next_index"]) -> None: ...
+
+global___KeepReply = KeepReply
+
+@typing.final
+class AttemptKey(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    INDEX_FIELD_NUMBER: builtins.int
+    ATTEMPT_FIELD_NUMBER: builtins.int
+    index: builtins.int
+    attempt: builtins.int
+    def __init__(
+        self,
+        *,
+        index: builtins.int = ...,
+        attempt: builtins.int = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["attempt", b"attempt", "index", b"index"]) -> None: ...
+
+global___AttemptKey = AttemptKey
+
+@typing.final
+class LookRequest(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    UID_FIELD_NUMBER: builtins.int
+    ATTEMPTS_FIELD_NUMBER: builtins.int
+    uid: builtins.str
+    @property
+    def attempts(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___AttemptKey]: ...
+    def __init__(
+        self,
+        *,
+        uid: builtins.str = ...,
+        attempts: collections.abc.Iterable[global___AttemptKey] | None = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["attempts", b"attempts", "uid", b"uid"]) -> None: ...
+
+global___LookRequest = LookRequest
+
+@typing.final
+class Looked(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    INDEX_FIELD_NUMBER: builtins.int
+    OBSERVATION_FIELD_NUMBER: builtins.int
+    LAST_SIGN_AT_FIELD_NUMBER: builtins.int
+    METRICS_SEEN_FIELD_NUMBER: builtins.int
+    DROPPED_FIELD_NUMBER: builtins.int
+    DONE_FIELD_NUMBER: builtins.int
+    index: builtins.int
+    last_sign_at: builtins.float
+    dropped: builtins.int
+    done: builtins.bool
+    @property
+    def observation(self) -> global___Observation: ...
+    @property
+    def metrics_seen(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]: ...
+    def __init__(
+        self,
+        *,
+        index: builtins.int = ...,
+        observation: global___Observation | None = ...,
+        last_sign_at: builtins.float | None = ...,
+        metrics_seen: collections.abc.Iterable[builtins.str] | None = ...,
+        dropped: builtins.int = ...,
+        done: builtins.bool = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["_last_sign_at", b"_last_sign_at", "last_sign_at", b"last_sign_at", "observation", b"observation"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_last_sign_at", b"_last_sign_at", "done", b"done", "dropped", b"dropped", "index", b"index", "last_sign_at", b"last_sign_at", "metrics_seen", b"metrics_seen", "observation", b"observation"]) -> None: ...
+    def WhichOneof(self, oneof_group: typing.Literal["_last_sign_at", b"_last_sign_at"]) -> typing.Literal["last_sign_at"] | None: ...
+
+global___Looked = Looked
+
+@typing.final
+class LookReply(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    FOUND_FIELD_NUMBER: builtins.int
+    @property
+    def found(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___Looked]: ...
+    def __init__(
+        self,
+        *,
+        found: collections.abc.Iterable[global___Looked] | None = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["found", b"found"]) -> None: ...
+
+global___LookReply = LookReply
+
+@typing.final
+class StopsRequest(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+
+global___StopsRequest = StopsRequest
+
+@typing.final
+class PendingStop(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    UID_FIELD_NUMBER: builtins.int
+    INDEX_FIELD_NUMBER: builtins.int
+    ATTEMPT_FIELD_NUMBER: builtins.int
+    REASON_FIELD_NUMBER: builtins.int
+    uid: builtins.str
+    index: builtins.int
+    attempt: builtins.int
+    reason: builtins.str
+    def __init__(
+        self,
+        *,
+        uid: builtins.str = ...,
+        index: builtins.int = ...,
+        attempt: builtins.int = ...,
+        reason: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["attempt", b"attempt", "index", b"index", "reason", b"reason", "uid", b"uid"]) -> None: ...
+
+global___PendingStop = PendingStop
+
+@typing.final
+class StopsReply(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    STOPS_FIELD_NUMBER: builtins.int
+    @property
+    def stops(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___PendingStop]: ...
+    def __init__(
+        self,
+        *,
+        stops: collections.abc.Iterable[global___PendingStop] | None = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["stops", b"stops"]) -> None: ...
+
+global___StopsReply = StopsReply

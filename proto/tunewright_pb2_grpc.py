@@ -199,3 +199,134 @@ class Metrics(object):
             tunewright__pb2.ReportReply.FromString,
             options, channel_credentials,
             insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+
+class ArchiveStub(object):
+    """What an operator tells of experiments and asks of their metrics.
+    """
+
+    def __init__(self, channel):
+        """Constructor.
+
+        Args:
+            channel: A grpc.Channel.
+        """
+        self.Keep = channel.unary_unary(
+                '/tunewright.v1.Archive/Keep',
+                request_serializer=tunewright__pb2.KeepRequest.SerializeToString,
+                response_deserializer=tunewright__pb2.KeepReply.FromString,
+                )
+        self.Look = channel.unary_unary(
+                '/tunewright.v1.Archive/Look',
+                request_serializer=tunewright__pb2.LookRequest.SerializeToString,
+                response_deserializer=tunewright__pb2.LookReply.FromString,
+                )
+        self.Stops = channel.unary_unary(
+                '/tunewright.v1.Archive/Stops',
+                request_serializer=tunewright__pb2.StopsRequest.SerializeToString,
+                response_deserializer=tunewright__pb2.StopsReply.FromString,
+                )
+
+
+class ArchiveServicer(object):
+    """What an operator tells of experiments and asks of their metrics.
+    """
+
+    def Keep(self, request, context):
+        """Makes the archive say what these records say; may be repeated.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Look(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Stops(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+
+def add_ArchiveServicer_to_server(servicer, server):
+    rpc_method_handlers = {
+            'Keep': grpc.unary_unary_rpc_method_handler(
+                    servicer.Keep,
+                    request_deserializer=tunewright__pb2.KeepRequest.FromString,
+                    response_serializer=tunewright__pb2.KeepReply.SerializeToString,
+            ),
+            'Look': grpc.unary_unary_rpc_method_handler(
+                    servicer.Look,
+                    request_deserializer=tunewright__pb2.LookRequest.FromString,
+                    response_serializer=tunewright__pb2.LookReply.SerializeToString,
+            ),
+            'Stops': grpc.unary_unary_rpc_method_handler(
+                    servicer.Stops,
+                    request_deserializer=tunewright__pb2.StopsRequest.FromString,
+                    response_serializer=tunewright__pb2.StopsReply.SerializeToString,
+            ),
+    }
+    generic_handler = grpc.method_handlers_generic_handler(
+            'tunewright.v1.Archive', rpc_method_handlers)
+    server.add_generic_rpc_handlers((generic_handler,))
+
+
+ # This class is part of an EXPERIMENTAL API.
+class Archive(object):
+    """What an operator tells of experiments and asks of their metrics.
+    """
+
+    @staticmethod
+    def Keep(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/tunewright.v1.Archive/Keep',
+            tunewright__pb2.KeepRequest.SerializeToString,
+            tunewright__pb2.KeepReply.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def Look(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/tunewright.v1.Archive/Look',
+            tunewright__pb2.LookRequest.SerializeToString,
+            tunewright__pb2.LookReply.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def Stops(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/tunewright.v1.Archive/Stops',
+            tunewright__pb2.StopsRequest.SerializeToString,
+            tunewright__pb2.StopsReply.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)

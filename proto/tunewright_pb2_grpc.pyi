@@ -120,3 +120,69 @@ class MetricsServicer(metaclass=abc.ABCMeta):
     ) -> typing.Union[collections.abc.Iterator[tunewright_pb2.ReportReply], collections.abc.AsyncIterator[tunewright_pb2.ReportReply]]: ...
 
 def add_MetricsServicer_to_server(servicer: MetricsServicer, server: typing.Union[grpc.Server, grpc.aio.Server]) -> None: ...
+
+class ArchiveStub:
+    """What an operator tells of experiments and asks of their metrics."""
+
+    def __init__(self, channel: typing.Union[grpc.Channel, grpc.aio.Channel]) -> None: ...
+    Keep: grpc.UnaryUnaryMultiCallable[
+        tunewright_pb2.KeepRequest,
+        tunewright_pb2.KeepReply,
+    ]
+    """Makes the archive say what these records say; may be repeated."""
+
+    Look: grpc.UnaryUnaryMultiCallable[
+        tunewright_pb2.LookRequest,
+        tunewright_pb2.LookReply,
+    ]
+
+    Stops: grpc.UnaryUnaryMultiCallable[
+        tunewright_pb2.StopsRequest,
+        tunewright_pb2.StopsReply,
+    ]
+
+class ArchiveAsyncStub:
+    """What an operator tells of experiments and asks of their metrics."""
+
+    Keep: grpc.aio.UnaryUnaryMultiCallable[
+        tunewright_pb2.KeepRequest,
+        tunewright_pb2.KeepReply,
+    ]
+    """Makes the archive say what these records say; may be repeated."""
+
+    Look: grpc.aio.UnaryUnaryMultiCallable[
+        tunewright_pb2.LookRequest,
+        tunewright_pb2.LookReply,
+    ]
+
+    Stops: grpc.aio.UnaryUnaryMultiCallable[
+        tunewright_pb2.StopsRequest,
+        tunewright_pb2.StopsReply,
+    ]
+
+class ArchiveServicer(metaclass=abc.ABCMeta):
+    """What an operator tells of experiments and asks of their metrics."""
+
+    @abc.abstractmethod
+    def Keep(
+        self,
+        request: tunewright_pb2.KeepRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[tunewright_pb2.KeepReply, collections.abc.Awaitable[tunewright_pb2.KeepReply]]:
+        """Makes the archive say what these records say; may be repeated."""
+
+    @abc.abstractmethod
+    def Look(
+        self,
+        request: tunewright_pb2.LookRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[tunewright_pb2.LookReply, collections.abc.Awaitable[tunewright_pb2.LookReply]]: ...
+
+    @abc.abstractmethod
+    def Stops(
+        self,
+        request: tunewright_pb2.StopsRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[tunewright_pb2.StopsReply, collections.abc.Awaitable[tunewright_pb2.StopsReply]]: ...
+
+def add_ArchiveServicer_to_server(servicer: ArchiveServicer, server: typing.Union[grpc.Server, grpc.aio.Server]) -> None: ...

@@ -23,7 +23,7 @@ from ..proto import (
     tunewright_pb2,
     tunewright_pb2_grpc,
 )
-from .endpoint import OPTIONS, Endpoint
+from .endpoint import Endpoint
 from .inline import History
 from .katib_client import KatibPlugin
 from .session import check, searched
@@ -141,12 +141,7 @@ class RemoteSuggester:
         if self._channel is not None and self._channel.get_state() is not _READY:
             await self.close()
         if self._channel is None:
-            address = self._place.address
-            if self._place.secure:
-                credentials = grpc.ssl_channel_credentials(self._authority)
-                self._channel = grpc.aio.secure_channel(address, credentials, options=OPTIONS)
-            else:
-                self._channel = grpc.aio.insecure_channel(address, options=OPTIONS)
+            self._channel = self._place.service(self._authority).aio_channel()
         return self._channel
 
     async def _finds_v1(self, channel: grpc.aio.Channel) -> bool:

@@ -2,10 +2,7 @@
 
 from dataclasses import dataclass
 
-from ..proto.serving import UNLIMITED
-
-OPTIONS = [*UNLIMITED, ("grpc.client_idle_timeout_ms", 2**31 - 1)]
-"""Trials may run for hours between two questions; the connection is kept."""
+from ..proto.service import Service
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +18,9 @@ class Endpoint:
         place, _, declared = text.partition("?")
         scheme, _, address = place.rpartition("://")
         return cls(address, scheme in {"grpcs", "https"}, declared == "stateless")
+
+    def service(self, root: bytes | None = None) -> Service:
+        return Service(self.address, self.secure, root)
 
     def __str__(self) -> str:
         return f"grpcs://{self.address}" if self.secure else self.address

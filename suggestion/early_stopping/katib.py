@@ -25,7 +25,7 @@ from ...api.problem import Problem
 from ...api.stopping import CurveLog, Progress, Stop, StoppingRule
 from ...proto import api_pb2, api_pb2_grpc
 from ...proto.convert_stopping import Limit, limit_from_katib, rules_request, settings_request
-from ..endpoint import OPTIONS, Endpoint
+from ..endpoint import Endpoint
 
 REFRESH_SECONDS = 1.0
 _AWAY = {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED}
@@ -156,7 +156,7 @@ class KatibStopping:
     def _stub(self, rule: StoppingRule) -> api_pb2_grpc.EarlyStoppingStub:
         assert rule.endpoint is not None
         if rule.endpoint not in self._channels:
-            self._channels[rule.endpoint] = _channel(rule.endpoint)
+            self._channels[rule.endpoint] = Endpoint.of(rule.endpoint).service().channel()
         return api_pb2_grpc.EarlyStoppingStub(self._channels[rule.endpoint])
 
 
@@ -168,7 +168,7 @@ def validate_at_plugin(rule: StoppingRule, *, timeout: float = 60.0) -> Sequence
         PluginBroken: it fails.
     """
     assert rule.endpoint is not None
-    with _channel(rule.endpoint) as channel:
+    with Endpoint.of(rule.endpoint).service().channel() as channel:
         stub = api_pb2_grpc.EarlyStoppingStub(channel)
         try:
             stub.ValidateEarlyStoppingSettings(settings_request(rule), timeout=timeout)
@@ -181,14 +181,6 @@ def validate_at_plugin(rule: StoppingRule, *, timeout: float = 60.0) -> Sequence
                     return [Fault(SETTINGS_PATH, line) for line in said]
             raise _ours(rule, error) from error
     return ()
-
-
-def _channel(endpoint: str) -> grpc.Channel:
-    place = Endpoint.of(endpoint)
-    if place.secure:
-        credentials = grpc.ssl_channel_credentials()
-        return grpc.secure_channel(place.address, credentials, options=OPTIONS)
-    return grpc.insecure_channel(place.address, options=OPTIONS)
 
 
 def _judge(

@@ -1,0 +1,22 @@
+"""What reporters say of themselves; stops are found by whether they were answered."""
+
+import sqlalchemy as sa
+from alembic import op
+from tunewright.db.migrations.versions.v0001 import DOCUMENT
+
+revision = "0005"
+down_revision = "0004"
+
+
+def upgrade() -> None:
+    op.add_column("sources", sa.Column("heard_at", sa.Double(), nullable=True))
+    op.add_column("sources", sa.Column("seen", DOCUMENT, nullable=True))
+    op.add_column("sources", sa.Column("dropped", sa.BigInteger(), nullable=True))
+    op.add_column("sources", sa.Column("done", sa.Boolean(), nullable=True))
+    op.create_index(op.f("ix_stops_answered"), "stops", ["answered"])
+
+
+def downgrade() -> None:
+    op.drop_index(op.f("ix_stops_answered"), "stops")
+    for name in ("heard_at", "seen", "dropped", "done"):
+        op.drop_column("sources", name)

@@ -1,0 +1,47 @@
+"""The caller's end of a gRPC service: where it is, and how it and we are known.
+
+`serving` is the other end.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import grpc
+import grpc.aio
+
+from .serving import UNLIMITED
+
+OPTIONS = [*UNLIMITED, ("grpc.client_idle_timeout_ms", 2**31 - 1)]
+"""Hours may pass between two calls; the connection is kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """Where a service is. `root` is the PEM of who signed its certificate, by default the system's.
+
+    The file of the `token` is read for each call: it is renewed.
+    """
+
+    address: str
+    secure: bool = False
+    root: bytes | None = None
+    token: Path | None = None
+
+    def channel(self) -> grpc.Channel:
+        if not self.secure:
+            return grpc.insecure_channel(self.address, options=OPTIONS)
+        credentials = grpc.ssl_channel_credentials(self.root)
+        return grpc.secure_channel(self.address, credentials, options=OPTIONS)
+
+    def aio_channel(self) -> grpc.aio.Channel:
+        """Return a channel of the running event loop."""
+        if not self.secure:
+            return grpc.aio.insecure_channel(self.address, options=OPTIONS)
+        credentials = grpc.ssl_channel_credentials(self.root)
+        return grpc.aio.secure_channel(self.address, credentials, options=OPTIONS)
+
+    def metadata(self) -> list[tuple[str, str]]:
+        """Return what each call carries."""
+        if self.token is None:
+            return []
+        return [("authorization", f"Bearer {self.token.read_text(encoding='utf-8').strip()}")]
