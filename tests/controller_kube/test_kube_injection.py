@@ -194,7 +194,7 @@ def test_the_launcher_is_brought_before_the_container_starts():
     assert first["name"] == "fetch"
     assert brings["command"][:2] == ["sh", "-ec"]
     assert brings["command"][3:] == [
-        *("sh", "/usr/local/bin/tunewright-launcher", "/tunewright/launcher/launcher"),
+        *("sh", "/launcher", "/tunewright/launcher/launcher"),
     ]
     assert (
         mounts(brings)["/tunewright/launcher"] == mounts(main_of(workload))["/tunewright/launcher"]

@@ -17,7 +17,7 @@ from .templates import PodTemplate
 NAME = "metrics-logger-and-collector"
 """Katib's name of the container: its clients read the logs of this one."""
 
-LAUNCHER = "/usr/local/bin/tunewright-launcher"
+LAUNCHER = "/launcher"
 """Where the collector's image has the launcher."""
 
 AUDIENCE = "tunewright"
