@@ -121,26 +121,6 @@ def _data(others: Sequence[Mapping[str, Any]], kind: str) -> dict[str, dict[str,
     return found
 
 
-def check_algorithm(document: Mapping[str, Any]) -> None:
-    """Refuse a search or a stopping rule that does not suit the experiment.
-
-    Raises:
-        Invalid: with every fault.
-    """
-    from ..api.compile import problem, stopping_rule
-    from ..api.errors import Invalid
-    from ..api.experiment import Experiment
-    from ..suggestion import registry
-    from ..suggestion.early_stopping.registry import validate_rule
-
-    experiment = Experiment.read(document)
-    faults = [*registry.validate_problem(problem(experiment, uid="", seed=0))]
-    if experiment.spec.early_stopping is not None:
-        faults += validate_rule(stopping_rule(experiment.spec.early_stopping))
-    if faults:
-        raise Invalid(faults)
-
-
 def check_machine(document: Mapping[str, Any], options: "LocalOptions", workdir: str) -> str:
     """Prepare a trial without starting it; return the program that its command means.
 

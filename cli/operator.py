@@ -83,16 +83,16 @@ def operator(
         update={name: value for name, value in given.items() if value is not None}
     )
 
+    service = Service(
+        settled.metrics,
+        secure=ca is not None,
+        root=None if ca is None else ca.read_bytes(),
+        token=token_file,
+    )
+
     async def run() -> None:
         kube = await connect(kubeconfig=kubeconfig, context=context)
-        archive = RemoteArchive(
-            Service(
-                settled.metrics,
-                secure=ca is not None,
-                root=None if ca is None else ca.read_bytes(),
-                token=token_file,
-            )
-        )
+        archive = RemoteArchive(service)
         try:
             parts = cluster.parts(
                 kube,

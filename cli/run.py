@@ -211,13 +211,14 @@ def _go(
     files: Sequence[str],
 ) -> int:
     """Run the experiments one after the other; the worst exit code is returned."""
+    from ..suggestion.check import check_algorithm
     from . import compose
     from .plugins import check_plugins
 
     code = 0
     for document in documents:
         options = compose.local_options(machine, others)
-        compose.check_algorithm(document)
+        check_algorithm(document)
         if not dry_run:
             check_plugins(document)
         program = compose.check_machine(document, options, machine.directory)

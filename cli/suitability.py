@@ -15,12 +15,13 @@ def check(experiment: Experiment, bundle: Bundle, world: str | None) -> Iterator
     """
     from ..controller.local.cgroups import held, own_places
     from ..controller.local.fields import remarks_of
+    from ..suggestion.check import check_algorithm
     from . import compose
     from .preview import sample_manifest
     from .run_options import Machine
 
     document = experiment.write()
-    compose.check_algorithm(document)
+    check_algorithm(document)
     if world == "laptop":
         options = compose.local_options(Machine(), bundle.others)
         compose.check_machine(document, options, str(Path.cwd()))

@@ -105,6 +105,8 @@ class Attempts:
             uid, index, TrialState.KILLED, reason=reason.name, message=reason.message, now=now
         )
         self._book.unwritten.trials.discard(index)
+        self._leftovers.add(record.name)
+        self._let_go(index)
         self._forget(index)
 
     def _adopt(self, record: TrialRecord) -> TrialRecord:
@@ -213,7 +215,16 @@ class Attempts:
             passing.last_sign_at, passing.metrics_seen = found.last_sign_at, found.metrics_seen
             self.again |= passing.metrics_open
         ends, self._ended = list(self._ended.values()), {}
+        for end in ends:
+            self._let_go(end.ref.index)
         return [*ends]
+
+    def _let_go(self, index: int) -> None:
+        """Forget an attempt that has ended; another may follow it."""
+        self._made.discard(index)
+        self._suspended.discard(index)
+        passing = self._memory.of(index)
+        passing.stopping, passing.waits_for = None, ""
 
     # Making them.
 
@@ -230,8 +241,6 @@ class Attempts:
 
     def _forget(self, index: int) -> None:
         self._untold.add(index)
-        self._made.discard(index)
-        self._suspended.discard(index)
         self._seen.discard(index)
         self._ended.pop(index, None)
         self._memory.trials.pop(index, None)

@@ -10,10 +10,13 @@ import contextlib
 from collections.abc import Sequence
 from dataclasses import replace
 
+from ...api.conditions import Conditions, pass_to
 from ...api.errors import Invalid
 from ...api.experiment import API_VERSION
+from ...api.moments import written
 from ...api.states import ExperimentState
-from ...db.records import StopRow, Wish
+from ...db.records import PendingStop, StopRow, Wish
+from ...suggestion.check import check_algorithm
 from ..asking import ask
 from ..brief import Brief, brief_of
 from ..loading import Memory
@@ -22,7 +25,7 @@ from ..turn import AskFor, Event, Suggested, TrialFinished, Turn, Turns, searche
 from .attempts import AGAIN_SECONDS, Attempts
 from .book import Book, Page
 from .cache import key_of
-from .informers import BY_EXPERIMENT, asks_to_stop
+from .informers import asks_to_stop
 from .jobs import Jobs, rendered
 from .port import Document
 from .resources import experiment_record, is_ours, page_of, wishes_of
@@ -62,9 +65,11 @@ class Driver:
         over = book.experiment.state.is_finished and not book.unfinished
         return over and self._attempts.is_clear and not book.unwritten.is_left
 
-    def ask_to_stop(self, stop: StopRow) -> None:
+    def ask_to_stop(self, stop: PendingStop) -> None:
         """Hear of an early stop that the metrics service decided."""
-        self._book.ask_to_stop(stop)
+        now = self._world.clock.now()
+        row = StopRow(stop.index, stop.attempt, stop.reason, now, answered=False)
+        self._book.ask_to_stop(row)
         self._world.touch(self._book.key)
 
     async def step(self, document: Document) -> float | None:
@@ -212,8 +217,15 @@ def _about(book: Book, index: int) -> Document:
     return {"apiVersion": API_VERSION, "kind": "Trial", "metadata": metadata}
 
 
-async def open_driver(world: World, document: Document) -> Driver:
+def _created(now: float) -> Conditions:
+    reason, state = reasons.CREATED, ExperimentState.CREATED
+    return pass_to((), state, reason=reason.name, message=reason.message, now=written(now))
+
+
+async def open_driver(world: World, document: Document, *, anew: bool) -> Driver:
     """Read an experiment and its trials as the cluster has them.
+
+    `anew`: it was driven a moment ago, and a cache may not have all that was written.
 
     Raises:
         Invalid: the document is not what validation lets pass.
@@ -221,6 +233,7 @@ async def open_driver(world: World, document: Document) -> Driver:
     """
     record, conditions = experiment_record(await with_template(world.kube, document))
     brief = brief_of(record)
+    check_algorithm(record.document)
     source = brief.template.source
     assert not isinstance(source, str)  # `with_template` has read it
     resource = await world.informers.resource(source["apiVersion"], source["kind"])
@@ -228,9 +241,9 @@ async def open_driver(world: World, document: Document) -> Driver:
     patience = brief.policy.no_improvement
     pages = [
         page_of(trial, brief.objective, brief.problem.space)
-        for trial in world.informers.trials.under(BY_EXPERIMENT, key_of(document))
+        for trial in await world.informers.trials_of(key_of(document), anew=anew)
         if is_ours(trial, record.uid)
     ]
     delta = patience.min_delta if patience else 0.0
-    book = Book(record, conditions, pages, min_delta=delta)
+    book = Book(record, conditions or _created(world.clock.now()), pages, min_delta=delta)
     return Driver(world, book, brief, Jobs(world.kube, cache, resource, world.settings))

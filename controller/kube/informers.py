@@ -93,6 +93,15 @@ class Informers:
     def trial(self, experiment: Key, name: str) -> Document | None:
         return self.trials.get(Key(experiment.namespace, name))
 
+    async def trials_of(self, experiment: Key, *, anew: bool) -> Sequence[Document]:
+        """Return an experiment's trials, as they were seen or, `anew`, as the server has them."""
+        if anew:
+            selected = f"{labels.EXPERIMENT}={experiment.name}"
+            listing = await self._kube.list(Selection(TRIALS, experiment.namespace, selected))
+            for each in listing.documents:
+                self.trials.put(each)
+        return self.trials.under(BY_EXPERIMENT, experiment)
+
     async def synced(self) -> None:
         """Wait until all that is followed from the start has been seen once."""
         for each in (self._experiments, self._trials, self._pods):

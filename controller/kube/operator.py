@@ -61,6 +61,7 @@ class Operator:
         self._queue = WorkQueue(parts.chance)
         self._news = asyncio.Event()
         self._drivers: dict[Key, Driver] = {}
+        self._driven: set[str] = set()  # uids, also of those that are not driven any more
         self._notices = Notices(parts.kube, parts.clock)
 
     @property
@@ -163,7 +164,7 @@ class Operator:
             await self._refuse(world, key, error)
             outcome = "refused"
         except TunewrightError as error:
-            log.warning("%s/%s is read anew: %s", *key, error)
+            log.warning("%s/%s is read anew: %s", *key, error, exc_info=log.isEnabledFor(logging.DEBUG))
             self._warn(world, key, error)
             await self._drop(key)
             self._queue.retry(key, self._parts.clock.now())
@@ -183,7 +184,8 @@ class Operator:
     async def _step(self, world: World, key: Key) -> float | None:
         document = world.informers.experiments.get(key)
         if document is None or document["metadata"].get("deletionTimestamp"):
-            await self._drop(key)  # what it owns goes with it
+            gone = await self._drop(key)  # what it owns goes with it
+            self._driven.discard(gone)
             return None
         driver = self._drivers.get(key)
         if driver is not None and driver.uid != document["metadata"]["uid"]:
@@ -192,7 +194,9 @@ class Operator:
         if driver is None:
             if is_settled(document):
                 return None
-            driver = self._drivers[key] = await open_driver(world, document)
+            anew = document["metadata"]["uid"] in self._driven
+            driver = self._drivers[key] = await open_driver(world, document, anew=anew)
+            self._driven.add(driver.uid)
         wake_at = await driver.step(document)
         if driver.is_over:
             await self._drop(key)
@@ -219,10 +223,13 @@ class Operator:
         if isinstance(error, NotFound):
             self._queue.add_at(key, self._parts.clock.now() + AGAIN_SECONDS)
 
-    async def _drop(self, key: Key) -> None:
+    async def _drop(self, key: Key) -> str:
+        """Forget what is known of an experiment; return its uid, if it was driven."""
         driver = self._drivers.pop(key, None)
-        if driver is not None:
-            await driver.close()
+        if driver is None:
+            return ""
+        await driver.close()
+        return driver.uid
 
     # Early stops.
 

@@ -1,0 +1,309 @@
+"""An experiment's life on a cluster, by a real API server; Jobs are run by an actor."""
+
+import asyncio
+import json
+
+import pytest
+from support.actors import JOBS, Fate
+from support.apiserver import NEEDED
+from support.operated import experiment, scene
+from tunewright.controller.kube.resources import EXPERIMENTS, SUGGESTIONS, TRIALS
+from tunewright.controller.kube.templates import CONFIG_MAPS
+from tunewright.db.sql import open_store
+
+pytestmark = NEEDED
+
+
+@pytest.fixture
+def within(api_server, tmp_path):
+    """Play a scenario in a namespace in which an operator and a Job controller act."""
+
+    def play(scenario, script=None):
+        async def run():
+            store = open_store(tmp_path / "store.db")
+            given = {} if script is None else {"script": script}
+            try:
+                async with scene(api_server, store, **given) as played:
+                    return await scenario(played)
+            finally:
+                store.close()
+
+        return asyncio.run(run())
+
+    return play
+
+
+def test_an_experiment_runs_its_trials_and_tells_the_best(within):
+    async def scenario(play):
+        play.operate()
+        await play.create(experiment())
+        ended = await play.ends()
+        return ended, await play.trials(), await play.all(SUGGESTIONS), play.jobs
+
+    ended, trials, (suggestion,), jobs = within(scenario)
+    status = ended["status"]
+    assert [each["type"] for each in status["conditions"]] == ["Created", "Running", "Succeeded"]
+    assert status["conditions"][-1]["reason"] == "ExperimentMaxTrialsReached"
+    assert (status["trials"], status["trialsSucceeded"]) == (4, 4)
+    losses = {
+        trial["metadata"]["name"]: float(trial["status"]["observation"]["metrics"][0]["min"])
+        for trial in trials
+    }
+    assert status["currentOptimalTrial"]["bestTrialName"] == min(losses, key=losses.__getitem__)
+    assert float(status["best"]) == min(losses.values())
+    assert [trial["spec"]["index"] for trial in trials] == [0, 1, 2, 3]
+    assert {trial["status"]["conditions"][-1]["type"] for trial in trials} == {"Succeeded"}
+    assert suggestion["status"]["suggestionCount"] == 4
+    assert sorted(jobs.runs) == sorted((name, 1) for name in losses)
+    assert jobs.most <= 2
+
+
+def test_a_raised_budget_opens_an_ended_experiment_again(within):
+    async def scenario(play):
+        play.operate()
+        await play.create(experiment(maxTrialCount=2))
+        await play.ends()
+        await play.edit(maxTrialCount=3)
+
+        async def reopened():
+            return (await play.get())["status"].get("trials") == 3
+
+        await play.until(reopened)
+        return await play.ends()
+
+    status = within(scenario)["status"]
+    assert status["trialsSucceeded"] == 3
+    assert [each["type"] for each in status["conditions"]] == [
+        *("Created", "Restarting", "Running", "Succeeded"),
+    ]
+
+
+def test_a_suspended_experiment_starts_nothing_and_goes_on_when_it_is_resumed(within):
+    async def scenario(play):
+        play.operate()
+        await play.create(experiment(suspend=True))
+        await asyncio.sleep(0.5)
+        before = (await play.trials(), list(play.jobs.runs))
+        await play.edit(suspend=False)
+        return before, await play.ends()
+
+    before, ended = within(scenario)
+    assert before == ([], [])
+    assert ended["status"]["trialsSucceeded"] == 4
+
+
+def test_more_trials_run_at_once_when_parallelism_is_raised(within):
+    async def scenario(play):
+        play.operate()
+        await play.create(experiment(parallelTrialCount=1))
+
+        async def running(count):
+            return len(await play.all(JOBS)) == count
+
+        await play.until(lambda: running(1))
+        await play.edit(parallelTrialCount=3, maxTrialCount=8)
+        await play.until(lambda: running(3))
+
+    within(scenario, lambda point, attempt: Fate(stays=True))
+
+
+def test_the_end_stops_what_still_runs(within):
+    async def scenario(play):
+        play.operate()
+        await play.create(experiment(objective=goal(0.9), maxTrialCount=20, parallelTrialCount=3))
+        return await play.ends(), await play.trials()
+
+    def script(point, attempt):
+        first = script.first = getattr(script, "first", point["x"])
+        return Fate(loss=0.5) if point["x"] == first else Fate(stays=True)
+
+    ended, trials = within(scenario, script)
+    assert ended["status"]["conditions"][-1]["reason"] == "ExperimentGoalReached"
+    states = sorted(trial["status"]["conditions"][-1]["type"] for trial in trials)
+    assert states == ["Killed", "Killed", "Succeeded"]
+
+
+def goal(value):
+    return {"type": "minimize", "objectiveMetricName": "loss", "goal": value}
+
+
+def test_a_failed_trial_is_told_with_what_the_cluster_says(within):
+    async def scenario(play):
+        play.operate()
+        await play.create(experiment(maxFailedTrialCount=2, parallelTrialCount=1))
+        return await play.ends(), await play.trials()
+
+    ended, trials = within(scenario, lambda point, attempt: Fate(fails=True, loss=None))
+    assert ended["status"]["conditions"][-1]["type"] == "Failed"
+    assert ended["status"]["trialsFailed"] == 2
+    last = trials[0]["status"]["conditions"][-1]
+    assert (last["type"], last["reason"]) == ("Failed", "TrialFailed")
+    assert "BackoffLimitExceeded: it said so" in last["message"]
+
+
+def test_a_trial_that_failed_is_tried_again_under_its_name_as_often_as_the_file_says(within):
+    async def scenario(play):
+        play.operate()
+        policy = {"retries": 1, "backoffSeconds": 0.1}
+        await play.create(experiment(trialPolicy=policy, maxTrialCount=1, parallelTrialCount=1))
+        return await play.ends(), await play.trials(), play.jobs.runs
+
+    ended, (trial,), runs = within(
+        scenario, lambda point, attempt: Fate(fails=attempt == 1, loss=float(attempt))
+    )
+    name = trial["metadata"]["name"]
+    assert runs == [(name, 1), (name, 2)]
+    assert trial["status"]["retries"] == 1
+    assert trial["status"]["observation"]["metrics"][0]["latest"] == "2.0"
+    assert ended["status"]["trialsSucceeded"] == 1
+
+
+def test_a_trial_that_reports_nothing_has_no_metrics(within):
+    async def scenario(play):
+        play.operate()
+        await play.create(experiment(maxTrialCount=1, parallelTrialCount=1))
+        return await play.ends()
+
+    status = within(scenario, lambda point, attempt: Fate(loss=None))["status"]
+    assert status["trialMetricsUnavailable"] == 1
+    assert status["conditions"][-1]["reason"] == "NoObservation"
+
+
+def test_a_workload_that_another_hand_deletes_runs_again(within):
+    async def scenario(play):
+        play.operate()
+        await play.create(experiment(maxTrialCount=1, parallelTrialCount=1))
+        await play.until(lambda: started(play))
+        (job,) = await play.all(JOBS)
+        await play.kube.delete(JOBS, play.namespace, job["metadata"]["name"])
+        return await play.ends(), play.jobs.runs
+
+    ended, runs = within(scenario, lambda point, attempt: Fate(stays=attempt == 1))
+    assert [attempt for _, attempt in runs] == [1, 2]
+    assert ended["status"]["trialsSucceeded"] == 1
+
+
+async def started(play):
+    return play.jobs.runs
+
+
+def test_a_trial_that_another_hand_deletes_is_killed_and_its_index_stays_taken(within):
+    async def scenario(play):
+        play.operate()
+        await play.create(experiment(maxTrialCount=2, parallelTrialCount=1))
+        await play.until(lambda: started(play))
+        (trial,) = await play.trials()
+        await play.kube.delete(TRIALS, play.namespace, trial["metadata"]["name"])
+        return await play.ends(), await play.trials()
+
+    def script(point, attempt):
+        script.first = getattr(script, "first", point["x"])
+        return Fate(stays=point["x"] == script.first)
+
+    ended, trials = within(scenario, script)
+    assert [trial["spec"]["index"] for trial in trials] == [1]
+    assert (ended["status"]["trialsKilled"], ended["status"]["trialsSucceeded"]) == (1, 1)
+
+
+def test_a_deleted_experiment_is_let_go(within):
+    async def scenario(play):
+        task = play.operate()
+        await play.create(experiment())
+        await play.until(lambda: started(play))
+        await play.kube.delete(EXPERIMENTS, play.namespace, "e")
+        await asyncio.sleep(0.3)
+        return task.done()
+
+    assert within(scenario, lambda point, attempt: Fate(stays=True)) is False
+
+
+def test_what_the_cluster_would_not_take_ends_the_experiment_before_anything_is_created(within):
+    async def scenario(play):
+        play.operate()
+        document = experiment()
+        job = document["spec"]["trialTemplate"]["trialSpec"]
+        job["spec"]["template"]["spec"]["containers"][0]["imagePullPolicy"] = "Sometimes"
+        await play.create(document)
+        return await play.ends(), await play.trials()
+
+    ended, trials = within(scenario)
+    last = ended["status"]["conditions"][-1]
+    assert (last["type"], last["reason"], trials) == ("Failed", "InvalidSpec", [])
+    assert "imagePullPolicy" in last["message"]
+
+
+UNKNOWN = {"trialParameters": [{"name": "y", "reference": "z"}]}
+
+
+@pytest.mark.parametrize(
+    ("changes", "path"),
+    [
+        ({"algorithm": {"algorithmName": "nonsense"}}, "spec.algorithm.algorithmName"),
+        (
+            {"trialTemplate": experiment()["spec"]["trialTemplate"] | UNKNOWN},
+            "spec.trialTemplate.trialParameters[0].reference",
+        ),
+    ],
+)
+def test_what_no_schema_can_say_ends_the_experiment_with_every_fault(within, changes, path):
+    async def scenario(play):
+        play.operate()
+        await play.create(experiment(**changes))
+        return (await play.ends())["status"]["conditions"][-1]
+
+    last = within(scenario)
+    assert (last["type"], last["reason"]) == ("Failed", "InvalidSpec")
+    assert path in last["message"]
+
+
+def test_an_edit_that_is_wrong_changes_nothing_and_is_told(within):
+    async def scenario(play):
+        play.operate()
+        await play.create(experiment(parallelTrialCount=1, maxTrialCount=3))
+        await play.until(lambda: started(play))
+        await play.edit(maxDuration="nonsense")
+
+        async def refused():
+            found = (await play.get())["status"]["conditions"]
+            return [each for each in found if each["type"] == "EditRefused"]
+
+        return await play.until(refused), await play.state()
+
+    (refused,), state = within(scenario, lambda point, attempt: Fate(stays=True))
+    assert "spec.maxDuration" in refused["message"]
+    assert state == "Running"
+
+
+def test_a_template_in_a_config_map_is_read(within):
+    async def scenario(play):
+        play.operate()
+        document = experiment()
+        template = document["spec"]["trialTemplate"]
+        text = json.dumps(template.pop("trialSpec"))
+        held = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "templates"}}
+        await play.kube.create(CONFIG_MAPS, play.namespace, {**held, "data": {"job": text}})
+        template["configMap"] = {
+            "configMapName": "templates",
+            "configMapNamespace": play.namespace,
+            "templatePath": "job",
+        }
+        await play.create(document)
+        return await play.ends()
+
+    assert within(scenario)["status"]["trialsSucceeded"] == 4
+
+
+def test_retained_workloads_stay(within):
+    async def scenario(play):
+        play.operate()
+        document = experiment(maxTrialCount=2)
+        document["spec"]["trialTemplate"]["retain"] = True
+        await play.create(document)
+
+        async def ended():
+            return await play.state() == "Succeeded"
+
+        await play.until(ended)
+        return await play.all(JOBS)
+
+    assert len(within(scenario)) == 2
