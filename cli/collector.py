@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 @click.option("--trial", envvar="TUNEWRIGHT_TRIAL", required=True, help="The trial's name.")
 @click.option("--namespace", envvar="TUNEWRIGHT_NAMESPACE", default="default", show_default=True)
 @click.option("--attempt", envvar="TUNEWRIGHT_ATTEMPT", default=1, show_default=True)
+@click.option("--pod", envvar="TUNEWRIGHT_POD", default="", help="The uid of the pod it is in.")
 @click.option("--metric", "metrics", multiple=True, required=True, help="A metric's name; repeat.")
 @click.option(
     "--collector",
@@ -51,6 +52,7 @@ def collector(
     trial: str,
     namespace: str,
     attempt: int,
+    pod: str,
     metrics: tuple[str, ...],
     document: str,
     ca: Path | None,
@@ -59,7 +61,7 @@ def collector(
     """Collect a trial's metrics beside its main container, until that has ended.
 
     Every line that is read is printed. The options may stand in the environment: TUNEWRIGHT_SPOOL,
-    _METRICS, _TRIAL, _NAMESPACE, _ATTEMPT, _COLLECTOR, _METRICS_CA, _METRICS_TOKEN.
+    _METRICS, _TRIAL, _NAMESPACE, _ATTEMPT, _POD, _COLLECTOR, _METRICS_CA, _METRICS_TOKEN.
 
     \b
     Examples:
@@ -83,7 +85,7 @@ def collector(
         uplink = Uplink(Service(server, root is not None, root, token_file))
         sidecar = Sidecar(
             spool,
-            Reported(namespace, trial, attempt),
+            Reported(namespace, trial, attempt, pod),
             _spec(document),
             metrics,
             uplink,

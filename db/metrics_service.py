@@ -1,7 +1,8 @@
 """Metrics over the wire: Katib's `DBManager`, and `tunewright.v1` `Metrics`.
 
-Katib's calls name a trial alone; where trials of several namespaces have that
-name the call is refused, never answered for the wrong one. Rows without a
+Katib's calls name a trial alone: it is looked for where its caller lives. Where
+trials of several namespaces have that name and any could be meant, the call is
+refused, never answered for the wrong one. Rows without a
 sequence are appended: each call is numbered behind what its source holds.
 """
 
@@ -18,9 +19,14 @@ from ..api.space import format_value
 from ..proto import api_pb2, api_pb2_grpc, tunewright_pb2, tunewright_pb2_grpc
 from ..proto.serving import Tls, start
 from .archive_service import ArchiveService
+from .authority import Authority, Trusting, calling
+from .records import Ack, Reporter
 from .store import Store
 
 HEALTH = ("", "grpc.health.v1.Health", "api.v1.beta1.DBManager", "tunewright.v1.Metrics")
+THREADS = 256
+"""A stream holds a thread until it ends; collectors end theirs when they have nothing to say."""
+
 NEVER = "0001-01-01T00:00:00Z"
 """Katib's time of a value whose line had none."""
 
@@ -29,30 +35,47 @@ def serve(
     store: Store,
     address: str,
     *,
+    authority: Authority | None = None,
     tls: Tls | None = None,
     token: str | None = None,
-    open_to_all: bool = False,
     clock: Callable[[], float] = time.time,
 ) -> tuple[grpc.Server, str]:
-    """Serve both protocols and health on `address`; see `proto.serving.start`."""
+    """Serve both protocols, the archive and health on `address`; see `proto.serving.start`.
+
+    With an `authority`, which knows each caller, it may listen to the world.
+    """
+    knows = authority or Trusting()
 
     def register(server: grpc.Server) -> None:
-        api_pb2_grpc.add_DBManagerServicer_to_server(_DBManager(store, clock), server)
-        tunewright_pb2_grpc.add_MetricsServicer_to_server(_Metrics(store, clock), server)
-        tunewright_pb2_grpc.add_ArchiveServicer_to_server(ArchiveService(store, clock), server)
+        katib, metrics = _DBManager(store, clock, knows), _Metrics(store, clock, knows)
+        api_pb2_grpc.add_DBManagerServicer_to_server(katib, server)
+        tunewright_pb2_grpc.add_MetricsServicer_to_server(metrics, server)
+        archive = ArchiveService(store, clock, knows)
+        tunewright_pb2_grpc.add_ArchiveServicer_to_server(archive, server)
 
-    return start(address, register, health=HEALTH, tls=tls, token=token, open_to_all=open_to_all)
+    return start(
+        address,
+        register,
+        health=HEALTH,
+        check=store.pending_stops,
+        tls=tls,
+        token=token,
+        open_to_all=authority is not None,
+        threads=THREADS,
+    )
 
 
 class _DBManager(api_pb2_grpc.DBManagerServicer):
-    def __init__(self, store: Store, clock: Callable[[], float]) -> None:
+    def __init__(self, store: Store, clock: Callable[[], float], authority: Authority) -> None:
         self._store = store
         self._clock = clock
+        self._authority = authority
 
     def ReportObservationLog(  # noqa: N802 # the protocol's name
-        self, request: api_pb2.ReportObservationLogRequest, _context: grpc.ServicerContext
+        self, request: api_pb2.ReportObservationLogRequest, context: grpc.ServicerContext
     ) -> api_pb2.ReportObservationLogReply:
-        uid, index = self._store.find_trial(request.trial_name)
+        namespace = calling(self._authority, context).to_report(request.trial_name)
+        uid, index = self._store.find_trial(request.trial_name, namespace)
         samples = tuple(_samples(request.observation_log))
         attempt = self._store.trial(uid, index).attempt
         if samples:
@@ -61,9 +84,10 @@ class _DBManager(api_pb2_grpc.DBManagerServicer):
         return api_pb2.ReportObservationLogReply()
 
     def GetObservationLog(  # noqa: N802 # the protocol's name
-        self, request: api_pb2.GetObservationLogRequest, _context: grpc.ServicerContext
+        self, request: api_pb2.GetObservationLogRequest, context: grpc.ServicerContext
     ) -> api_pb2.GetObservationLogReply:
-        uid, index = self._store.find_trial(request.trial_name)
+        namespace = calling(self._authority, context).to_read()
+        uid, index = self._store.find_trial(request.trial_name, namespace)
         samples = self._store.samples(
             uid,
             index,
@@ -82,34 +106,49 @@ class _DBManager(api_pb2_grpc.DBManagerServicer):
         return reply
 
     def DeleteObservationLog(  # noqa: N802 # the protocol's name
-        self, request: api_pb2.DeleteObservationLogRequest, _context: grpc.ServicerContext
+        self, request: api_pb2.DeleteObservationLogRequest, context: grpc.ServicerContext
     ) -> api_pb2.DeleteObservationLogReply:
+        calling(self._authority, context).to_remove()
         self._store.forget_samples(*self._store.find_trial(request.trial_name))
         return api_pb2.DeleteObservationLogReply()
 
 
 class _Metrics(tunewright_pb2_grpc.MetricsServicer):
-    def __init__(self, store: Store, clock: Callable[[], float]) -> None:
+    def __init__(self, store: Store, clock: Callable[[], float], authority: Authority) -> None:
         self._store = store
         self._clock = clock
+        self._authority = authority
 
     def Report(  # noqa: N802 # the protocol's name
         self,
         request_iterator: Iterator[tunewright_pb2.ReportRequest],
-        _context: grpc.ServicerContext,
+        context: grpc.ServicerContext,
     ) -> Iterator[tunewright_pb2.ReportReply]:
+        caller = calling(self._authority, context)
+        found: dict[tuple[str, str], tuple[str, int]] = {}
         for request in request_iterator:
-            uid, index = self._store.find_trial(request.trial, request.namespace or None)
-            samples = tuple(map(_sample, request.samples))
-            batch = Batch(
-                uid, index, request.attempt, request.source, request.first_sequence, samples
-            )
-            ack = self._store.record([batch], now=self._clock())[0]
+            name = (request.namespace, request.trial)
+            if name not in found:
+                namespace = caller.to_report(request.trial, request.namespace)
+                found[name] = self._store.find_trial(request.trial, namespace)
+            ack = self._keep(*found[name], request)
             yield tunewright_pb2.ReportReply(
                 last_sequence=ack.last_sequence,
                 stop=ack.stop is not None,
                 reason=ack.stop.reason if ack.stop else "",
             )
+
+    def _keep(self, uid: str, index: int, request: tunewright_pb2.ReportRequest) -> Ack:
+        attempt, source, now = request.attempt, request.source, self._clock()
+        samples = tuple(map(_sample, request.samples))
+        if request.HasField("note"):
+            said = request.note
+            reporter = Reporter(source, seen=tuple(said.seen), dropped=said.dropped, done=said.done)
+            ack = self._store.note_reporter(uid, index, attempt, reporter, now=now)
+            if not samples:
+                return ack
+        batch = Batch(uid, index, attempt, source, request.first_sequence, samples)
+        return self._store.record([batch], now=now)[0]
 
 
 def _sample(sent: tunewright_pb2.Sample) -> Sample:

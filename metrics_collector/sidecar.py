@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import json
 import os
+import zlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,23 +33,26 @@ _NOTE = "position"
 
 @dataclass(frozen=True, slots=True)
 class Reported:
-    """The trial that is reported for."""
+    """The trial that is reported for, and the pod that reports: an attempt may have several."""
 
     namespace: str
     trial: str
     attempt: int
+    pod: str = ""
 
 
 @dataclass(slots=True)
 class Position:
     """How far the service has come: behind which record, and with which sequence it goes on.
 
+    `base` is the sequence that this reporter began with, None before it has asked;
     `headers` are the lines below which a table may go on, by stream.
     """
 
     segment: int = 0
     offset: int = 0
     sequence: int = 0
+    base: int | None = None
     headers: dict[str, str] = field(default_factory=dict)
 
     @classmethod
@@ -81,7 +85,7 @@ class Sidecar:
     ) -> None:
         self._folder = folder
         self._reported = reported
-        self._source = spec.kind.value
+        self._source = _source(spec.kind, reported.pod)
         self._metrics = tuple(name.encode() for name in metrics)
         self._reads_streams = spec.kind is CollectorKind.STDOUT
         self._collection = Collection(spec, metrics, clock=clock, sleep=sleep)
@@ -94,7 +98,8 @@ class Sidecar:
         self._waiting: list[PlainSample] = []
         self._told_at: float | None = None
         if not self._reads_streams:
-            self._position.sequence = 0  # files are read from their beginning again
+            # Files are read from their beginning again.
+            self._position.sequence = self._position.base or 0
         for stream, header in self._position.headers.items():
             self._collection.feed(stream, os.fsencode(header) + b"\n", 0.0)
 
@@ -116,6 +121,7 @@ class Sidecar:
                     self._read(line)
                 await self._send()
                 if not lines:
+                    self._uplink.rest()
                     await self._sleep(LOOK)
         finally:
             following.cancel()
@@ -123,6 +129,7 @@ class Sidecar:
                 await following
         self._waiting += await self._collection.finish(self._clock())
         await self._send()
+        await self._uplink.send(self._request([], self._last_words()))
         return self._spool.exit_code
 
     def _is_over(self, lines: list[Line]) -> bool:
@@ -149,6 +156,8 @@ class Sidecar:
         """Send what waits, and note how far the service has come."""
         samples, self._waiting = self._waiting, []
         if samples:
+            if self._position.base is None:
+                await self._begin()
             await self._uplink.send(self._request(samples))
             self._position.sequence += len(samples)
         if (self._spool.segment, self._spool.offset) == (
@@ -160,7 +169,20 @@ class Sidecar:
         self._position.write(self._folder)
         self._spool.keep_from_here()
 
-    def _request(self, samples: list[PlainSample]) -> Any:
+    async def _begin(self) -> None:
+        """Learn where to begin: an earlier pod of this attempt may have reported as the same."""
+        reply = await self._uplink.send(self._request([], pb.ReporterNote()))
+        self._position.base = self._position.sequence = reply.last_sequence + 1
+        self._position.write(self._folder)
+
+    def _last_words(self) -> pb.ReporterNote:
+        return pb.ReporterNote(
+            seen=self._collection.seen,
+            dropped=self._spool.dropped,
+            done=self._spool.exit_code is not None,
+        )
+
+    def _request(self, samples: list[PlainSample], note: pb.ReporterNote | None = None) -> Any:
         return pb.ReportRequest(
             namespace=self._reported.namespace,
             trial=self._reported.trial,
@@ -168,4 +190,10 @@ class Sidecar:
             source=self._source,
             first_sequence=self._position.sequence,
             samples=map(sample_to_wire, samples),
+            note=note,
         )
+
+
+def _source(kind: CollectorKind, pod: str) -> str:
+    """Name the reporter. Pods share 256 names: they seldom meet, and the store keeps each name."""
+    return f"{kind.value}/{zlib.crc32(pod.encode()) % 256:02x}" if pod else kind.value

@@ -59,6 +59,10 @@ class Uplink:
             failures += 1
             await self._sleep(min(_LONGEST_PAUSE, 0.1 * 2.0**failures))
 
+    def rest(self) -> None:
+        """End the stream while there is nothing to say: it holds a thread of the service."""
+        self._end_stream()
+
     async def close(self) -> None:
         self._end_stream()
         await self._channel.close(None)

@@ -32,6 +32,7 @@ else:  # generic to the type checker only
     Interceptor = grpc.ServerInterceptor
 
 _SERVING = health_pb2.HealthCheckResponse.SERVING
+_NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 _UNKNOWN = health_pb2.HealthCheckResponse.SERVICE_UNKNOWN
 
 
@@ -56,6 +57,7 @@ def start(
     register: Callable[[grpc.Server], None],
     *,
     health: Iterable[str] = ("",),
+    check: Callable[[], object] | None = None,
     tls: Tls | None = None,
     token: str | None = None,
     open_to_all: bool = False,
@@ -64,7 +66,8 @@ def start(
     """Start a server on `address` (`host:port` or `unix:/path`); port 0 takes a free one.
 
     `register` adds the services; `health` are the names that the health service
-    knows. Returns the server and the address that it listens on.
+    knows: "" is well as long as the process is, the others as long as `check` does
+    not raise. Returns the server and the address that it listens on.
 
     Raises:
         Unsupported: the address is not loopback, and callers would not be known; or it is taken.
@@ -83,7 +86,7 @@ def start(
         options=[*UNLIMITED, ("grpc.so_reuseport", 0)],
     )
     register(server)
-    health_pb2_grpc.add_HealthServicer_to_server(_Health(health), server)
+    health_pb2_grpc.add_HealthServicer_to_server(_Health(health, check), server)
     try:
         port = (
             server.add_secure_port(address, tls.credentials())
@@ -112,21 +115,31 @@ def _is_private(address: str) -> bool:
 class _Health(health_pb2_grpc.HealthServicer):
     """The health protocol: SERVING for the names it knows, NOT_FOUND for others."""
 
-    def __init__(self, names: Iterable[str]) -> None:
+    def __init__(self, names: Iterable[str], check: Callable[[], object] | None) -> None:
         self._names = frozenset(names)
+        self._check = check
 
     def Check(  # noqa: N802 # the protocol's name
         self, request: health_pb2.HealthCheckRequest, _context: grpc.ServicerContext
     ) -> health_pb2.HealthCheckResponse:
         if request.service not in self._names:
             raise NotFound(f"there is no service {request.service!r}")
-        return health_pb2.HealthCheckResponse(status=_SERVING)
+        return health_pb2.HealthCheckResponse(status=self._status(request.service))
 
     def Watch(  # noqa: N802 # the protocol's name
         self, request: health_pb2.HealthCheckRequest, _context: grpc.ServicerContext
     ) -> Iterator[health_pb2.HealthCheckResponse]:
         known = request.service in self._names
-        yield health_pb2.HealthCheckResponse(status=_SERVING if known else _UNKNOWN)
+        status = self._status(request.service) if known else _UNKNOWN
+        yield health_pb2.HealthCheckResponse(status=status)
+
+    def _status(self, service: str) -> "health_pb2.HealthCheckResponse.ServingStatus.ValueType":
+        if service and self._check is not None:
+            try:
+                self._check()
+            except TunewrightError:
+                return _NOT_SERVING
+        return _SERVING
 
 
 class _Token(Interceptor):

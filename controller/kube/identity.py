@@ -1,0 +1,190 @@
+"""Who calls the metrics service on a cluster: pods, known by token or by address.
+
+A collector shows a token of its pod, which the API server reviews. Whoever shows
+none, as Katib's own clients, is the pod that has the peer's address. Either way
+the pod's label says for which trial it may report; what is not known is nobody.
+"""
+
+import asyncio
+import base64
+import contextlib
+import hashlib
+import ipaddress
+import json
+from collections.abc import Callable, Coroutine, Mapping
+from concurrent.futures import TimeoutError as TookTooLong
+from typing import Any, NoReturn
+from urllib.parse import unquote
+
+from ...api.errors import NotFound, ServerUnavailable
+from ...db.authority import Caller
+from . import labels
+from .cache import Cache, Key
+from .port import Document, Kube, Resource, Selection, name_of, namespace_of
+from .reflector import Reflector
+
+AUDIENCE = "tunewright"
+PODS = Resource("", "v1", "pods")
+_REVIEWS = Resource("authentication.k8s.io", "v1", "tokenreviews")
+_POD = "authentication.kubernetes.io/pod-name"
+_POD_UID = "authentication.kubernetes.io/pod-uid"
+_ACCOUNT = "system:serviceaccount:"
+_BY_ADDRESS = "address"
+
+TOKEN_SECONDS = 120.0
+"""How long a reviewed token is believed at most; its pod may be deleted meanwhile."""
+
+_PATIENCE = 20.0
+_OVER = {"Succeeded", "Failed"}
+
+
+class PodAuthority:
+    """Implements `db.authority.Authority`, from other threads than its event loop's.
+
+    `operator` is the user name of the operator's service account. With `is_open`
+    whoever is nobody may report and read all the same. `clock` gives seconds since
+    the epoch.
+    """
+
+    def __init__(
+        self,
+        kube: Kube,
+        operator: str,
+        *,
+        is_open: bool = False,
+        clock: Callable[[], float],
+        chance: Callable[[], float],
+    ) -> None:
+        """Take the running event loop as the one that `caller` waits for."""
+        self._loop = asyncio.get_running_loop()
+        self._kube = kube
+        self._operator = operator
+        self._is_open = is_open
+        self._clock = clock
+        self._pods = Cache(_little, {_BY_ADDRESS: _addresses})
+        selection = Selection(PODS, labels=labels.TRIAL)
+        self._reflector = Reflector(
+            kube, selection, self._pods, lambda _before, _after: None, chance=chance
+        )
+        self._believed: dict[bytes, tuple[float, Caller]] = {}
+
+    async def run(self) -> NoReturn:
+        """Follow the pods of trials until cancelled."""
+        await self._reflector.run()
+
+    def caller(self, peer: str, token: str | None) -> Caller:
+        if token is None:
+            return self._ask(self._by_address(_address(peer) or peer))
+        digest = hashlib.sha256(token.encode()).digest()
+        until, caller = self._believed.get(digest, (0.0, None))
+        if caller is None or until <= self._clock():
+            caller = self._ask(self._by_token(token, digest))
+        return caller
+
+    def _ask(self, question: Coroutine[Any, Any, Caller]) -> Caller:
+        answer = asyncio.run_coroutine_threadsafe(question, self._loop)
+        try:
+            return answer.result(_PATIENCE)
+        except TookTooLong:
+            answer.cancel()
+            raise ServerUnavailable("the API server does not say who calls") from None
+
+    async def _by_token(self, token: str, digest: bytes) -> Caller:
+        review = await self._kube.create(_REVIEWS, None, _review(token))
+        status = review.get("status") or {}
+        if not status.get("authenticated") or AUDIENCE not in (status.get("audiences") or ()):
+            why = status.get("error") or "it is not for this service"
+            return self._nobody(f"a caller whose token is not valid ({why})")
+        user = status["user"]
+        caller = await self._named(user["username"], user.get("extra") or {})
+        now = self._clock()
+        self._believed = {key: known for key, known in self._believed.items() if known[0] > now}
+        self._believed[digest] = (min(now + TOKEN_SECONDS, _expiry(token)), caller)
+        return caller
+
+    async def _named(self, user: str, extra: Mapping[str, Any]) -> Caller:
+        """Return the operator, or the pod to which a token is bound."""
+        if user == self._operator:
+            return Caller(user, operates=True)
+        (pod,), (uid,) = extra.get(_POD) or [""], extra.get(_POD_UID) or [""]
+        if not user.startswith(_ACCOUNT) or not pod:
+            return self._nobody(user)
+        key = Key(user.removeprefix(_ACCOUNT).partition(":")[0], pod)
+        found = self._pods.get(key)
+        if found is None:
+            with contextlib.suppress(NotFound):
+                found = _little(await self._kube.get(PODS, key.namespace, key.name))
+        if found is None or found["metadata"]["uid"] != uid:
+            return self._nobody(f"pod {key.namespace}/{key.name}, which is gone")
+        return self._pod(found)
+
+    async def _by_address(self, address: str) -> Caller:
+        """Return the pod that has an address. A node's own is that of several, and says nothing."""
+        found = self._pods.under(_BY_ADDRESS, Key("", address))
+        if not found and _is_address(address):
+            listing = await self._kube.list(Selection(PODS, fields=f"status.podIP={address}"))
+            found = [pod for pod in map(_little, listing.documents) if list(_addresses(pod))]
+        if len(found) != 1:
+            return self._nobody(f"{address}, which is no pod's address,")
+        return self._pod(found[0])
+
+    def _pod(self, pod: Document) -> Caller:
+        namespace, name = namespace_of(pod), name_of(pod)
+        trial = pod["metadata"]["labels"].get(labels.TRIAL, "")
+        return Caller(f"pod {namespace}/{name}", namespace, trial, everywhere=self._is_open)
+
+    def _nobody(self, name: str) -> Caller:
+        return Caller(name, everywhere=self._is_open)
+
+
+def _review(token: str) -> Document:
+    return {
+        "apiVersion": _REVIEWS.api_version,
+        "kind": "TokenReview",
+        "spec": {"token": token, "audiences": [AUDIENCE]},
+    }
+
+
+def _little(pod: Document) -> Document:
+    """Keep of a pod what tells who it is."""
+    metadata, status = pod["metadata"], pod.get("status") or {}
+    kept = {name: metadata.get(name) for name in ("name", "namespace", "uid", "resourceVersion")}
+    trial = (metadata.get("labels") or {}).get(labels.TRIAL)
+    addresses = [each["ip"] for each in status.get("podIPs") or ()]
+    # A pod that is over has given its address back; one on its node's network never had one.
+    if status.get("phase") in _OVER or (pod.get("spec") or {}).get("hostNetwork"):
+        addresses = []
+    kept["labels"] = {labels.TRIAL: trial} if trial else {}
+    return {"metadata": kept, "addresses": addresses}
+
+
+def _addresses(pod: Document) -> list[Key]:
+    return [Key("", address) for address in pod["addresses"]]
+
+
+def _address(peer: str) -> str | None:
+    """Read gRPC's name of a peer: `ipv4:10.0.0.7:40312`, `ipv6:%5B::1%5D:40312`."""
+    kind, _, rest = unquote(peer).partition(":")
+    if kind not in {"ipv4", "ipv6"}:
+        return None
+    address = ipaddress.ip_address(rest.rpartition(":")[0].strip("[]").partition("%")[0])
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return str(mapped or address)
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _expiry(token: str) -> float:
+    """Return when a token that was found valid ends, by its own claim; 0 where it has none."""
+    parts = token.split(".")
+    try:
+        claims = json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
+        return float(claims["exp"])
+    except (IndexError, KeyError, ValueError, TypeError):
+        return 0.0

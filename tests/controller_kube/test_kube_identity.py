@@ -1,0 +1,220 @@
+"""Who calls the metrics service on a cluster: real tokens, reviewed by a real API server."""
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pytest
+from support.apiserver import NEEDED, ApiServer
+from tunewright.controller.kube import labels
+from tunewright.controller.kube.client import KubeClient, connect
+from tunewright.controller.kube.identity import AUDIENCE, PODS, PodAuthority
+from tunewright.controller.kube.port import Resource
+from tunewright.db.authority import Caller
+
+pytestmark = NEEDED
+
+OPERATOR = "system:serviceaccount:tunewright:operator"
+
+
+@dataclass
+class Cluster:
+    """A namespace of a real API server, whose pods no kubelet runs."""
+
+    server: ApiServer
+    kube: KubeClient
+    namespace: str
+
+    async def pod(self, name: str, trial: str = "", *, address: str = "", **spec) -> str:
+        """Make a pod that runs at an address; return its uid."""
+        metadata = {"name": name, "labels": {labels.TRIAL: trial} if trial else {}}
+        container = {"name": "main", "image": "none"}
+        document = {"metadata": metadata, "spec": {"containers": [container], **spec}}
+        made = await self.kube.create(PODS, self.namespace, document)
+        if address:
+            await self.lives(name, address)
+        return str(made["metadata"]["uid"])
+
+    async def lives(self, name: str, address: str, phase: str = "Running") -> None:
+        there = await self.kube.get(PODS, self.namespace, name)
+        status = {"phase": phase, "podIP": address, "podIPs": [{"ip": address}]}
+        await self.kube.replace(PODS, self.namespace, {**there, "status": status}, "status")
+
+    async def account(self, name: str = "default") -> None:
+        accounts = Resource("", "v1", "serviceaccounts")
+        await self.kube.create(accounts, self.namespace, {"metadata": {"name": name}})
+
+    def token(self, pod: str = "", uid: str = "", *, audience: str = AUDIENCE) -> str:
+        """Ask for a token of the default account, bound to a pod if there is one."""
+        spec: dict[str, object] = {"audiences": [audience], "expirationSeconds": 600}
+        if pod:
+            spec["boundObjectRef"] = {"kind": "Pod", "apiVersion": "v1", "name": pod, "uid": uid}
+        path = f"/api/v1/namespaces/{self.namespace}/serviceaccounts/default/token"
+        status, said = self.server.ask("POST", path, {"spec": spec})
+        assert status == 201, said
+        return str(said["status"]["token"])
+
+
+@contextlib.asynccontextmanager
+async def knowing(cluster: Cluster, clock=lambda: 0.0, **options):
+    """Run an authority; what is yielded asks it as a thread of the service does."""
+    authority = PodAuthority(cluster.kube, OPERATOR, clock=clock, chance=lambda: 0.5, **options)
+    following = asyncio.create_task(authority.run())
+
+    async def caller(peer: str = "ipv4:192.0.2.1:4000", token: str | None = None) -> Caller:
+        return await asyncio.to_thread(authority.caller, peer, token)
+
+    try:
+        yield caller
+    finally:
+        following.cancel()
+        await asyncio.gather(following, return_exceptions=True)
+
+
+@pytest.fixture
+def within(api_server: ApiServer):
+    """Run a scenario in a namespace of its own."""
+
+    def run(scenario):
+        async def scene():
+            kube = await connect(kubeconfig=str(api_server.kubeconfig))
+            try:
+                cluster = Cluster(api_server, kube, api_server.namespace())
+                await cluster.account()
+                return await scenario(cluster)
+            finally:
+                await kube.close()
+
+        return asyncio.run(scene())
+
+    return run
+
+
+async def eventually(caller, wanted: Callable[[Caller], bool], *arguments) -> Caller:
+    """Ask until the cache has followed; a test's time limit ends it."""
+    while not wanted(found := await caller(*arguments)):  # noqa: ASYNC110 # it has no event
+        await asyncio.sleep(0.02)
+    return found
+
+
+class TestATokenIsShown:
+    def test_it_names_the_pod_and_so_the_trial(self, within):
+        async def scenario(cluster: Cluster) -> None:
+            uid = await cluster.pod("worker", "digits-0")
+            async with knowing(cluster) as caller:
+                found = await caller(token=cluster.token("worker", uid))
+            name = f"pod {cluster.namespace}/worker"
+            assert found == Caller(name, cluster.namespace, "digits-0")
+
+        within(scenario)
+
+    def test_a_pod_that_is_newer_than_the_cache_is_asked_for(self, within):
+        async def scenario(cluster: Cluster) -> None:
+            async with knowing(cluster) as caller:
+                uid = await cluster.pod("worker", "digits-0")
+                assert (await caller(token=cluster.token("worker", uid))).trial == "digits-0"
+
+        within(scenario)
+
+    def test_one_for_another_service_is_nobodys(self, within):
+        async def scenario(cluster: Cluster) -> None:
+            uid = await cluster.pod("worker", "digits-0")
+            audience = "https://localhost"  # the API server's own
+            async with knowing(cluster) as caller:
+                found = await caller(token=cluster.token("worker", uid, audience=audience))
+                forged = await caller(token="a.b.c")
+            assert (found.namespace, found.everywhere, found.operates) == ("", False, False)
+            assert (forged.namespace, forged.everywhere, forged.operates) == ("", False, False)
+            assert "not valid" in forged.name
+
+        within(scenario)
+
+    def test_one_that_is_bound_to_no_pod_is_nobodys(self, within):
+        async def scenario(cluster: Cluster) -> None:
+            async with knowing(cluster) as caller:
+                found = await caller(token=cluster.token())
+            assert (found.namespace, found.trial, found.operates) == ("", "", False)
+
+        within(scenario)
+
+    def test_the_operator_is_who_the_setting_says(self, within):
+        async def scenario(cluster: Cluster) -> None:
+            account = f"system:serviceaccount:{cluster.namespace}:default"
+            authority = PodAuthority(cluster.kube, account, clock=lambda: 0.0, chance=lambda: 0.5)
+            found = await asyncio.to_thread(authority.caller, "unix:", cluster.token())
+            assert found == Caller(account, operates=True)
+
+        within(scenario)
+
+    def test_it_is_reviewed_again_after_its_time(self, within):
+        async def scenario(cluster: Cluster) -> None:
+            uid = await cluster.pod("worker", "digits-0")
+            token, now = cluster.token("worker", uid), [0.0]
+            async with knowing(cluster, clock=lambda: now[0]) as caller:
+                assert (await caller(token=token)).trial == "digits-0"
+                await cluster.kube.delete(PODS, cluster.namespace, "worker")
+                assert (await caller(token=token)).trial == "digits-0"
+                now[0] = 121.0
+                assert (await caller(token=token)).trial == ""
+
+        within(scenario)
+
+
+class TestNoTokenIsShown:
+    def test_a_trials_pod_is_known_by_its_address(self, within):
+        async def scenario(cluster: Cluster) -> None:
+            await cluster.pod("worker", "digits-0", address="10.9.0.7")
+            async with knowing(cluster) as caller:
+                found = await caller("ipv4:10.9.0.7:40000")
+                mapped = await caller("ipv6:%5B::ffff:10.9.0.7%5D:40000")
+            assert (found.namespace, found.trial) == (cluster.namespace, "digits-0")
+            assert mapped == found
+
+        within(scenario)
+
+    def test_any_other_pod_is_known_with_its_namespace(self, within):
+        async def scenario(cluster: Cluster) -> None:
+            await cluster.pod("notebook", address="10.9.0.8")
+            async with knowing(cluster) as caller:
+                found = await caller("ipv4:10.9.0.8:40000")
+            assert (found.namespace, found.trial) == (cluster.namespace, "")
+
+        within(scenario)
+
+    def test_an_address_goes_with_the_pod_that_has_it_now(self, within):
+        async def scenario(cluster: Cluster) -> None:
+            await cluster.pod("first", "digits-0", address="10.9.0.9")
+            async with knowing(cluster) as caller:
+                peer = "ipv4:10.9.0.9:40000"
+                await eventually(caller, lambda found: found.trial == "digits-0", peer)
+                await cluster.lives("first", "10.9.0.9", "Succeeded")
+                await cluster.pod("second", "digits-1", address="10.9.0.9")
+                await eventually(caller, lambda found: found.trial == "digits-1", peer)
+
+        within(scenario)
+
+    @pytest.mark.parametrize("peer", ["ipv4:10.9.1.1:40000", "unix:", "ipv4:127.0.0.6:40000"])
+    def test_an_address_of_no_pod_is_nobodys(self, within, peer: str):
+        async def scenario(cluster: Cluster) -> None:
+            async with knowing(cluster) as caller:
+                found = await caller(peer)
+            assert (found.namespace, found.everywhere, found.operates) == ("", False, False)
+
+        within(scenario)
+
+    def test_a_pod_on_its_nodes_network_is_nobody(self, within):
+        async def scenario(cluster: Cluster) -> None:
+            await cluster.pod("worker", "digits-0", address="10.9.0.10", hostNetwork=True)
+            async with knowing(cluster) as caller:
+                assert (await caller("ipv4:10.9.0.10:40000")).trial == ""
+
+        within(scenario)
+
+    def test_an_open_service_lets_nobody_report_too_but_not_operate(self, within):
+        async def scenario(cluster: Cluster) -> None:
+            async with knowing(cluster, is_open=True) as caller:
+                found = await caller("ipv4:10.9.1.1:40000")
+            assert (found.everywhere, found.operates) == (True, False)
+
+        within(scenario)

@@ -1,0 +1,222 @@
+"""What each caller of the metrics service may do, and what is said to the others."""
+
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import grpc
+import pytest
+from tunewright.api.errors import StoreUnavailable
+from tunewright.api.history import Proposal
+from tunewright.api.identity import ExperimentKey
+from tunewright.db.authority import Caller
+from tunewright.db.connection import Database
+from tunewright.db.metrics_service import serve
+from tunewright.db.migrate import upgrade
+from tunewright.db.sql import SqlStore, open_store
+from tunewright.db.store import Store
+from tunewright.proto import (
+    api_pb2,
+    api_pb2_grpc,
+    health_pb2,
+    health_pb2_grpc,
+    tunewright_pb2,
+    tunewright_pb2_grpc,
+)
+
+DOCUMENT = {"spec": {"objective": {"type": "minimize", "objectiveMetricName": "loss"}}}
+DENIED = grpc.StatusCode.PERMISSION_DENIED
+
+CALLERS = {
+    "worker": Caller("pod team/worker", "team", "a-0"),
+    "notebook": Caller("pod team/notebook", "team"),
+    "operator": Caller("the operator", operates=True),
+    "stranger": Caller("192.0.2.1"),
+    "opened": Caller("192.0.2.1", everywhere=True),
+}
+
+
+class ByToken:
+    """Knows callers by tokens that are their names; `asked` counts how often it was asked."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def caller(self, _peer: str, token: str | None) -> Caller:
+        self.asked += 1
+        return CALLERS[token or "stranger"]
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    """Two namespaces have a trial of the same name."""
+    opened = open_store(tmp_path / "store.db")
+    for namespace in ("team", "other"):
+        key = ExperimentKey(namespace, "a")
+        uid = opened.create_experiment(
+            key, DOCUMENT, seed=1, workdir="/", now=1.0, uid=namespace
+        ).uid
+        opened.propose(uid, 0, [("a-0", Proposal({"x": 1}))], made_from=0, now=1.0)
+        opened.start_attempt(uid, 0, 1, token="t", now=1.0)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def authority() -> ByToken:
+    return ByToken()
+
+
+@pytest.fixture
+def channel(store: Store, authority: ByToken) -> Iterator[grpc.Channel]:
+    server, address = serve(store, "127.0.0.1:0", authority=authority)
+    with grpc.insecure_channel(address) as opened:
+        yield opened
+    server.stop(None).wait()
+
+
+def batch(first: int = 0, namespace: str = "team", trial: str = "a-0"):
+    sample = tunewright_pb2.Sample(metric="loss", value=0.5, time=2.0)
+    return tunewright_pb2.ReportRequest(
+        namespace=namespace,
+        trial=trial,
+        attempt=1,
+        source="StdOut",
+        first_sequence=first,
+        samples=[sample],
+    )
+
+
+def stream(channel: grpc.Channel, metadata, **where):
+    list(tunewright_pb2_grpc.MetricsStub(channel).Report(iter([batch(**where)]), metadata=metadata))
+
+
+def report(channel: grpc.Channel, metadata, trial: str = "a-0"):
+    log = api_pb2.ObservationLog()
+    row = log.metric_logs.add(time_stamp="2026-01-31T12:00:00Z")
+    row.metric.name, row.metric.value = "loss", "0.5"
+    request = api_pb2.ReportObservationLogRequest(trial_name=trial, observation_log=log)
+    api_pb2_grpc.DBManagerStub(channel).ReportObservationLog(request, metadata=metadata)
+
+
+def read(channel: grpc.Channel, metadata):
+    request = api_pb2.GetObservationLogRequest(trial_name="a-0")
+    api_pb2_grpc.DBManagerStub(channel).GetObservationLog(request, metadata=metadata)
+
+
+def remove(channel: grpc.Channel, metadata):
+    request = api_pb2.DeleteObservationLogRequest(trial_name="a-0")
+    api_pb2_grpc.DBManagerStub(channel).DeleteObservationLog(request, metadata=metadata)
+
+
+def operate(channel: grpc.Channel, metadata):
+    stub = tunewright_pb2_grpc.ArchiveStub(channel)
+    stub.Stops(tunewright_pb2.StopsRequest(), metadata=metadata)
+    stub.Look(tunewright_pb2.LookRequest(uid="team"), metadata=metadata)
+
+
+def elsewhere(channel: grpc.Channel, metadata):
+    stream(channel, metadata, namespace="other")
+
+
+def for_another(channel: grpc.Channel, metadata):
+    stream(channel, metadata, trial="a-1")
+
+
+MAY = [
+    ("worker", stream),
+    ("worker", report),
+    ("worker", read),
+    ("notebook", read),
+    ("operator", operate),
+    ("operator", stream),
+    ("opened", elsewhere),
+]
+MAY_NOT = [
+    ("worker", elsewhere, "--open"),
+    ("worker", for_another, "only a pod of the trial may"),
+    ("worker", remove, "--open"),
+    ("worker", operate, "--operator-account"),
+    ("notebook", stream, "pod team/notebook may not report for a-0"),
+    ("notebook", report, "--open"),
+    ("stranger", read, "192.0.2.1 may not read"),
+    ("stranger", report, "--open"),
+    ("opened", operate, "--operator-account"),
+]
+
+
+def metadata_of(who: str):
+    return [("authorization", f"Bearer {who}")]
+
+
+@pytest.mark.parametrize(
+    ("who", "call"), [pytest.param(w, c, id=f"{w} {c.__name__}") for w, c in MAY]
+)
+def test_a_caller_may(channel: grpc.Channel, who: str, call):
+    call(channel, metadata_of(who))
+
+
+@pytest.mark.parametrize(
+    ("who", "call", "said"), [pytest.param(*c, id=f"{c[0]} {c[1].__name__}") for c in MAY_NOT]
+)
+def test_a_caller_may_not_and_is_told_what_would_let_it(
+    channel: grpc.Channel, who: str, call, said: str
+):
+    with pytest.raises(grpc.RpcError) as refused:
+        call(channel, metadata_of(who))
+    assert refused.value.code() is DENIED
+    assert said in refused.value.details()
+
+
+def test_a_name_that_two_namespaces_have_is_the_callers_own(store: Store, channel: grpc.Channel):
+    report(channel, metadata_of("worker"))
+    assert store.observation("team", 0)["loss"].count == 1
+    assert store.observation("other", 0) == {}
+
+
+def test_a_stream_is_asked_once_who_it_is(channel: grpc.Channel, authority: ByToken):
+    batches = iter([batch(number) for number in range(5)])
+    stub = tunewright_pb2_grpc.MetricsStub(channel)
+    assert len(list(stub.Report(batches, metadata=metadata_of("worker")))) == 5
+    assert authority.asked == 1
+
+
+def test_what_a_reporter_says_of_itself_is_written_down(store: Store, channel: grpc.Channel):
+    note = tunewright_pb2.ReporterNote(seen=["los"], dropped=3, done=True)
+    last = batch()
+    last.note.CopyFrom(note)
+    del last.samples[:]
+    stub = tunewright_pb2_grpc.MetricsStub(channel)
+    replies = stub.Report(iter([last, batch(), last]), metadata=metadata_of("worker"))
+    assert [reply.last_sequence for reply in replies] == [-1, 0, 0]
+    (found,) = store.reporters("team", 0, 1)
+    assert (found.source, found.seen, found.dropped, found.done) == ("StdOut", ("los",), 3, True)
+
+
+class Away(SqlStore):
+    """A store that does not answer."""
+
+    def pending_stops(self):
+        raise StoreUnavailable("the store does not answer")
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "status"),
+    [
+        (SqlStore, "tunewright.v1.Metrics", "SERVING"),
+        (Away, "grpc.health.v1.Health", "NOT_SERVING"),
+        (Away, "", "SERVING"),
+    ],
+)
+def test_a_service_whose_store_is_away_is_alive_and_not_well(
+    tmp_path: Path, kind, name: str, status: str
+):
+    database = Database(tmp_path / "store.db")
+    upgrade(database)
+    with closing(kind(database)) as store:
+        server, address = serve(store, "127.0.0.1:0")
+        with grpc.insecure_channel(address) as channel:
+            health = health_pb2_grpc.HealthStub(channel)
+            found = health.Check(health_pb2.HealthCheckRequest(service=name)).status
+        server.stop(None).wait()
+    assert health_pb2.HealthCheckResponse.ServingStatus.Name(found) == status
