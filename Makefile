@@ -7,7 +7,7 @@ STAMP := $(VENV)/.ready
 ROOMS := api cli controller db metrics_collector proto sdk suggestion
 export MYPYPATH := .types
 
-.PHONY: help setup run test lint format types bench crds cluster cluster-down test-cluster proto clean
+.PHONY: help setup run test lint format types bench crds images cluster cluster-down test-cluster proto clean
 
 help: ## list the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,6 +43,9 @@ types: setup ## strict mypy over every room
 
 bench: setup ## measure against the rivals, write docs/benchmarks.md
 	@$(BIN)/python benchmarks/run.py $(ARGS)
+
+images: ## build the images; REGISTRY= TAG= PUSH=1 BASE= ARCH=amd64,arm64 OVERLAY= BUILDER=
+	@$(PYTHON) deploy/images/build.py
 
 cluster: setup ## start a one-node Kubernetes for the tests (built once: ten minutes)
 	@$(BIN)/python tests/services.py install cluster
