@@ -48,7 +48,6 @@ class Attempts:
         self._book = book
         self._memory = memory
         self._jobs = jobs
-        self._seen: set[int] = set()  # trials whose resource was there
         self._made = {record.index for record in book.unfinished if _is_going(record)}
         self._suspended: set[int] = set()  # asked to end, and to stay
         self._ended: dict[int, Ended] = {}  # of which is asked what they reported
@@ -85,14 +84,12 @@ class Attempts:
 
     async def _is_deleted(self, record: TrialRecord) -> bool:
         """Whether another hand deleted the trial; a cache that lacks it is not enough to say so."""
-        namespace = self._book.key.namespace
-        if self._world.informers.trials.get(Key(namespace, record.name)) is not None:
-            self._seen.add(record.index)
-            return False
-        if record.index not in self._seen:
+        key = self._book.key
+        is_made = bool(self._book.pages[record.index].uid)
+        if not is_made or self._world.informers.trial(key, record.name) is not None:
             return False
         try:
-            await self._world.kube.get(TRIALS, namespace, record.name)
+            await self._world.kube.get(TRIALS, key.namespace, record.name)
         except NotFound:
             return True
         return False
@@ -241,7 +238,6 @@ class Attempts:
 
     def _forget(self, index: int) -> None:
         self._untold.add(index)
-        self._seen.discard(index)
         self._ended.pop(index, None)
         self._memory.trials.pop(index, None)
 

@@ -499,7 +499,8 @@ class Book:
         """Fold the log anew, from what the pages say of it."""
         self._log: list[Entry] = []
         self._best: list[tuple[float, int]] = []
-        self._proposed = self._observed = self._dropped = self._since_improvement = 0
+        self._proposed = self.experiment.totals.proposed  # some may have no resource any more
+        self._observed = self._dropped = self._since_improvement = 0
         self._unfinished: set[int] = set()
         for entry in _log_of(self.pages.values()):
             self._append(entry)

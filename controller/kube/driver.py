@@ -15,7 +15,7 @@ from ...api.errors import Invalid
 from ...api.experiment import API_VERSION
 from ...api.moments import written
 from ...api.states import ExperimentState
-from ...db.records import PendingStop, StopRow, Wish
+from ...db.records import PendingStop, StopRow, Totals, Wish
 from ...suggestion.check import check_algorithm
 from ..asking import ask
 from ..brief import Brief, brief_of
@@ -57,6 +57,11 @@ class Driver:
     @property
     def uid(self) -> str:
         return self._book.experiment.uid
+
+    @property
+    def proposed(self) -> int:
+        """How many trials there ever were."""
+        return self._book.proposed
 
     @property
     def is_over(self) -> bool:
@@ -157,7 +162,7 @@ class Driver:
             await self._learn(await write_document(book, kube))
             turn.wake_at = self._world.clock.now()
         await self._try_first()
-        await write_trials(book, kube, self._render)
+        await write_trials(book, kube, self._world.informers.trials, self._render)
 
     async def _try_first(self) -> None:
         """Ask the server what it says to the first trial's workload, before anything is created."""
@@ -222,10 +227,11 @@ def _created(now: float) -> Conditions:
     return pass_to((), state, reason=reason.name, message=reason.message, now=written(now))
 
 
-async def open_driver(world: World, document: Document, *, anew: bool) -> Driver:
+async def open_driver(world: World, document: Document, before: int | None) -> Driver:
     """Read an experiment and its trials as the cluster has them.
 
-    `anew`: it was driven a moment ago, and a cache may not have all that was written.
+    `before` is how many trials there were when it was driven here a moment ago,
+    None when it was not: a cache may not have all that was written then.
 
     Raises:
         Invalid: the document is not what validation lets pass.
@@ -241,9 +247,11 @@ async def open_driver(world: World, document: Document, *, anew: bool) -> Driver
     patience = brief.policy.no_improvement
     pages = [
         page_of(trial, brief.objective, brief.problem.space)
-        for trial in await world.informers.trials_of(key_of(document), anew=anew)
+        for trial in await world.informers.trials_of(key_of(document), anew=before is not None)
         if is_ours(trial, record.uid)
     ]
     delta = patience.min_delta if patience else 0.0
+    known = max(before or 0, record.totals.proposed)
+    record = replace(record, totals=Totals(proposed=known))
     book = Book(record, conditions or _created(world.clock.now()), pages, min_delta=delta)
     return Driver(world, book, brief, Jobs(world.kube, cache, resource, world.settings))

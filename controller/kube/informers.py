@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 
 from ...api.errors import NotFound
 from . import labels
-from .cache import Cache, Key
+from .cache import Cache, Key, key_of
 from .port import Document, Kube, Resource, Selection, namespace_of
 from .reflector import Reflector
 from .resources import EXPERIMENTS, TRIALS, slim_trial
@@ -98,6 +98,9 @@ class Informers:
         if anew:
             selected = f"{labels.EXPERIMENT}={experiment.name}"
             listing = await self._kube.list(Selection(TRIALS, experiment.namespace, selected))
+            there = {key_of(each) for each in listing.documents}
+            for gone in {*map(key_of, self.trials.under(BY_EXPERIMENT, experiment))} - there:
+                self.trials.remove(gone)
             for each in listing.documents:
                 self.trials.put(each)
         return self.trials.under(BY_EXPERIMENT, experiment)

@@ -6,6 +6,7 @@ opens the book anew.
 """
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -61,7 +62,7 @@ class Operator:
         self._queue = WorkQueue(parts.chance)
         self._news = asyncio.Event()
         self._drivers: dict[Key, Driver] = {}
-        self._driven: set[str] = set()  # uids, also of those that are not driven any more
+        self._driven: dict[str, int] = {}  # by uid, how many trials there were
         self._notices = Notices(parts.kube, parts.clock)
 
     @property
@@ -146,10 +147,9 @@ class Operator:
         self._news.clear()
         due = self._queue.wake_at
         left = None if due is None else max(0.0, due - self._parts.clock.now())
-        try:
-            await asyncio.wait_for(self._news.wait(), left)
-        except TimeoutError:
-            return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(left):
+                await self._news.wait()
 
     async def _reconcile(self, world: World, key: Key) -> None:
         """Take a step; what goes wrong in it is this experiment's affair alone."""
@@ -164,7 +164,7 @@ class Operator:
             await self._refuse(world, key, error)
             outcome = "refused"
         except TunewrightError as error:
-            log.warning("%s/%s is read anew: %s", *key, error, exc_info=log.isEnabledFor(logging.DEBUG))
+            log.warning("%s/%s is read anew: %s", *key, error)
             self._warn(world, key, error)
             await self._drop(key)
             self._queue.retry(key, self._parts.clock.now())
@@ -184,8 +184,7 @@ class Operator:
     async def _step(self, world: World, key: Key) -> float | None:
         document = world.informers.experiments.get(key)
         if document is None or document["metadata"].get("deletionTimestamp"):
-            gone = await self._drop(key)  # what it owns goes with it
-            self._driven.discard(gone)
+            self._driven.pop(await self._drop(key), None)  # what it owns goes with it
             return None
         driver = self._drivers.get(key)
         if driver is not None and driver.uid != document["metadata"]["uid"]:
@@ -194,9 +193,9 @@ class Operator:
         if driver is None:
             if is_settled(document):
                 return None
-            anew = document["metadata"]["uid"] in self._driven
-            driver = self._drivers[key] = await open_driver(world, document, anew=anew)
-            self._driven.add(driver.uid)
+            before = self._driven.get(document["metadata"]["uid"])
+            driver = self._drivers[key] = await open_driver(world, document, before)
+            self._driven[driver.uid] = driver.proposed
         wake_at = await driver.step(document)
         if driver.is_over:
             await self._drop(key)
@@ -229,6 +228,7 @@ class Operator:
         if driver is None:
             return ""
         await driver.close()
+        self._driven[driver.uid] = driver.proposed
         return driver.uid
 
     # Early stops.

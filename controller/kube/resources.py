@@ -77,7 +77,7 @@ def seed_of(uid: str) -> int:
 
 
 def experiment_record(document: Document) -> tuple[ExperimentRecord, Conditions]:
-    """Read an Experiment; the totals of its trials are told by its trials."""
+    """Read an Experiment; of its totals only how many trials there were at least."""
     status = ExperimentStatus.read(document.get("status") or {})
     state = next((each for each in reversed(status.conditions) if _is_state(each)), None)
     metadata, uid = document["metadata"], document["metadata"]["uid"]
@@ -96,7 +96,7 @@ def experiment_record(document: Document) -> tuple[ExperimentRecord, Conditions]
         started_at=_moment(status.start_time),
         finished_at=_moment(status.completion_time),
         active_seconds=status.active_seconds or 0.0,
-        totals=Totals(),
+        totals=Totals(proposed=status.trials),
     )
     return record, status.conditions
 

@@ -17,6 +17,7 @@ from ...api.moments import written
 from ...api.states import ExperimentState, TrialState
 from ..plan import reasons
 from .book import Book, Page
+from .cache import Cache
 from .labels import WISHES
 from .port import Document, Kube, Resource
 from .resources import (
@@ -43,31 +44,36 @@ Render: TypeAlias = Callable[[Page], Document]
 """Makes the job of a trial."""
 
 
-async def write_trials(book: Book, kube: Kube, render: Render) -> None:
-    """Create the trials that are new, and tell what became of the others."""
+async def write_trials(book: Book, kube: Kube, seen: Cache, render: Render) -> None:
+    """Create the trials that are new, and tell what became of the others.
+
+    `seen` is the cache of trials: it has at once what is created here.
+    """
     pages = [book.pages[index] for index in sorted(book.unwritten.trials)]
-    await together(_write_trial(book, kube, page, render) for page in pages)
+    await together(_write_trial(book, kube, seen, page, render) for page in pages)
 
 
-async def _write_trial(book: Book, kube: Kube, page: Page, render: Render) -> None:
+async def _write_trial(book: Book, kube: Kube, seen: Cache, page: Page, render: Render) -> None:
     index = page.record.index
     if not page.uid:
-        book.created(index, await _create(book, kube, trial_document(book, page, render(page))))
+        made = await _create(book, kube, trial_document(book, page, render(page)))
+        seen.put(made)
+        book.created(index, str(made["metadata"]["uid"]))
     if page.uid or page.record.state is not TrialState.CREATED:
         # That it is created needs no saying of what has just been created.
         await _apply_status(kube, TRIALS, book, page.record.name, trial_status(page))
     book.unwritten.trials.discard(index)
 
 
-async def _create(book: Book, kube: Kube, document: Document) -> str:
-    """Create a trial, or find it created before; return its uid."""
+async def _create(book: Book, kube: Kube, document: Document) -> Document:
+    """Create a trial, or find it created before."""
     namespace, name = book.key.namespace, document["metadata"]["name"]
     try:
-        made = await kube.create(TRIALS, namespace, document)
+        return await kube.create(TRIALS, namespace, document)
     except Conflict:
         made = await kube.get(TRIALS, namespace, name)
         check_ours(made, document)
-    return str(made["metadata"]["uid"])
+        return made
 
 
 def check_ours(there: Document, wanted: Document) -> None:

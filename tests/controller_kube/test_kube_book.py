@@ -60,8 +60,8 @@ steps = st.one_of(
 )
 
 
-def book(*pages) -> Book:
-    record, conditions = experiment_record(DOCUMENT)
+def book(*pages, known: int = 0) -> Book:
+    record, conditions = experiment_record({**DOCUMENT, "status": {"trials": known}})
     return Book(record, conditions, pages)
 
 
@@ -187,6 +187,13 @@ def test_a_trial_whose_resource_was_deleted_was_killed_and_its_index_stays_taken
     ]
     assert found.history(2)[0] == Dropped(3, NOBODY)
     assert found.told(1).state is TrialState.KILLED
+
+
+def test_the_last_trial_keeps_its_index_too_when_its_resource_is_deleted():
+    (first,) = finished(book(), 3.0).pages.values()
+    found = book(first, known=2)
+
+    assert (found.proposed, found.view("").experiment.totals.of(TrialState.KILLED)) == (2, 1)
 
 
 def test_lists_and_status_stay_small_however_many_trials_there_are():

@@ -194,13 +194,11 @@ def test_a_trial_that_another_hand_deletes_is_killed_and_its_index_stays_taken(w
         await play.until(lambda: started(play))
         (trial,) = await play.trials()
         await play.kube.delete(TRIALS, play.namespace, trial["metadata"]["name"])
+        deleted.append(trial)
         return await play.ends(), await play.trials()
 
-    def script(point, attempt):
-        script.first = getattr(script, "first", point["x"])
-        return Fate(stays=point["x"] == script.first)
-
-    ended, trials = within(scenario, script)
+    deleted = []
+    ended, trials = within(scenario, lambda point, attempt: Fate(stays=not deleted))
     assert [trial["spec"]["index"] for trial in trials] == [1]
     assert (ended["status"]["trialsKilled"], ended["status"]["trialsSucceeded"]) == (1, 1)
 

@@ -15,6 +15,7 @@ from tunewright.api.errors import Conflict, NotFound
 from tunewright.api.observation import Batch, Sample
 from tunewright.controller.kube import labels
 from tunewright.controller.kube.port import Kube, Resource, Selection
+from tunewright.db.records import Reporter
 from tunewright.db.store import Store
 
 JOBS = Resource("batch", "v1", "jobs")
@@ -94,11 +95,14 @@ class JobController:
             )
 
     def _report(self, job: dict[str, Any], fate: Fate) -> None:
-        if fate.loss is None:
-            return
+        """Report as the collector of the Job's pod would: a value if there is one, and the end."""
         uid, index = self.store.find_trial(job["metadata"]["name"], self.namespace)
-        samples = (Sample("loss", fate.loss, 1.0),)
-        self.store.record([Batch(uid, index, attempt_of(job), "stdout", 0, samples)], now=1.0)
+        attempt = attempt_of(job)
+        if fate.loss is not None:
+            samples = (Sample("loss", fate.loss, 1.0),)
+            self.store.record([Batch(uid, index, attempt, "stdout", 0, samples)], now=1.0)
+        over = Reporter("stdout", done=True)
+        self.store.note_reporter(uid, index, attempt, over, now=1.0)
 
     async def _write(self, job: dict[str, Any], status: dict[str, Any]) -> None:
         await self.kube.replace(JOBS, self.namespace, {**job, "status": status}, "status")

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tunewright.api.errors import NotFound
@@ -118,7 +118,7 @@ class Scene:
 
     def operate(self, kube: Kube | None = None) -> "asyncio.Task[None]":
         """Start an operator; `kube` is what it sees of the cluster."""
-        parts = Parts(**{**_fields(self.parts), "kube": kube or self.kube})
+        parts = replace(self.parts, kube=kube or self.kube)
         task = asyncio.create_task(Operator(parts, Figures()).run(None))
         self.running.append(task)
         return task
@@ -129,10 +129,6 @@ class Scene:
         task.cancel()
         with contextlib.suppress(BaseException):
             await task
-
-
-def _fields(parts: Parts) -> dict[str, Any]:
-    return {name: getattr(parts, name) for name in parts.__slots__}
 
 
 @contextlib.asynccontextmanager

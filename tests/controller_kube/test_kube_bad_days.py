@@ -1,0 +1,176 @@
+"""Bad days of an operator: whatever goes away in the middle, the end is the same."""
+
+import asyncio
+import contextlib
+
+import pytest
+from support.actors import Fate
+from support.apiserver import NEEDED
+from support.killing import Killed, Killing
+from support.operated import experiment, scene
+from tunewright.api.errors import StoreUnavailable
+from tunewright.controller.kube.resources import EXPERIMENTS
+from tunewright.db.sql import open_store
+
+pytestmark = [*NEEDED, pytest.mark.timeout(240)]
+
+TRIALS = 6
+AT_ONCE = 4  # scenarios, each in a namespace of its own
+
+
+async def played(server, folder, last):
+    """Kill an operator after its write number `last`; return the end that another one reaches."""
+    store = open_store(folder / f"{last}.db")
+    try:
+        async with scene(server, store) as play:
+            killing = Killing(play.kube, last)
+            first = play.operate(killing)
+            spec = {"seed": 7, "maxTrialCount": TRIALS, "parallelTrialCount": 3}
+            await play.create(experiment(**spec))
+            was_killed = await killed_or_done(play, first)
+            if was_killed:
+                play.operate()
+            ended = await play.ends(seconds=60)
+            return was_killed, ended["status"], await play.trials(), play.jobs.runs
+    finally:
+        store.close()
+
+
+async def killed_or_done(play, first):
+    async def over():
+        return first.done() or await play.state() == "Succeeded"
+
+    play.running.remove(first)
+    await play.until(over)
+    if not first.done():
+        play.running.append(first)
+        return False
+    with contextlib.suppress(BaseExceptionGroup, Killed):
+        await first
+    return True
+
+
+def test_an_operator_killed_after_any_write_leaves_the_same_end(api_server, tmp_path):
+    async def every():
+        """Try one number of writes after the other, until one is never reached."""
+        outcomes, last, going = [], 0, True
+        while going:
+            numbers = range(last + 1, last + 1 + AT_ONCE)
+            found = await asyncio.gather(*(played(api_server, tmp_path, each) for each in numbers))
+            outcomes += found
+            last += AT_ONCE
+            going = all(was_killed for was_killed, *_ in found)
+        return outcomes
+
+    outcomes = asyncio.run(every())
+    assert len(outcomes) > 4 * TRIALS  # a trial takes that many writes
+    for _, status, trials, runs in outcomes:
+        assert (status["trials"], status["trialsSucceeded"]) == (TRIALS, TRIALS)
+        assert [trial["spec"]["index"] for trial in trials] == list(range(TRIALS))
+        assert len(set(runs)) == len(runs) == TRIALS, "a trial ran twice"
+        assert {attempt for _, attempt in runs} == {1}
+    points = {str(points_of(trials)) for _, _, trials, _ in outcomes}
+    assert len(points) == 1, "the same seed gave other points"
+
+
+def points_of(trials):
+    return [trial["spec"]["parameterAssignments"][0]["value"] for trial in trials]
+
+
+class Away:
+    """An archive that does not answer while `away`."""
+
+    def __init__(self, archive):
+        self.archive = archive
+        self.away = False
+
+    def __getattr__(self, name):
+        async def ask(*arguments):
+            if self.away:
+                raise StoreUnavailable("the database is away", after=0.1)
+            return await getattr(self.archive, name)(*arguments)
+
+        return ask
+
+
+@pytest.fixture
+def within(api_server, tmp_path):
+    def play(scenario, script=None):
+        async def run():
+            store = open_store(tmp_path / "store.db")
+            given = {} if script is None else {"script": script}
+            try:
+                async with scene(api_server, store, **given) as played:
+                    return await scenario(played)
+            finally:
+                store.close()
+
+        return asyncio.run(run())
+
+    return play
+
+
+def test_while_the_database_is_away_nothing_starts_and_the_trials_say_why(within):
+    async def scenario(play):
+        away = Away(play.parts.archive)
+        away.away = True
+        play.parts = type(play.parts)(
+            **{name: getattr(play.parts, name) for name in play.parts.__slots__} | {"archive": away}
+        )
+        play.operate()
+        await play.create(experiment())
+
+        async def told():
+            found = [
+                trial.get("status", {}).get("conditions", [{}]) for trial in await play.trials()
+            ]
+            return found and all(
+                each[-1].get("reason") == "MetricsServiceUnavailable" for each in found
+            )
+
+        await play.until(told)
+        before = list(play.jobs.runs)
+        away.away = False
+        return before, await play.ends()
+
+    before, ended = within(scenario)
+    assert before == []
+    assert ended["status"]["trialsSucceeded"] == 4
+
+
+def test_an_experiment_is_deleted_while_the_database_is_away(within):
+    async def scenario(play):
+        away = Away(play.parts.archive)
+        play.parts = type(play.parts)(
+            **{name: getattr(play.parts, name) for name in play.parts.__slots__} | {"archive": away}
+        )
+        task = play.operate()
+        await play.create(experiment())
+
+        async def started():
+            return play.jobs.runs
+
+        await play.until(started)
+        away.away = True
+        await play.kube.delete(EXPERIMENTS, play.namespace, "e")
+
+        async def gone():
+            return not await play.all(EXPERIMENTS)
+
+        await play.until(gone)
+        return task.done()
+
+    assert within(scenario, lambda point, attempt: Fate(stays=True)) is False
+
+
+def test_two_operators_at_once_do_nothing_twice(within):
+    async def scenario(play):
+        play.operate()
+        play.operate()
+        await play.create(experiment(maxTrialCount=TRIALS, parallelTrialCount=3))
+        return await play.ends(seconds=60), await play.trials(), play.jobs.runs
+
+    ended, trials, runs = within(scenario)
+    assert ended["status"]["trialsSucceeded"] == TRIALS
+    assert [trial["spec"]["index"] for trial in trials] == list(range(TRIALS))
+    assert len(set(runs)) == len(runs) == TRIALS
