@@ -19,6 +19,7 @@ BENCHMARKS = {
     "long_run": "An experiment of 100,000 trials",
     "collect": "The collector at a million lines",
     "store": "A million observations into each database",
+    "metrics_service": "The metrics service on a database server",
     "suggest": "Time to suggest",
 }
 

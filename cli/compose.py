@@ -2,13 +2,14 @@
 
 import os
 import tempfile
+import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..api.errors import Fault, Unsupported
+from ..api.errors import Fault, StoreUnavailable, Unsupported
 from ..db.records import ExperimentRecord
 from ..db.store import Store
 from . import console
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from ..controller.provenance import Witness
 
 _PAGE = 5000
+LONGEST_PAUSE = 10.0
+"""Seconds between two tries to reach a database."""
+
 _AHEAD = 8
 """How many points are made before there is room for them, by algorithms that do not learn."""
 
@@ -43,6 +47,22 @@ def opened(place: Place, *, fsync: bool = False) -> Iterator[Store]:
         place.opened(fsync=fsync, evaluator=stopping.rules) as store,
         stopping.reading(store),
     ):
+        yield store
+
+
+@contextmanager
+def awaited(place: Place) -> Iterator[Store]:
+    """Open the store as `opened` does; a database that is not up yet is waited for."""
+    pause = 1.0
+    with ExitStack() as held:
+        while True:
+            try:
+                store = held.enter_context(opened(place))
+                break
+            except StoreUnavailable as error:
+                console.note(f"waiting for {place}: {error}")
+            time.sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE)
         yield store
 
 

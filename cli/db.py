@@ -1,9 +1,17 @@
 """`tunewright db`: the store itself."""
 
+from typing import TYPE_CHECKING
+
 import click
 
-from .options import store_options
-from .place import Place
+from . import console
+from .options import store_option
+from .place import Place, with_password
+
+if TYPE_CHECKING:
+    from ..db.katib_import import Imported
+
+_PROGRESS = 100
 
 
 @click.group()
@@ -14,19 +22,50 @@ def db() -> None:
     Examples:
       tunewright db upgrade
       tunewright db upgrade --store postgresql+psycopg://tune@db/tune
+      tunewright db import-katib mysql://katib@katib-mysql.kubeflow/katib
     """
 
 
 @db.command()
-@store_options
-def upgrade(store: str | None, namespace: str | None) -> None:
+@store_option
+def upgrade(store: str | None) -> None:
     """Bring the store's schema to this version; under a lock, once.
 
     \b
     Examples:
       tunewright db upgrade
     """
-    del namespace
     place = Place.of(store)
     with place.opened():
         click.echo(f"{place} has the schema of this version.")
+
+
+@db.command("import-katib")
+@click.argument("url", envvar="TUNEWRIGHT_KATIB")
+@store_option
+def import_katib(url: str, store: str | None) -> None:
+    """Bring Katib's observation logs into the store, for the trials that it knows.
+
+    URL is Katib's database, on MySQL or PostgreSQL; its password stands in
+    TUNEWRIGHT_KATIB_PASSWORD. Nothing there is changed, and what was brought in before is left
+    as it is.
+
+    \b
+    Examples:
+      tunewright db import-katib mysql://katib@katib-mysql.kubeflow/katib
+    """
+    import time
+
+    from ..db.katib_import import import_katib
+
+    def show(done: "Imported") -> None:
+        if (done.trials + done.unknown) % _PROGRESS == 0:
+            console.note(f"trials: {done.trials:,}, rows: {done.rows:,} …")
+
+    place = Place.of(store)
+    with place.opened() as opened:
+        katib = with_password(url, "TUNEWRIGHT_KATIB_PASSWORD")
+        done = import_katib(opened, katib, now=time.time(), on_progress=show)
+    click.echo(f"trials: {done.trials:,}, rows: {done.rows:,}, now in {place}")
+    if done.unknown:
+        console.note(f"trials that {place} does not know, left out: {done.unknown:,}")

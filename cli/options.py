@@ -10,17 +10,20 @@ from .complete import experiment_names
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
+store_option = click.option(
+    "--store",
+    envvar="TUNEWRIGHT_STORE",
+    metavar="FILE|URL",
+    help="The store.  [default: store.db in $TUNEWRIGHT_HOME]",
+)
+
+
 def store_options(command: _Command) -> _Command:
     """Add where the experiment is: `--store` and `--namespace`."""
     command = click.option(
         "-n", "--namespace", help="Look in this namespace only.  [default: wherever the name is]"
     )(command)
-    return click.option(
-        "--store",
-        envvar="TUNEWRIGHT_STORE",
-        metavar="FILE|URL",
-        help="The store.  [default: store.db in $TUNEWRIGHT_HOME]",
-    )(command)
+    return store_option(command)
 
 
 output_option = click.option(

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 from ..api.errors import Conflict, StoreUnwritable
 from ..api.identity import ExperimentKey
@@ -71,7 +72,12 @@ class Place:
                 self.store.parent.mkdir(parents=True, exist_ok=True)
             except OSError as error:
                 raise StoreUnwritable(f"{self.store.parent} cannot be made: {error}") from error
-        store = open_store(self.store, evaluator=evaluator, fsync=fsync)
+        place = (
+            with_password(self.store, "TUNEWRIGHT_STORE_PASSWORD")
+            if isinstance(self.store, str)
+            else self.store
+        )
+        store = open_store(place, evaluator=evaluator, fsync=fsync)
         try:
             yield store
         finally:
@@ -177,6 +183,16 @@ def folder_size(folder: Path) -> int:
 
 def remove_folder(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def with_password(url: str, variable: str) -> str:
+    """Put a password of the environment into a URL that names a user and no password."""
+    password = os.environ.get(variable, "")
+    head, _, tail = url.partition("://")
+    login, at, host = tail.rpartition("@")
+    if not password or not login or ":" in login:
+        return url
+    return f"{head}://{login}:{quote(password, safe='')}{at}{host}"
 
 
 def _without_password(url: str) -> str:

@@ -39,7 +39,7 @@ T = TypeVar("T")
 BUSY_SECONDS = 30.0
 """How long SQLite waits for another process's transaction. Ours last milliseconds."""
 
-COPY_FROM = 200
+COPY_FROM = 10
 """From how many rows on PostgreSQL's COPY is worth its round trip."""
 
 TRIES = 5

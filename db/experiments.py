@@ -268,10 +268,11 @@ class Experiments:
         return row
 
     def _rules_of(
-        self, connection: Connection, experiment_id: int
+        self, connection: Connection, experiment_id: int, version: int | None = None
     ) -> tuple[Objective, StoppingRule | None]:
         """Return what the document asks for as it is now, parsed once a version."""
-        version = _VERSION(connection, id=experiment_id).scalar()
+        if version is None:
+            version = _VERSION(connection, id=experiment_id).scalar()
         known = self._rules.get(experiment_id)
         if known is None or known[0] != version:
             row = _RULES(connection, id=experiment_id).first()

@@ -197,6 +197,5 @@ def _in_zone(moment: datetime) -> datetime:
 def _stamp(seconds: float) -> str:
     if not math.isfinite(seconds) or seconds == 0:
         return NEVER
-    moment = datetime.fromtimestamp(seconds, UTC)
-    text = moment.strftime("%Y-%m-%dT%H:%M:%S")
-    return f"{text}.{moment.microsecond:06d}".rstrip("0").rstrip(".") + "Z"
+    text = datetime.fromtimestamp(seconds, UTC).isoformat().removesuffix("+00:00")
+    return (text.rstrip("0") if "." in text else text) + "Z"

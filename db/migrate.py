@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 from sqlalchemy import Column, Connection, MetaData, String, Table, inspect, text
 
-from ..api.errors import Unsupported
+from ..api.errors import StoreUnavailable, Unsupported
 from .connection import Database
 from .schema import metadata
 
@@ -87,7 +87,8 @@ def _alone(connection: Connection) -> Iterator[None]:
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
         yield
     elif connection.dialect.name in {"mysql", "mariadb"}:
-        connection.execute(text("SELECT GET_LOCK('tunewright-schema', 60)"))
+        if connection.execute(text("SELECT GET_LOCK('tunewright-schema', 60)")).scalar() != 1:
+            raise StoreUnavailable("another process has been changing the schema for a minute")
         try:
             yield
             connection.execute(text("COMMIT"))  # for whoever has the lock next to see

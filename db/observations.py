@@ -15,13 +15,15 @@ from sqlalchemy import Connection, bindparam, select, update
 from ..api.errors import NotFound
 from ..api.observation import Batch, Observation, PlainSample, Sample
 from ..api.states import TrialState
+from . import trial_statements as run
 from .connection import unfit
 from .records import Ack, Reporter
-from .rows import reporter_of
+from .rows import reporter_of, stop_row
 from .schema import (
     curves,
     decode,
     encode,
+    experiments,
     names,
     observations,
     sources,
@@ -38,6 +40,29 @@ _SOURCE = Prepared(
         sources.c.attempt == bindparam("number"),
         sources.c.source_id == bindparam("source"),
     )
+)
+# All that a batch asks for once its trial's row is held, at one go.
+_STANDING = Prepared(
+    select(
+        sources.c.last_sequence,
+        experiments.c.version,
+        stops.c.attempt,
+        stops.c.reason,
+        stops.c.decided_at,
+        stops.c.answered,
+    )
+    .select_from(experiments)
+    .outerjoin(
+        sources,
+        (sources.c.trial_id == bindparam("trial"))
+        & (sources.c.attempt == bindparam("number"))
+        & (sources.c.source_id == bindparam("source")),
+    )
+    .outerjoin(
+        stops,
+        (stops.c.trial_id == bindparam("trial")) & (stops.c.attempt == bindparam("number")),
+    )
+    .where(experiments.c.id == bindparam("owner"))
 )
 _KEY = ("trial_id", "attempt", "source_id")
 _NEW_SOURCE = insert_of(sources, *_KEY, "last_sequence", "heard_at")
@@ -136,8 +161,12 @@ class Observations(Stopping):
         with self._database.reading() as connection:
             trial = self._trial(connection, uid, index)
             query = (
-                select(observations, names.c.text)
-                .join_from(observations, names, names.c.id == observations.c.metric_id)
+                select(
+                    observations.c.metric_id,
+                    observations.c.value,
+                    observations.c.time,
+                    observations.c.step,
+                )
                 .where(
                     observations.c.trial_id == trial.id,
                     observations.c.attempt == (attempt or trial.attempt),
@@ -153,8 +182,10 @@ class Observations(Stopping):
                 query = query.where(observations.c.time >= since)
             if until is not None:
                 query = query.where(observations.c.time <= until)
-            for row in _pages(connection, query):
-                yield Sample(row.text, decode(row.value), row.time, row.step)
+            # Asked for first: while a log is fetched, MySQL answers nothing else.
+            texts = self._summaries.metrics_of(connection, trial.id, attempt or trial.attempt)
+            for name, value, time, step in _pages(connection, query):
+                yield Sample(texts[name], decode(value), time, step)
 
     def objective_samples(
         self, uid: str, *, since: float | None = None
@@ -201,8 +232,15 @@ class Observations(Stopping):
     def _keep(self, connection: Connection, batch: Batch, now: float) -> Ack:
         target = self._target(connection, batch)
         source = self._names.id_of(connection, batch.source)
-        key = {"trial": target.trial, "number": target.attempt}
-        last = _SOURCE(connection, **key, source=source).scalar()
+        standing = _STANDING(
+            connection,
+            owner=target.owner,
+            trial=target.trial,
+            number=target.attempt,
+            source=source,
+        ).first()
+        last = standing.last_sequence
+        stop = None if standing.attempt is None else stop_row(target.index, standing)
         known = -1 if last is None else int(last)
         fresh = batch.samples[max(0, known + 1 - batch.first_sequence) :]
         if fresh:
@@ -227,12 +265,12 @@ class Observations(Stopping):
                     heard_at=now,
                 )
             self._insert(connection, target, source, first, fresh)
-            self._sum_up(connection, target, fresh, now)
-        stop = self._stop_of(connection, target)
+            if self._sum_up(connection, target, fresh, standing.version, now):
+                stop = self._stop_of(connection, target)
         return Ack(target.index, target.attempt, batch.source, known, stop)
 
     def _target(self, connection: Connection, batch: Batch) -> Target:
-        trial = self._held(connection, batch.experiment_uid, batch.index)
+        trial = self._one(connection, run.TARGET, batch.experiment_uid, batch.index)
         if batch.attempt > trial.attempt:
             raise NotFound(f"trial {trial.name} has no attempt {batch.attempt}")
         return Target(
@@ -266,13 +304,21 @@ class Observations(Stopping):
             raise unfit(error) from error
 
     def _sum_up(
-        self, connection: Connection, target: Target, samples: Sequence[PlainSample], now: float
-    ) -> None:
-        objective, rule = self._rules_of(connection, target.owner)
+        self,
+        connection: Connection,
+        target: Target,
+        samples: Sequence[PlainSample],
+        version: int,
+        now: float,
+    ) -> bool:
+        """Sum the samples up; return whether they were judged, and the trial may have to stop."""
+        objective, rule = self._rules_of(connection, target.owner, version)
         known = self._summaries.extend(connection, target.trial, target.attempt, samples)
-        if rule is not None and target.current and not target.finished:
-            reports = reports_of(target, objective, known.get(objective.metric.name), samples)
-            self._follow_curve(connection, target, reports, now)
+        if rule is None or target.finished or not target.current:
+            return False
+        reports = reports_of(target, objective, known.get(objective.metric.name), samples)
+        self._follow_curve(connection, target, reports, now)
+        return True
 
 
 def _pages(connection: Connection, query: Any) -> Iterator[Any]:

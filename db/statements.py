@@ -71,7 +71,11 @@ class Prepared:
             return
         cursor = connection.connection.cursor()
         try:
-            cursor.executemany(compiled.text, filled)
+            # psycopg opens a pipeline for many, which costs one row several round trips.
+            if len(filled) == 1:
+                cursor.execute(compiled.text, filled[0])
+            else:
+                cursor.executemany(compiled.text, filled)
         finally:
             cursor.close()
 

@@ -16,6 +16,11 @@ _OF_ATTEMPT = Prepared(
         summaries.c.trial_id == bindparam("trial"), summaries.c.attempt == bindparam("number")
     )
 )
+_METRICS = Prepared(
+    select(summaries.c.metric_id).where(
+        summaries.c.trial_id == bindparam("trial"), summaries.c.attempt == bindparam("number")
+    )
+)
 _KEY = ("trial_id", "attempt", "metric_id")
 _NEW = insert_of(summaries)
 _RENEW = update_of(
@@ -38,6 +43,13 @@ class Summaries:
         return {
             self._names.text_of(connection, row.metric_id): summary_of(row)
             for row in _OF_ATTEMPT(connection, trial=trial, number=attempt)
+        }
+
+    def metrics_of(self, connection: Connection, trial: int, attempt: int) -> Mapping[int, str]:
+        """Return the names of what an attempt reported, by their numbers."""
+        return {
+            row.metric_id: self._names.text_of(connection, row.metric_id)
+            for row in _METRICS(connection, trial=trial, number=attempt)
         }
 
     def of_trials(

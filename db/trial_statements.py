@@ -39,6 +39,12 @@ HELD = Prepared(
     .where(trials.c.experiment_id == bindparam("owner"), trials.c.idx == bindparam("idx"))
     .with_for_update(key_share=True)
 )
+# Of the same row, what a report of metrics asks for: that is little.
+TARGET = Prepared(
+    select(trials.c.id, trials.c.experiment_id, trials.c.name, trials.c.state, trials.c.attempt)
+    .where(trials.c.experiment_id == bindparam("owner"), trials.c.idx == bindparam("idx"))
+    .with_for_update(key_share=True)
+)
 HELD_EXPERIMENT = Prepared(
     select(experiments.c.id)
     .where(experiments.c.id == bindparam("owner"))

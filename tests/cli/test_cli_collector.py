@@ -214,3 +214,41 @@ def test_a_wrong_specification_is_refused(pod):
     _, err = collector.communicate(timeout=60)
 
     assert (collector.returncode, "Telepathy" in err) == (2, True)
+
+
+def test_the_service_is_told_when_all_is_said_and_what_was_not(pod, store):
+    main = pod.runs("echo val_loss=0.5")
+    assert main.wait(timeout=60) == 0
+    (pod.spool / "dropped").write_text("3")
+    pod.collector().communicate(timeout=60)
+
+    (reporter,) = store.reporters(pod.uid, 0, 1)
+    assert (reporter.done, reporter.dropped, reporter.seen) == (True, 3, ("val_loss",))
+
+
+@pytest.mark.parametrize("pods", [("", ""), ("a-uid", "another")], ids=["unnamed", "named"])
+def test_a_pod_that_replaces_another_reports_behind_it(pod, pods, tmp_path):
+    for name, value in zip(pods, (1, 2), strict=True):
+        pod.spool = tmp_path / f"spool-{value}"
+        pod.spool.mkdir()
+        assert pod.runs(f"echo loss={value}").wait(timeout=60) == 0
+        pod.collector("--pod", name).communicate(timeout=60)
+
+    assert pod.losses == [1.0, 2.0]
+
+
+def test_a_pod_that_replaces_another_reports_its_file_from_the_start(pod, tmp_path):
+    for value in (1, 2):
+        path = tmp_path / f"log-{value}"
+        spec = {
+            "collector": {"kind": "File"},
+            "source": {"fileSystemPath": {"path": str(path), "format": "JSON"}},
+        }
+        pod.spool = tmp_path / f"spool-{value}"
+        pod.spool.mkdir()
+        path.write_text(json.dumps({"loss": value}) + "\n")
+        assert pod.runs("true").wait(timeout=60) == 0
+        for _ in range(2):
+            pod.collector("--collector", json.dumps(spec)).communicate(timeout=60)
+
+    assert pod.losses == [1.0, 2.0]

@@ -1,0 +1,157 @@
+"""`tunewright serve metrics`: the store behind Katib's DBManager and our own protocol."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from .options import store_option
+from .place import Place
+from .serving import address_options, announce, end, tls_of, token_of, wait
+
+if TYPE_CHECKING:
+    import grpc
+
+    from ..db.authority import Authority
+    from ..db.store import Store
+
+Start = Callable[["Store", "Authority | None"], "list[grpc.Server]"]
+"""Starts all servers over a store, and says where they are."""
+
+
+@click.command()
+@click.option("--port", default=6790, show_default=True, help="The port; 0 takes a free one.")
+@click.option("--plain-port", type=int, help="One more port, without TLS: 6789 is Katib's.")
+@address_options
+@click.option(
+    "--cluster", is_flag=True, help="Know callers as pods of the cluster that it runs in."
+)
+@click.option(
+    "--operator-account",
+    envvar="TUNEWRIGHT_OPERATOR_ACCOUNT",
+    metavar="NAMESPACE:NAME",
+    help="The service account of the operator; with --cluster.",
+)
+@click.option(
+    "--open",
+    "is_open",
+    is_flag=True,
+    envvar="TUNEWRIGHT_OPEN",
+    help="Let everybody report and read: for meshes and pods on their node's network.",
+)
+@click.option("--kubeconfig", help="Another cluster than the one that it runs in.")
+@click.option("--context", help="The context of the kubeconfig.")
+@store_option
+def metrics(
+    *,
+    port: int,
+    plain_port: int | None,
+    host: str,
+    tls_cert: Path | None,
+    tls_key: Path | None,
+    token_file: Path | None,
+    cluster: bool,
+    operator_account: str | None,
+    is_open: bool,
+    kubeconfig: str | None,
+    context: str | None,
+    store: str | None,
+) -> None:
+    """Take metrics in and give them out, over the store.
+
+    It waits for a database that is not up yet, and brings its schema to this version. With
+    --cluster a pod of a trial may report for its trial and a pod may read its own namespace: by
+    its token of the audience `tunewright`, or by its address where it shows none. The health
+    service knows "" (the process) and `tunewright.v1.Metrics` (the store behind it).
+
+    Environment: TUNEWRIGHT_STORE, TUNEWRIGHT_STORE_PASSWORD (the database's, so that it stands
+    in no command line), TUNEWRIGHT_HOME, TUNEWRIGHT_OPERATOR_ACCOUNT, TUNEWRIGHT_OPEN.
+
+    \b
+    Examples:
+      tunewright serve metrics --port 6790
+      tunewright serve metrics --host 0.0.0.0 --tls-cert tls.crt --tls-key tls.key \\
+        --plain-port 6789 --cluster --operator-account tunewright:operator \\
+        --store postgresql://tune@db/tune
+    """
+    from ..db.authority import Trusting
+    from ..db.metrics_service import serve
+    from . import compose
+
+    tls, token = tls_of(tls_cert, tls_key), token_of(token_file)
+
+    def start(opened: "Store", authority: "Authority | None") -> "list[grpc.Server]":
+        places = [(port, tls), *([] if plain_port is None else [(plain_port, None)])]
+        servers = []
+        for number, secured in places:
+            server, address = serve(
+                opened, f"{host}:{number}", authority=authority, tls=secured, token=token
+            )
+            announce(address)
+            servers.append(server)
+        return servers
+
+    user = _user(operator_account, token_file) if cluster else ""
+    with compose.awaited(Place.of(store)) as opened:
+        if cluster:
+            _serve_on_cluster(opened, start, user, kubeconfig, context, is_open=is_open)
+        else:
+            wait(*start(opened, Trusting() if is_open else None))
+
+
+def _user(account: str | None, token_file: Path | None) -> str:
+    """Return the operator's user name.
+
+    Raises:
+        Invalid: the options do not say who the operator is, or contradict each other.
+    """
+    from ..api.errors import Fault, Invalid
+
+    namespace, _, name = (account or "").partition(":")
+    if not namespace or not name:
+        remedy = "e.g. --operator-account tunewright:operator"
+        raise Invalid([Fault("--operator-account", "it names no NAMESPACE:NAME", remedy)])
+    if token_file is not None:
+        message = "with --cluster callers are known by their own tokens"
+        raise Invalid([Fault("--token-file", message, "leave one of them out")])
+    return f"system:serviceaccount:{namespace}:{name}"
+
+
+def _serve_on_cluster(
+    store: "Store",
+    start: Start,
+    operator: str,
+    kubeconfig: str | None,
+    context: str | None,
+    *,
+    is_open: bool,
+) -> None:
+    """Serve until interrupted, or until the API server says that this may not be done."""
+    import asyncio
+    import random
+    import signal
+    import time
+
+    from ..controller.kube.client import connect
+    from ..controller.kube.identity import PodAuthority
+
+    async def run() -> None:
+        kube = await connect(kubeconfig=kubeconfig, context=context)
+        authority = PodAuthority(
+            kube, operator, is_open=is_open, clock=time.time, chance=random.random
+        )
+        following = asyncio.create_task(authority.run())
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, following.cancel)
+        servers = start(store, authority)
+        try:
+            await following
+        except asyncio.CancelledError:
+            pass  # it was told to end
+        finally:
+            # Calls that still run may ask who calls: the loop goes on.
+            await asyncio.to_thread(end, *servers)
+            await kube.close()
+
+    asyncio.run(run())

@@ -1,0 +1,75 @@
+"""What the commands that serve have in common: how they are reached, known, and ended."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    import grpc
+
+    from ..proto.serving import Tls
+
+GRACE_SECONDS = 5.0
+"""How long calls that run may take to finish once the service is to end."""
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+
+def address_options(command: _Command) -> _Command:
+    for option in (
+        click.option(
+            "--token-file",
+            type=click.Path(exists=True, path_type=Path),
+            help="Callers must know what it holds.",
+        ),
+        click.option(
+            "--tls-key", type=click.Path(exists=True, path_type=Path), help="Its private key."
+        ),
+        click.option(
+            "--tls-cert", type=click.Path(exists=True, path_type=Path), help="Serve over TLS."
+        ),
+        click.option(
+            "--host", default="127.0.0.1", show_default=True, help="0.0.0.0 serves others, too."
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def tls_of(cert: Path | None, key: Path | None) -> "Tls | None":
+    from ..api.errors import Fault, Invalid
+    from ..proto.serving import Tls
+
+    if cert is None and key is None:
+        return None
+    if cert is None or key is None:
+        missing = "--tls-key" if key is None else "--tls-cert"
+        raise Invalid([Fault(missing, "TLS needs a certificate and its key", "give both")])
+    return Tls(cert, key)
+
+
+def token_of(file: Path | None) -> str | None:
+    return None if file is None else file.read_text(encoding="utf-8").strip()
+
+
+def announce(address: str) -> None:
+    click.echo(f"serving on {address}")
+
+
+def wait(*servers: "grpc.Server") -> None:
+    """Serve until interrupted; running calls may finish."""
+    import signal
+    import threading
+
+    over = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: over.set())
+    over.wait()
+    end(*servers)
+
+
+def end(*servers: "grpc.Server") -> None:
+    for ended in [server.stop(GRACE_SECONDS) for server in servers]:
+        ended.wait()

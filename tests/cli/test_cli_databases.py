@@ -1,0 +1,120 @@
+"""Database servers behind the command line: passwords, servers that are away, Katib's database."""
+
+import signal
+import uuid
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+
+import pytest
+from sqlalchemy import create_engine, make_url, text
+from sqlalchemy.pool import NullPool
+from support import servers
+from tunewright.db.sql import open_store
+
+PASSWORD = "p@ss:/w%rd"
+KATIB = {
+    "postgres": (
+        "CREATE TABLE observation_logs (trial_name VARCHAR(255) NOT NULL, id serial PRIMARY KEY,"
+        " time TIMESTAMP(6), metric_name VARCHAR(255) NOT NULL, value TEXT NOT NULL)"
+    ),
+    "mysql": (
+        "CREATE TABLE observation_logs (trial_name VARCHAR(255) NOT NULL,"
+        " id INT AUTO_INCREMENT PRIMARY KEY,"
+        " time DATETIME(6), metric_name VARCHAR(255) NOT NULL, value TEXT NOT NULL)"
+    ),
+}
+ROWS = (
+    ("{trial}", "2026-01-31 12:00:00.5", "loss", "0.75"),
+    ("stranger", "2026-01-31 12:00:00", "loss", "9"),
+    ("{trial}", "2026-01-31 12:00:01", "loss", "0.5"),
+    ("{trial}", "2026-01-31 12:00:02", "accuracy", "unavailable"),
+    ("{trial}", "0001-01-01 00:00:00", "extra", "NaN"),
+)
+KINDS = [
+    pytest.param(name, marks=[pytest.mark.needs(name), pytest.mark.xdist_group(name)], id=name)
+    for name in ("postgres", "mysql")
+]
+
+
+def run(url: str, *statements: str, **values: str) -> None:
+    engine = create_engine(url, isolation_level="AUTOCOMMIT", poolclass=NullPool)
+    with engine.connect() as connection:
+        for statement in statements:
+            connection.execute(text(statement), values)
+
+
+@contextmanager
+def database(kind: str) -> Iterator[str]:
+    with getattr(servers, kind)() as server, servers.fresh_database(server) as url:
+        yield url
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_katibs_logs_are_brought_in_once_for_the_trials_that_are_known(
+    tunewright, experiment, kind
+):
+    assert tunewright("run", experiment()).code == 0
+    trial = tunewright("trials", "echo", "-o", "json").json[0]["name"]
+    with closing(open_store(tunewright.folder / "home" / "store.db")) as store:
+        uid, index = store.find_trial(trial)
+        own = store.observation(uid, index)
+    with database(kind) as url:
+        run(url, KATIB[kind])
+        for name, at, metric, value in ROWS:
+            run(
+                url,
+                "INSERT INTO observation_logs (trial_name, time, metric_name, value)"
+                " VALUES (:name, :at, :metric, :value)",
+                name=name.format(trial=trial),
+                at=at,
+                metric=metric,
+                value=value,
+            )
+        told = [tunewright("db", "import-katib", url) for _ in range(2)]
+    assert [done.code for done in told] == [0, 0], told[0].err
+    assert "trials: 1, rows: 3" in told[0].out
+    assert "left out: 1" in told[0].err
+    with closing(open_store(tunewright.folder / "home" / "store.db")) as store:
+        summaries = store.observation(uid, index)
+        assert [sample.time for sample in store.samples(uid, index, metric="extra")] == [0.0]
+    assert set(summaries) == {*own, "loss", "extra"}
+    assert summaries["loss"].count == 2 + (own["loss"].count if "loss" in own else 0)
+
+
+@pytest.mark.parametrize("kind", KINDS[:1])
+def test_a_database_that_is_none_of_katibs_is_named(tunewright, kind):
+    with database(kind) as url:
+        refused = tunewright("db", "import-katib", url)
+    assert (refused.code, "no table observation_logs" in refused.err) == (2, True)
+
+
+@pytest.mark.parametrize("kind", KINDS[1:])
+def test_the_password_stands_in_the_environment_alone(tunewright, kind):
+    user = f"u{uuid.uuid4().hex[:8]}"
+    with database(kind) as url:
+        named = make_url(url)
+        run(
+            url,
+            f"CREATE USER {user}@localhost IDENTIFIED BY '{PASSWORD}'",
+            f"GRANT ALL ON {named.database}.* TO {user}@localhost",
+        )
+        store = named.set(username=user).render_as_string(hide_password=False)
+        done = tunewright(
+            *("db", "upgrade", "--store", store), env={"TUNEWRIGHT_STORE_PASSWORD": PASSWORD}
+        )
+        refused = tunewright("db", "upgrade", "--store", store)
+    assert done.code == 0, done.err
+    assert PASSWORD not in done.out + done.err
+    assert refused.code == 1
+
+
+@pytest.mark.parametrize("kind", KINDS[:1])
+def test_a_database_that_is_not_up_yet_is_waited_for(tunewright, kind):
+    store = "postgresql://tune@127.0.0.1:1/tune"
+    words = ("serve", "metrics", "--port", "0", "--store", store)
+    process = tunewright.start(*words, env={"TUNEWRIGHT_STORE_PASSWORD": PASSWORD})
+    line = process.stderr.readline()
+    process.send_signal(signal.SIGTERM)
+    out, err = process.communicate(timeout=30)
+    assert line.startswith("waiting for postgresql://tune@127.0.0.1:1/tune: ")
+    assert PASSWORD not in line + err + out
