@@ -1,16 +1,17 @@
-"""`python -m cluster.node up|down|build`: `make cluster`, `make cluster-down`, and its programs."""
+"""`python -m cluster.node up|down|build|install`: what the verbs `make cluster…` do."""
 
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
 
-from . import build, node
+from . import build, install, node
 from .say import ClusterError
 
 VERBS: Mapping[str, Callable[[], object]] = {
     "up": node.up,
     "down": node.down,
     "build": build.programs,
+    "install": install.install,
 }
 
 
