@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cluster.node import install, node, store
 from cluster.node.layout import BUSYBOX, FRONT
 from support.waiting import until
 
@@ -93,3 +94,21 @@ def namespace(kubeconfig: Path) -> Iterator[Namespace]:
     made.kubectl("wait", "--for=create", "serviceaccount/default", "--timeout=30s")
     yield made
     made.kubectl("delete", "namespace", made.name, "--wait=false")
+
+
+@dataclass(frozen=True)
+class Images:
+    """The names of the product's images, as they are on the cluster."""
+
+    tunewright: str
+    collector: str
+
+
+@pytest.fixture(scope="session")
+def product_images(own_cluster) -> Images:
+    """Build what is checked out, and give it to the cluster."""
+    with node.alone():
+        names = install.build()
+        for name in names:
+            store.load(name)
+    return Images(*names)

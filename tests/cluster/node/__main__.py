@@ -1,10 +1,10 @@
-"""`python -m cluster.node up|down|build|install`: what the verbs `make cluster…` do."""
+"""`python -m cluster.node up|down|build|install|operators`: what the verbs `make cluster…` do."""
 
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
 
-from . import build, install, node
+from . import build, install, node, operators
 from .say import ClusterError
 
 VERBS: Mapping[str, Callable[[], object]] = {
@@ -12,6 +12,7 @@ VERBS: Mapping[str, Callable[[], object]] = {
     "down": node.down,
     "build": build.programs,
     "install": install.install,
+    "operators": operators.install,
 }
 
 
