@@ -87,6 +87,17 @@ def own_cluster(kubeconfig: Path) -> None:
         pytest.skip("it is about the cluster of `make cluster`")
 
 
+@pytest.fixture(scope="session")
+def cluster(kubeconfig: Path) -> Namespace:
+    """All of it, seen from the namespace `default`."""
+    return Namespace("default", kubeconfig)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run what looks back on the others, or ends what they use, behind them."""
+    items.sort(key=lambda item: item.get_closest_marker("last") is not None)
+
+
 @pytest.fixture
 def namespace(kubeconfig: Path) -> Iterator[Namespace]:
     made = Namespace(f"test-{secrets.token_hex(4)}", kubeconfig)
