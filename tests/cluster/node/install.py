@@ -28,8 +28,11 @@ def install() -> None:
         names = build()
         for name in names:
             store.load(name)
+        rendered = list(yaml.safe_load_all(kubectl.run("kustomize", str(WRITTEN))))
+        for name in _images(rendered) & store.LOOK_ALIKES.keys():
+            store.provide(name)
         with step("installing"):
-            _prepare()
+            _prepare(rendered)
             kubectl.run("apply", "--kustomize", str(WRITTEN))
         rollout.wait(NAMESPACE)
 
@@ -55,7 +58,7 @@ def build() -> Sequence[str]:
     return done.stdout.split()
 
 
-def _prepare() -> None:
+def _prepare(rendered: Sequence[Mapping[str, Any]]) -> None:
     """Have what an overlay expects of a cluster: definitions, namespaces, volumes, a password."""
     deploy = REPOSITORY / "deploy"
     kubectl.run("apply", "--server-side", "--kustomize", str(deploy / "crds"))
@@ -63,7 +66,6 @@ def _prepare() -> None:
     kubectl.run("apply", "--filename", str(deploy / "base" / "namespace.yaml"))
     if not kubectl.ask("get", "namespace", "kubeflow"):
         kubectl.run("create", "namespace", "kubeflow")
-    rendered = list(yaml.safe_load_all(kubectl.run("kustomize", str(WRITTEN))))
     for claim in _claims(rendered):
         volumes.provide(NAMESPACE, claim)
     there = ("--namespace", NAMESPACE, "secret")
@@ -80,3 +82,13 @@ def _claims(rendered: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         if each["kind"] == "StatefulSet":
             for template in each["spec"]["volumeClaimTemplates"]:
                 yield f"{template['metadata']['name']}-{name}-0"
+
+
+def _images(rendered: Sequence[Mapping[str, Any]]) -> set[str]:
+    """Return the images of a database server, as containerd calls them."""
+    return {
+        f"docker.io/library/{container['image']}"
+        for each in rendered
+        if each["kind"] == "StatefulSet"
+        for container in each["spec"]["template"]["spec"]["containers"]
+    }

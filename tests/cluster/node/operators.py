@@ -9,13 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from . import build, kubectl, node, rollout, store
-from .layout import CACHE, PYTHON, REGISTRY
+from .layout import CACHE, REGISTRY
 from .say import ClusterError, step
 
 FOLDER = Path(__file__).parents[1] / "operators"
-IMAGES = Path(__file__).parents[1] / "images"
-ALPINE = "docker.io/library/alpine:3.10"
-"""What the workers of a PyTorchJob wait with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +71,7 @@ def install() -> None:
     with node.alone():
         for operator in OPERATORS:
             _provide(operator)
-        _provide_alpine()
+        store.provide(store.ALPINE)
         for operator in OPERATORS:
             with step(f"installing {operator.name}"):
                 _apply(operator)
@@ -107,16 +104,6 @@ def _program(operator: Operator) -> Path:
         with step(f"building {operator.name}"):
             build.compile_go(source, operator.package, target, "-s -w", CGO_ENABLED="0")
     return target
-
-
-def _provide_alpine() -> None:
-    if store.is_loaded(ALPINE):
-        return
-    store.provide_base()
-    with tempfile.TemporaryDirectory() as context:
-        based = ("--build-arg", f"BASE={PYTHON}", "--file", str(IMAGES / "alpine/Containerfile"))
-        store.buildah("build", "--format", "docker", *based, "--tag", ALPINE, context)
-    store.load(ALPINE)
 
 
 def _apply(operator: Operator) -> None:

@@ -14,6 +14,13 @@ from .layout import CACHE, PYTHON
 from .say import ClusterError, step
 
 FOLDER = CACHE / "store"
+ALPINE = "docker.io/library/alpine:3.10"
+LOOK_ALIKES = {
+    ALPINE: "alpine",
+    "docker.io/library/mysql:8.4": "mysql",
+    "docker.io/library/postgres:17": "postgres",
+}
+"""Images that manifests name and that cannot be had here, each with the folder of ours."""
 
 
 def environ() -> Mapping[str, str]:
@@ -33,6 +40,22 @@ def provide_base() -> None:
     archive = images.python()
     if not buildah("images", "--quiet", "--filter", f"reference={PYTHON}"):
         buildah("pull", "--quiet", f"docker-archive:{archive}")
+
+
+def provide(name: str) -> None:
+    """Have one of our look-alikes over that base in containerd, under the name of the real one.
+
+    Raises:
+        ClusterError: it does not build.
+    """
+    if is_loaded(name):
+        return
+    provide_base()
+    folder = images.FOLDER / LOOK_ALIKES[name]
+    with step(f"making the image {name}"):
+        based = ("--build-arg", f"BASE={PYTHON}", "--layers", "--format", "docker")
+        buildah("build", *based, "--tag", name, str(folder))
+    load(name)
 
 
 def buildah(*words: str) -> str:
