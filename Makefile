@@ -7,10 +7,10 @@ STAMP := $(VENV)/.ready
 ROOMS := api cli controller db metrics_collector proto sdk suggestion
 export MYPYPATH := .types
 
-.PHONY: help setup run test lint format types bench crds images cluster cluster-down test-cluster proto clean
+.PHONY: help setup run test lint format types bench crds images cluster cluster-down cluster-install cluster-operators test-cluster proto clean
 
 help: ## list the verbs
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(STAMP) ## make .venv with everything in it
 
@@ -53,6 +53,12 @@ cluster: setup ## start a one-node Kubernetes for the tests (built once: ten min
 
 cluster-down: setup ## end it, without a trace
 	@PYTHONPATH=tests $(BIN)/python -m cluster.node down
+
+cluster-install: cluster ## build the images and install them there; OVERLAY=standalone
+	@PYTHONPATH=tests $(BIN)/python -m cluster.node install
+
+cluster-operators: cluster ## install the real training-operator, Trainer and JobSet there (built once: six minutes)
+	@PYTHONPATH=tests $(BIN)/python -m cluster.node operators
 
 test-cluster: $(if $(TUNEWRIGHT_TEST_KUBECONFIG),setup,cluster) ## run the tests that need real pods
 	@$(BIN)/python -m pytest -m cluster $(ARGS)

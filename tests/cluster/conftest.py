@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cluster.node import install, node, store
 from cluster.node.layout import BUSYBOX, FRONT
 from support.waiting import until
 
@@ -86,6 +87,17 @@ def own_cluster(kubeconfig: Path) -> None:
         pytest.skip("it is about the cluster of `make cluster`")
 
 
+@pytest.fixture(scope="session")
+def cluster(kubeconfig: Path) -> Namespace:
+    """All of it, seen from the namespace `default`."""
+    return Namespace("default", kubeconfig)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run what looks back on the others, or ends what they use, behind them."""
+    items.sort(key=lambda item: item.get_closest_marker("last") is not None)
+
+
 @pytest.fixture
 def namespace(kubeconfig: Path) -> Iterator[Namespace]:
     made = Namespace(f"test-{secrets.token_hex(4)}", kubeconfig)
@@ -93,3 +105,21 @@ def namespace(kubeconfig: Path) -> Iterator[Namespace]:
     made.kubectl("wait", "--for=create", "serviceaccount/default", "--timeout=30s")
     yield made
     made.kubectl("delete", "namespace", made.name, "--wait=false")
+
+
+@dataclass(frozen=True)
+class Images:
+    """The names of the product's images, as they are on the cluster."""
+
+    tunewright: str
+    collector: str
+
+
+@pytest.fixture(scope="session")
+def product_images(own_cluster) -> Images:
+    """Build what is checked out, and give it to the cluster."""
+    with node.alone():
+        names = install.build()
+        for name in names:
+            store.load(name)
+    return Images(*names)

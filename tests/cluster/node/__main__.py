@@ -1,16 +1,18 @@
-"""`python -m cluster.node up|down|build`: `make cluster`, `make cluster-down`, and its programs."""
+"""`python -m cluster.node up|down|build|install|operators`: what the verbs `make cluster…` do."""
 
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
 
-from . import build, node
+from . import build, install, node, operators
 from .say import ClusterError
 
 VERBS: Mapping[str, Callable[[], object]] = {
     "up": node.up,
     "down": node.down,
     "build": build.programs,
+    "install": install.install,
+    "operators": operators.install,
 }
 
 

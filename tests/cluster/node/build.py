@@ -43,7 +43,7 @@ def programs() -> Path:
     folder = _folder()
     missing = [name for name in PROGRAMS if not (folder / name).exists()]
     if missing:
-        _check(CACHE)
+        check()
         folder.mkdir(parents=True, exist_ok=True)
         for name in missing:
             with step(f"building {name}"):
@@ -62,23 +62,35 @@ def _folder() -> Path:
 
 
 def _build(name: str, target: Path) -> None:
-    """Build under another name first: what is there is whole."""
+    compile_go(SOURCES / PROGRAMS[name], ".", target, _LINK)
+
+
+def compile_go(module: Path, package: str, target: Path, link: str, **environ: str) -> None:
+    """Compile a package of a module, under another name first: what is there is whole.
+
+    Raises:
+        ClusterError: it does not compile.
+    """
     half = target.with_suffix(".half")
-    source = SOURCES / PROGRAMS[name]
     done = subprocess.run(
-        ["go", "build", "-trimpath", "-ldflags", _LINK, "-o", str(half), "."],
-        cwd=source,
-        env={**os.environ, "GOFLAGS": "-mod=readonly -buildvcs=false"},
+        ["go", "build", "-trimpath", "-ldflags", link, "-o", str(half), package],
+        cwd=module,
+        env={**os.environ, "GOFLAGS": "-mod=readonly -buildvcs=false", **environ},
         check=False,
         capture_output=True,
         text=True,
     )
     if done.returncode != 0:
-        raise ClusterError(f"{name} does not build:\n{done.stderr[-2000:]}")
+        raise ClusterError(f"{target.name} does not build:\n{done.stderr[-2000:]}")
     half.rename(target)
 
 
-def _check(place: Path) -> None:
+def check(place: Path = CACHE) -> None:
+    """Check that programs can be built here.
+
+    Raises:
+        ClusterError: there is no Go, or too little disk.
+    """
     if shutil.which("go") is None:
         raise ClusterError("there is no Go on the PATH: install Go 1.26 or newer")
     place.mkdir(parents=True, exist_ok=True)

@@ -4,15 +4,14 @@ import fcntl
 import json
 import os
 import shutil
-import subprocess
 import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 import services
 
-from . import box, build, images, network, pki, processes, programs
-from .layout import CACHE, DNS_READY, FRONT, NODE_NAME, STATE
+from . import box, build, images, kubectl, network, pki, processes, programs
+from .layout import CACHE, DNS_READY, FRONT, NODE_NAME
 from .say import ClusterError, say, step
 
 COMMANDS = {
@@ -34,7 +33,7 @@ def up() -> None:
         ClusterError: it cannot be had here; the message says what to do.
     """
     _check()
-    with _alone():
+    with alone():
         build.programs()
         images.make()
         if not is_up():
@@ -52,7 +51,7 @@ def down() -> None:
         ClusterError: we may not.
     """
     _check_root()
-    with _alone():
+    with alone():
         box.remove()
     shutil.rmtree(FRONT, ignore_errors=True)
 
@@ -75,7 +74,7 @@ def _check() -> None:
 
 
 @contextmanager
-def _alone() -> Iterator[None]:
+def alone() -> Iterator[None]:
     """One command at a time: all checkouts share the machine's cluster."""
     CACHE.mkdir(parents=True, exist_ok=True)
     with (CACHE / "lock").open("w") as lock:
@@ -97,7 +96,7 @@ def _begin() -> None:
         processes.wait("the API server", _api_is_ready, "kube-apiserver")
     with step("starting the node"):
         _start("kube-controller-manager", "kube-scheduler", "kubelet", "kube-proxy", "coredns")
-        _kubectl("apply", "--filename", str(programs.CONFIG / "dns.yaml"))
+        kubectl.ask("apply", "--filename", str(programs.CONFIG / "dns.yaml"))
         processes.wait("the node", _node_is_ready, "kubelet")
         processes.wait("DNS", _dns_is_ready, "coredns")
         processes.wait("service accounts", _pods_have_an_account, "kube-controller-manager")
@@ -120,11 +119,11 @@ def _show() -> None:
 
 
 def _api_is_ready() -> bool:
-    return _kubectl("get", "--raw", "/readyz") == "ok"
+    return kubectl.ask("get", "--raw", "/readyz") == "ok"
 
 
 def _node_is_ready() -> bool:
-    node = json.loads(_kubectl("get", "node", NODE_NAME, "--output", "json") or "{}")
+    node = json.loads(kubectl.ask("get", "node", NODE_NAME, "--output", "json") or "{}")
     conditions: list[Mapping[str, str]] = node.get("status", {}).get("conditions", [])
     return any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)
 
@@ -138,16 +137,4 @@ def _dns_is_ready() -> bool:
 
 
 def _pods_have_an_account() -> bool:
-    return bool(_kubectl("get", "serviceaccount", "default"))
-
-
-def _kubectl(*words: str) -> str:
-    """Run kubectl as administrator; an empty answer when it fails."""
-    known = ("--kubeconfig", programs.CONFIG / "admin.kubeconfig", "--cache-dir", STATE / "cache")
-    done = subprocess.run(
-        [build.programs() / "kubectl", *known, *words],
-        check=False,
-        capture_output=True,
-        text=True,
-    )
-    return done.stdout if done.returncode == 0 else ""
+    return bool(kubectl.ask("get", "serviceaccount", "default"))

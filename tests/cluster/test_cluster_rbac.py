@@ -1,0 +1,68 @@
+"""Our accounts are granted what they use: held against the audit log of the whole run."""
+
+from collections.abc import Mapping
+
+import pytest
+import yaml
+from cluster.node.audit import Use, asked, granted
+from cluster.node.layout import REPOSITORY
+
+pytestmark = [pytest.mark.cluster, pytest.mark.last]
+
+NAMESPACE = "tunewright"
+OPERATOR, METRICS = "tunewright-operator", "tunewright-metrics"
+
+KINDS = {
+    "kubeflow.org": ("mpijobs", "pytorchjobs", "tfjobs", "xgboostjobs"),
+    "trainer.kubeflow.org": ("trainjobs",),
+}
+OWNED = "an owner whose deletion waits for what it owns; only some API servers ask for it"
+APPLIED = "server-side apply, which the log calls patch, asks for it where nothing is there yet"
+OF_USERS = "trials of this kind are not part of every run"
+AGGREGATED = "clients of the aggregated API are authorized with it"
+
+UNUSED: Mapping[str, Mapping[Use, str]] = {
+    OPERATOR: {
+        Use("kubeflow.org", "experiments/finalizers", "update"): OWNED,
+        Use("kubeflow.org", "trials/finalizers", "update"): OWNED,
+        Use("kubeflow.org", "suggestions", "create"): APPLIED,
+        **{
+            Use(group, resource, verb): OF_USERS
+            for group, resources in KINDS.items()
+            for resource in resources
+            for verb in ("get", "list", "watch", "create", "patch", "delete")
+        },
+    },
+    METRICS: {
+        Use("authorization.k8s.io", "subjectaccessreviews", "create"): AGGREGATED,
+        Use("", "pods/log", "get"): "a trial's log is read where no collector stands beside it",
+    },
+}
+"""What a run may leave unused, and why it is granted all the same."""
+
+
+@pytest.fixture(scope="module")
+def roles(own_cluster, cluster):
+    """Return what the overlay with all services grants."""
+    folder = str(REPOSITORY / "deploy" / "overlays" / "postgres")
+    return list(yaml.safe_load_all(cluster.kubectl("kustomize", folder)))
+
+
+def test_nothing_that_we_asked_for_was_forbidden(own_cluster):
+    refused = {(each.account, str(each.use)) for each in asked(NAMESPACE) if each.is_forbidden}
+
+    assert not refused
+
+
+@pytest.mark.parametrize("account", [OPERATOR, METRICS])
+def test_all_that_is_granted_is_used_or_has_its_reason(roles, account):
+    used = {each.use for each in asked(NAMESPACE) if each.account == account}
+    if not used:
+        pytest.skip(f"{account} did not run on this cluster")
+
+    assert sorted(map(str, granted(roles, account) - used - UNUSED[account].keys())) == []
+
+
+@pytest.mark.parametrize("account", [OPERATOR, METRICS])
+def test_what_has_a_reason_is_granted(roles, account):
+    assert UNUSED[account].keys() <= granted(roles, account)

@@ -1,0 +1,178 @@
+"""What `kubectl apply -k` of each overlay brings, as a real API server takes it."""
+
+import json
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from support import apiserver
+from support.apiserver import REPOSITORY
+from tunewright.controller.kube.config import read_config
+
+pytestmark = apiserver.NEEDED
+
+DEPLOY = REPOSITORY / "deploy"
+OVERLAYS = sorted(path.name for path in (DEPLOY / "overlays").iterdir())
+CLUSTER_SCOPED = {"ClusterRole", "ClusterRoleBinding", "Namespace"}
+
+
+@pytest.fixture(scope="module")
+def server(api_server):
+    """Return the server with what an overlay expects: namespaces, and accounts for its pods."""
+    api_server.kubectl("apply", "--filename", str(DEPLOY / "base" / "namespace.yaml"))
+    api_server.kubectl("apply", "--filename", str(DEPLOY / "base" / "accounts.yaml"))
+    for name in ("kubeflow", "default"):
+        api_server.ask("POST", "/api/v1/namespaces", {"metadata": {"name": name}})
+    account = {"metadata": {"name": "default", "namespace": "tunewright"}}
+    api_server.ask("POST", "/api/v1/namespaces/tunewright/serviceaccounts", account)
+    yield api_server
+    api_server.kubectl("delete", "--filename", str(DEPLOY / "base" / "accounts.yaml"))
+
+
+def rendered(server, folder: Path) -> list[dict[str, Any]]:
+    return list(yaml.safe_load_all(server.kubectl("kustomize", str(folder))))
+
+
+def templates(documents: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Yield every pod's template, with the volumes that a StatefulSet adds."""
+    for each in documents:
+        if each["kind"] in {"Deployment", "StatefulSet"}:
+            template = each["spec"]["template"]
+            for claim in each["spec"].get("volumeClaimTemplates", ()):
+                source = {"claimName": claim["metadata"]["name"]}
+                volume = {"name": claim["metadata"]["name"], "persistentVolumeClaim": source}
+                template["spec"]["volumes"].append(volume)
+            yield template
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_the_server_takes_every_object_of_an_overlay(server, overlay):
+    folder = str(DEPLOY / "overlays" / overlay)
+
+    assert server.kubectl("apply", "--dry-run=server", "--kustomize", folder)
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_every_pod_is_one_that_restricted_namespaces_take(server, overlay):
+    found = list(templates(rendered(server, DEPLOY / "overlays" / overlay)))
+
+    assert found
+    for number, template in enumerate(found):
+        pod = {"apiVersion": "v1", "kind": "Pod", **template}
+        pod["metadata"] |= {"name": f"pod-{number}", "namespace": "tunewright"}
+        server.kubectl("create", "--dry-run=server", "--filename", "-", given=json.dumps(pod))
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_no_container_can_write_to_its_root(server, overlay):
+    for template in templates(rendered(server, DEPLOY / "overlays" / overlay)):
+        for container in template["spec"]["containers"]:
+            assert container["securityContext"]["readOnlyRootFilesystem"] is True
+            assert {"requests", "limits"} == container["resources"].keys()
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_katib_s_clients_find_the_metrics_service_at_the_address_of_katib_s(server, overlay):
+    documents = rendered(server, DEPLOY / "overlays" / overlay)
+    services = {each["metadata"]["name"]: each for each in documents if each["kind"] == "Service"}
+
+    katib = services["katib-db-manager"]
+    assert katib["metadata"]["namespace"] == "kubeflow"
+    assert katib["spec"]["externalName"].startswith("tunewright-metrics.tunewright.svc")
+    assert 6789 in {port["port"] for port in services["tunewright-metrics"]["spec"]["ports"]}
+
+
+def test_without_a_whole_cluster_nothing_is_the_cluster_s_but_the_namespace(server):
+    documents = rendered(server, DEPLOY / "overlays" / "namespaced")
+
+    assert {each["kind"] for each in documents} & CLUSTER_SCOPED == {"Namespace"}
+
+
+def test_a_tenant_s_roles_say_what_the_cluster_roles_say(server):
+    of_tenant = {
+        each["metadata"]["name"]: each["rules"]
+        for each in rendered(server, DEPLOY / "tenant")
+        if each["kind"] == "Role"
+    }
+    of_cluster = {each["metadata"]["name"]: each["rules"] for each in rendered(server, ROLES)}
+
+    assert of_tenant == of_cluster
+
+
+ROLES = DEPLOY / "roles"
+
+
+def together(server, folder: Path, *components: str) -> list[dict[str, Any]]:
+    """Render an overlay as a user writes one."""
+
+    def relative(place: str) -> str:
+        return str(Path(*[".."] * len(folder.parts[1:]), *(DEPLOY / place).parts[1:]))
+
+    kustomization = {
+        "resources": [relative("base")],
+        "components": [relative(f"components/{each}") for each in components],
+    }
+    (folder / "kustomization.yaml").write_text(json.dumps(kustomization))
+    return rendered(server, folder)
+
+
+def test_kubeflow_is_served_by_two_of_each_over_a_database_of_theirs(server, tmp_path):
+    found = together(
+        *(server, tmp_path, "cluster-wide", "services", "external-db"),
+        *("high-availability", "kubeflow"),
+    )
+
+    deployments = [each["spec"] for each in found if each["kind"] == "Deployment"]
+    labels = [each["template"]["metadata"]["labels"] for each in deployments]
+    assert [each["replicas"] for each in deployments] == [2, 2, 2]
+    assert all(each["sidecar.istio.io/inject"] == "false" for each in labels)
+
+
+def test_openshift_chooses_the_users_of_pods(server, tmp_path):
+    found = together(server, tmp_path, "cluster-wide", "services", "postgres", "openshift")
+
+    for template in templates(found):
+        assert template["spec"]["securityContext"].keys() == {"runAsNonRoot", "seccompProfile"}
+
+
+@pytest.mark.parametrize("component", ["tls", "cert-manager"])
+def test_the_metrics_service_speaks_tls_with_a_certificate_of_theirs(server, tmp_path, component):
+    found = together(server, tmp_path, "cluster-wide", "services", "postgres", component)
+
+    (metrics,) = (each for each in found if each["metadata"]["name"] == "tunewright-metrics"
+                  and each["kind"] == "Deployment")  # fmt: skip
+    spec = metrics["spec"]["template"]["spec"]
+    secrets = [each["secret"]["secretName"] for each in spec["volumes"] if "secret" in each]
+    made = [each["spec"]["secretName"] for each in found if each["kind"] == "Certificate"]
+    assert "--tls-cert=/etc/tunewright/tls/tls.crt" in spec["containers"][0]["args"]
+    assert secrets == ["tunewright-metrics-tls"]
+    assert made in ([], secrets)
+
+
+def test_without_a_volume_nothing_is_claimed(server, tmp_path):
+    found = together(server, tmp_path, "cluster-wide", "standalone", "ephemeral")
+
+    (template,) = templates(found)
+    assert {"name": "data", "emptyDir": {}} in template["spec"]["volumes"]
+    assert "PersistentVolumeClaim" not in {each["kind"] for each in found}
+
+
+@pytest.mark.parametrize("file", sorted(DEPLOY.rglob("config.yaml")), ids=str)
+def test_the_operator_understands_the_settings_that_come_with_it(file):
+    settings = read_config(file)
+
+    assert settings.metrics == "tunewright-metrics.tunewright:6789"
+
+
+def test_images_carry_the_version_of_the_package(server):
+    version = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]["version"]
+    documents = rendered(server, DEPLOY / "overlays" / "standalone")
+    (template,) = templates(documents)
+
+    assert template["spec"]["containers"][0]["image"] == f"tunewright:{version}"
+    assert read_config(DEPLOY / "base" / "config.yaml").collector.image == (
+        f"tunewright-collector:{version}"
+    )
