@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from .serve_all import everything
 from .serve_metrics import metrics
 from .serving import address_options, announce, tls_of, token_of, wait
 
@@ -21,23 +22,39 @@ def serve() -> None:
 
 @serve.command()
 @click.option("--port", default=6789, show_default=True, help="The port; 0 takes a free one.")
+@click.option(
+    "--open", "is_open", is_flag=True, help="Answer everybody who reaches it, without a token."
+)
 @address_options
 def suggestion(
-    port: int, host: str, tls_cert: Path | None, tls_key: Path | None, token_file: Path | None
+    *,
+    port: int,
+    is_open: bool,
+    host: str,
+    tls_cert: Path | None,
+    tls_key: Path | None,
+    token_file: Path | None,
 ) -> None:
     """Serve the algorithms.
+
+    It keeps nothing: of several replicas each answers as the others would.
 
     \b
     Examples:
       tunewright serve suggestion --port 6789
+      tunewright serve suggestion --host 0.0.0.0 --open
     """
     from ..suggestion.service import start_service as start
 
     server, address = start(
-        f"{host}:{port}", tls=tls_of(tls_cert, tls_key), token=token_of(token_file)
+        f"{host}:{port}",
+        tls=tls_of(tls_cert, tls_key),
+        token=token_of(token_file),
+        open_to_all=is_open,
     )
     announce(address)
     wait(server)
 
 
 serve.add_command(metrics)
+serve.add_command(everything)

@@ -1,0 +1,84 @@
+"""`tunewright serve all`: the operator and its services as one process."""
+
+from pathlib import Path
+
+import click
+
+from .options import store_option
+from .place import Place
+
+
+@click.command("all")
+@click.option(
+    "--config",
+    envvar="TUNEWRIGHT_CONFIG",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="The settings file (YAML); see `tunewright operator`.",
+)
+@click.option("--namespaces", help="Only these, with commas between; all by default.")
+@click.option("--host", default="0.0.0.0", show_default=True, help="Where collectors reach it.")  # noqa: S104 -- it serves a cluster, and asks who calls
+@click.option(
+    "--plain-port", default=6789, show_default=True, help="The metrics service, without TLS."
+)
+@click.option(
+    "--http", default="127.0.0.1:8080", show_default=True, help="/healthz, /readyz and /metrics."
+)
+@click.option("--kubeconfig", help="The cluster; by default the one that this process runs in.")
+@click.option("--context", help="The context of the kubeconfig.")
+@store_option
+def everything(
+    *,
+    config: Path | None,
+    namespaces: str | None,
+    host: str,
+    plain_port: int,
+    http: str,
+    kubeconfig: str | None,
+    context: str | None,
+    store: str | None,
+) -> None:
+    """Carry out the Experiments of a cluster: operator, algorithms and metrics in one process.
+
+    For a store that one process keeps, SQLite on a volume. Two of these must not run at once.
+    Ports: 6789 takes metrics, from pods of trials alone; 8080 answers /healthz, /readyz, /metrics.
+
+    \b
+    Examples:
+      tunewright serve all --config /etc/tunewright/config.yaml --store /data/store.db \\
+        --http 0.0.0.0:8080
+    """
+    import asyncio
+    import random
+    import time
+
+    from ..controller.kube.archive import StoreArchive
+    from ..controller.kube.client import connect
+    from ..controller.kube.config import read_config
+    from ..controller.kube.identity import PodAuthority
+    from ..db.metrics_service import serve
+    from ..db.store import Store
+    from ..suggestion.suggester import open_suggester
+    from . import cluster, compose
+    from .serving import announce, end
+
+    settled = read_config(config)
+    if namespaces is not None:
+        settled = settled.model_copy(update={"namespaces": tuple(namespaces.split(","))})
+
+    async def run(opened: Store) -> None:
+        kube = await connect(kubeconfig=kubeconfig, context=context)
+        authority = PodAuthority(kube, "", clock=time.time, chance=random.random)
+        following = asyncio.create_task(authority.run())
+        server, address = serve(opened, f"{host}:{plain_port}", authority=authority)
+        announce(address)
+        try:
+            archive = StoreArchive(opened, time.time)
+            parts = cluster.parts(kube, archive, open_suggester, settled)
+            await cluster.drive(parts, http=http, lease_namespace=None)
+        finally:
+            following.cancel()
+            await asyncio.to_thread(end, server)
+            await kube.close()
+
+    with compose.awaited(Place.of(store)) as opened:
+        asyncio.run(run(opened))
