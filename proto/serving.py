@@ -199,6 +199,8 @@ def _streaming(method: str) -> Callable[[Any], Any]:
         def call(request: Any, context: grpc.ServicerContext) -> Any:
             try:
                 yield from inner(request, context)
+            except grpc.RpcError:
+                return  # whoever sent the stream has gone
             except Exception as error:  # noqa: BLE001 # whatever it is, the caller gets a code
                 _abort(method, error, context)
 

@@ -12,16 +12,19 @@ import grpc
 import grpc.aio
 
 from ...api.errors import Fault, Forbidden, Invalid, StoreUnavailable, TunewrightError, Unsupported
+from ...api.observation import Batch
 from ...db import archive, convert_archive
 from ...db.archive import Looked
-from ...db.records import ExperimentRecord, PendingStop, TrialRecord
+from ...db.records import ExperimentRecord, PendingStop, Reporter, TrialRecord
 from ...db.store import Store
+from ...metrics_collector.uplink import sample_to_wire
 from ...proto import tunewright_pb2 as pb
 from ...proto import tunewright_pb2_grpc as stubs
 from ...proto.service import Service
+from .cache import Key
 
 if TYPE_CHECKING:
-    from ...proto.tunewright_pb2_grpc import ArchiveAsyncStub
+    from ...proto.tunewright_pb2_grpc import ArchiveAsyncStub, MetricsAsyncStub
 
 T = TypeVar("T")
 
@@ -49,6 +52,10 @@ class Archive(Protocol):
         """Return the early stops of all experiments that nobody has answered."""
         ...
 
+    async def report(self, trial: Key, batch: Batch, said: Reporter) -> None:
+        """Keep what was read of a trial's log, and what its reader says of itself."""
+        ...
+
 
 class StoreArchive:
     """The archive in a store of this process, whose calls run in a thread."""
@@ -68,6 +75,17 @@ class StoreArchive:
     async def stops(self) -> Sequence[PendingStop]:
         return await asyncio.to_thread(archive.stops, self._store)
 
+    async def report(self, trial: Key, batch: Batch, said: Reporter) -> None:
+        del trial
+        await asyncio.to_thread(self._report, batch, said)
+
+    def _report(self, batch: Batch, said: Reporter) -> None:
+        now, uid = self._clock(), batch.experiment_uid
+        with self._store.group():
+            if batch.samples:
+                self._store.record([batch], now=now)
+            self._store.note_reporter(uid, batch.index, batch.attempt, said, now=now)
+
 
 class RemoteArchive:
     """The archive behind the metrics service. `timeout` is seconds for one call."""
@@ -77,6 +95,7 @@ class RemoteArchive:
         self._timeout = timeout
         self._channel = service.aio_channel()
         self._stub = cast("ArchiveAsyncStub", stubs.ArchiveStub(self._channel))
+        self._metrics = cast("MetricsAsyncStub", stubs.MetricsStub(self._channel))
 
     async def keep(self, experiment: ExperimentRecord, trials: Sequence[TrialRecord]) -> int:
         request = convert_archive.keep_request(experiment, trials)
@@ -89,6 +108,22 @@ class RemoteArchive:
 
     async def stops(self) -> Sequence[PendingStop]:
         return convert_archive.pending(await self._ask(self._stub.Stops, pb.StopsRequest()))
+
+    async def report(self, trial: Key, batch: Batch, said: Reporter) -> None:
+        request = pb.ReportRequest(
+            namespace=trial.namespace,
+            trial=trial.name,
+            attempt=batch.attempt,
+            source=batch.source,
+            first_sequence=batch.first_sequence,
+            samples=map(sample_to_wire, batch.samples),
+            note=pb.ReporterNote(seen=said.seen, dropped=said.dropped, done=said.done),
+        )
+        await self._ask(self._reported, request)
+
+    async def _reported(self, request: Any, *, timeout: float, metadata: Any) -> Any:  # noqa: ASYNC109 -- it is gRPC's deadline
+        call = self._metrics.Report(iter([request]), timeout=timeout, metadata=metadata)
+        return [reply async for reply in call]
 
     async def close(self) -> None:
         await self._channel.close(None)

@@ -19,11 +19,13 @@ from ..ports import AttemptRef, Ended, Started
 from ..turn import Effect, Event, StopAttempt, TrialFinished
 from .book import Book
 from .cache import Key
-from .informers import BY_EXPERIMENT, BY_TRIAL
+from .informers import BY_EXPERIMENT
 from .jobs import Jobs, attempt_of
+from .logs import LogReaders
 from .port import Document, name_of
 from .resources import TRIALS
 from .workloads.hindrance import hindrance
+from .workloads.injection import Way
 from .workloads.judgement import Conditions, judge, runs, started_at
 from .workloads.pods import exit_code, stands_still
 from .workloads.stopping import stop_patch
@@ -49,6 +51,8 @@ class Attempts:
         self._memory = memory
         self._jobs = jobs
         self._made = {record.index for record in book.unfinished if _is_going(record)}
+        self._logs = LogReaders(world.kube, world.archive, world.clock)
+        self._reads_logs: bool | None = None
         self._suspended: set[int] = set()  # asked to end, and to stay
         self._ended: dict[int, Ended] = {}  # of which is asked what they reported
         self._untold = {record.index for record in book.unfinished}  # to the metrics service
@@ -62,6 +66,9 @@ class Attempts:
     def is_clear(self) -> bool:
         """Whether nothing of trials that have ended is left to tell or to take away."""
         return not (self._leftovers or self._untold)
+
+    async def close(self) -> None:
+        await self._logs.close()
 
     # What became of them.
 
@@ -128,6 +135,7 @@ class Attempts:
             return []
         self._made.add(ref.index)
         pods = self._pods(record.name)
+        self._read_logs(record, pods)
         end = self._end(ref, found, pods, now)
         if end is not None:
             self._ended[ref.index] = end
@@ -138,6 +146,14 @@ class Attempts:
             return []
         self._memory.of(ref.index).waits_for = ""
         return [Started(ref, None, None, _moment(started_at(found)) or now)]
+
+    def _read_logs(self, record: TrialRecord, pods: Sequence[Document]) -> None:
+        """Read the logs of a trial that has no collector; all trials are alike in that."""
+        if self._reads_logs is None:
+            way = self._jobs.way(self._book.experiment, self.brief, record)
+            self._reads_logs = way is Way.LOGS
+        if self._reads_logs:
+            self._logs.follow(self._book.experiment, self.brief, record, pods)
 
     async def _is_gone(self, record: TrialRecord) -> bool:
         """Whether an attempt has no workload any more, or was asked to end before it had one."""
@@ -188,8 +204,7 @@ class Attempts:
         self._book.say(index, reason, message, self._world.clock.now())
 
     def _pods(self, trial: str) -> Sequence[Document]:
-        key = Key(self._book.key.namespace, trial)
-        return self._world.informers.pods.under(BY_TRIAL, key)
+        return self._world.informers.pods(Key(self._book.key.namespace, trial))
 
     async def _look(self) -> list[Event]:
         """Ask what the attempts reported that have ended; return their ends."""
@@ -198,7 +213,9 @@ class Attempts:
             for record in self._book.unfinished
             if record.attempt is not None and self._memory.of(record.index).metrics_open
         }
-        wanted = waiting | {index: ended.ref.attempt for index, ended in self._ended.items()}
+        ready = {i: each for i, each in self._ended.items() if not self._logs.is_reading(i)}
+        self.again |= len(ready) < len(self._ended)
+        wanted = waiting | {index: ended.ref.attempt for index, ended in ready.items()}
         if not wanted:
             return []
         looked = await self._world.archive.look(self._book.experiment.uid, tuple(wanted.items()))
@@ -211,13 +228,14 @@ class Attempts:
             passing.metrics_open = metric not in found.observation and not found.done
             passing.last_sign_at, passing.metrics_seen = found.last_sign_at, found.metrics_seen
             self.again |= passing.metrics_open
-        ends, self._ended = list(self._ended.values()), {}
-        for end in ends:
-            self._let_go(end.ref.index)
-        return [*ends]
+        for index in ready:
+            self._let_go(index)
+        return [*ready.values()]
 
     def _let_go(self, index: int) -> None:
         """Forget an attempt that has ended; another may follow it."""
+        self._ended.pop(index, None)
+        self._logs.forget(index)
         self._made.discard(index)
         self._suspended.discard(index)
         passing = self._memory.of(index)
@@ -238,7 +256,6 @@ class Attempts:
 
     def _forget(self, index: int) -> None:
         self._untold.add(index)
-        self._ended.pop(index, None)
         self._memory.trials.pop(index, None)
 
     async def make(self) -> None:

@@ -41,6 +41,8 @@ from .port import (
 REQUEST_SECONDS = 30.0
 PAGE = 500
 CONNECTIONS = 64
+_PIECE = 1 << 16
+_PODS = Resource("", "v1", "pods")
 _FAILURES = (aiohttp.ClientError, asyncio.TimeoutError, ssl.SSLError, ConnectionError)
 
 
@@ -110,6 +112,21 @@ class KubeClient:
             if answer.status != 200:
                 raise _error(answer.status, answer.headers, await answer.text())
             yield _events(answer)
+        finally:
+            _hang_up(answer)
+
+    @asynccontextmanager
+    async def log(
+        self, namespace: str, pod: str, container: str, *, silence: float
+    ) -> AsyncIterator[AsyncIterator[bytes]]:
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=REQUEST_SECONDS, sock_read=silence)
+        path = _PODS.path(namespace, pod, "log")
+        query = {"container": container, "follow": "true", "timestamps": "true"}
+        answer = await self._send("GET", path, query, patience=timeout)
+        try:
+            if answer.status != 200:
+                raise _error(answer.status, answer.headers, await answer.text())
+            yield _lines(answer)
         finally:
             _hang_up(answer)
 
@@ -247,6 +264,20 @@ async def _events(answer: aiohttp.ClientResponse) -> AsyncIterator[WatchEvent]:
             yield WatchEvent(Change(event["type"]), slim(document))
     except (*_FAILURES, json.JSONDecodeError) as error:  # a line may break off with its connection
         raise _away(error) from error
+
+
+async def _lines(answer: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
+    """Give lines, however long: what a line has beyond a piece comes as one more."""
+    rest = b""
+    try:
+        async for piece in answer.content.iter_chunked(_PIECE):
+            *lines, rest = (rest + piece).split(b"\n")
+            for line in lines:
+                yield line
+    except _FAILURES as error:
+        raise _away(error) from error
+    if rest:
+        yield rest
 
 
 def _away(error: BaseException) -> ServerUnavailable:

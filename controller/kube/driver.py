@@ -101,6 +101,7 @@ class Driver:
             self._asking.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._asking
+        await self._attempts.close()
         await self._suggester.close()
 
     # What people changed.

@@ -20,6 +20,10 @@ PODS = Resource("", "v1", "pods")
 BY_EXPERIMENT = "experiment"
 BY_TRIAL = "trial"
 
+_SET = "jobset.sigs.k8s.io/jobset-name"
+_MAKE_SETS = {"trainjobs", "jobsets"}
+"""Kinds whose pods are made from elsewhere, and carry the name of their JobSet: the trial's."""
+
 Touch: TypeAlias = Callable[[Key], None]
 """Told which experiment to look at."""
 
@@ -60,6 +64,7 @@ class Informers:
         self._chance = chance
         self._kinds: dict[tuple[str, str], Resource] = {}
         self._workloads: dict[Resource, _Followed] = {}
+        self._pods_of_sets: _Followed | None = None
         of_experiment = {BY_EXPERIMENT: _experiment_of}
         self._experiments = self._follow(EXPERIMENTS, Cache(), _is_edit, _self)
         self._trials = self._follow(
@@ -82,13 +87,15 @@ class Informers:
         return self._trials.cache
 
     @property
-    def pods(self) -> Cache:
-        return self._pods.cache
-
-    @property
     def is_synced(self) -> bool:
         everything = (self._experiments, self._trials, self._pods, *self._workloads.values())
         return all(each.synced.is_set() for one in everything for each in one.reflectors)
+
+    def pods(self, trial: Key) -> Sequence[Document]:
+        """Return the pods of a trial, whoever made them."""
+        found = self._pods.cache.under(BY_TRIAL, trial)
+        beside = self._pods_of_sets
+        return found if beside is None else (*found, *beside.cache.under(BY_TRIAL, trial))
 
     def trial(self, experiment: Key, name: str) -> Document | None:
         return self.trials.get(Key(experiment.namespace, name))
@@ -131,7 +138,19 @@ class Informers:
             cache = Cache(slim_workload, {BY_EXPERIMENT: _experiment_of})
             followed = self._follow(resource, cache, _always, _experiment_of, labels.TRIAL)
             self._workloads[resource] = followed
+            if resource.plural in _MAKE_SETS and self._pods_of_sets is None:
+                cache = Cache(slim_pod, {BY_TRIAL: _set_of})
+                self._pods_of_sets = self._follow(PODS, cache, _always, self._of_set, _SET)
+        if self._pods_of_sets is not None:
+            await self._pods_of_sets.synced()
         return await followed.synced()
+
+    def _of_set(self, pod: Document) -> Iterable[Key]:
+        """Return the experiment of the trial after which a JobSet is called."""
+        for key in _set_of(pod):
+            trial = self.trials.get(key)
+            if trial is not None:
+                yield from _experiment_of(trial)
 
     def _follow(
         self,
@@ -192,6 +211,11 @@ def _self(document: Document) -> Iterable[Key]:
 def _experiment_of(document: Document) -> Iterable[Key]:
     name = (document["metadata"].get("labels") or {}).get(labels.EXPERIMENT)
     return (Key(namespace_of(document), name),) if name else ()
+
+
+def _set_of(pod: Document) -> Iterable[Key]:
+    name = (pod["metadata"].get("labels") or {}).get(_SET)
+    return (Key(namespace_of(pod), name),) if name else ()
 
 
 def _trial_of(document: Document) -> Iterable[Key]:

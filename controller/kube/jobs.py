@@ -14,7 +14,7 @@ from . import labels
 from .cache import Cache, Key
 from .port import Document, Kube, Resource, Selection
 from .resources import owner
-from .workloads.injection import Injection, Settings, instrument
+from .workloads.injection import Injection, Instrumented, Settings, Way, instrument
 from .workloads.stopping import stop_patch
 from .writing import check_ours
 
@@ -77,13 +77,22 @@ class Jobs:
         self, experiment: ExperimentRecord, brief: Brief, record: TrialRecord, uid: str
     ) -> dict[str, Any]:
         """Return the workload of a trial's last attempt, whole."""
-        plain = rendered(experiment, brief, record)
-        made, _ = instrument(plain, _injection(experiment, brief, record, self.settings))
+        made, _ = self._instrumented(experiment, brief, record)
         metadata = {
             **made["metadata"],
             "ownerReferences": [owner(API_VERSION, "Trial", record.name, uid)],
         }
         return {**made, "metadata": metadata}
+
+    def way(self, experiment: ExperimentRecord, brief: Brief, record: TrialRecord) -> Way:
+        """Say how the metrics of a trial come: all trials of an experiment are alike in that."""
+        return self._instrumented(experiment, brief, record)[1].way
+
+    def _instrumented(
+        self, experiment: ExperimentRecord, brief: Brief, record: TrialRecord
+    ) -> tuple[dict[str, Any], Instrumented]:
+        plain = rendered(experiment, brief, record)
+        return instrument(plain, _injection(experiment, brief, record, self.settings))
 
     async def events(self, document: Document, pods: Sequence[Document]) -> list[Document]:
         """Return what the cluster said of a workload and of its pods."""

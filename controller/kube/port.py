@@ -72,6 +72,9 @@ class Selection:
 Watch: TypeAlias = AbstractAsyncContextManager[AsyncIterator[WatchEvent]]
 
 
+Log: TypeAlias = AbstractAsyncContextManager[AsyncIterator[bytes]]
+
+
 class Kube(Protocol):
     async def get(self, resource: Resource, namespace: str | None, name: str) -> Document: ...
 
@@ -135,6 +138,15 @@ class Kube(Protocol):
         """Delete it, and what it owns; Conflict when another has its name.
 
         `foreground`: it stays until what it owns is gone.
+        """
+        ...
+
+    def log(self, namespace: str, pod: str, container: str, *, silence: float) -> Log:
+        """Give what a container writes, a line after the other, from its beginning to its end.
+
+        Each line begins with its time, RFC 3339, and a blank.
+        ServerUnavailable after `silence` seconds without a word, Invalid while the
+        container has not begun, NotFound when the pod is gone.
         """
         ...
 

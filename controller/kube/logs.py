@@ -1,0 +1,171 @@
+"""Metrics of trials whose pods have no collector: read from their logs, through the API server.
+
+A log is read from its beginning; one that breaks off, or whose reader was ended
+with its operator, is read from its beginning again. The same lines give the same
+samples under the same numbers, so that what was kept changes nothing.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Iterable
+from dataclasses import dataclass
+
+from ...api.errors import Invalid, NotFound, Retryable, TunewrightError
+from ...api.moments import read
+from ...api.observation import Batch, PlainSample
+from ...db.records import ExperimentRecord, Reporter, TrialRecord
+from ...metrics_collector.collection import Collection
+from ..brief import Brief
+from ..ports import Clock
+from .archive import Archive
+from .cache import Key
+from .port import Document, Kube, name_of
+
+SEND_SECONDS = 0.5
+SILENCE = 900.0
+"""Seconds without a line after which a connection is taken for dead."""
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """One container's log, and whom it is about."""
+
+    experiment: str
+    trial: Key
+    index: int
+    attempt: int
+    pod: str
+
+
+class LogReaders:
+    """Reads the logs of one experiment's trials, each pod's once."""
+
+    def __init__(self, kube: Kube, archive: Archive, clock: Clock) -> None:
+        self._kube = kube
+        self._archive = archive
+        self._clock = clock
+        self._tasks: dict[tuple[int, str], asyncio.Task[None]] = {}
+
+    def follow(
+        self,
+        experiment: ExperimentRecord,
+        brief: Brief,
+        record: TrialRecord,
+        pods: Iterable[Document],
+    ) -> None:
+        """Begin to read the primary pods of a trial whose logs are not read yet."""
+        namespace = experiment.key.namespace
+        for pod in pods:
+            place = (record.index, pod["metadata"]["uid"])
+            if place in self._tasks or not _has_begun(pod, brief):
+                continue
+            about = _Read(
+                experiment.uid,
+                Key(namespace, record.name),
+                record.index,
+                record.attempt.attempt if record.attempt else 1,
+                name_of(pod),
+            )
+            self._tasks[place] = asyncio.create_task(self._read(about, brief))
+
+    def is_reading(self, index: int) -> bool:
+        """Whether a log of the trial has not been read to its end."""
+        return any(place[0] == index and not task.done() for place, task in self._tasks.items())
+
+    def forget(self, index: int) -> None:
+        """The trial has ended; its logs are not read again."""
+        for place in [place for place in self._tasks if place[0] == index]:
+            self._tasks.pop(place).cancel()
+
+    async def close(self) -> None:
+        tasks = list(self._tasks.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _read(self, about: _Read, brief: Brief) -> None:
+        """Read one log to its end, from its beginning as often as it breaks off."""
+        while True:
+            try:
+                await self._read_once(about, brief)
+            except Retryable as error:
+                await asyncio.sleep(error.after)
+            except (Invalid, NotFound):
+                return  # the pod is gone, and what it wrote with it
+            except TunewrightError as error:
+                log.warning("the log of %s cannot be read: %s", about.pod, error)
+                return
+            else:
+                return
+
+    async def _read_once(self, about: _Read, brief: Brief) -> None:
+        collection = Collection(brief.collector, brief.objective.metric_names)
+        waiting: list[PlainSample] = []
+        sender = _Sender(self._archive, about, collection, waiting)
+        container = brief.primary_container
+        namespace = about.trial.namespace
+        async with self._kube.log(namespace, about.pod, container, silence=SILENCE) as lines:
+            sending = asyncio.create_task(sender.run())
+            try:
+                await _collect(lines, collection, waiting)
+            finally:
+                sending.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await sending
+        waiting += await collection.finish(self._clock.now())
+        await sender.send(done=True)
+
+
+async def _collect(
+    lines: AsyncIterator[bytes], collection: Collection, waiting: list[PlainSample]
+) -> None:
+    async for line in lines:
+        written, _, text = line.partition(b" ")
+        try:
+            at = read(written.decode())
+        except ValueError:
+            continue  # what a line had beyond a piece
+        waiting += collection.feed("stdout", text + b"\n", at)
+
+
+class _Sender:
+    """Reports what waits, now and then."""
+
+    def __init__(
+        self, archive: Archive, about: _Read, collection: Collection, waiting: list[PlainSample]
+    ) -> None:
+        self._archive = archive
+        self._about = about
+        self._collection = collection
+        self._waiting = waiting
+        self._sequence = 0
+
+    async def run(self) -> None:
+        while True:
+            await asyncio.sleep(SEND_SECONDS)
+            if self._waiting:
+                await self.send()
+
+    async def send(self, *, done: bool = False) -> None:
+        samples = tuple(self._waiting)
+        about, source = self._about, f"log/{self._about.pod}"
+        batch = Batch(about.experiment, about.index, about.attempt, source, self._sequence, samples)
+        seen = self._collection.seen
+        await self._archive.report(about.trial, batch, Reporter(source, seen=seen, done=done))
+        self._sequence += len(samples)
+        del self._waiting[: len(samples)]
+
+
+def _has_begun(pod: Document, brief: Brief) -> bool:
+    """Whether a pod is one whose metrics count, and its primary container runs or ran."""
+    labels = pod["metadata"].get("labels") or {}
+    if not (brief.primary_labels or {}).items() <= labels.items():
+        return False
+    for each in (pod.get("status") or {}).get("containerStatuses") or ():
+        if each.get("name") == brief.primary_container:
+            state = each.get("state") or {}
+            return "running" in state or "terminated" in state
+    return False
