@@ -19,6 +19,8 @@ from .resources import EXPERIMENTS, TRIALS, slim_trial
 PODS = Resource("", "v1", "pods")
 BY_EXPERIMENT = "experiment"
 BY_TRIAL = "trial"
+HELD = "held"
+"""Trials of an experiment that are being deleted, and that a finalizer holds."""
 
 _SET = "jobset.sigs.k8s.io/jobset-name"
 _MAKE_SETS = {"trainjobs", "jobsets"}
@@ -65,7 +67,7 @@ class Informers:
         self._kinds: dict[tuple[str, str], Resource] = {}
         self._workloads: dict[Resource, _Followed] = {}
         self._pods_of_sets: _Followed | None = None
-        of_experiment = {BY_EXPERIMENT: _experiment_of}
+        of_experiment = {BY_EXPERIMENT: _experiment_of, HELD: _held_of}
         self._experiments = self._follow(EXPERIMENTS, Cache(), _is_edit, _self)
         self._trials = self._follow(
             TRIALS, Cache(slim_trial, of_experiment), _is_strange, _experiment_of
@@ -211,6 +213,12 @@ def _self(document: Document) -> Iterable[Key]:
 def _experiment_of(document: Document) -> Iterable[Key]:
     name = (document["metadata"].get("labels") or {}).get(labels.EXPERIMENT)
     return (Key(namespace_of(document), name),) if name else ()
+
+
+def _held_of(trial: Document) -> Iterable[Key]:
+    metadata = trial["metadata"]
+    is_held = metadata.get("deletionTimestamp") and metadata.get("finalizers")
+    return _experiment_of(trial) if is_held else ()
 
 
 def _set_of(pod: Document) -> Iterable[Key]:

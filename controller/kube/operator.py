@@ -14,15 +14,16 @@ from dataclasses import dataclass
 from ...api.errors import Invalid, NotFound, Retryable, TunewrightError
 from ..ports import Clock
 from .archive import Archive
-from .cache import Key
+from .cache import Key, key_of
 from .driver import Driver, open_driver
 from .figures import Figures
-from .informers import Informers
+from .informers import HELD, Informers
+from .katib import lift_finalizers, wait_for_its_end
 from .lease import Elector
 from .notices import Notices
-from .port import Kube
+from .port import Document, Kube
 from .queue import WorkQueue
-from .resources import is_settled
+from .resources import EXPERIMENTS, TRIALS, is_settled
 from .workloads.injection import Settings
 from .world import OpenSuggester, World
 from .writing import refuse
@@ -110,6 +111,7 @@ class Operator:
             notices=self._notices,
             figures=self.figures,
         )
+        await wait_for_its_end(self._parts.kube, self._parts.namespaces)
         self.figures.leads = True
         try:
             for key in self.informers.experiments.names():
@@ -183,6 +185,8 @@ class Operator:
 
     async def _step(self, world: World, key: Key) -> float | None:
         document = world.informers.experiments.get(key)
+        if document is not None:
+            await self._let_go(world, document)
         if document is None or document["metadata"].get("deletionTimestamp"):
             self._driven.pop(await self._drop(key), None)  # what it owns goes with it
             return None
@@ -200,6 +204,12 @@ class Operator:
         if driver.is_over:
             await self._drop(key)
         return wake_at
+
+    async def _let_go(self, world: World, document: Document) -> None:
+        """Take Katib's finalizers off what is being deleted, an experiment or trials of it."""
+        await lift_finalizers(world.kube, EXPERIMENTS, document)
+        for trial in world.informers.trials.under(HELD, key_of(document)):
+            await lift_finalizers(world.kube, TRIALS, trial)
 
     async def _refuse(self, world: World, key: Key, error: Invalid) -> None:
         """End an experiment whose document is wrong, with all that is wrong with it."""

@@ -46,7 +46,7 @@ _SPEC_OF_TRIALS = (
 )
 _METADATA = (
     *("name", "namespace", "uid", "resourceVersion", "labels"),
-    *("creationTimestamp", "deletionTimestamp", "ownerReferences"),
+    *("creationTimestamp", "deletionTimestamp", "ownerReferences", "finalizers"),
 )
 
 

@@ -7,6 +7,7 @@ import pytest
 from support.actors import JOBS, Fate
 from support.apiserver import NEEDED
 from support.operated import experiment, scene
+from tunewright.controller.kube.katib import DEPLOYMENTS
 from tunewright.controller.kube.resources import EXPERIMENTS, SUGGESTIONS, TRIALS
 from tunewright.controller.kube.templates import CONFIG_MAPS
 from tunewright.db.sql import open_store
@@ -305,3 +306,55 @@ def test_retained_workloads_stay(within):
         return await play.all(JOBS)
 
     assert len(within(scenario)) == 2
+
+
+def test_what_katib_s_finalizers_hold_is_let_go(within):
+    async def scenario(play):
+        play.operate()
+        document = experiment(suspend=True)
+        document["metadata"]["finalizers"] = ["update-prometheus-metrics"]
+        await play.create(document)
+        held = {
+            "apiVersion": "kubeflow.org/v1beta1",
+            "kind": "Trial",
+            "metadata": {
+                "name": "old",
+                "labels": {"katib.kubeflow.org/experiment": "e"},
+                "finalizers": ["clean-metrics-in-db"],
+            },
+            "spec": {},
+        }
+        await play.kube.create(TRIALS, play.namespace, held)
+        await play.kube.delete(TRIALS, play.namespace, "old")
+        await play.kube.delete(EXPERIMENTS, play.namespace, "e")
+
+        async def gone():
+            return not await play.all(TRIALS) and not await play.all(EXPERIMENTS)
+
+        return await play.until(gone)
+
+    assert within(scenario)
+
+
+def test_nothing_is_touched_while_a_katib_controller_runs(within):
+    async def scenario(play):
+        labels = {"katib.kubeflow.org/component": "controller"}
+        pod = {"containers": [{"name": "c", "image": "c"}]}
+        controller = {
+            "apiVersion": "apps/v1",
+            "kind": "Deployment",
+            "metadata": {"name": "katib-controller", "labels": labels},
+            "spec": {
+                "selector": {"matchLabels": labels},
+                "template": {"metadata": {"labels": labels}, "spec": pod},
+            },
+        }
+        made = await play.kube.create(DEPLOYMENTS, play.namespace, controller)
+        running = {**made, "status": {"replicas": 1}}
+        await play.kube.replace(DEPLOYMENTS, play.namespace, running, "status")
+        play.operate()
+        await play.create(experiment())
+        await asyncio.sleep(0.5)
+        return (await play.get()).get("status")
+
+    assert within(scenario) is None
