@@ -26,6 +26,7 @@ UNUSED: Mapping[str, Mapping[Use, str]] = {
         Use("kubeflow.org", "experiments/finalizers", "update"): OWNED,
         Use("kubeflow.org", "trials/finalizers", "update"): OWNED,
         Use("kubeflow.org", "suggestions", "create"): APPLIED,
+        Use("kubeflow.org", "trials", "patch"): "Katib's finalizers are taken off",
         **{
             Use(group, resource, verb): OF_USERS
             for group, resources in KINDS.items()
@@ -35,7 +36,6 @@ UNUSED: Mapping[str, Mapping[Use, str]] = {
     },
     METRICS: {
         Use("authorization.k8s.io", "subjectaccessreviews", "create"): AGGREGATED,
-        Use("", "pods/log", "get"): "a trial's log is read where no collector stands beside it",
     },
 }
 """What a run may leave unused, and why it is granted all the same."""
