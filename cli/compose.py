@@ -38,11 +38,13 @@ class Assembled:
 
 
 @contextmanager
-def opened(place: Place, *, fsync: bool = False) -> Iterator[Store]:
-    """Open the store with the rules of early stopping behind it, for an engine."""
+def opened(
+    place: Place, *, fsync: bool = False, metrics_address: str | None = None
+) -> Iterator[Store]:
+    """Open the store with the rules of early stopping behind it, for an engine or a service."""
     from .plugins import Stopping
 
-    stopping = Stopping()
+    stopping = Stopping(metrics_address)
     with (
         place.opened(fsync=fsync, evaluator=stopping.rules) as store,
         stopping.reading(store),
@@ -51,13 +53,13 @@ def opened(place: Place, *, fsync: bool = False) -> Iterator[Store]:
 
 
 @contextmanager
-def awaited(place: Place) -> Iterator[Store]:
+def awaited(place: Place, *, metrics_address: str | None = None) -> Iterator[Store]:
     """Open the store as `opened` does; a database that is not up yet is waited for."""
     pause = 1.0
     with ExitStack() as held:
         while True:
             try:
-                store = held.enter_context(opened(place))
+                store = held.enter_context(opened(place, metrics_address=metrics_address))
                 break
             except StoreUnavailable as error:
                 console.note(f"waiting for {place}: {error}")

@@ -74,16 +74,17 @@ def _rule_faults(document: Mapping[str, Any]) -> Sequence["Fault"]:
 class Stopping:
     """The rules of early stopping, for a store; those of plug-ins learn of trials from it.
 
-    Nothing of the plug-ins is there before the first of them is asked.
+    Nothing of the plug-ins is there before the first of them is asked. `address` is
+    where they find the metrics, where that is not this machine.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, address: str | None = None) -> None:
         from ..suggestion.early_stopping.registry import Rules
 
         self.rules = Rules(time.monotonic, self._plugins)
         self._held = ExitStack()
         self._store: Store | None = None
-        self._address: str | None = None
+        self._address = address
 
     @contextmanager
     def reading(self, store: Store) -> Iterator[None]:

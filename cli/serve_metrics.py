@@ -40,6 +40,12 @@ Start = Callable[["Store", "Authority | None"], "list[grpc.Server]"]
     envvar="TUNEWRIGHT_OPEN",
     help="Let everybody report and read: for meshes and pods on their node's network.",
 )
+@click.option(
+    "--address",
+    envvar="TUNEWRIGHT_METRICS",
+    metavar="HOST:PORT",
+    help="Where early-stopping plug-ins find it, without TLS; by default on this machine.",
+)
 @click.option("--kubeconfig", help="Another cluster than the one that it runs in.")
 @click.option("--context", help="The context of the kubeconfig.")
 @store_option
@@ -54,6 +60,7 @@ def metrics(
     cluster: bool,
     operator_account: str | None,
     is_open: bool,
+    address: str | None,
     kubeconfig: str | None,
     context: str | None,
     store: str | None,
@@ -66,7 +73,8 @@ def metrics(
     service knows "" (the process) and `tunewright.v1.Metrics` (the store behind it).
 
     Environment: TUNEWRIGHT_STORE, TUNEWRIGHT_STORE_PASSWORD (the database's, so that it stands
-    in no command line), TUNEWRIGHT_HOME, TUNEWRIGHT_OPERATOR_ACCOUNT, TUNEWRIGHT_OPEN.
+    in no command line), TUNEWRIGHT_HOME, TUNEWRIGHT_OPERATOR_ACCOUNT, TUNEWRIGHT_OPEN,
+    TUNEWRIGHT_METRICS (--address).
 
     \b
     Examples:
@@ -85,15 +93,15 @@ def metrics(
         places = [(port, tls), *([] if plain_port is None else [(plain_port, None)])]
         servers = []
         for number, secured in places:
-            server, address = serve(
+            server, place = serve(
                 opened, f"{host}:{number}", authority=authority, tls=secured, token=token
             )
-            announce(address)
+            announce(place)
             servers.append(server)
         return servers
 
     user = _user(operator_account, token_file) if cluster else ""
-    with compose.awaited(Place.of(store)) as opened:
+    with compose.awaited(Place.of(store), metrics_address=address) as opened:
         if cluster:
             _serve_on_cluster(opened, start, user, kubeconfig, context, is_open=is_open)
         else:

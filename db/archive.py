@@ -148,7 +148,8 @@ class _Following:
             if record.attempt is not None:
                 if _number(record) > _number(stored):
                     self._begin(record.attempt, stored)
-                self._go_on(record.attempt)
+                    stored = self._store.trial(*self._key)
+                self._go_on(record.attempt, stored)
             if record.state.is_finished:
                 self._finish(stored)
         if record.dropped and record.state.is_finished:
@@ -170,9 +171,9 @@ class _Following:
             *self._key, attempt.attempt, token=attempt.token, now=attempt.started_at or self._now
         )
 
-    def _go_on(self, attempt: AttemptRecord) -> None:
+    def _go_on(self, attempt: AttemptRecord, stored: TrialRecord) -> None:
         """Bring the attempt to where it is; it is the last one here, too."""
-        record, stored = self._record, self._store.trial(*self._key)
+        record = self._record
         assert stored.attempt is not None
         ran = attempt.state is AttemptState.RUNNING or record.started_at is not None
         if ran and stored.attempt.state is AttemptState.STARTING:

@@ -82,15 +82,18 @@ class Experiments:
                     now=record.created_at or now,
                 )
                 connection.execute(insert(experiments), row)
-            values: dict[str, Any] = {"active_seconds": record.active_seconds}
+            values: dict[str, Any] = {}
             if known is None or record.version > known.version:
                 values["document"] = _text(record.document)
                 values["version"] = record.version
                 values["suspended"] = record.suspended
-            connection.execute(
-                update(experiments).where(experiments.c.uid == record.uid).values(values)
-            )
-            return experiment_record(self._row(connection, record.uid))
+            if known is None or record.active_seconds != known.active_seconds:
+                values["active_seconds"] = record.active_seconds
+            if values:
+                mine = experiments.c.uid == record.uid
+                connection.execute(update(experiments).where(mine).values(values))
+                known = self._row(connection, record.uid)
+            return experiment_record(known)
 
         return self._database.write(work)
 

@@ -32,7 +32,7 @@ class Uplink:
     ) -> None:
         self._service = service
         self._sleep = sleep
-        self._channel = service.aio_channel()
+        self._channel = service.aio_channel(is_ours=True)
         self._stream: Any = None
 
     async def send(self, request: pb.ReportRequest) -> pb.ReportReply:

@@ -83,7 +83,11 @@ def start(
     server = grpc.server(
         ThreadPoolExecutor(threads, thread_name_prefix="grpc"),
         interceptors=interceptors,
-        options=[*UNLIMITED, ("grpc.so_reuseport", 0)],
+        options=[
+            *UNLIMITED,
+            ("grpc.so_reuseport", 0),
+            ("grpc.http2.min_ping_interval_without_data_ms", 5_000),  # see service.PINGS
+        ],
     )
     register(server)
     health_pb2_grpc.add_HealthServicer_to_server(_Health(health, check), server)

@@ -93,7 +93,7 @@ class RemoteArchive:
     def __init__(self, service: Service, *, timeout: float = 30.0) -> None:
         self._service = service
         self._timeout = timeout
-        self._channel = service.aio_channel()
+        self._channel = service.aio_channel(is_ours=True)
         self._stub = cast("ArchiveAsyncStub", stubs.ArchiveStub(self._channel))
         self._metrics = cast("MetricsAsyncStub", stubs.MetricsStub(self._channel))
 

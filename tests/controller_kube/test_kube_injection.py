@@ -242,6 +242,7 @@ def test_the_collector_is_told_by_its_environment_whom_it_reports_for_and_where(
         "TUNEWRIGHT_SPOOL": "/tunewright/spool",
         "TUNEWRIGHT_METRICS": "metrics.tunewright:6790",
         "TUNEWRIGHT_METRICS_TOKEN": "/tunewright/access/token",
+        "TUNEWRIGHT_POD": None,  # its uid, by reference
         "TUNEWRIGHT_COLLECTOR": "{}",
     }
 

@@ -168,6 +168,10 @@ class Collector:
             "command": ["tunewright", "collector", *asked],
             "env": [
                 *({"name": name, "value": literal(text)} for name, text in variables.items()),
+                {
+                    "name": "TUNEWRIGHT_POD",
+                    "valueFrom": {"fieldRef": {"fieldPath": "metadata.uid"}},
+                },
                 *shared.variables,
             ],
             "volumeMounts": [
