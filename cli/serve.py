@@ -22,19 +22,32 @@ def serve() -> None:
 @serve.command()
 @click.option("--port", default=6789, show_default=True, help="The port; 0 takes a free one.")
 @address_options
+@click.option(
+    "--open", "is_open", is_flag=True, help="Answer everybody: what they ask changes nothing."
+)
 def suggestion(
-    port: int, host: str, tls_cert: Path | None, tls_key: Path | None, token_file: Path | None
+    *,
+    port: int,
+    host: str,
+    tls_cert: Path | None,
+    tls_key: Path | None,
+    token_file: Path | None,
+    is_open: bool,
 ) -> None:
     """Serve the algorithms.
 
     \b
     Examples:
       tunewright serve suggestion --port 6789
+      tunewright serve suggestion --host 0.0.0.0 --open
     """
     from ..suggestion.service import start_service as start
 
     server, address = start(
-        f"{host}:{port}", tls=tls_of(tls_cert, tls_key), token=token_of(token_file)
+        f"{host}:{port}",
+        tls=tls_of(tls_cert, tls_key),
+        token=token_of(token_file),
+        open_to_all=is_open,
     )
     announce(address)
     wait(server)
