@@ -13,9 +13,62 @@ pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 NAMESPACE = "tunewright"
 
 
+JOB = """\
+apiVersion: batch/v1
+kind: Job
+spec:
+  backoffLimit: 0
+  template:
+    spec:
+      restartPolicy: Never
+      containers:
+      - name: main
+        image: python:3.11-slim
+        command: [python3, -c, "%s"]
+        resources: {limits: {%s}}
+"""
+
+
 @pytest.fixture(scope="module")
 def installed(own_cluster):
-    install.install()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OVERLAY", "postgres")
+        install.install()
+
+
+def start(namespace, program: str, limits: str = "", **template) -> None:
+    """Start an experiment whose template stands in a ConfigMap."""
+    namespace.kubectl("create", "configmap", "job", f"--from-literal=job={JOB % (program, limits)}")
+    source = {"configMapName": "job", "configMapNamespace": namespace.name, "templatePath": "job"}
+    space = {"min": "0.1", "max": "1"}
+    namespace.create(
+        apiVersion="kubeflow.org/v1beta1",
+        kind="Experiment",
+        metadata={"name": "search"},
+        spec={
+            "objective": {"type": "minimize", "objectiveMetricName": "loss"},
+            "algorithm": {"algorithmName": "random"},
+            "maxTrialCount": 3,
+            "parallelTrialCount": 3,
+            "parameters": [{"name": "lr", "parameterType": "double", "feasibleSpace": space}],
+            "trialTemplate": {
+                "primaryContainerName": "main",
+                "trialParameters": [{"name": "lr", "reference": "lr"}],
+                "configMap": source,
+                **template,
+            },
+        },
+    )
+
+
+def status(namespace):
+    return namespace.get("experiment", "search").get("status", {})
+
+
+def reasons(namespace) -> list[str]:
+    trials = json.loads(namespace.kubectl("get", "trials", "-o", "json"))["items"]
+    conditions = [trial.get("status", {}).get("conditions", ()) for trial in trials]
+    return [each["reason"] for found in conditions for each in found if each["status"] == "True"]
 
 
 def test_every_pod_is_ready_in_a_namespace_that_takes_restricted_ones_only(installed, cluster):
@@ -38,6 +91,35 @@ def test_katib_s_address_leads_to_the_metrics_service(installed, namespace):
     namespace.pod("client", "sh", "-c", asks)
 
     assert namespace.ends("pod", "client") == "Succeeded"
+
+
+def test_an_experiment_is_carried_out(installed, namespace):
+    start(namespace, "print('loss=${trialParameters.lr}')")
+
+    until(lambda: status(namespace).get("completionTime"), seconds=120)
+
+    assert status(namespace)["trialsSucceeded"] == 3
+    assert 0.1 <= float(status(namespace)["best"]) <= 1
+
+
+def test_an_experiment_that_is_to_stop_leaves_its_jobs_suspended_where_they_are_kept(
+    installed, namespace
+):
+    start(namespace, "import time; print('loss=1'); time.sleep(600)", retain=True)
+    until(lambda: status(namespace).get("trialsRunning") == 3, seconds=120)
+
+    wish = json.dumps([{"id": 1, "verb": "stop"}])
+    namespace.kubectl("annotate", "experiment", "search", f"tunewright.dev/wishes={wish}")
+
+    until(lambda: status(namespace).get("completionTime"), seconds=120)
+    jobs = json.loads(namespace.kubectl("get", "jobs", "-o", "json"))["items"]
+    assert [job["spec"]["suspend"] for job in jobs] == [True, True, True]
+
+
+def test_a_trial_says_that_no_node_has_what_it_asks_for(installed, namespace):
+    start(namespace, "print('loss=1')", limits="example.test/gpu: 1")
+
+    until(lambda: "Unschedulable" in reasons(namespace), seconds=120)
 
 
 @pytest.mark.last

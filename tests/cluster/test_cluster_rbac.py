@@ -18,6 +18,7 @@ KINDS = {
 }
 OWNED = "an owner whose deletion waits for what it owns; only some API servers ask for it"
 APPLIED = "server-side apply, which the log calls patch, asks for it where nothing is there yet"
+PAGES = "asked for where a server does not send the beginning of a watch"
 OF_USERS = "trials of this kind are not part of every run"
 AGGREGATED = "clients of the aggregated API are authorized with it"
 
@@ -27,6 +28,10 @@ UNUSED: Mapping[str, Mapping[Use, str]] = {
         Use("kubeflow.org", "trials/finalizers", "update"): OWNED,
         Use("kubeflow.org", "suggestions", "create"): APPLIED,
         Use("kubeflow.org", "trials", "patch"): "Katib's finalizers are taken off",
+        Use("kubeflow.org", "experiments", "list"): PAGES,
+        Use("kubeflow.org", "trials", "list"): PAGES,
+        Use("batch", "jobs", "list"): PAGES,
+        Use("", "pods", "list"): PAGES,
         **{
             Use(group, resource, verb): OF_USERS
             for group, resources in KINDS.items()
@@ -35,6 +40,7 @@ UNUSED: Mapping[str, Mapping[Use, str]] = {
         },
     },
     METRICS: {
+        Use("", "pods", "list"): PAGES,
         Use("authorization.k8s.io", "subjectaccessreviews", "create"): AGGREGATED,
     },
 }

@@ -6,10 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 import yaml
 from support import apiserver
 from support.apiserver import REPOSITORY
+from tunewright.cli.main import cli
 from tunewright.controller.kube.config import read_config
 
 pytestmark = apiserver.NEEDED
@@ -158,6 +160,34 @@ def test_without_a_volume_nothing_is_claimed(server, tmp_path):
     (template,) = templates(found)
     assert {"name": "data", "emptyDir": {}} in template["spec"]["volumes"]
     assert "PersistentVolumeClaim" not in {each["kind"] for each in found}
+
+
+def options_of(words: list[str]) -> set[str]:
+    """Return the options of the command that some words name."""
+    command, context = cli, click.Context(cli)
+    for word in words:
+        assert isinstance(command, click.Group)
+        found = command.get_command(context, word)
+        assert found, word
+        command = found
+    return {option for each in command.params for option in each.opts}
+
+
+@pytest.mark.parametrize(
+    "overlay",
+    [
+        pytest.param(name, marks=pytest.mark.xfail(reason="`serve all` comes with the operator"))
+        if name == "standalone"
+        else name
+        for name in OVERLAYS
+    ],
+)
+def test_every_service_is_started_with_options_that_its_command_has(server, overlay):
+    for template in templates(rendered(server, DEPLOY / "overlays" / overlay)):
+        for container in template["spec"]["containers"]:
+            words = [word for word in container.get("args", ()) if not word.startswith("-")]
+            told = {word.partition("=")[0] for word in container.get("args", ())} - {*words}
+            assert told <= options_of(words), container["args"]
 
 
 @pytest.mark.parametrize("file", sorted(DEPLOY.rglob("config.yaml")), ids=str)

@@ -15,6 +15,12 @@ from .say import ClusterError, step
 WRITTEN = REPOSITORY / "build" / "deploy"
 NAMESPACE = "tunewright"
 
+_REPLACED = (
+    *("--prune", "--selector", "app.kubernetes.io/part-of=tunewright"),
+    *("--prune-allowlist", "apps/v1/Deployment", "--prune-allowlist", "apps/v1/StatefulSet"),
+)
+"""What ran of another overlay ends."""
+
 
 def install() -> None:
     """Install the overlay that OVERLAY names, or roll what has changed of it.
@@ -33,7 +39,7 @@ def install() -> None:
             store.provide(name)
         with step("installing"):
             _prepare(rendered)
-            kubectl.run("apply", "--kustomize", str(WRITTEN))
+            kubectl.run("apply", "--kustomize", str(WRITTEN), *_REPLACED)
         rollout.wait(NAMESPACE)
 
 
