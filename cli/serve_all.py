@@ -23,6 +23,13 @@ from .place import Place
 @click.option(
     "--http", default="127.0.0.1:8080", show_default=True, help="/healthz, /readyz and /metrics."
 )
+@click.option(
+    "--open",
+    "is_open",
+    is_flag=True,
+    envvar="TUNEWRIGHT_OPEN",
+    help="Let everybody report and read: for meshes and pods on their node's network.",
+)
 @click.option("--kubeconfig", help="The cluster; by default the one that this process runs in.")
 @click.option("--context", help="The context of the kubeconfig.")
 @store_option
@@ -33,6 +40,7 @@ def everything(
     host: str,
     plain_port: int,
     http: str,
+    is_open: bool,
     kubeconfig: str | None,
     context: str | None,
     store: str | None,
@@ -67,7 +75,7 @@ def everything(
 
     async def run(opened: Store) -> None:
         kube = await connect(kubeconfig=kubeconfig, context=context)
-        authority = PodAuthority(kube, "", clock=time.time, chance=random.random)
+        authority = PodAuthority(kube, "", is_open=is_open, clock=time.time, chance=random.random)
         following = asyncio.create_task(authority.run())
         server, address = serve(opened, f"{host}:{plain_port}", authority=authority)
         announce(address)

@@ -35,6 +35,9 @@ from .writing import together
 AGAIN_SECONDS = 2.0
 """How soon is looked again at what cannot be started, or has not told its metrics."""
 
+EVENTS_SECONDS = 10.0
+"""How often the events about a trial that does not run are asked for."""
+
 _PART = 500
 """How many trials a metrics service that was lost is told of at once."""
 
@@ -53,6 +56,7 @@ class Attempts:
         self._made = {record.index for record in book.unfinished if _is_going(record)}
         self._logs = LogReaders(world.kube, world.archive, world.clock)
         self._reads_logs: bool | None = None
+        self._events_from: dict[int, float] = {}
         self._suspended: set[int] = set()  # asked to end, and to stay
         self._ended: dict[int, Ended] = {}  # of which is asked what they reported
         self._untold = {record.index for record in book.unfinished}  # to the metrics service
@@ -190,12 +194,18 @@ class Attempts:
     async def _explain(
         self, record: TrialRecord, found: Document, pods: Sequence[Document]
     ) -> None:
-        """Say why an attempt that was begun does not run."""
+        """Say why an attempt that was begun does not run.
+
+        Pods say most of it; events, which have to be asked for, only now and then.
+        """
         self.again = True
-        began = record.attempt.started_at if record.attempt else None
-        if began is None or self._world.clock.now() - began < AGAIN_SECONDS:
+        began, now = record.attempt.started_at if record.attempt else None, self._world.clock.now()
+        if began is None or now - began < AGAIN_SECONDS:
             return
-        why = hindrance(found, pods, await self._jobs.events(found, pods))
+        why = hindrance(found, pods, ())
+        if why is None and now >= self._events_from.get(record.index, 0.0):
+            self._events_from[record.index] = now + EVENTS_SECONDS
+            why = hindrance(found, pods, await self._jobs.events(found, pods))
         if why is not None:
             self._say(record.index, why.reason.name, why.message)
 
@@ -235,6 +245,7 @@ class Attempts:
     def _let_go(self, index: int) -> None:
         """Forget an attempt that has ended; another may follow it."""
         self._ended.pop(index, None)
+        self._events_from.pop(index, None)
         self._logs.forget(index)
         self._made.discard(index)
         self._suspended.discard(index)
