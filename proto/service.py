@@ -19,7 +19,11 @@ OPTIONS = [
 """Hours may pass between two calls; the connection is kept. Without more words gRPC would wait
 two minutes before it tries again to reach a service that was away."""
 
-PINGS = [("grpc.keepalive_time_ms", 10_000), ("grpc.keepalive_timeout_ms", 5_000)]
+PINGS = [
+    ("grpc.keepalive_time_ms", 10_000),
+    ("grpc.keepalive_timeout_ms", 5_000),
+    ("grpc.http2.ping_timeout_ms", 5_000),
+]
 """Find out during a call that a machine is gone; other people's servers take it amiss."""
 
 
