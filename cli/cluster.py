@@ -32,6 +32,7 @@ def parts(kube: Kube, archive: Archive, open_suggester: OpenSuggester, settled: 
         clock=WallClock(),
         chance=random.random,
         namespaces=settled.namespaces or (None,),
+        katib_configs=settled.katib_config_namespaces,
     )
 
 

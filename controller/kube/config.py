@@ -8,6 +8,7 @@ collector:                  what stands beside trials
 metrics: tunewright-metrics.tunewright:6789       where collectors report
 suggestion: tunewright-suggestion.tunewright:6789 who is asked for points
 namespaces: [team-a, team-b]                      all, where it is left out
+katibConfigNamespaces: [kubeflow]                 where a katib-config names images
 """
 
 from collections.abc import Mapping
@@ -43,6 +44,7 @@ class Config(_Part):
     metrics: str = "tunewright-metrics.tunewright:6789"
     suggestion: str = "tunewright-suggestion.tunewright:6789"
     namespaces: tuple[str, ...] = ()
+    katib_config_namespaces: tuple[str, ...] = ("kubeflow",)
 
     def settings(self) -> Settings:
         """Return what is put beside trials."""

@@ -27,6 +27,7 @@ from .book import Book, Page
 from .cache import key_of
 from .informers import asks_to_stop
 from .jobs import Jobs, rendered
+from .plugins import Plugin, check_endpoint, plugin_of, served_by
 from .port import Document
 from .resources import experiment_record, is_ours, page_of, wishes_of
 from .templates import with_template
@@ -37,13 +38,16 @@ from .writing import STATUS_SECONDS, Told, write_document, write_trials
 class Driver:
     """Drives one experiment, one `step` at a time. Opened by `open_driver`."""
 
-    def __init__(self, world: World, book: Book, brief: Brief, jobs: Jobs) -> None:
+    def __init__(
+        self, world: World, book: Book, brief: Brief, jobs: Jobs, plugin: Plugin | None
+    ) -> None:
         self.lines: Sequence[str] = ()
         """What the experiment waits for, in words."""
         self._world = world
         self._book = book
         self._brief = brief
         self._jobs = jobs
+        self._plugin = plugin
         self._turns = Turns(book, book.experiment.uid)
         self._memory = Memory()
         self._attempts = Attempts(world, book, self._memory, brief, jobs)
@@ -96,6 +100,11 @@ class Driver:
         self._ask(turn)
         return self._wake_at(turn)
 
+    async def end(self) -> None:
+        """Let the plug-in go, where its experiment does not keep it."""
+        if self._plugin is not None and not self._plugin.is_kept:
+            await self._plugin.end()
+
     async def close(self) -> None:
         if self._asking is not None:
             self._asking.cancel()
@@ -128,10 +137,12 @@ class Driver:
         """Take over an edited document; one that is wrong changes nothing but what is said."""
         edited, _ = experiment_record(await with_template(self._world.kube, document))
         try:
-            self._brief = self._attempts.brief = brief_of(edited)
+            brief = brief_of(edited)
         except Invalid as error:
             self._book.refuse_edit(edited.version, str(error), self._world.clock.now())
         else:
+            served = brief if self._plugin is None else served_by(brief, self._plugin.endpoint)
+            self._brief = self._attempts.brief = served
             self._book.learn(edited)
 
     # The turn.
@@ -240,7 +251,12 @@ async def open_driver(world: World, document: Document, before: int | None) -> D
     """
     record, conditions = experiment_record(await with_template(world.kube, document))
     brief = brief_of(record)
-    check_algorithm(record.document)
+    check_endpoint(brief.problem.endpoint, record.key.namespace)
+    plugin = await plugin_of(world.kube, record, brief, world.katib_configs)
+    check_algorithm(record.document, elsewhere=plugin is not None)
+    if plugin is not None:
+        await plugin.begin()
+        brief = served_by(brief, plugin.endpoint)
     source = brief.template.source
     assert not isinstance(source, str)  # `with_template` has read it
     resource = await world.informers.resource(source["apiVersion"], source["kind"])
@@ -255,4 +271,5 @@ async def open_driver(world: World, document: Document, before: int | None) -> D
     known = max(before or 0, record.totals.proposed)
     record = replace(record, totals=Totals(proposed=known))
     book = Book(record, conditions or _created(world.clock.now()), pages, min_delta=delta)
-    return Driver(world, book, brief, Jobs(world.kube, cache, resource, world.settings))
+    jobs = Jobs(world.kube, cache, resource, world.settings)
+    return Driver(world, book, brief, jobs, plugin)

@@ -51,6 +51,7 @@ class Parts:
     clock: Clock
     chance: Callable[[], float]
     namespaces: Sequence[str | None] = (None,)
+    katib_configs: Sequence[str] = ()
 
 
 class Operator:
@@ -108,6 +109,7 @@ class Operator:
             settings=self._parts.settings,
             clock=self._parts.clock,
             touch=self._touch,
+            katib_configs=self._parts.katib_configs,
             notices=self._notices,
             figures=self.figures,
         )
@@ -202,6 +204,7 @@ class Operator:
             self._driven[driver.uid] = driver.proposed
         wake_at = await driver.step(document)
         if driver.is_over:
+            await driver.end()
             await self._drop(key)
         return wake_at
 

@@ -23,7 +23,8 @@ OpenSuggester: TypeAlias = Callable[[Problem, Callable[[int], Sequence[Entry]]],
 class World:
     """The cluster, the metrics service, the algorithms, and time.
 
-    `touch` has an experiment looked at soon; `settings` say what is put beside trials.
+    `touch` has an experiment looked at soon; `settings` say what is put beside trials;
+    `katib_configs` are the namespaces in which Katib's configuration may be.
     """
 
     kube: Kube
@@ -35,3 +36,4 @@ class World:
     notices: Notices
     figures: Figures
     touch: Callable[[Key], None]
+    katib_configs: Sequence[str] = ()

@@ -19,6 +19,7 @@ KINDS = {
 OWNED = "an owner whose deletion waits for what it owns; only some API servers ask for it"
 APPLIED = "server-side apply, which the log calls patch, asks for it where nothing is there yet"
 PAGES = "asked for where a server does not send the beginning of a watch"
+PLUGINS = "algorithms in images of their own are not part of every run"
 OF_USERS = "trials of this kind are not part of every run"
 AGGREGATED = "clients of the aggregated API are authorized with it"
 
@@ -28,6 +29,11 @@ UNUSED: Mapping[str, Mapping[Use, str]] = {
         Use("kubeflow.org", "trials/finalizers", "update"): OWNED,
         Use("kubeflow.org", "suggestions", "create"): APPLIED,
         Use("kubeflow.org", "trials", "patch"): "Katib's finalizers are taken off",
+        Use("apps", "deployments", "create"): PLUGINS,
+        Use("apps", "deployments", "delete"): PLUGINS,
+        Use("", "services", "create"): PLUGINS,
+        Use("", "services", "delete"): PLUGINS,
+        Use("", "persistentvolumeclaims", "create"): PLUGINS,
         Use("kubeflow.org", "experiments", "list"): PAGES,
         Use("kubeflow.org", "trials", "list"): PAGES,
         Use("batch", "jobs", "list"): PAGES,

@@ -1,0 +1,237 @@
+"""Algorithms that live in images of their own, as Katib runs them.
+
+The ConfigMap `katib-config` of an existing installation says which image serves
+which algorithm. An experiment that names one that is not built in gets a
+Deployment and a Service `<experiment>-<algorithm>` in its own namespace, port
+6789; they go when it has ended, but where its resumePolicy keeps them. What
+FromVolume keeps on its claim stays.
+"""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import yaml
+
+from ...api.errors import Conflict, Fault, Invalid, NotFound
+from ...api.experiment import API_VERSION
+from ...api.policy import Policy, ResumePolicy
+from ...db.records import ExperimentRecord
+from ...suggestion.endpoint import Endpoint
+from ...suggestion.registry import names
+from ..brief import Brief
+from .labels import EXPERIMENT
+from .port import Document, Kube, Resource
+from .resources import owner
+from .templates import CONFIG_MAPS
+
+CONFIG, KEY = "katib-config", "katib-config.yaml"
+PORT = 6789
+DEPLOYMENTS = Resource("apps", "v1", "deployments")
+SERVICES = Resource("", "v1", "services")
+CLAIMS = Resource("", "v1", "persistentvolumeclaims")
+DEPLOYMENT = "katib.kubeflow.org/deployment"
+
+_CLAIM: Mapping[str, Any] = {
+    "accessModes": ["ReadWriteOnce"],
+    "resources": {"requests": {"storage": "1Gi"}},
+}
+_ASIDE = frozenset(
+    {"algorithmName", "serviceAccountName", "volumeMountPath", "persistentVolumeClaimSpec"}
+    | {"persistentVolumeSpec", "persistentVolumeLabels"}
+)
+"""Keys of an entry that are no fields of the container."""
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """One entry of `runtime.suggestions`. `container` holds the fields of a container."""
+
+    container: Mapping[str, Any]
+    account: str = ""
+    mount: str = "/opt/katib/data"
+    claim: Mapping[str, Any] = field(default_factory=lambda: _CLAIM)
+
+
+def images_of(config: Document) -> Mapping[str, Image]:
+    """Read the images of a `katib-config`, by the algorithm that they serve.
+
+    Raises:
+        Invalid: it is no configuration of Katib's.
+    """
+    text = (config.get("data") or {}).get(KEY, "")
+    try:
+        written = yaml.safe_load(text) or {}
+        entries = (written.get("runtime") or {}).get("suggestions") or ()
+        return {str(each["algorithmName"]): _image(each) for each in entries}
+    except (yaml.YAMLError, AttributeError, KeyError, TypeError) as error:
+        fault = Fault(f"{CONFIG}.{KEY}", f"is no KatibConfig: {error}")
+        raise Invalid([fault]) from error
+
+
+def _image(entry: Mapping[str, Any]) -> Image:
+    return Image(
+        {key: value for key, value in entry.items() if key not in _ASIDE},
+        str(entry.get("serviceAccountName") or ""),
+        str(entry.get("volumeMountPath") or "/opt/katib/data"),
+        entry.get("persistentVolumeClaimSpec") or _CLAIM,
+    )
+
+
+def ignored(config: Document) -> Sequence[str]:
+    """Name what of a `katib-config` has no meaning here any more."""
+    written = yaml.safe_load((config.get("data") or {}).get(KEY, "")) or {}
+    runtime = written.get("runtime") or {}
+    built_in = {str(each.get("algorithmName")) for each in runtime.get("suggestions") or ()}
+    found = [f"the image of {name}: it is built in" for name in sorted(built_in & {*names()})]
+    if runtime.get("metricsCollectors"):
+        found.append("runtime.metricsCollectors: the collector is one image of ours")
+    if "init" in written:
+        found.append("init: of it only kinds of trials, which are found without a list")
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Plugin:
+    """The plug-in of one experiment."""
+
+    kube: Kube
+    image: Image
+    experiment: ExperimentRecord
+    algorithm: str
+    policy: Policy
+
+    @property
+    def name(self) -> str:
+        return f"{self.experiment.key.name}-{self.algorithm}"
+
+    @property
+    def endpoint(self) -> str:
+        return f"{self.name}.{self.experiment.key.namespace}:{PORT}"
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether it stays when its experiment has ended."""
+        return self.policy.resume_policy is ResumePolicy.LONG_RUNNING
+
+    async def begin(self) -> None:
+        """Make what is not there yet."""
+        made = [(SERVICES, self._service()), (DEPLOYMENTS, self._deployment())]
+        if self._has_volume:
+            made.insert(0, (CLAIMS, self._claim()))
+        for resource, document in made:
+            try:
+                await self.kube.create(resource, self.experiment.key.namespace, document)
+            except Conflict:
+                continue
+
+    async def end(self) -> None:
+        """Take it away, but for its claim."""
+        for resource in (DEPLOYMENTS, SERVICES):
+            try:
+                await self.kube.delete(resource, self.experiment.key.namespace, self.name)
+            except NotFound:
+                continue
+
+    @property
+    def _has_volume(self) -> bool:
+        return self.policy.resume_policy is ResumePolicy.FROM_VOLUME
+
+    def _head(self, api_version: str, kind: str) -> dict[str, Any]:
+        key = self.experiment.key
+        metadata = {
+            "name": self.name,
+            "namespace": key.namespace,
+            "labels": self._labels(),
+            "ownerReferences": [owner(API_VERSION, "Experiment", key.name, self.experiment.uid)],
+        }
+        return {"apiVersion": api_version, "kind": kind, "metadata": metadata}
+
+    def _labels(self) -> dict[str, str]:
+        return {EXPERIMENT: self.experiment.key.name, DEPLOYMENT: self.name}
+
+    def _service(self) -> dict[str, Any]:
+        port = {"name": "suggestion-api", "port": PORT, "targetPort": PORT}
+        spec = {"selector": self._labels(), "ports": [port]}
+        return {**self._head("v1", "Service"), "spec": spec}
+
+    def _claim(self) -> dict[str, Any]:
+        return {**self._head("v1", "PersistentVolumeClaim"), "spec": self.image.claim}
+
+    def _deployment(self) -> dict[str, Any]:
+        pod: dict[str, Any] = {"containers": [self._container()]}
+        if self.image.account:
+            pod["serviceAccountName"] = self.image.account
+        if self._has_volume:
+            claim = {"claimName": self.name}
+            pod["volumes"] = [{"name": "suggestion-volume", "persistentVolumeClaim": claim}]
+        istio = {"sidecar.istio.io/inject": "false"}
+        template = {
+            "metadata": {"labels": self._labels() | istio, "annotations": istio},
+            "spec": pod,
+        }
+        spec = {"replicas": 1, "selector": {"matchLabels": self._labels()}, "template": template}
+        # A stateful one must not be there twice while it is renewed.
+        spec["strategy"] = {"type": "Recreate"}
+        return {**self._head("apps/v1", "Deployment"), "spec": spec}
+
+    def _container(self) -> dict[str, Any]:
+        container: dict[str, Any] = {"imagePullPolicy": "IfNotPresent", **self.image.container}
+        container["name"] = "suggestion"
+        container["ports"] = [{"name": "suggestion-api", "containerPort": PORT}]
+        probe = {"grpc": {"port": PORT, "service": "manager.v1beta1.Suggestion"}}
+        container.setdefault("readinessProbe", {**probe, "periodSeconds": 5})
+        if self._has_volume:
+            mount = {"name": "suggestion-volume", "mountPath": self.image.mount}
+            container["volumeMounts"] = [*container.get("volumeMounts", ()), mount]
+        return container
+
+
+async def plugin_of(
+    kube: Kube, experiment: ExperimentRecord, brief: Brief, namespaces: Sequence[str]
+) -> Plugin | None:
+    """Find the image that serves an algorithm which is not built in.
+
+    `namespaces` are those in which a `katib-config` may be; the first counts.
+
+    Raises:
+        Invalid: the one that is there cannot be read.
+    """
+    algorithm = brief.problem.algorithm
+    if brief.problem.endpoint is not None or algorithm in names():
+        return None
+    for namespace in namespaces:
+        try:
+            config = await kube.get(CONFIG_MAPS, namespace, CONFIG)
+        except NotFound:
+            continue
+        image = images_of(config).get(algorithm)
+        if image is None:
+            return None
+        return Plugin(kube, image, experiment, algorithm, brief.policy)
+    return None
+
+
+def served_by(brief: Brief, endpoint: str) -> Brief:
+    """Return the brief of an experiment whose algorithm answers there."""
+    return replace(brief, problem=replace(brief.problem, endpoint=endpoint))
+
+
+def check_endpoint(endpoint: str | None, namespace: str) -> None:
+    """Refuse an endpoint outside the experiment's namespace: whoever writes it may not see it.
+
+    Raises:
+        Invalid: it names no Service of the namespace.
+    """
+    if endpoint is None:
+        return
+    host = Endpoint.of(endpoint).address.rpartition(":")[0]
+    name, _, rest = host.partition(".")
+    if name and rest in {namespace, f"{namespace}.svc", f"{namespace}.svc.cluster.local"}:
+        return
+    remedy = f"write it as NAME.{namespace}:PORT"
+    message = f"{endpoint} is no Service of the namespace {namespace}"
+    raise Invalid([Fault("spec.algorithm.endpoint", message, remedy)])
