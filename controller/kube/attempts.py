@@ -20,7 +20,7 @@ from ..turn import Effect, Event, StopAttempt, TrialFinished
 from .book import Book
 from .cache import Key
 from .informers import BY_EXPERIMENT
-from .jobs import Jobs, attempt_of
+from .jobs import Jobs, attempt_of, is_of_a_trial
 from .logs import LogReaders
 from .port import Document, name_of
 from .resources import TRIALS
@@ -63,7 +63,7 @@ class Attempts:
         self._leftovers = {
             name_of(each)
             for each in jobs.cache.under(BY_EXPERIMENT, book.key)
-            if book.is_finished(name_of(each))
+            if is_of_a_trial(each) and book.is_over(name_of(each))
         }
 
     @property

@@ -141,13 +141,9 @@ class Book:
         """How many trials there ever were."""
         return self._proposed
 
-    def is_finished(self, trial: str) -> bool:
-        """Whether the trial of that name has ended; of one that nobody knows nothing is said."""
-        index = self._indexes.get(trial)
-        return index is not None and self.is_settled(index)
-
-    def is_settled(self, index: int) -> bool:
-        return index not in self._unfinished
+    def is_over(self, trial: str) -> bool:
+        """Whether the trial of that name has ended, or is none of these any more."""
+        return self._indexes.get(trial) not in self._unfinished
 
     def told(self, index: int) -> TrialRecord:
         """Return what is told of a trial; one whose resource is gone was killed by that."""

@@ -160,6 +160,12 @@ def _injection(
     )
 
 
+def is_of_a_trial(document: Document) -> bool:
+    """Whether a workload was made for a trial, and does not only say so in its labels."""
+    owners = document["metadata"].get("ownerReferences") or ()
+    return any((each["apiVersion"], each["kind"]) == (API_VERSION, "Trial") for each in owners)
+
+
 def attempt_of(document: Document) -> int:
     """Return the attempt that an object belongs to, 0 where it says none."""
     written = (document["metadata"].get("labels") or {}).get(labels.ATTEMPT, "")

@@ -173,15 +173,7 @@ def options_of(words: list[str]) -> set[str]:
     return {option for each in command.params for option in each.opts}
 
 
-@pytest.mark.parametrize(
-    "overlay",
-    [
-        pytest.param(name, marks=pytest.mark.xfail(reason="`serve all` comes with the operator"))
-        if name == "standalone"
-        else name
-        for name in OVERLAYS
-    ],
-)
+@pytest.mark.parametrize("overlay", OVERLAYS)
 def test_every_service_is_started_with_options_that_its_command_has(server, overlay):
     for template in templates(rendered(server, DEPLOY / "overlays" / overlay)):
         for container in template["spec"]["containers"]:
