@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cluster.node import install, node, store
+from cluster.node import install, node, operators, store
 from cluster.node.layout import BUSYBOX, FRONT
 from support.waiting import until
 
 
 @dataclass(frozen=True)
 class Namespace:
-    """One namespace, seen by its administrator through kubectl."""
+    """One namespace, seen by its administrator through kubectl; without a name, all of them."""
 
     name: str
     kubeconfig: Path
@@ -29,7 +29,7 @@ class Namespace:
 
     def tried(self, *words: str, given: str = "") -> "subprocess.CompletedProcess[str]":
         program = FRONT / "bin" / "kubectl"
-        seen = ("--namespace", self.name, "--kubeconfig", self.kubeconfig)
+        seen = (*(("--namespace", self.name) if self.name else ()), "--kubeconfig", self.kubeconfig)
         kept = ("--cache-dir", FRONT / "cache")
         return subprocess.run(
             [program if program.exists() else "kubectl", *seen, *kept, *words],
@@ -89,8 +89,7 @@ def own_cluster(kubeconfig: Path) -> None:
 
 @pytest.fixture(scope="session")
 def cluster(kubeconfig: Path) -> Namespace:
-    """All of it, seen from the namespace `default`."""
-    return Namespace("default", kubeconfig)
+    return Namespace("", kubeconfig)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -123,3 +122,9 @@ def product_images(own_cluster) -> Images:
         for name in names:
             store.load(name)
     return Images(*names)
+
+
+@pytest.fixture(scope="session")
+def kubeflow_operators(own_cluster) -> None:
+    """Have the real training-operator, Trainer and JobSet run."""
+    operators.install()
