@@ -96,13 +96,11 @@ class _DBManager(api_pb2_grpc.DBManagerServicer):
             until=_time("end_time", request.end_time) if request.end_time else None,
         )
         reply = api_pb2.GetObservationLogReply()
-        reply.observation_log.metric_logs.extend(
-            api_pb2.MetricLog(
-                time_stamp=_stamp(sample.time),
-                metric=api_pb2.Metric(name=sample.metric, value=format_value(sample.value)),
-            )
-            for sample in samples
-        )
+        add = reply.observation_log.metric_logs.add
+        for name, value, moment, _ in samples:
+            # Filled in place: made apart and copied, a row costs three times as much.
+            metric = add(time_stamp=_stamp(moment)).metric
+            metric.name, metric.value = name, format_value(value)
         return reply
 
     def DeleteObservationLog(  # noqa: N802 # the protocol's name

@@ -323,4 +323,6 @@ class Observations(Stopping):
 
 def _pages(connection: Connection, query: Any) -> Iterator[Any]:
     """Fetch rows as they are wanted, so that a long log is never in memory whole."""
-    yield from connection.execute(query, execution_options={"yield_per": PAGE})
+    result = connection.execute(query, execution_options={"yield_per": PAGE})
+    for page in result.partitions():
+        yield from page
