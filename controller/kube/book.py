@@ -458,6 +458,7 @@ class Book:
             retry_at=None,
             value=outcome.value,
             deviation=outcome.deviation,
+            verdict=entry.verdict,
         )
         self._pass(index, state, reason, message, now)
         self.pages[index] = replace(self.pages[index], finished=entry)

@@ -186,6 +186,7 @@ def page_of(document: Document, objective: Objective, space: SearchSpace) -> Pag
     observation = _read_observation(status.observation)
     earlier = tuple(_read_observation(each) or {} for each in status.earlier)
     outcome = objective.outcome([*earlier, observation or {}])
+    verdict = Verdict(status.verdict or Verdict.NOTHING)
     record = TrialRecord(
         index=spec.index or 0,
         name=trial.metadata.name or "",
@@ -210,6 +211,7 @@ def page_of(document: Document, objective: Objective, space: SearchSpace) -> Pag
         observation=observation,
         earlier=earlier,
         deviation=outcome.deviation if state.is_finished else None,
+        verdict=verdict if state.is_finished else None,
     )
     finished = None
     if state.is_finished:
@@ -217,7 +219,7 @@ def page_of(document: Document, objective: Objective, space: SearchSpace) -> Pag
             status.position or 0,
             record.index,
             state,
-            Verdict(status.verdict or Verdict.NOTHING),
+            verdict,
             outcome.value,
             outcome.values,
             outcome.deviation,
