@@ -128,3 +128,16 @@ def product_images(own_cluster) -> Images:
 def kubeflow_operators(own_cluster) -> None:
     """Have the real training-operator, Trainer and JobSet run."""
     operators.install()
+
+
+@pytest.fixture(scope="session")
+def product(own_cluster) -> None:
+    """Have what is checked out installed, over PostgreSQL.
+
+    TUNEWRIGHT_TEST_PRODUCT=there takes what is installed already.
+    """
+    if os.environ.get("TUNEWRIGHT_TEST_PRODUCT") == "there":
+        return
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OVERLAY", "postgres")
+        install.install()

@@ -4,7 +4,6 @@ import json
 
 import pytest
 import yaml
-from cluster.node import install
 from cluster.node.layout import REPOSITORY
 from support.waiting import until
 
@@ -27,13 +26,6 @@ spec:
         command: [python3, -c, "%s"]
         resources: {limits: {%s}}
 """
-
-
-@pytest.fixture(scope="module")
-def installed(own_cluster):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("OVERLAY", "postgres")
-        install.install()
 
 
 def start(namespace, program: str, limits: str = "", **template) -> None:
@@ -71,7 +63,7 @@ def reasons(namespace) -> list[str]:
     return [each["reason"] for found in conditions for each in found if each["status"] == "True"]
 
 
-def test_every_pod_is_ready_in_a_namespace_that_takes_restricted_ones_only(installed, cluster):
+def test_every_pod_is_ready_in_a_namespace_that_takes_restricted_ones_only(product, cluster):
     labels = cluster.get("namespace", NAMESPACE)["metadata"]["labels"]
     pods = json.loads(cluster.kubectl("get", "pods", "-n", NAMESPACE, "-o", "json"))["items"]
 
@@ -86,14 +78,14 @@ def test_every_pod_is_ready_in_a_namespace_that_takes_restricted_ones_only(insta
     assert set(conditions) == {"True"}
 
 
-def test_katib_s_address_leads_to_the_metrics_service(installed, namespace):
+def test_katib_s_address_leads_to_the_metrics_service(product, namespace):
     asks = "until nc -w 2 katib-db-manager.kubeflow 6789 </dev/null; do sleep 0.2; done"
     namespace.pod("client", "sh", "-c", asks)
 
     assert namespace.ends("pod", "client") == "Succeeded"
 
 
-def test_an_experiment_is_carried_out(installed, namespace):
+def test_an_experiment_is_carried_out(product, namespace):
     start(namespace, "print('loss=${trialParameters.lr}')")
 
     until(lambda: status(namespace).get("completionTime"), seconds=120)
@@ -119,14 +111,14 @@ def test_an_experiment_that_is_to_stop_leaves_its_jobs_suspended_where_they_are_
     assert all(job["spec"]["suspend"] for job in jobs)
 
 
-def test_a_trial_says_that_no_node_has_what_it_asks_for(installed, namespace):
+def test_a_trial_says_that_no_node_has_what_it_asks_for(product, namespace):
     start(namespace, "print('loss=${trialParameters.lr}')", limits="example.test/gpu: 1")
 
     until(lambda: "InsufficientDevices" in reasons(namespace), seconds=120)
 
 
 @pytest.mark.last
-def test_what_is_removed_leaves_the_definitions_and_nothing_else(installed, cluster):
+def test_what_is_removed_leaves_the_definitions_and_nothing_else(product, cluster):
     overlay = REPOSITORY / "build" / "deploy"
     documents = list(yaml.safe_load_all(cluster.kubectl("kustomize", str(overlay))))
 
