@@ -221,27 +221,37 @@ async def example_of(server: ApiServer) -> Mapping[str, Any]:
     return first
 
 
-def main(*, quick: bool) -> str:
-    rows = []
-    with api_server() as server, tempfile.TemporaryDirectory() as folder:
+@contextmanager
+def with_instants() -> Iterator[ApiServer]:
+    """Run an API server that knows our resources and the kind."""
+    with api_server() as server:
         server.install()
         server.kubectl("apply", "-f", "-", given=json.dumps(DEFINITION))
         server.kubectl("wait", "--for=condition=established", "crd", "--all")
         path = f"/apis/{KIND['apiVersion']}/instants"
         until(lambda: server.ask("GET", path, resourceVersion="0")[0] == 200)
-        with operator(server, Path(folder)) as (process, metrics):
-            api = pid_of("kube-apiserver", server)
-            for trials, parallel in QUICK if quick else SIZES:
-                before = (cpu_of(process.pid), cpu_of(api))
-                seconds = asyncio.run(ours(server, metrics, trials, parallel))
-                used = (cpu_of(process.pid) - before[0], cpu_of(api) - before[1])
-                example = asyncio.run(example_of(server))
-                bare = asyncio.run(same_writes(server, example, trials, parallel))
-                rows.append(
-                    f"| {trials} at {parallel} | {trials / bare:.0f} | {trials / seconds:.0f} "
-                    f"| {bare / seconds:.0%} | {used[0] / trials * 1000:.0f} ms "
-                    f"| {used[1] / trials * 1000:.0f} ms | {memory_of(process.pid):.0f} MB |"
-                )
+        yield server
+
+
+def main(*, quick: bool) -> str:
+    rows = []
+    with (
+        with_instants() as server,
+        tempfile.TemporaryDirectory() as folder,
+        operator(server, Path(folder)) as (process, metrics),
+    ):
+        api = pid_of("kube-apiserver", server)
+        for trials, parallel in QUICK if quick else SIZES:
+            before = (cpu_of(process.pid), cpu_of(api))
+            seconds = asyncio.run(ours(server, metrics, trials, parallel))
+            used = (cpu_of(process.pid) - before[0], cpu_of(api) - before[1])
+            example = asyncio.run(example_of(server))
+            bare = asyncio.run(same_writes(server, example, trials, parallel))
+            rows.append(
+                f"| {trials} at {parallel} | {trials / bare:.0f} | {trials / seconds:.0f} "
+                f"| {bare / seconds:.0%} | {used[0] / trials * 1000:.0f} ms "
+                f"| {used[1] / trials * 1000:.0f} ms | {memory_of(process.pid):.0f} MB |"
+            )
     titles = (
         *("trials", "the same writes, trials a second", "Tunewright", "of it"),
         *("CPU a trial, Tunewright", "API server", "memory at most"),

@@ -5,6 +5,7 @@ collector:                  what stands beside trials
   imagePullPolicy: IfNotPresent
   imagePullSecrets: [registry]
   resources: {requests: {cpu: 50m}}
+  readsLogs: false                                read standard output from the pods' logs
 metrics: tunewright-metrics.tunewright:6789       where collectors report
 suggestion: tunewright-suggestion.tunewright:6789 who is asked for points
 namespaces: [team-a, team-b]                      all, where it is left out
@@ -35,6 +36,7 @@ class CollectorConfig(_Part):
     image_pull_policy: str = "IfNotPresent"
     image_pull_secrets: tuple[str, ...] = ()
     resources: Mapping[str, Any] | None = None
+    reads_logs: bool = False
 
 
 class Config(_Part):
@@ -53,6 +55,7 @@ class Config(_Part):
             metrics=self.metrics,
             pull_policy=self.collector.image_pull_policy,
             pull_secrets=self.collector.image_pull_secrets,
+            reads_logs=self.collector.reads_logs,
         )
         resources = self.collector.resources
         return plain if resources is None else replace(plain, resources=resources)

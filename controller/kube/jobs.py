@@ -157,7 +157,13 @@ def _injection(
         collector=brief.collector_document,
         primary_labels=brief.primary_labels,
         environment={"TUNEWRIGHT_REPEAT": str(len(record.earlier))},
+        reads_logs=_asks_for_logs(experiment.document),
     )
+
+
+def _asks_for_logs(experiment: Document) -> bool:
+    annotations = experiment["metadata"].get("annotations") or {}
+    return bool(annotations.get(labels.READS_LOGS) == "true")
 
 
 def is_of_a_trial(document: Document) -> bool:

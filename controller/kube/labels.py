@@ -5,6 +5,9 @@ TRIAL = "katib.kubeflow.org/trial"
 ATTEMPT = "tunewright.dev/attempt"
 """Which attempt of its trial an object belongs to."""
 
+READS_LOGS = "tunewright.dev/reads-logs"
+"""An annotation of an Experiment: `true` has standard output read from the pods' logs."""
+
 WISHES = "tunewright.dev/wishes"
 """An annotation of an Experiment: what people asked for and nobody has answered, as JSON."""
 

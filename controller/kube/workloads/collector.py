@@ -45,7 +45,8 @@ class Settings:
     """The operator's. `authority` is the PEM of who signed the service's certificate.
 
     Where `pull_secrets` are given, pods that name none no longer take those of
-    their service account: then these must do for the user's image too.
+    their service account: then these must do for the user's image too. `reads_logs`
+    asks for the log to be read where that is enough: no container is added then.
     """
 
     image: str
@@ -53,6 +54,7 @@ class Settings:
     authority: str = ""
     pull_policy: str = "IfNotPresent"
     pull_secrets: tuple[str, ...] = ()
+    reads_logs: bool = False
     resources: Mapping[str, Any] = field(
         default_factory=lambda: {
             "requests": {"cpu": "50m", "memory": "64Mi"},

@@ -153,7 +153,7 @@ def _collect(kind: str, holders: list[PodTemplate], injection: Injection) -> Ins
 def _why_logs(chosen: Reporting, injection: Injection) -> str:
     """Say why standard output is read from the log; nothing where it need not be."""
     name = injection.container
-    if injection.reads_logs:
+    if injection.settings.reads_logs or injection.reads_logs:
         return "the settings ask for it"
     if not chosen.is_certain:
         return "several pods come from one template, and one of them is the primary"
