@@ -54,7 +54,9 @@ class Attempts:
         self._memory = memory
         self._jobs = jobs
         self._made = {record.index for record in book.unfinished if _is_going(record)}
-        self._logs = LogReaders(world.kube, world.archive, world.clock)
+        self._logs = LogReaders(
+            world.kube, world.archive, world.clock, lambda: world.touch(book.key)
+        )
         self._reads_logs: bool | None = None
         self._events_from: dict[int, float] = {}
         self._suspended: set[int] = set()  # asked to end, and to stay

@@ -8,7 +8,7 @@ samples under the same numbers, so that what was kept changes nothing.
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass
 
 from ...api.errors import Invalid, NotFound, Retryable, TunewrightError
@@ -41,12 +41,15 @@ class _Read:
 
 
 class LogReaders:
-    """Reads the logs of one experiment's trials, each pod's once."""
+    """Reads the logs of one experiment's trials, each pod's once; `on_end` hears of each end."""
 
-    def __init__(self, kube: Kube, archive: Archive, clock: Clock) -> None:
+    def __init__(
+        self, kube: Kube, archive: Archive, clock: Clock, on_end: Callable[[], None]
+    ) -> None:
         self._kube = kube
         self._archive = archive
         self._clock = clock
+        self._on_end = on_end
         self._tasks: dict[tuple[int, str], asyncio.Task[None]] = {}
 
     def follow(
@@ -69,7 +72,8 @@ class LogReaders:
                 record.attempt.attempt if record.attempt else 1,
                 name_of(pod),
             )
-            self._tasks[place] = asyncio.create_task(self._read(about, brief))
+            task = self._tasks[place] = asyncio.create_task(self._read(about, brief))
+            task.add_done_callback(lambda _: self._on_end())
 
     def is_reading(self, index: int) -> bool:
         """Whether a log of the trial has not been read to its end."""
