@@ -33,6 +33,7 @@ def parts(kube: Kube, archive: Archive, open_suggester: OpenSuggester, settled: 
         chance=random.random,
         namespaces=settled.namespaces or (None,),
         katib_configs=settled.katib_config_namespaces,
+        template_namespaces=settled.template_namespaces,
     )
 
 

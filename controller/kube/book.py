@@ -207,10 +207,12 @@ class Book:
         """Note what a trial's last attempt has reported."""
         self._change(index, observation=observation)
 
-    def ask_to_stop(self, stop: StopRow) -> None:
-        """Note an early stop that was decided elsewhere."""
-        if stop.index in self._unfinished and self.pages[stop.index].record.stop is None:
+    def ask_to_stop(self, stop: StopRow) -> bool:
+        """Note an early stop that was decided elsewhere; say whether it is news."""
+        is_news = stop.index in self._unfinished and self.pages[stop.index].record.stop is None
+        if is_news:
             self._change(stop.index, stop=stop)
+        return is_news
 
     def say(self, index: int, reason: str, message: str, now: float) -> None:
         """Say why a trial that has not ended is as it is."""

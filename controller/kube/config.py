@@ -10,6 +10,7 @@ metrics: tunewright-metrics.tunewright:6789       where collectors report
 suggestion: tunewright-suggestion.tunewright:6789 who is asked for points
 namespaces: [team-a, team-b]                      all, where it is left out
 katibConfigNamespaces: [kubeflow]                 where a katib-config names images
+templateNamespaces: [kubeflow]                    whose labelled ConfigMaps of templates all may use
 """
 
 from collections.abc import Mapping
@@ -47,6 +48,7 @@ class Config(_Part):
     suggestion: str = "tunewright-suggestion.tunewright:6789"
     namespaces: tuple[str, ...] = ()
     katib_config_namespaces: tuple[str, ...] = ("kubeflow",)
+    template_namespaces: tuple[str, ...] = ("kubeflow",)
 
     def settings(self) -> Settings:
         """Return what is put beside trials."""

@@ -78,8 +78,8 @@ class Driver:
         """Hear of an early stop that the metrics service decided."""
         now = self._world.clock.now()
         row = StopRow(stop.index, stop.attempt, stop.reason, now, answered=False)
-        self._book.ask_to_stop(row)
-        self._world.touch(self._book.key)
+        if self._book.ask_to_stop(row):
+            self._world.touch(self._book.key)
 
     async def step(self, document: Document) -> float | None:
         """Do what is due; return when to be called again at the latest.
@@ -92,8 +92,8 @@ class Driver:
         await self._learn(document)
         self._inbox += await self._attempts.observe()
         turn = self._take()
-        await self._write(turn)
         self._attempts.note(turn.effects)
+        await self._write(turn)
         await self._attempts.make()
         await self._told.tell(self._book, self._world.kube, self._world.clock.now())
         self._announce(turn)
@@ -126,16 +126,16 @@ class Driver:
         for record in self._book.unfinished:
             found = self._world.informers.trial(self._book.key, record.name)
             if found is not None and asks_to_stop(found):
-                attempt, now = (
-                    record.attempt.attempt if record.attempt else 0,
-                    self._world.clock.now(),
-                )
+                attempt = record.attempt.attempt if record.attempt else 0
                 why = "an early-stopping service asked for it"
-                self._book.ask_to_stop(StopRow(record.index, attempt, why, now, answered=False))
+                self.ask_to_stop(PendingStop(self.uid, record.index, attempt, why))
+
+    async def _with_template(self, document: Document) -> Document:
+        return await with_template(self._world.kube, document, self._world.template_namespaces)
 
     async def _take_over(self, document: Document) -> None:
         """Take over an edited document; one that is wrong changes nothing but what is said."""
-        edited, _ = experiment_record(await with_template(self._world.kube, document))
+        edited, _ = experiment_record(await self._with_template(document))
         try:
             brief = brief_of(edited)
         except Invalid as error:
@@ -249,7 +249,9 @@ async def open_driver(world: World, document: Document, before: int | None) -> D
         Invalid: the document is not what validation lets pass.
         NotFound: the kind of its trials is not installed.
     """
-    record, conditions = experiment_record(await with_template(world.kube, document))
+    record, conditions = experiment_record(
+        await with_template(world.kube, document, world.template_namespaces)
+    )
     brief = brief_of(record)
     check_endpoint(brief.problem.endpoint, record.key.namespace)
     plugin = await plugin_of(world.kube, record, brief, world.katib_configs)

@@ -52,6 +52,7 @@ class Parts:
     chance: Callable[[], float]
     namespaces: Sequence[str | None] = (None,)
     katib_configs: Sequence[str] = ()
+    template_namespaces: Sequence[str] = ()
 
 
 class Operator:
@@ -110,6 +111,7 @@ class Operator:
             clock=self._parts.clock,
             touch=self._touch,
             katib_configs=self._parts.katib_configs,
+            template_namespaces=self._parts.template_namespaces,
             notices=self._notices,
             figures=self.figures,
         )

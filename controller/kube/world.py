@@ -24,7 +24,8 @@ class World:
     """The cluster, the metrics service, the algorithms, and time.
 
     `touch` has an experiment looked at soon; `settings` say what is put beside trials;
-    `katib_configs` are the namespaces in which Katib's configuration may be.
+    `katib_configs` are the namespaces in which Katib's configuration may be,
+    `template_namespaces` those whose trial templates all may use.
     """
 
     kube: Kube
@@ -37,3 +38,4 @@ class World:
     figures: Figures
     touch: Callable[[Key], None]
     katib_configs: Sequence[str] = ()
+    template_namespaces: Sequence[str] = ()

@@ -358,3 +358,22 @@ def test_nothing_is_touched_while_a_katib_controller_runs(within):
         return (await play.get()).get("status")
 
     assert within(scenario) is None
+
+
+def test_a_config_map_of_another_namespace_is_not_read_for_whoever_asks(within):
+    async def scenario(play):
+        play.operate()
+        document = experiment()
+        template = document["spec"]["trialTemplate"]
+        del template["trialSpec"]
+        template["configMap"] = {
+            "configMapName": "extension-apiserver-authentication",
+            "configMapNamespace": "kube-system",
+            "templatePath": "client-ca-file",
+        }
+        await play.create(document)
+        return (await play.ends())["status"]["conditions"][-1]
+
+    last = within(scenario)
+    assert (last["type"], last["reason"]) == ("Failed", "InvalidSpec")
+    assert "templates of the namespace kube-system are not shared" in last["message"]
