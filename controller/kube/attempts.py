@@ -65,7 +65,7 @@ class Attempts:
         self._leftovers = {
             name_of(each)
             for each in jobs.cache.under(BY_EXPERIMENT, book.key)
-            if is_of_a_trial(each) and book.is_over(name_of(each))
+            if not brief.policy.retain and is_of_a_trial(each) and book.is_over(name_of(each))
         }
 
     @property

@@ -292,20 +292,24 @@ def test_a_template_in_a_config_map_is_read(within):
     assert within(scenario)["status"]["trialsSucceeded"] == 4
 
 
-def test_retained_workloads_stay(within):
+def test_retained_workloads_stay_also_when_another_operator_comes(within):
     async def scenario(play):
-        play.operate()
+        first = play.operate()
         document = experiment(maxTrialCount=2)
         document["spec"]["trialTemplate"]["retain"] = True
         await play.create(document)
 
-        async def ended():
-            return await play.state() == "Succeeded"
+        async def ended(count):
+            return (await play.get()).get("status", {}).get("trialsSucceeded") == count
 
-        await play.until(ended)
+        await play.until(lambda: ended(2))
+        await play.leave(first)
+        await play.edit(maxTrialCount=3)
+        play.operate()
+        await play.until(lambda: ended(3))
         return await play.all(JOBS)
 
-    assert len(within(scenario)) == 2
+    assert len(within(scenario)) == 3
 
 
 def test_what_katib_s_finalizers_hold_is_let_go(within):
