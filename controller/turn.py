@@ -14,11 +14,11 @@ from ..api.history import Finished, Proposal, SearchState, Suggestion
 from ..api.identity import trial_name
 from ..api.observation import Batch, Sample
 from ..api.states import TrialState
+from ..db.ledger import Ledger
 from ..db.records import AttemptRecord, TrialRecord, Usage
 from ..db.records import View as StoredView
 from .brief import Brief, brief_of
 from .edits import changes_of, edited
-from .ledger import Ledger
 from .loading import Memory, is_readable, view_of
 from .plan import actions as do
 from .plan import plan, reasons

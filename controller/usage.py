@@ -4,8 +4,8 @@ from collections.abc import Collection
 from dataclasses import asdict
 
 from ..api.observation import Batch, Sample
+from ..db.ledger import Ledger
 from ..db.records import Usage
-from .ledger import Ledger
 from .ports import Ended
 
 SOURCE = "usage"

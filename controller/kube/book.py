@@ -105,7 +105,7 @@ class Unwritten:
 
 
 class Book:
-    """Implements `controller.ledger.Ledger` for one experiment.
+    """Implements `db.ledger.Ledger` for one experiment.
 
     `min_delta` is how much better than the best counts as better.
     """
