@@ -76,7 +76,8 @@ class ExperimentStatus(Model):
 
     From `seed` on these are extensions: `best` is the objective's value of the best
     trial, `active_seconds` the time in which the experiment was driven and not
-    suspended, `observed_generation` the version of the spec that all this is about.
+    suspended, `observed_generation` the version of the spec that all this is about,
+    `waits_for` what `explain` says, as of the last time that something else changed.
     """
 
     start_time: str | None = None
@@ -103,6 +104,7 @@ class ExperimentStatus(Model):
     best: Text | None = None
     active_seconds: float | None = None
     observed_generation: Count | None = None
+    waits_for: Several[Text] = ()
 
 
 class Experiment(Model):

@@ -476,6 +476,7 @@ class Book:
         )
         self._fold_pages()
         self.unwritten.trials.add(index)
+        self.unwritten.status = True
         reason = reasons.TRIAL_DROPPED
         self.add_event(
             uid, index=index, kind="Normal", reason=reason.name, message=reason.message, now=now

@@ -17,16 +17,8 @@ import aiohttp
 from kubernetes.aio import config
 from kubernetes.aio.client import ApiClient, Configuration
 
-from ...api.errors import (
-    Conflict,
-    Expired,
-    Fault,
-    Forbidden,
-    Invalid,
-    NotFound,
-    ServerUnavailable,
-    TunewrightError,
-)
+from ...api.errors import Fault, Invalid, ServerUnavailable
+from .answers import error_of, selecting, slim
 from .port import (
     Change,
     Document,
@@ -85,7 +77,7 @@ class KubeClient:
 
     async def list(self, selection: Selection) -> Listing:
         path = selection.resource.path(selection.namespace)
-        query = _selecting(selection) | {"limit": str(PAGE)}
+        query = selecting(selection) | {"limit": str(PAGE)}
         found: list[Document] = []
         while True:
             page = await self._ask("GET", path, query)
@@ -99,7 +91,7 @@ class KubeClient:
     async def watch(
         self, selection: Selection, *, since: str | None, seconds: int, silence: float
     ) -> AsyncIterator[AsyncIterator[WatchEvent]]:
-        query = _selecting(selection) | {"watch": "true", "allowWatchBookmarks": "true"}
+        query = selecting(selection) | {"watch": "true", "allowWatchBookmarks": "true"}
         query["timeoutSeconds"] = str(seconds)
         if since is None:
             query |= {"sendInitialEvents": "true", "resourceVersionMatch": "NotOlderThan"}
@@ -110,7 +102,7 @@ class KubeClient:
         answer = await self._send("GET", path, query, patience=timeout)
         try:
             if answer.status != 200:
-                raise _error(answer.status, answer.headers, await answer.text())
+                raise error_of(answer.status, answer.headers, await answer.text())
             yield _events(answer)
         finally:
             _hang_up(answer)
@@ -201,7 +193,7 @@ class KubeClient:
         except _FAILURES as error:
             raise _away(error) from error
         if answer.status >= 300:
-            raise _error(answer.status, answer.headers, text)
+            raise error_of(answer.status, answer.headers, text)
         return slim(json.loads(text))
 
     async def _send(
@@ -232,19 +224,6 @@ class KubeClient:
         return response
 
 
-def slim(document: dict[str, Any]) -> dict[str, Any]:
-    """Leave out who wrote which field: half of a document, and nobody here reads it."""
-    metadata = document.get("metadata")
-    if metadata:
-        metadata.pop("managedFields", None)
-    return document
-
-
-def _selecting(selection: Selection) -> dict[str, str]:
-    selectors = {"labelSelector": selection.labels, "fieldSelector": selection.fields}
-    return {name: text for name, text in selectors.items() if text}
-
-
 def _hang_up(answer: aiohttp.ClientResponse) -> None:
     """Close a connection at once: a server that is silent would not take part in a farewell."""
     connection = answer.connection
@@ -260,7 +239,7 @@ async def _events(answer: aiohttp.ClientResponse) -> AsyncIterator[WatchEvent]:
             event = json.loads(line)
             document = event["object"]
             if event["type"] == "ERROR":
-                raise _error(int(document.get("code", 500)), {}, line.decode())
+                raise error_of(int(document.get("code", 500)), {}, line.decode())
             yield WatchEvent(Change(event["type"]), slim(document))
     except (*_FAILURES, json.JSONDecodeError) as error:  # a line may break off with its connection
         raise _away(error) from error
@@ -282,43 +261,3 @@ async def _lines(answer: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
 
 def _away(error: BaseException) -> ServerUnavailable:
     return ServerUnavailable(f"the API server does not answer: {error or type(error).__name__}")
-
-
-_GIVEN = {
-    401: (Forbidden, "the API server does not know who asks"),
-    403: (Forbidden, "the API server forbids it"),
-    404: (NotFound, "the API server does not have it"),
-    409: (Conflict, "the API server has another"),
-    410: (Expired, "the API server has forgotten that version"),
-}
-
-
-def _error(status: int, headers: Mapping[str, str], text: str) -> TunewrightError:
-    """Return ours for an answer that is none; the server's own words are kept."""
-    said = _said(text)
-    message = str(said.get("message") or text[:300])
-    if status == 429 or status >= 500:
-        after = headers.get("Retry-After", "")
-        return ServerUnavailable(
-            f"the API server cannot answer now: {message}",
-            after=float(after) if after.isdigit() else 1.0,
-        )
-    if status in _GIVEN:
-        kind, words = _GIVEN[status]
-        return kind(f"{words}: {message}")
-    causes = (said.get("details") or {}).get("causes") or ()
-    return Invalid(
-        [Fault(each.get("field", ""), each.get("message", "")) for each in causes]
-        or [Fault("", message)]
-    )
-
-
-def _said(text: str) -> Mapping[str, Any]:
-    try:
-        said = json.loads(text)
-    except ValueError:
-        return {}
-    if not isinstance(said, dict):
-        return {}
-    inner = said.get("object", said)
-    return inner if isinstance(inner, dict) else {}

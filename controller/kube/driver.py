@@ -32,7 +32,7 @@ from .port import Document
 from .resources import experiment_record, is_ours, page_of, wishes_of
 from .templates import with_template
 from .world import World
-from .writing import STATUS_SECONDS, Told, write_document, write_trials
+from .writing import STATUS_SECONDS, Told, strike, write_spec, write_trials
 
 
 class Driver:
@@ -57,6 +57,7 @@ class Driver:
         self._is_tried = bool(book.pages)
         self._counted_at = world.clock.now()
         self._told = Told()
+        self._carried_out: set[int] = set()  # wishes that a cache may still show
 
     @property
     def uid(self) -> str:
@@ -95,7 +96,10 @@ class Driver:
         self._attempts.note(turn.effects)
         await self._write(turn)
         await self._attempts.make()
-        await self._told.tell(self._book, self._world.kube, self._world.clock.now())
+        await self._told.tell(
+            self._book, self._world.kube, self._world.clock.now(), self.lines
+        )
+        await self._strike()
         self._announce(turn)
         self._ask(turn)
         return self._wake_at(turn)
@@ -116,12 +120,12 @@ class Driver:
     # What people changed.
 
     async def _learn(self, document: Document) -> None:
-        if document["metadata"].get("generation") != self._book.experiment.version:
+        if document["metadata"].get("generation", 1) > self._book.experiment.version:
             await self._take_over(document)
         self._book.wishes = tuple(
             Wish(each["id"], str(each.get("verb")), each, 0.0)
             for each in wishes_of(document)
-            if each["id"] not in self._book.unwritten.answered
+            if each["id"] not in self._carried_out | self._book.unwritten.answered
         )
         for record in self._book.unfinished:
             found = self._world.informers.trial(self._book.key, record.name)
@@ -170,11 +174,18 @@ class Driver:
     async def _write(self, turn: Turn) -> None:
         """Write what was decided, before anything is done about it."""
         book, kube = self._book, self._world.kube
-        if book.unwritten.spec or book.unwritten.answered:
-            await self._learn(await write_document(book, kube))
+        if book.unwritten.spec:
+            await self._take_over(await write_spec(book, kube))
             turn.wake_at = self._world.clock.now()
         await self._try_first()
         await write_trials(book, kube, self._world.informers.trials, self._render)
+
+    async def _strike(self) -> None:
+        """Strike off the wishes that are carried out: until then a crash finds them again."""
+        answered = self._book.unwritten.answered
+        if answered:
+            self._carried_out |= answered
+            await strike(self._book, self._world.kube)
 
     async def _try_first(self) -> None:
         """Ask the server what it says to the first trial's workload, before anything is created."""

@@ -202,6 +202,8 @@ class Operator:
             if is_settled(document):
                 return None
             before = self._driven.get(document["metadata"]["uid"])
+            if before is not None:
+                document = await world.kube.get(EXPERIMENTS, *key)
             driver = self._drivers[key] = await open_driver(world, document, before)
             self._driven[driver.uid] = driver.proposed
         wake_at = await driver.step(document)

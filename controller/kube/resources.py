@@ -7,7 +7,7 @@ without `spec.index` was made by another controller, and is none of ours.
 import hashlib
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ...api.conditions import Condition, Conditions
@@ -39,6 +39,10 @@ SUGGESTIONS = Resource("kubeflow.org", "v1beta1", "suggestions")
 
 LATEST = 10
 """How many names each list of a status holds: an object's size is bounded."""
+
+_LINES = 10
+_LINE = 300
+"""How many lines of a status say what is waited for, and how long each is."""
 
 _SPEC_OF_TRIALS = (
     *("index", "position", "madeFrom", "origin", "parent"),
@@ -106,7 +110,7 @@ def _is_state(condition: Condition) -> bool:
 
 
 def is_settled(document: Document) -> bool:
-    """Whether an experiment has ended, and its spec was not edited since."""
+    """Whether an experiment has ended, and nobody has edited it or asked anything since."""
     status = document.get("status") or {}
     conditions = status.get("conditions") or ()
     ended = any(
@@ -114,12 +118,17 @@ def is_settled(document: Document) -> bool:
         for each in conditions
     )
     seen = status.get("observedGeneration")
-    # One that another controller ended is left as that left it.
-    return ended and (seen is None or seen == document["metadata"].get("generation"))
+    if not ended or seen is None:
+        # One that another controller ended is left as that left it.
+        return ended
+    return seen == document["metadata"].get("generation") and not wishes_of(document)
 
 
-def experiment_status(book: Book) -> dict[str, Any]:
-    """Return the whole status, Katib's fields and ours; 0 is absent, as Katib has it."""
+def experiment_status(book: Book, lines: Sequence[str] = ()) -> dict[str, Any]:
+    """Return the whole status, Katib's fields and ours; 0 is absent, as Katib has it.
+
+    `lines` say what the experiment waits for.
+    """
     record = book.view("").experiment
     totals = record.totals
     best = record.best[0] if record.best else None
@@ -145,6 +154,7 @@ def experiment_status(book: Book) -> dict[str, Any]:
             "seed": record.seed,
             "activeSeconds": round(record.active_seconds, 3) or None,
             "observedGeneration": record.version,
+            "waitsFor": [line[:_LINE] for line in lines[:_LINES]] or None,
         }
     )
 

@@ -6,7 +6,7 @@ repetition, and a repetition changes nothing.
 
 import asyncio
 import json
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -19,7 +19,7 @@ from ..plan import reasons
 from .book import Book, Page
 from .cache import Cache
 from .labels import WISHES
-from .port import Document, Kube, Resource
+from .port import Document, Kube, Resource, version_of
 from .resources import (
     EXPERIMENTS,
     SUGGESTIONS,
@@ -29,6 +29,7 @@ from .resources import (
     suggestion_document,
     trial_document,
     trial_status,
+    wishes_of,
 )
 
 STATUS_SECONDS = 2.0
@@ -98,14 +99,17 @@ class Told:
     at: float = 0.0
     conditions: Conditions | None = None
 
-    async def tell(self, book: Book, kube: Kube, now: float) -> None:
-        """Write the experiment's status and its suggestion's, when that is due."""
+    async def tell(self, book: Book, kube: Kube, now: float, lines: Sequence[str]) -> None:
+        """Write the experiment's status and its suggestion's, when that is due.
+
+        `lines` say what it waits for; they go with other news, and are none.
+        """
         if not book.unwritten.status:
             return
         if book.conditions == self.conditions and now < self.at + STATUS_SECONDS:
             return
         name = book.key.name
-        await _apply_status(kube, EXPERIMENTS, book, name, experiment_status(book))
+        await _apply_status(kube, EXPERIMENTS, book, name, experiment_status(book, lines))
         await write_suggestion(book, kube)
         book.unwritten.status = False
         self.at, self.conditions = now, book.conditions
@@ -120,25 +124,38 @@ async def write_suggestion(book: Book, kube: Kube) -> None:
     await kube.apply(SUGGESTIONS, namespace, document, manager=MANAGER, subresource="status")
 
 
-async def write_document(book: Book, kube: Kube) -> Document:
-    """Change suspend and budgets where a wish asked for it, and strike the wish off.
-
-    Returns the experiment as it is now.
+async def write_spec(book: Book, kube: Kube) -> Document:
+    """Change suspend and budgets where a wish asked for it; return the experiment as it is now.
 
     Raises:
         Conflict: somebody edited the experiment meanwhile.
     """
     key, document = book.key, book.experiment.document
-    left = [{"id": each.id, "verb": each.verb, **each.arguments} for each in book.wishes]
-    metadata: dict[str, Any] = {"resourceVersion": document["metadata"]["resourceVersion"]}
-    if book.unwritten.answered:
-        metadata["annotations"] = {WISHES: json.dumps(left) if left else None}
-    patch: dict[str, Any] = {"metadata": metadata}
-    if book.unwritten.spec:
-        patch["spec"] = {name: document["spec"].get(name) for name in _BUDGETS}
+    there = await kube.get(EXPERIMENTS, key.namespace, key.name)
+    if there["metadata"]["generation"] != document["metadata"]["generation"]:
+        raise Conflict(f"{key.name} was edited meanwhile")
+    spec = {name: document["spec"].get(name) for name in _BUDGETS}
+    patch = {"metadata": {"resourceVersion": version_of(there)}, "spec": spec}
     made = await kube.merge(EXPERIMENTS, key.namespace, key.name, patch)
-    book.unwritten.spec, book.unwritten.answered = False, set()
+    book.unwritten.spec = False
     return made
+
+
+async def strike(book: Book, kube: Kube) -> None:
+    """Strike off the wishes that are answered; those that came meanwhile stay."""
+    key = book.key
+    while book.unwritten.answered:
+        there = await kube.get(EXPERIMENTS, key.namespace, key.name)
+        left = [each for each in wishes_of(there) if each["id"] not in book.unwritten.answered]
+        metadata = {
+            "resourceVersion": version_of(there),
+            "annotations": {WISHES: json.dumps(left) if left else None},
+        }
+        try:
+            await kube.merge(EXPERIMENTS, key.namespace, key.name, {"metadata": metadata})
+        except Conflict:
+            continue  # somebody wrote to it at this moment
+        book.unwritten.answered = set()
 
 
 _BUDGETS = (
