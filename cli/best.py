@@ -3,22 +3,21 @@
 import click
 
 from . import console
-from .options import name_argument, output_option, store_options
-from .place import Place
+from .options import name_argument, output_option, where_options
+from .where import Where
 
 
 @click.command()
 @name_argument
 @click.option("--top", type=click.IntRange(1), help="Show the best few.")
 @click.option("--command", "as_command", is_flag=True, help="Print the command line alone.")
-@store_options
+@where_options
 @output_option
 def best(
     name: str,
     top: int | None,
     as_command: bool,
-    store: str | None,
-    namespace: str | None,
+    where: Where,
     output: str,
 ) -> None:
     """Show the best trial, its parameters, and the command that repeats it.
@@ -33,15 +32,15 @@ def best(
     from ..api.compile import objective_of
     from . import shapes
     from .names import best_of, find_experiment
-    from .rendered import command_line
 
-    with Place.of(store).opened() as opened:
-        record = find_experiment(opened, name, namespace)
+    with where.opened() as source:
+        record = find_experiment(source.records, name, source.namespace)
         winner = best_of(record)
-        ranked = opened.best_trials(record.uid, top or 1)
+        ranked = source.records.best_trials(record.uid, top or 1)
+        command = source.command_line(record, winner)
     objective = objective_of(record.document)
     if as_command:
-        click.echo(command_line(record, winner))
+        click.echo(command)
         return
     data = [shapes.trial(trial, objective) for trial in ranked]
 
@@ -62,7 +61,7 @@ def best(
                 ),
                 *((metric.name, _metric(data[0], metric.name)) for metric in objective.others),
                 ("Parameters", console.exact_point(winner.proposal.point.items())),
-                ("Command", command_line(record, winner)),
+                ("Command", command),
             ]
         )
 
@@ -76,7 +75,8 @@ def _taken(data: dict[str, object], name: str) -> str:
         return ""
     entry = metrics[name]
     step = f", step {entry['step']}" if entry["step"] is not None else ""
-    return f"({entry['strategy']} of {entry['count']}{step})"
+    count = f" of {entry['count']}" if entry["count"] is not None else ""
+    return f"({entry['strategy']}{count}{step})"
 
 
 def _metric(data: dict[str, object], name: str) -> str | None:

@@ -6,23 +6,22 @@ from typing import Any
 
 import click
 
+from ..controller.reading import Records
 from ..db.records import AttemptRecord, EventRow, ExperimentRecord, Provenance, TrialRecord
-from ..db.store import Store
 from . import console
-from .options import name_argument, output_option, store_options
-from .place import Place
+from .options import name_argument, output_option, where_options
+from .where import Where
 
 _EVENTS = 15
+_BEST = 5
 
 
 @click.command()
 @name_argument
 @click.argument("trial", required=False)
-@store_options
+@where_options
 @output_option
-def describe(
-    name: str, trial: str | None, store: str | None, namespace: str | None, output: str
-) -> None:
+def describe(name: str, trial: str | None, where: Where, output: str) -> None:
     """Show all about an experiment, or about a trial by index, name, `best` or `last`.
 
     \b
@@ -35,30 +34,27 @@ def describe(
     from . import shapes
     from .names import resolve
 
-    place = Place.of(store)
-    with place.opened() as opened:
-        record, found = resolve(opened, name, trial, namespace)
+    with where.opened() as source:
+        records = source.records
+        record, found = resolve(records, name, trial, source.namespace)
         objective = objective_of(record.document)
         events = [
             event
-            for event in opened.events(record.uid, limit=1000)
+            for event in records.events(record.uid, limit=1000)
             if found is None or event.index == found.index
         ]
         data = shapes.experiment(record) if found is None else shapes.trial(found, objective)
         data["events"] = [_event(event) for event in events]
-        code = _code(opened.provenance(record.uid), found)
+        code = _code(records.provenance(record.uid), found)
         data["code"] = None if code is None else asdict(code)
         if found is None:
             data["document"] = dict(record.document)
-            data["store"] = str(place)
-            console.emit(
-                data,
-                output,
-                lambda: _experiment(opened, place, record, _said(data["code"]), events),
-            )
+            data |= source.whereabouts(record)
+            console.emit(data, output, lambda: _experiment(records, record, data, events))
         else:
-            data["attempts"] = [_attempt(a) for a in opened.attempts(record.uid, found.index)]
-            console.emit(data, output, lambda: _trial(record, found, data, events))
+            data["attempts"] = [_attempt(a) for a in records.attempts(record.uid, found.index)]
+            command = source.command_line(record, found)
+            console.emit(data, output, lambda: _trial(record, found, data, command, events))
 
 
 def _code(known: Sequence[Provenance], trial: TrialRecord | None) -> Provenance | None:
@@ -95,15 +91,11 @@ def _attempt(attempt: object) -> dict[str, object]:
 
 
 def _experiment(
-    store: Store,
-    place: "Place",
+    records: Records,
     record: ExperimentRecord,
-    code: str | None,
+    data: dict[str, Any],
     events: list[EventRow],
 ) -> None:
-    from . import shapes
-
-    data = shapes.experiment(record)
     spec, objective = record.document["spec"], data["objective"]
     goal = f", goal {objective['goal']:g}" if objective["goal"] is not None else ""
     states = ", ".join(
@@ -129,22 +121,42 @@ def _experiment(
             ("Started", console.moment(record.started_at)),
             ("Finished", console.moment(record.finished_at)),
             ("Directory", record.workdir),
-            ("Code", code),
-            ("Store", str(place)),
-            ("On disk", console.size(place.occupied(record.key))),
+            ("Code", _said(data["code"])),
+            ("Store", data.get("store")),
+            ("Cluster", data.get("cluster")),
+            ("On disk", _size(data.get("occupies_bytes"))),
         ]
     )
     console.heading("Parameters")
     console.table(
         ["name", "type", "space"], [_parameter(item) for item in spec.get("parameters") or ()]
     )
-    if record.best:
+    best = records.best_trials(record.uid, _BEST)
+    if best:
         console.heading("Best")
-        names = list(record.best[0].proposal.point)
-        rows = [[t.index, t.value, *t.proposal.point.values()] for t in record.best]
+        names = list(best[0].proposal.point)
+        rows = [[t.index, t.value, *t.proposal.point.values()] for t in best]
         console.table(["trial", objective["metric"], *names], rows)
-    _running(store, record)
+    _running(records, record)
+    _conditions(record)
     _events(events)
+
+
+def _size(count: int | None) -> str | None:
+    return None if count is None else console.size(count)
+
+
+def _conditions(record: ExperimentRecord) -> None:
+    """Show what a cluster's resource says of itself."""
+    conditions = (record.document.get("status") or {}).get("conditions") or ()
+    if not conditions:
+        return
+    console.heading("Conditions")
+    names = ("type", "status", "reason", "lastTransitionTime", "message")
+    console.table(
+        ["type", "status", "reason", "since", "message"],
+        [[each.get(name) for name in names] for each in conditions],
+    )
 
 
 def _budget(spec: dict[str, object]) -> str:
@@ -169,10 +181,10 @@ def _parameter(item: dict[str, object]) -> list[object]:
     return [item.get("name"), item.get("parameterType"), text]
 
 
-def _running(store: Store, record: ExperimentRecord) -> None:
+def _running(records: Records, record: ExperimentRecord) -> None:
     from ..api.states import TrialState
 
-    running = store.trials(record.uid, states=[TrialState.RUNNING, TrialState.CREATED])
+    running = records.trials(record.uid, states=[TrialState.RUNNING, TrialState.CREATED])
     if running:
         console.heading("Unfinished")
         console.table(
@@ -201,10 +213,12 @@ def _last_attempt(attempt: AttemptRecord) -> Iterator[tuple[str, str | None]]:
 
 
 def _trial(
-    record: ExperimentRecord, trial: TrialRecord, data: dict[str, Any], events: list[EventRow]
+    record: ExperimentRecord,
+    trial: TrialRecord,
+    data: dict[str, Any],
+    command: str,
+    events: list[EventRow],
 ) -> None:
-    from .rendered import command_line
-
     console.fields(
         [
             ("Name", trial.name),
@@ -217,7 +231,7 @@ def _trial(
             ("Mean", _spread(trial)),
             ("Why", trial.proposal.reason),
             ("Parent", trial.proposal.parent),
-            ("Command", command_line(record, trial)),
+            ("Command", command),
             ("Code", _said(data["code"])),
             ("Created", console.moment(trial.created_at)),
             ("Started", console.moment(trial.started_at)),

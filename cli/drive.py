@@ -14,6 +14,7 @@ from ..api.states import ExperimentState
 from ..db.records import ExperimentRecord
 from ..db.store import Store
 from . import console
+from .here import Here
 from .place import Place
 
 if TYPE_CHECKING:
@@ -55,7 +56,8 @@ def drive(place: Place, record: ExperimentRecord, setting: Setting) -> int:
                 outcome = run_engine(place, store, record, setting, display)
         finally:
             display.close()
-        summary.show(store, store.experiment(record.key), interrupted=outcome.interrupted)
+        ended = store.experiment(record.key)
+        summary.show(Here(place, store), ended, interrupted=outcome.interrupted)
     if outcome.interrupted:
         return INTERRUPTED
     return 0 if outcome.state is ExperimentState.SUCCEEDED else 1

@@ -3,9 +3,8 @@
 import click
 
 from ..api.errors import Fault, Invalid
-from . import console
-from .options import name_argument, store_options
-from .place import Place
+from .options import name_argument, where_options
+from .where import Where
 
 
 @click.command()
@@ -18,7 +17,7 @@ from .place import Place
 @click.option("--retries", type=int, help="trialPolicy.retries.")
 @click.option("--no-improvement", type=int, help="stopWhen.noImprovement.trials.")
 @click.option("--now", is_flag=True, help="With a smaller --parallel: stop the newest trials.")
-@store_options
+@where_options
 def edit(
     name: str,
     trials: int | None,
@@ -29,8 +28,7 @@ def edit(
     retries: int | None,
     no_improvement: int | None,
     now: bool,
-    store: str | None,
-    namespace: str | None,
+    where: Where,
 ) -> None:
     """Change the budget of an experiment, while it runs or after it ended.
 
@@ -42,9 +40,7 @@ def edit(
     """
     from ..api.documents import parse
     from ..controller.edits import edited
-    from ..controller.local.sharing import check_sharing
     from .names import find_experiment
-    from .wishes import leave
 
     given = {
         "maxTrialCount": trials,
@@ -58,19 +54,9 @@ def edit(
     changes = {key: value for key, value in given.items() if value is not None}
     if not changes:
         raise Invalid([Fault("edit", "there is nothing to change", "e.g. --trials 100")])
-    place = Place.of(store)
-    with place.opened() as opened:
-        record = find_experiment(opened, name, namespace)
-        document = edited(record.document, changes)
-        parse(document)
-        check_sharing(document)
-        if place.is_driven(record.uid):
-            leave(place, opened, record, "edit", {**changes, "now": now})
-        else:
-            opened.set_document(
-                record.uid, document, version=record.version, suspended=record.suspended
-            )
+    with where.opened() as source:
+        record = find_experiment(source.records, name, source.namespace)
+        parse(edited(record.document, changes))
+        source.edit(record, changes, now=now)
     shown = ", ".join(f"{key} {value}" for key, value in changes.items())
     click.echo(f"{record.key.name}: {shown}.")
-    if record.state.is_finished:
-        console.note(f"`tunewright resume {record.key.name}` goes on with it.")

@@ -1,19 +1,17 @@
 """`tunewright explain`."""
 
-import time
-
 import click
 
 from . import console
-from .options import name_argument, output_option, store_options
-from .place import Place
+from .options import name_argument, output_option, where_options
+from .where import Where
 
 
 @click.command()
 @name_argument
-@store_options
+@where_options
 @output_option
-def explain(name: str, store: str | None, namespace: str | None, output: str) -> None:
+def explain(name: str, where: Where, output: str) -> None:
     """Say why an experiment is where it is, and what it waits for.
 
     \b
@@ -22,11 +20,9 @@ def explain(name: str, store: str | None, namespace: str | None, output: str) ->
       tunewright explain digits -o json
     """
     from .names import find_experiment
-    from .reasons import explain_experiment
 
-    place = Place.of(store)
-    with place.opened() as opened:
-        record = find_experiment(opened, name, namespace)
-        lines = explain_experiment(place, opened, record, time.time())
+    with where.opened() as source:
+        record = find_experiment(source.records, name, source.namespace)
+        lines = list(source.explain(record))
     data = {"name": record.key.name, "state": str(record.state), "lines": lines}
     console.emit(data, output, lambda: click.echo("\n".join(lines)))

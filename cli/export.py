@@ -10,11 +10,11 @@ from typing import IO, Any
 import click
 
 from ..api.objective import Objective
+from ..controller.reading import Records
 from ..db.records import ExperimentRecord
-from ..db.store import Store
 from . import console
-from .options import name_argument, store_options
-from .place import Place
+from .options import name_argument, where_options
+from .where import Where
 
 _PAGE = 2000
 _FIXED = (
@@ -35,13 +35,12 @@ _FIXED = (
 @click.option(
     "--output-file", "-f", type=click.Path(dir_okay=False, path_type=Path), help="Where to."
 )
-@store_options
+@where_options
 def export(
     name: str,
     kind: str | None,
     output_file: Path | None,
-    store: str | None,
-    namespace: str | None,
+    where: Where,
 ) -> None:
     """Write one row a trial: its state, parameters (`param.…`) and metrics (`metric.…`).
 
@@ -63,11 +62,11 @@ def export(
         raise Invalid(
             [Fault("--format parquet", "it needs a file", "add --output-file NAME.parquet")]
         )
-    with Place.of(store).opened() as opened:
-        record = find_experiment(opened, name, namespace)
+    with where.opened() as source:
+        record = find_experiment(source.records, name, source.namespace)
         objective = objective_of(record.document)
         columns = _columns(record, objective)
-        rows = _rows(opened, record, objective)
+        rows = _rows(source.records, record, objective)
         if kind == "parquet":
             assert output_file is not None
             _parquet(output_file, columns, rows)
@@ -89,12 +88,14 @@ def _columns(record: ExperimentRecord, objective: Objective) -> list[str]:
     ]
 
 
-def _rows(store: Store, record: ExperimentRecord, objective: Objective) -> Iterator[dict[str, Any]]:
+def _rows(
+    records: Records, record: ExperimentRecord, objective: Objective
+) -> Iterator[dict[str, Any]]:
     """Yield a row a trial, a page at a time: an experiment of any size fits the memory."""
     from . import shapes
 
     after = -1
-    while page := store.trials(record.uid, after=after, limit=_PAGE, observations=True):
+    while page := records.trials(record.uid, after=after, limit=_PAGE, observations=True):
         for trial in page:
             shape = shapes.trial(trial, objective)
             metrics = {name: metric["value"] for name, metric in shape["metrics"].items()}

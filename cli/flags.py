@@ -47,6 +47,7 @@ class Wanted:
     max_failed: int | None = None
     seed: int | None = None
     early_stopping: str | None = None
+    image: str | None = None
 
 
 def document(wanted: Wanted) -> dict[str, Any]:
@@ -84,7 +85,7 @@ def document(wanted: Wanted) -> dict[str, Any]:
         if value is not None
     }
     spec["parameters"] = parameters
-    spec["trialTemplate"] = _template(wanted.command, parameters)
+    spec["trialTemplate"] = _template(wanted, parameters)
     return {
         "apiVersion": "kubeflow.org/v1beta1",
         "kind": "Experiment",
@@ -239,7 +240,7 @@ def _stem(command: Sequence[str]) -> str:
     return clean[:30].strip("-") if clean[:1].isalpha() else f"experiment-{clean[:20]}".strip("-")
 
 
-def _template(command: Sequence[str], parameters: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def _template(wanted: Wanted, parameters: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     names = {item["name"] for item in parameters}
 
     def placeholder(match: re.Match[str]) -> str:
@@ -262,8 +263,10 @@ def _template(command: Sequence[str], parameters: Sequence[Mapping[str, Any]]) -
                         "containers": [
                             {
                                 "name": "training",
-                                "image": "tunewright/local",
-                                "command": [_FIELD.sub(placeholder, word) for word in command],
+                                "image": wanted.image or "tunewright/local",
+                                "command": [
+                                    _FIELD.sub(placeholder, word) for word in wanted.command
+                                ],
                             }
                         ],
                     }

@@ -1,20 +1,22 @@
-"""`tunewright get`: the experiments of the store."""
+"""`tunewright get`: the experiments of a store, or of a cluster."""
 
 import time
+from typing import Any
 
 import click
 
 from . import console, shapes
 from .complete import experiment_names
-from .options import output_option, store_options
-from .place import Place
+from .options import where_options, wide_output_option
+from .where import Where
 
 
 @click.command()
 @click.argument("name", required=False, shell_complete=experiment_names)
-@store_options
-@output_option
-def get(name: str | None, store: str | None, namespace: str | None, output: str) -> None:
+@where_options
+@wide_output_option
+@click.option("-A", "--all-namespaces", "everywhere", is_flag=True, help="Of every namespace.")
+def get(name: str | None, everywhere: bool, where: Where, output: str) -> None:
     """List experiments, newest first, or show one.
 
     \b
@@ -22,54 +24,53 @@ def get(name: str | None, store: str | None, namespace: str | None, output: str)
       tunewright get
       tunewright get digits -o yaml
       tunewright get -n vision -o json
+      tunewright get --cluster -A -o wide
     """
     from .names import find_experiment
 
-    place = Place.of(store)
-    with place.opened() as opened:
+    with where.opened() as source:
+        namespace = None if everywhere else source.namespace
         if name is not None:
-            records = [find_experiment(opened, name, namespace)]
+            records = [find_experiment(source.records, name, namespace)]
         else:
-            found = opened.experiments(namespace=namespace)
-            records = [opened.experiment(record.key) for record in found]
-    data = [
-        {
-            **shapes.experiment(record),
-            "occupies_bytes": place.occupied(record.key),
-            "store": str(place),
-        }
-        for record in records
-    ]
-    console.emit(data[0] if name else data, output, lambda: _table(data, place))
+            found = source.records.experiments(namespace=namespace)
+            records = [source.records.experiment(record.key) for record in found]
+        data = [{**shapes.experiment(record), **source.whereabouts(record)} for record in records]
+        said = str(source)
+    console.emit(
+        data[0] if name else data, output, lambda: _table(data, said, wide=output == "wide")
+    )
 
 
-def _table(data: list[dict[str, object]], place: "Place") -> None:
+def _table(data: list[dict[str, Any]], source: str, *, wide: bool) -> None:
     if not data:
-        console.note(f"No experiments in {place}. `tunewright init` writes a first one.")
+        console.note(f"No experiments ({source}). `tunewright init` writes a first one.")
         return
     now = time.time()
-    console.table(
-        ["name", "namespace", "state", "trials", "best", "metric", "age", "on disk"],
-        [_row(item, now) for item in data],
-    )
-    console.note(f"\nstore: {place}")
+    rows = [_row(item, now, wide=wide) for item in data]
+    console.table(list(rows[0]), [list(row.values()) for row in rows])
+    console.note(f"\n{source}")
 
 
-def _row(item: dict[str, object], now: float) -> list[object]:
-    trials, best, objective = item["trials"], item["best"], item["objective"]
-    assert isinstance(trials, dict)
-    assert isinstance(objective, dict)
-    state = f"{item['state']} (paused)" if item["suspended"] else item["state"]
-    created, occupied = item["created_at"], item["occupies_bytes"]
-    assert isinstance(created, float)
-    assert isinstance(occupied, int)
-    return [
-        item["name"],
-        item["namespace"],
-        state,
-        f"{trials['finished']}/{item['max_trials'] or '∞'}",
-        console.number(best["value"]) if isinstance(best, dict) else None,
-        objective["metric"],
-        console.duration(now - created),
-        console.size(occupied),
-    ]
+def _row(item: dict[str, Any], now: float, *, wide: bool) -> dict[str, object]:
+    trials, best = item["trials"], item["best"]
+    row = {
+        "name": item["name"],
+        "namespace": item["namespace"],
+        "state": f"{item['state']} (paused)" if item["suspended"] else item["state"],
+        "trials": f"{trials['finished']}/{item['max_trials'] or '∞'}",
+        "best": None if best is None else console.number(best["value"]),
+        "metric": item["objective"]["metric"],
+        "age": console.duration(now - item["created_at"]),
+    }
+    if "occupies_bytes" in item:
+        row["on disk"] = console.size(item["occupies_bytes"])
+    if wide:
+        row |= {
+            "running": trials.get("Running"),
+            "failed": trials.get("Failed"),
+            "algorithm": item["algorithm"],
+            "best trial": None if best is None else best["name"],
+            "message": item["message"],
+        }
+    return row

@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 
 import click
 
+from ..api.errors import Unsupported
 from . import console
-from .options import name_argument, output_option, store_options
-from .place import Place
+from .options import name_argument, output_option, where_options
+from .where import Where
 
 
 @click.command()
@@ -14,15 +15,14 @@ from .place import Place
 @click.argument("trial", required=False)
 @click.option("--metric", help="Only this one.")
 @click.option("--log", "whole", is_flag=True, help="Every value, not only the summaries.")
-@store_options
+@where_options
 @output_option
 def metrics(
     name: str,
     trial: str | None,
     metric: str | None,
     whole: bool,
-    store: str | None,
-    namespace: str | None,
+    where: Where,
     output: str,
 ) -> None:
     """Show the metrics of a trial (index, name, `best`, `last`), by default of the best.
@@ -37,18 +37,25 @@ def metrics(
     from . import shapes
     from .names import best_of, find_trial, resolve
 
-    with Place.of(store).opened() as opened:
-        record, found = resolve(opened, name, trial, namespace)
+    with where.opened() as source:
+        records = source.records
+        record, found = resolve(records, name, trial, source.namespace)
         if found is None:
-            found = find_trial(opened, record, str(best_of(record).index), observations=True)
+            found = find_trial(records, record, str(best_of(record).index), observations=True)
         objective = objective_of(record.document)
         if whole:
-            rows = [
-                {"time": s.time, "step": s.step, "metric": s.metric, "value": s.value}
-                for s in opened.samples(record.uid, found.index, metric=metric)
-            ]
-            console.emit(rows, output, lambda: _log(rows))
-            return
+            try:
+                rows = [
+                    {"time": s.time, "step": s.step, "metric": s.metric, "value": s.value}
+                    for s in records.samples(record.uid, found.index, metric=metric)
+                ]
+            except Unsupported as error:
+                if output != "table":
+                    raise
+                console.warn(f"{error}; what follows are the summaries")
+            else:
+                console.emit(rows, output, lambda: _log(rows))
+                return
     shown = shapes.metrics(found.observation or {}, objective)
     shown = {key: value for key, value in shown.items() if metric in {None, key}}
 

@@ -1,11 +1,16 @@
 """Options that several commands share."""
 
 from collections.abc import Callable
+from dataclasses import replace
+from functools import wraps
 from typing import Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
+from ..api.errors import Fault, Invalid
 from .complete import experiment_names
+from .where import Where
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -19,20 +24,75 @@ store_option = click.option(
 
 
 def store_options(command: _Command) -> _Command:
-    """Add where the experiment is: `--store` and `--namespace`."""
+    """Add where the store is: `--store` and `--namespace`."""
     command = click.option(
-        "-n", "--namespace", help="Look in this namespace only.  [default: wherever the name is]"
+        "-n",
+        "--namespace",
+        help="Look in this namespace only.  [default: wherever the name is; of a cluster, the"
+        " context's]",
     )(command)
     return store_option(command)
 
 
-output_option = click.option(
-    "-o",
-    "--output",
-    type=click.Choice(["table", "json", "yaml"]),
-    default="table",
-    help="How to show it.",
-)
+def where_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add where experiments are, a store or a cluster; the command is given it as `where`."""
+
+    @wraps(command)
+    def told(
+        *,
+        store: str | None,
+        namespace: str | None,
+        cluster: bool,
+        context: str | None,
+        kubeconfig: str | None,
+        **given: Any,
+    ) -> Any:
+        named = Where(store, namespace, context, kubeconfig, is_cluster=cluster)
+        return command(where=_settled(named), **given)
+
+    added = store_options(told)
+    for option in (
+        click.option(
+            "--kubeconfig", metavar="FILE", help="Its kubeconfig.  [default: $KUBECONFIG]"
+        ),
+        click.option("--context", help="The context of the kubeconfig."),
+        click.option(
+            "--cluster/--local",
+            envvar="TUNEWRIGHT_CLUSTER",
+            help="Of the cluster of the kubeconfig, or of this machine.",
+        ),
+    ):
+        added = option(added)
+    return added
+
+
+def _settled(named: Where) -> Where:
+    """Let what was typed win over the environment; a context or a kubeconfig names a cluster.
+
+    Raises:
+        Invalid: a store and a cluster were typed.
+    """
+    asked = click.get_current_context().get_parameter_source
+    typed = {name for name in ("store", "cluster") if asked(name) is ParameterSource.COMMANDLINE}
+    means_cluster = named.is_cluster and "cluster" in typed
+    means_cluster |= named.context is not None or named.kubeconfig is not None
+    if means_cluster and "store" in typed:
+        raise Invalid([Fault("--store", "a cluster has no store", "leave it out, or --cluster")])
+    return replace(named, is_cluster=means_cluster or (named.is_cluster and "store" not in typed))
+
+
+def _output_option(*more: str) -> Callable[[_Command], _Command]:
+    return click.option(
+        "-o",
+        "--output",
+        type=click.Choice(["table", *more, "json", "yaml"]),
+        default="table",
+        help="How to show it.",
+    )
+
+
+output_option = _output_option()
+wide_output_option = _output_option("wide")
 
 name_argument = click.argument("name", shell_complete=experiment_names)
 

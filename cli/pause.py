@@ -3,15 +3,15 @@
 import click
 
 from . import console
-from .options import name_argument, store_options
-from .place import Place
+from .options import name_argument, where_options
+from .where import Where
 
 
 @click.command()
 @name_argument
 @click.option("--now", is_flag=True, help="Stop what runs too; its points run again at resume.")
-@store_options
-def pause(name: str, now: bool, store: str | None, namespace: str | None) -> None:
+@where_options
+def pause(name: str, now: bool, where: Where) -> None:
     """Start no more trials; what runs may finish.
 
     \b
@@ -20,13 +20,11 @@ def pause(name: str, now: bool, store: str | None, namespace: str | None) -> Non
       tunewright pause digits --now
     """
     from .names import find_experiment
-    from .wishes import ask_or_set
 
-    place = Place.of(store)
-    with place.opened() as opened:
-        record = find_experiment(opened, name, namespace)
+    with where.opened() as source:
+        record = find_experiment(source.records, name, source.namespace)
         if record.state.is_finished:
             console.note(f"{name} has ended already ({record.state}).")
             return
-        ask_or_set(place, opened, record, suspended=True, now=now)
+        source.suspend(record, suspended=True, now=now)
     click.echo(f"{record.key.name} is paused; `tunewright resume {record.key.name}` goes on.")

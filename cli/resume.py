@@ -6,9 +6,9 @@ from typing import Any
 import click
 
 from . import console
-from .options import name_argument, store_options
-from .place import Place
+from .options import name_argument, where_options
 from .run_options import Machine, machine_options, with_files
+from .where import Where
 
 
 @click.command()
@@ -22,13 +22,12 @@ from .run_options import Machine, machine_options, with_files
     help="A file with its Secrets and ConfigMaps.",
 )
 @machine_options
-@store_options
+@where_options
 def resume(
     name: str,
     detach: bool,
     files: tuple[Path, ...],
-    store: str | None,
-    namespace: str | None,
+    where: Where,
     **given: Any,
 ) -> int:
     """Go on with an experiment that was paused or interrupted, or whose budget was raised.
@@ -46,18 +45,19 @@ def resume(
     from .drive import Setting, detach_engine, drive
     from .names import find_experiment
     from .watch import attach
-    from .wishes import ask_or_set
 
     machine = Machine(**given)
-    place = Place.of(store)
-    with place.opened(fsync=machine.fsync) as opened:
-        record = find_experiment(opened, name, namespace)
-        if record.suspended or place.is_driven(record.uid):
-            ask_or_set(place, opened, record, suspended=False, now=False)
-            record = opened.experiment(record.key)
-        if place.is_driven(record.uid):
-            console.note(f"{record.key.name} goes on in the process that drives it.")
-            return 0 if detach else attach(place, opened, record)
+    if where.is_cluster:
+        machine.refuse_elsewhere()
+    place = where.place
+    with where.opened() as source:
+        record = find_experiment(source.records, name, source.namespace)
+        if record.suspended or source.is_driven(record):
+            source.suspend(record, suspended=False, now=False)
+            record = source.records.experiment(record.key)
+        if source.is_driven(record):
+            console.note(f"{record.key.name} goes on where it is driven.")
+            return 0 if detach else attach(source, record)
     machine = replace(machine, workdir=machine.workdir or record.workdir)
     document = record.document
     options = compose.local_options(machine, compose.read_others(files))

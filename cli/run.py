@@ -10,9 +10,11 @@ import click
 from ..api.errors import Fault, Invalid
 from . import console
 from .drive import Setting
-from .options import store_options
+from .here import Here
+from .options import where_options
 from .place import Place
 from .run_options import Machine, machine_options, pairs, with_files
+from .where import Where
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +76,7 @@ class _Chosen:
 )
 @click.option("--seed", type=int, help="The same seed gives the same points.")
 @click.option("--name", help="The experiment's name.")
+@click.option("--image", help="What trials of a COMMAND run in, on a cluster.")
 @click.option("--print", "print_only", is_flag=True, help="Print the Experiment of the options.")
 @click.option(
     "--dry-run", is_flag=True, help="Print the commands of the first trials, run nothing."
@@ -81,15 +84,14 @@ class _Chosen:
 @click.option("-d", "--detach", is_flag=True, help="Leave it running in the background.")
 @click.option("--again", is_flag=True, help="Start anew beside one of the same name.")
 @machine_options
-@store_options
+@where_options
 def run(
     words: tuple[str, ...],
     print_only: bool,
     dry_run: bool,
     detach: bool,
     again: bool,
-    store: str | None,
-    namespace: str | None,
+    where: Where,
     **given: Any,
 ) -> int:
     """Tune: run the trials of a FILE, or of a COMMAND with options, to the end.
@@ -110,6 +112,7 @@ def run(
       tunewright run --param lr=log:1e-5..1e-1 --param opt=adam,sgd \\
           --minimize loss --trials 50 -- python train.py --lr {lr} --opt {opt}
       tunewright run --param x=0.0..1.0 --minimize loss --print -- ./train {x} > experiment.yaml
+      tunewright run experiment.yaml --cluster --context production
     """
     machine = Machine(
         **{
@@ -120,11 +123,14 @@ def run(
     algorithm = _Chosen.of(given.pop("algorithms"), "--algorithm", "algorithm")
     rule = _Chosen.of(given.pop("rules"), "--early-stopping", "earlyStopping")
     if given["params"]:
+        if where.is_cluster and given["image"] is None:
+            remedy = "name the image that holds the command"
+            raise Invalid([Fault("--image", "a cluster runs trials in images", remedy)])
         from .flags import Wanted, document
 
         wanted = Wanted(
             command=words,
-            namespace=namespace,
+            namespace=where.namespace,
             algorithm=algorithm.name,
             early_stopping=rule.name,
             **given,
@@ -136,13 +142,18 @@ def run(
         documents, others = [_checked(raw, algorithm, rule)], ()
     else:
         _refuse_stray(given, print_only, words)
-        documents, others = _loaded(words, given, algorithm, rule)
+        documents, others = _loaded(words, given, algorithm, rule, elsewhere=where.is_cluster)
+    if where.is_cluster:
+        from .apply import run_there
+
+        machine.refuse_elsewhere()
+        return run_there(documents, others, where, dry_run=dry_run, detach=detach, again=again)
     return _go(
         documents,
         others,
         machine,
-        Place.of(store),
-        namespace,
+        where.place,
+        where.namespace,
         dry_run=dry_run,
         detach=detach,
         again=again,
@@ -152,7 +163,7 @@ def run(
 
 def _refuse_stray(given: dict[str, Any], print_only: bool, words: Sequence[str]) -> None:
     """Refuse options that say something only about a command without a file."""
-    only = ("minimize", "maximize", "metrics", "settings")
+    only = ("minimize", "maximize", "metrics", "settings", "image")
     stray = [f"--{key.rstrip('s').replace('_', '-')}" for key in only if given[key]]
     stray += ["--print"] if print_only else []
     if stray:
@@ -172,12 +183,12 @@ def _checked(raw: dict[str, Any], *chosen: _Chosen) -> dict[str, Any]:
 
 
 def _loaded(
-    words: Sequence[str], given: dict[str, Any], *chosen: _Chosen
+    words: Sequence[str], given: dict[str, Any], *chosen: _Chosen, elsewhere: bool
 ) -> tuple[list[dict[str, Any]], tuple[Any, ...]]:
     """Read the files, with what options say over them."""
     from ..api.documents import load
 
-    bundle = load([Path(word) for word in words])
+    bundle = load([Path(word) for word in words], elsewhere=elsewhere)
     changes = {
         "maxTrialCount": given["trials"],
         "parallelTrialCount": given["parallel"],
@@ -263,7 +274,7 @@ def _one(
         )
         record = submitted.record
         if submitted.found is Found.FINISHED:
-            summary.show(store, record)
+            summary.show(Here(place, store), record)
             name = record.key.name
             console.note(
                 f"It had ended before. `tunewright run --again` starts anew; "
@@ -276,7 +287,7 @@ def _one(
                 return 0
             from .watch import attach
 
-            return attach(place, store, record)
+            return attach(Here(place, store), record)
     if submitted.found is Found.UNFINISHED:
         console.note(f"Resuming {record.key.name} at trial {record.totals.proposed}.")
     if detached is not None:

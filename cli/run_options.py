@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -74,6 +74,25 @@ class Machine:
         if not path.is_dir():
             raise Invalid([Fault("--workdir", f"{path} is no directory", "name one that is there")])
         return str(path)
+
+    def refuse_elsewhere(self) -> None:
+        """Refuse what says something about this machine, where trials run on a cluster.
+
+        Raises:
+            Invalid: with every such option.
+        """
+        plain = Machine()
+        stray = [
+            each.name
+            for each in fields(self)
+            if getattr(self, each.name) != getattr(plain, each.name)
+        ]
+        if stray:
+            message, remedy = "it is about this machine", "say it in the trial template"
+            raise Invalid(
+                Fault(f"--{name.removesuffix('s').replace('_', '-')}", message, remedy)
+                for name in stray
+            )
 
     def arguments(self) -> list[str]:
         """Return the options that tell another process the same."""

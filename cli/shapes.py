@@ -97,6 +97,6 @@ def metrics(observation: Observation, objective: Objective) -> dict[str, Any]:
             "min": summary.min,
             "max": summary.max,
             "latest": summary.latest,
-            "count": summary.count,
+            "count": summary.count or None,  # a cluster's resource does not tell
         }
     return shown

@@ -5,24 +5,24 @@ from collections.abc import Iterator
 from ..api.history import Verdict
 from ..api.objective import Objective
 from ..controller.progress import BestTrial, FinishedTrial, RunningTrial, Snapshot
+from ..controller.reading import Records
 from ..db.records import ExperimentRecord, TrialRecord
-from ..db.store import Store
 
 
 class Reader:
     """Reads snapshots, and each finished trial once; costs what is unfinished and what is new."""
 
-    def __init__(self, store: Store, record: ExperimentRecord, objective: Objective) -> None:
-        self._store = store
+    def __init__(self, records: Records, record: ExperimentRecord, objective: Objective) -> None:
+        self._records = records
         self._key = record.key
         self._uid = record.uid
         self._objective = objective
-        self._position = record.totals.position
+        self._position = records.view(record.uid).experiment.totals.position
 
     def read(self, now: float) -> tuple[ExperimentRecord, Snapshot]:
         """Return the experiment as it stands, and its picture."""
-        record = self._store.experiment(self._key)
-        view = self._store.view(record.uid)
+        record = self._records.experiment(self._key)
+        view = self._records.view(record.uid)
         spec = record.document["spec"]
         limit = spec.get("maxTrialCount")
         done = record.totals.finished
@@ -51,21 +51,22 @@ class Reader:
             running=running,
             active_seconds=record.active_seconds,
             seconds_left=left,
-            waiting_for=(),
+            # A cluster's resource says so, a document in a store does not.
+            waiting_for=tuple((record.document.get("status") or {}).get("waitsFor") or ()),
         )
 
     def finished(self) -> Iterator[FinishedTrial]:
         """Yield the trials that ended since the last call."""
         from ..api.history import Finished
 
-        for entry in self._store.history(self._uid, after=self._position):
+        for entry in self._records.history(self._uid, after=self._position):
             self._position = entry.position
             if isinstance(entry, Finished):
-                yield _finished(self._store.trial(self._uid, entry.index), entry.verdict)
+                yield _finished(self._records.trial(self._uid, entry.index), entry.verdict)
 
     def _running(self, trial: TrialRecord) -> RunningTrial:
         attempt = trial.attempt
-        summary = self._store.observation(self._uid, trial.index).get(self._objective.metric.name)
+        summary = self._records.observation(self._uid, trial.index).get(self._objective.metric.name)
         return RunningTrial(
             index=trial.index,
             name=trial.name,

@@ -10,6 +10,7 @@ from typing import Any
 
 from ..api.errors import Conflict, NotFound
 from ..api.identity import DEFAULT_NAMESPACE, ExperimentKey
+from ..controller.reading import Records
 from ..db.records import ExperimentRecord
 from ..db.store import Store
 
@@ -49,11 +50,11 @@ def submit(
             secrets.choice(_SUFFIX_ALPHABET) for _ in range(5)
         )
     elif again:
-        name = _free_name(store, name, namespace)
+        name = free_name(store, name, namespace)
     else:
         there = _existing(store, ExperimentKey(namespace, name))
         if there is not None:
-            _refuse_other(there, document)
+            refuse_other(there, document)
             found = Found.FINISHED if there.state.is_finished else Found.UNFINISHED
             return Submitted(there, found)
     metadata |= {"name": name, "namespace": namespace}
@@ -77,8 +78,8 @@ def _existing(store: Store, key: ExperimentKey) -> ExperimentRecord | None:
         return None
 
 
-def _free_name(store: Store, name: str, namespace: str) -> str:
-    taken = {record.key.name for record in store.experiments(namespace=namespace)}
+def free_name(records: Records, name: str, namespace: str) -> str:
+    taken = {record.key.name for record in records.experiments(namespace=namespace)}
     number, free = 1, name
     while free in taken:
         number += 1
@@ -86,7 +87,12 @@ def _free_name(store: Store, name: str, namespace: str) -> str:
     return free
 
 
-def _refuse_other(there: ExperimentRecord, document: Mapping[str, Any]) -> None:
+def refuse_other(there: ExperimentRecord, document: Mapping[str, Any]) -> None:
+    """Refuse another spec under the same name.
+
+    Raises:
+        Conflict: with the differences.
+    """
     changes = list(differences(there.document["spec"], document["spec"], "spec"))
     if not changes:
         return

@@ -4,16 +4,16 @@ import click
 
 from ..api.compile import objective_of
 from ..api.states import ExperimentState
+from ..controller.reading import Records
 from ..db.records import ExperimentRecord, TrialRecord
-from ..db.store import Store
 from . import console
 from .names import why_no_best
-from .rendered import command_line
+from .source import Source
 
 _FAILURE_LINES = 10
 
 
-def show(store: Store, record: ExperimentRecord, *, interrupted: bool = False) -> None:
+def show(source: Source, record: ExperimentRecord, *, interrupted: bool = False) -> None:
     """Print how it ended, the best with its command, and what went wrong the first time."""
     objective = objective_of(record.document)
     totals = record.totals
@@ -37,13 +37,13 @@ def show(store: Store, record: ExperimentRecord, *, interrupted: bool = False) -
         )
         for name, value in best.proposal.point.items():
             click.echo(f"  {console.exact_point([(name, value)])}")
-        click.echo(f"again: {command_line(record, best)}")
-    _first_failures(store, record)
+        click.echo(f"again: {source.command_line(record, best)}")
+    _first_failures(source.records, record)
     if interrupted and not record.state.is_finished:
         click.echo(f"`tunewright resume {record.key.name}` goes on.")
 
 
-def _first_failures(store: Store, record: ExperimentRecord) -> None:
+def _first_failures(records: Records, record: ExperimentRecord) -> None:
     """Show the first failed trial of each kind: reason, exit code, last lines."""
     from ..api.states import TrialState
 
@@ -51,7 +51,7 @@ def _first_failures(store: Store, record: ExperimentRecord) -> None:
     if not any(record.totals.of(state) for state in failed):
         return
     kinds: dict[tuple[str, int | None], TrialRecord] = {}
-    for trial in store.trials(record.uid, states=failed, limit=200):
+    for trial in records.trials(record.uid, states=failed, limit=200):
         code = trial.attempt.exit_code if trial.attempt else None
         kinds.setdefault((trial.reason, code), trial)
     for (reason, _), trial in list(kinds.items())[:3]:

@@ -7,8 +7,8 @@ from typing import Any
 import click
 
 from . import console
-from .options import name_argument, output_option, store_options
-from .place import Place
+from .options import name_argument, output_option, where_options
+from .where import Where
 
 _STATES = [
     "Created",
@@ -57,15 +57,14 @@ def trials() -> None:
 @click.option("--state", "states", multiple=True, type=click.Choice(_STATES), help="Only these.")
 @click.option("--limit", type=click.IntRange(1), help="The newest few.")
 @click.option("--sort", type=click.Choice(["index", "value"]), default="index", help="The order.")
-@store_options
+@where_options
 @output_option
 def list_trials(
     name: str,
     states: tuple[str, ...],
     limit: int | None,
     sort: str,
-    store: str | None,
-    namespace: str | None,
+    where: Where,
     output: str,
 ) -> None:
     """List the trials of an experiment.
@@ -80,12 +79,12 @@ def list_trials(
     from . import shapes
     from .names import find_experiment
 
-    with Place.of(store).opened() as opened:
-        record = find_experiment(opened, name, namespace)
+    with where.opened() as source:
+        record = find_experiment(source.records, name, source.namespace)
         objective = objective_of(record.document)
         by_value = sort == "value"
         found = list(
-            opened.trials(
+            source.records.trials(
                 record.uid,
                 states=[TrialState(state) for state in states] or None,
                 limit=None if by_value else limit,
@@ -145,18 +144,15 @@ def _ask(
     words: tuple[str, ...],
     verb: str,
     said: str,
-    store: str | None,
-    namespace: str | None,
+    where: Where,
 ) -> None:
     from .names import find_experiment, find_trial
-    from .wishes import leave
 
-    place = Place.of(store)
-    with place.opened() as opened:
-        record = find_experiment(opened, name, namespace)
-        indexes = [find_trial(opened, record, word).index for word in words]
+    with where.opened() as source:
+        record = find_experiment(source.records, name, source.namespace)
+        indexes = [find_trial(source.records, record, word).index for word in words]
         for index in indexes:
-            leave(place, opened, record, verb, {"index": index})
+            source.ask(record, verb, {"index": index})
     listed = ", ".join(str(index) for index in indexes)
     click.echo(
         f"{said} {'trial' if len(indexes) == 1 else 'trials'} {listed} of {record.key.name}."
@@ -166,50 +162,50 @@ def _ask(
 @trials.command()
 @name_argument
 @click.argument("trial", nargs=-1, required=True)
-@store_options
-def stop(name: str, trial: tuple[str, ...], store: str | None, namespace: str | None) -> None:
+@where_options
+def stop(name: str, trial: tuple[str, ...], where: Where) -> None:
     """Stop running trials; they end as Killed and count.
 
     \b
     Examples:
       tunewright trials stop digits 7
     """
-    _ask(name, trial, "trial-stop", "Stopping", store, namespace)
+    _ask(name, trial, "trial-stop", "Stopping", where)
 
 
 @trials.command()
 @name_argument
 @click.argument("trial", nargs=-1, required=True)
-@store_options
-def retry(name: str, trial: tuple[str, ...], store: str | None, namespace: str | None) -> None:
+@where_options
+def retry(name: str, trial: tuple[str, ...], where: Where) -> None:
     """Run trials again: a running one as its next attempt, an ended one as a new trial.
 
     \b
     Examples:
       tunewright trials retry digits 3
     """
-    _ask(name, trial, "trial-retry", "Running again:", store, namespace)
+    _ask(name, trial, "trial-retry", "Running again:", where)
 
 
 @trials.command()
 @name_argument
 @click.argument("trial", nargs=-1, required=True)
-@store_options
-def drop(name: str, trial: tuple[str, ...], store: str | None, namespace: str | None) -> None:
+@where_options
+def drop(name: str, trial: tuple[str, ...], where: Where) -> None:
     """Take trials out of the best, the search and the plots; their records stay.
 
     \b
     Examples:
       tunewright trials drop digits 3 4
     """
-    _ask(name, trial, "trial-drop", "Dropping", store, namespace)
+    _ask(name, trial, "trial-drop", "Dropping", where)
 
 
 @trials.command()
 @name_argument
 @click.argument("assignment", nargs=-1, required=True)
-@store_options
-def add(name: str, assignment: tuple[str, ...], store: str | None, namespace: str | None) -> None:
+@where_options
+def add(name: str, assignment: tuple[str, ...], where: Where) -> None:
     """Add a trial with a point of your own: every parameter as NAME=VALUE.
 
     \b
@@ -220,15 +216,13 @@ def add(name: str, assignment: tuple[str, ...], store: str | None, namespace: st
     from ..api.experiment import ExperimentSpec
     from .names import find_experiment
     from .points import parse_point
-    from .wishes import leave
 
-    place = Place.of(store)
-    with place.opened() as opened:
-        record = find_experiment(opened, name, namespace)
+    with where.opened() as source:
+        record = find_experiment(source.records, name, source.namespace)
         point = parse_point(
             search_space(ExperimentSpec.read(record.document["spec"])),
             assignment,
             path="trials add",
         )
-        leave(place, opened, record, "trial-add", {"point": dict(point)})
+        source.ask(record, "trial-add", {"point": dict(point)})
     click.echo(f"Added a trial to {record.key.name}: {console.exact_point(point.items())}")

@@ -6,7 +6,8 @@ import click
 
 from ..api.errors import Fault, Invalid
 from . import console
-from .options import output_option
+from .options import output_option, where_options
+from .where import Where
 
 
 @click.command()
@@ -22,15 +23,21 @@ from .options import output_option
     type=click.Path(path_type=Path),
     help="A sample of output: which metrics are found in it.",
 )
+@where_options
 @output_option
-def validate(files: tuple[Path, ...], world: str | None, sample: Path | None, output: str) -> int:
+def validate(
+    files: tuple[Path, ...], world: str | None, sample: Path | None, where: Where, output: str
+) -> int:
     """Check files, and say everything that is wrong with them, with line and remedy.
+
+    With --cluster its API server is asked, too; nothing is created.
 
     \b
     Examples:
       tunewright validate experiment.yaml
       tunewright validate experiment.yaml --for laptop
       tunewright validate experiment.yaml --log train.log
+      tunewright validate experiment.yaml --cluster
     """
     from ..api.documents import load
     from ..api.experiment import Experiment
@@ -53,6 +60,8 @@ def validate(files: tuple[Path, ...], world: str | None, sample: Path | None, ou
         }
         console.emit(data, output, lambda: _table(experiments))
 
+    if where.is_cluster:
+        world = "cluster"
     try:
         bundle = load(files, elsewhere=world == "cluster")
         from .suitability import check
@@ -60,6 +69,10 @@ def validate(files: tuple[Path, ...], world: str | None, sample: Path | None, ou
         for experiment in bundle.experiments:
             for remark in check(experiment, bundle, world):
                 console.warn(remark)
+        if where.is_cluster:
+            from .apply import try_out
+
+            try_out([experiment.write() for experiment in bundle.experiments], where)
     except Invalid as error:
         if output == "table":
             raise

@@ -6,8 +6,8 @@ import click
 
 from ..api.states import ExperimentState
 from . import console
-from .options import name_argument, store_options
-from .place import Place
+from .options import name_argument, where_options
+from .where import Where
 
 _LOOK_SECONDS = 0.3
 
@@ -24,8 +24,8 @@ _LOOK_SECONDS = 0.3
 @click.option(
     "--timeout", default="0", help="Give up after so long (90s, 1h30m).  [default: never]"
 )
-@store_options
-def wait(name: str, condition: str, timeout: str, store: str | None, namespace: str | None) -> int:
+@where_options
+def wait(name: str, condition: str, timeout: str, where: Where) -> int:
     """Wait until an experiment has ended.
 
     Exit code 0: it came as asked. 1: it ended otherwise, or the time is over.
@@ -48,15 +48,15 @@ def wait(name: str, condition: str, timeout: str, store: str | None, namespace: 
         "failed": {ExperimentState.FAILED},
     }[condition]
     deadline = time.monotonic() + seconds if seconds else None
-    place = Place.of(store)
-    with place.opened() as opened:
+    with where.opened() as source:
+        record = find_experiment(source.records, name, source.namespace)
         while True:
-            record = find_experiment(opened, name, namespace)
+            record = source.records.experiment(record.key)
             if record.state.is_finished:
                 console.note(f"{record.key.name} {record.state}: {record.message}")
                 return 0 if record.state in wanted else 1
             if deadline is not None and time.monotonic() >= deadline:
-                driven = "" if place.is_driven(record.uid) else "; nothing drives it now"
+                driven = "" if source.is_driven(record) else "; nothing drives it now"
                 console.note(f"{record.key.name} is still {record.state} after {timeout}{driven}")
                 return 1
-            time.sleep(_LOOK_SECONDS)
+            source.rest(_LOOK_SECONDS)

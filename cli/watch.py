@@ -7,10 +7,10 @@ import click
 
 from ..api.objective import Objective
 from ..db.records import ExperimentRecord
-from ..db.store import Store
 from . import console
-from .options import name_argument, store_options
-from .place import Place
+from .options import name_argument, where_options
+from .source import Source
+from .where import Where
 
 _LOOK_SECONDS = 0.5
 _PATIENCE_SECONDS = 5.0  # an engine that was just started takes so long to take the lock
@@ -18,8 +18,8 @@ _PATIENCE_SECONDS = 5.0  # an engine that was just started takes so long to take
 
 @click.command()
 @name_argument
-@store_options
-def watch(name: str, store: str | None, namespace: str | None) -> int:
+@where_options
+def watch(name: str, where: Where) -> int:
     """Look at an experiment until it ends. Ctrl-C ends the looking, not the experiment.
 
     \b
@@ -29,38 +29,36 @@ def watch(name: str, store: str | None, namespace: str | None) -> int:
     """
     from .names import find_experiment
 
-    place = Place.of(store)
-    with place.opened() as opened:
-        return attach(place, opened, find_experiment(opened, name, namespace))
+    with where.opened() as source:
+        return attach(source, find_experiment(source.records, name, source.namespace))
 
 
-def attach(place: "Place", store: Store, record: ExperimentRecord) -> int:
+def attach(source: Source, record: ExperimentRecord) -> int:
     """Show it until it ends or nothing drives it any more; return the exit code."""
     from ..api.compile import objective_of
     from . import summary
 
     objective = objective_of(record.document)
     try:
-        record = _follow(place, store, record, objective)
+        record = _follow(source, record, objective)
     except KeyboardInterrupt:
         console.note(f"{record.key.name} goes on; `tunewright watch {record.key.name}` comes back.")
         return 130
-    summary.show(store, record, interrupted=True)
+    summary.show(source, record, interrupted=True)
     return 0 if record.state == "Succeeded" else 1
 
 
-def _follow(
-    place: "Place", store: Store, record: ExperimentRecord, objective: Objective
-) -> ExperimentRecord:
+def _follow(source: Source, record: ExperimentRecord, objective: Objective) -> ExperimentRecord:
     from .display import make_display
     from .snapshots import Reader
 
     if record.state.is_finished:
         return record
-    reader = Reader(store, record, objective)
-    known = [t.value for t in store.trials(record.uid, limit=500, newest_first=True) if t.value]
+    reader = Reader(source.records, record, objective)
+    newest = source.records.trials(record.uid, limit=500, newest_first=True)
+    known = [trial.value for trial in reversed(newest) if trial.value]
     seen = time.monotonic()
-    display = make_display(record.key.name, objective, live=sys.stdout.isatty(), known=known[::-1])
+    display = make_display(record.key.name, objective, live=sys.stdout.isatty(), known=known)
     try:
         while True:
             record, snapshot = reader.read(time.time())
@@ -68,9 +66,9 @@ def _follow(
             for trial in reader.finished():
                 display.finished(trial)
             now = time.monotonic()
-            seen = now if place.is_driven(record.uid) else seen
+            seen = now if source.is_driven(record) else seen
             if record.state.is_finished or now - seen > _PATIENCE_SECONDS:
                 return record
-            time.sleep(_LOOK_SECONDS)
+            source.rest(_LOOK_SECONDS)
     finally:
         display.close()

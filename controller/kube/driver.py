@@ -96,9 +96,7 @@ class Driver:
         self._attempts.note(turn.effects)
         await self._write(turn)
         await self._attempts.make()
-        await self._told.tell(
-            self._book, self._world.kube, self._world.clock.now(), self.lines
-        )
+        await self._told.tell(self._book, self._world.kube, self._world.clock.now(), self.lines)
         await self._strike()
         self._announce(turn)
         self._ask(turn)

@@ -216,7 +216,9 @@ class Session:
                 headers=headers,
                 preload_content=not stream,
                 retries=False,
-                timeout=urllib3.Timeout(connect=_CONNECT_SECONDS, read=_read_seconds(stream=stream)),
+                timeout=urllib3.Timeout(
+                    connect=_CONNECT_SECONDS, read=_read_seconds(stream=stream)
+                ),
             )
         except urllib3.exceptions.HTTPError as error:
             raise _away(error) from error
@@ -248,5 +250,3 @@ def _error(method: str, status: int, headers: Mapping[str, str], text: str) -> E
         role = "tunewright-view" if method == "GET" else "tunewright-edit"
         return Forbidden(f"{error} (ask for the ClusterRole {role})")
     return error
-
-

@@ -13,14 +13,17 @@ from .wishes import suspended
 
 def explain(view: View, now: float) -> tuple[str, ...]:
     """Say in lines why the experiment is where it is, and what it waits for."""
-    return tuple(_ended(view) if view.state.is_finished else _going(view, now))
+    if view.state.is_finished:
+        return tuple(ended(view.state, view.reason, view.message))
+    return tuple(_going(view, now))
 
 
-def _ended(view: View) -> Iterator[str]:
-    yield f"{view.state}: {view.message} ({view.reason})"
-    reason = reasons.BY_NAME.get(view.reason)
-    if reason is not None and reason.remedy:
-        yield f"remedy: {reason.remedy}"
+def ended(state: str, reason: str, message: str) -> Iterator[str]:
+    """Say how it ended, and what can be done about that."""
+    yield f"{state}: {message} ({reason})"
+    known = reasons.BY_NAME.get(reason)
+    if known is not None and known.remedy:
+        yield f"remedy: {known.remedy}"
 
 
 def _going(view: View, now: float) -> Iterator[str]:
