@@ -1,5 +1,6 @@
 """The real command, as a process of its own, in a home of its own."""
 
+import asyncio
 import json
 import os
 import subprocess
@@ -9,6 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.actors import quadratic
+from support.operated import scene
+from tunewright.db.sql import open_store
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -76,6 +80,44 @@ class Command:
 @pytest.fixture
 def tunewright(tmp_path):
     return Command(tmp_path)
+
+
+@dataclass(frozen=True)
+class Typed:
+    """`tunewright … --cluster`, as a person types it in a scene of a cluster."""
+
+    command: Command
+    play: Any
+    kubeconfig: Path
+
+    async def __call__(self, *words, env=()) -> Result:
+        there = ("--cluster", "-n", self.play.namespace)
+        given = {"KUBECONFIG": str(self.kubeconfig), **dict(env)}
+        return await asyncio.to_thread(self.command, *words, *there, env=given)
+
+    async def file(self, document) -> Path:
+        path = self.command.folder / "experiment.yaml"
+        path.write_text(json.dumps(document))
+        return path
+
+
+@pytest.fixture
+def on_cluster(api_server, tunewright, tmp_path):
+    """Play a scenario in a namespace where an operator and a Job controller act."""
+
+    def play(scenario, script=quadratic):
+        async def run():
+            store = open_store(tmp_path / "store.db")
+            try:
+                async with scene(api_server, store, script) as played:
+                    played.operate()
+                    return await scenario(played, Typed(tunewright, played, api_server.kubeconfig))
+            finally:
+                store.close()
+
+        return asyncio.run(run())
+
+    return play
 
 
 @pytest.fixture

@@ -1,0 +1,180 @@
+"""Changing a cluster's experiments: by edits of their spec, and by wishes that the operator answers."""
+
+from support.actors import Fate
+from support.apiserver import NEEDED
+from support.operated import experiment
+from tunewright.controller.kube.labels import WISHES
+from tunewright.controller.kube.resources import EXPERIMENTS
+
+pytestmark = NEEDED
+
+
+def waiting(point, attempt):
+    return Fate(stays=True)
+
+
+async def started(play):
+    return len(play.jobs.active) == 2
+
+
+async def stopped(play):
+    return not play.jobs.active
+
+
+
+def wishes(document):
+    return (document["metadata"].get("annotations") or {}).get(WISHES)
+
+
+def test_a_pause_starts_nothing_more_and_resume_goes_on(on_cluster):
+    async def scenario(play, tunewright):
+        await play.create(experiment(parallelTrialCount=1))
+        paused = await tunewright("pause", "e")
+        suspended = (await play.get())["spec"]["suspend"]
+        resumed = await tunewright("resume", "e")
+        return paused, suspended, resumed, await play.ends()
+
+    paused, suspended, resumed, ended = on_cluster(scenario)
+    assert (paused.code, resumed.code) == (0, 0), paused.err + resumed.err
+    assert suspended is True
+    assert "e Succeeded after" in resumed.out
+    assert ended["status"]["trialsSucceeded"] == 4
+
+
+def test_a_pause_at_once_stops_what_runs(on_cluster):
+    async def scenario(play, tunewright):
+        await play.create(experiment())
+        await play.until(lambda: started(play))
+        paused = await tunewright("pause", "e", "--now")
+        await play.until(lambda: stopped(play))
+        return paused, await play.get()
+
+    paused, document = on_cluster(scenario, waiting)
+    assert paused.code == 0, paused.err
+    assert (document["spec"]["suspend"], wishes(document)) == (True, None)
+
+
+def test_a_stop_ends_the_experiment_and_its_wish_is_struck_off(on_cluster):
+    async def scenario(play, tunewright):
+        await play.create(experiment())
+        await play.until(lambda: started(play))
+        asked = await tunewright("stop", "e")
+        ended = await play.ends()
+        return asked, ended, await tunewright("stop", "e")
+
+    asked, ended, again = on_cluster(scenario, waiting)
+    assert asked.code == 0, asked.err
+    assert ended["status"]["conditions"][-1]["reason"] == "ExperimentStopped"
+    assert ended["status"]["trialsKilled"] == 2
+    assert wishes(ended) is None
+    assert "has ended already" in again.err
+
+
+def test_a_trial_is_stopped_and_the_others_go_on(on_cluster):
+    async def scenario(play, tunewright):
+        await play.create(experiment(maxTrialCount=2))
+        await play.until(lambda: started(play))
+        asked = await tunewright("trials", "stop", "e", "0")
+
+        async def killed():
+            return (await play.get())["status"].get("trialsKilled")
+
+        await play.until(killed)
+        return asked, await play.state()
+
+    asked, state = on_cluster(scenario, waiting)
+    assert (asked.code, state) == (0, "Running"), asked.err
+
+
+def test_a_refused_wish_is_an_error_that_says_why(on_cluster):
+    async def scenario(play, tunewright):
+        await play.create(experiment())
+        await play.ends()
+        refused = await tunewright("trials", "stop", "e", "0")
+        return refused, await play.get()
+
+    refused, document = on_cluster(scenario)
+    assert (refused.code, "the trial has ended already" in refused.err) == (2, True)
+    assert wishes(document) is None
+
+
+def test_a_dropped_trial_leaves_the_best_of_an_experiment_that_has_ended(on_cluster):
+    async def scenario(play, tunewright):
+        await play.create(experiment())
+        before = (await play.ends())["status"]["currentOptimalTrial"]["bestTrialName"]
+        await tunewright("trials", "drop", "e", "best")
+
+        async def another():
+            now = (await play.get())["status"]["currentOptimalTrial"]["bestTrialName"]
+            return now != before
+
+        await play.until(another)
+        return before, (await tunewright("best", "e", "-o", "json")).json["name"]
+
+    before, after = on_cluster(scenario)
+    assert before != after
+
+
+def test_a_point_of_ones_own_runs_once(on_cluster):
+    async def scenario(play, tunewright):
+        await play.create(experiment(parallelTrialCount=1, suspend=True))
+        asked = await tunewright("trials", "add", "e", "x=0.5")
+        await play.edit(suspend=False)
+        await play.ends()
+        return asked, await play.trials()
+
+    asked, trials = on_cluster(scenario)
+    assert asked.code == 0, asked.err
+    assert [trial["spec"].get("origin") for trial in trials].count("user") == 1
+
+
+def test_a_raised_budget_goes_on_by_itself(on_cluster):
+    async def scenario(play, tunewright):
+        await play.create(experiment())
+        await play.ends()
+        await tunewright("edit", "e", "--trials", "6")
+
+        async def more():
+            return (await play.get())["status"].get("trialsSucceeded") == 6
+
+        await play.until(more)
+        return await play.get()
+
+    assert on_cluster(scenario)["spec"]["maxTrialCount"] == 6
+
+
+def test_less_at_once_stops_the_newest_when_it_is_asked_for(on_cluster):
+    async def scenario(play, tunewright):
+        await play.create(experiment())
+        await play.until(lambda: started(play))
+        asked = await tunewright("edit", "e", "--parallel", "1", "--now")
+
+        async def one():
+            return len(play.jobs.active) == 1
+
+        await play.until(one)
+        return asked, await play.get()
+
+    asked, document = on_cluster(scenario, waiting)
+    assert asked.code == 0, asked.err
+    assert (document["spec"]["parallelTrialCount"], wishes(document)) == (1, None)
+
+
+def test_an_edit_that_is_wrong_is_refused_before_it_is_sent(on_cluster):
+    async def scenario(play, tunewright):
+        await play.create(experiment(suspend=True))
+        return await tunewright("edit", "e", "--trials", "-1"), await play.get()
+
+    refused, document = on_cluster(scenario)
+    assert (refused.code, document["spec"]["maxTrialCount"]) == (2, 4)
+
+
+def test_a_deleted_experiment_is_gone_while_it_runs(on_cluster):
+    async def scenario(play, tunewright):
+        await play.create(experiment())
+        await play.until(lambda: started(play))
+        deleted = await tunewright("delete", "e", "--yes")
+        return deleted, await play.all(EXPERIMENTS)
+
+    deleted, left = on_cluster(scenario, waiting)
+    assert (deleted.code, left) == (0, [])
