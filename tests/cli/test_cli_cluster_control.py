@@ -27,14 +27,18 @@ def wishes(document):
 
 
 def test_a_pause_starts_nothing_more_and_resume_goes_on(on_cluster):
+    gate = {"stays": True}
+
     async def scenario(play, tunewright):
-        await play.create(experiment(parallelTrialCount=1))
+        await play.create(experiment())
+        await play.until(lambda: started(play))
         paused = await tunewright("pause", "e")
+        gate["stays"] = False
         suspended = (await play.get())["spec"]["suspend"]
         resumed = await tunewright("resume", "e")
         return paused, suspended, resumed, await play.ends()
 
-    paused, suspended, resumed, ended = on_cluster(scenario)
+    paused, suspended, resumed, ended = on_cluster(scenario, lambda *_: Fate(**gate))
     assert (paused.code, resumed.code) == (0, 0), paused.err + resumed.err
     assert suspended is True
     assert "e Succeeded after" in resumed.out

@@ -64,6 +64,8 @@ class JobController:
     async def _act(self, job: dict[str, Any]) -> None:
         name, status = job["metadata"]["name"], job.get("status") or {}
         if job["metadata"].get("deletionTimestamp"):
+            if name in self.active:
+                self._report(job, Fate(loss=None))
             self.active.discard(name)
             bare = {**job, "metadata": {**job["metadata"], "finalizers": []}}
             await self.kube.replace(JOBS, self.namespace, bare)
