@@ -2,10 +2,14 @@
 
 import difflib
 from collections.abc import Sequence
+from dataclasses import replace
 
 from ..api.errors import Conflict, NotFound
 from ..controller.reading import Records
 from ..db.records import ExperimentRecord, TrialRecord
+
+_BEYOND = 2**31
+"""An index that no store can hold."""
 
 
 def find_experiment(records: Records, name: str, namespace: str | None = None) -> ExperimentRecord:
@@ -46,13 +50,21 @@ def find_trial(
         NotFound: there is no such trial.
     """
     index = _index(records, record, word)
-    if index is None or not 0 <= index < record.totals.proposed:
+    trial = None if index is None else _at(records, record.uid, index)
+    if trial is None:
         count = record.totals.proposed
         range_ = f"its trials are 0 to {count - 1}" if count else "it has no trials yet"
         raise NotFound(f"{record.key.name} has no trial {word} ({range_})")
-    if observations:
-        return records.trials(record.uid, after=index - 1, limit=1, observations=True)[0]
-    return records.trial(record.uid, index)
+    if not observations:
+        return trial
+    return replace(trial, observation=records.observation(record.uid, trial.index))
+
+
+def _at(records: Records, uid: str, index: int) -> TrialRecord | None:
+    try:
+        return records.trial(uid, index) if 0 <= index < _BEYOND else None
+    except NotFound:
+        return None
 
 
 def _index(records: Records, record: ExperimentRecord, word: str) -> int | None:

@@ -117,7 +117,7 @@ class KubeClient:
         answer = await self._send("GET", path, query, patience=timeout)
         try:
             if answer.status != 200:
-                raise _error(answer.status, answer.headers, await answer.text())
+                raise error_of(answer.status, answer.headers, await answer.text())
             yield _lines(answer)
         finally:
             _hang_up(answer)

@@ -1,4 +1,4 @@
-"""Changing a cluster's experiments: by edits of their spec, and by wishes that the operator answers."""
+"""Changing a cluster's experiments: by edits of their spec, and by wishes for the operator."""
 
 from support.actors import Fate
 from support.apiserver import NEEDED
