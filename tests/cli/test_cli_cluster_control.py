@@ -21,7 +21,6 @@ async def stopped(play):
     return not play.jobs.active
 
 
-
 def wishes(document):
     return (document["metadata"].get("annotations") or {}).get(WISHES)
 
