@@ -30,6 +30,9 @@ from .place import Place
     envvar="TUNEWRIGHT_OPEN",
     help="Let everybody report and read: for meshes and pods on their node's network.",
 )
+@click.option(
+    "--observations-port", type=int, help="Serve single values through the API server, too."
+)
 @click.option("--kubeconfig", help="The cluster; by default the one that this process runs in.")
 @click.option("--context", help="The context of the kubeconfig.")
 @store_option
@@ -41,6 +44,7 @@ def everything(
     plain_port: int,
     http: str,
     is_open: bool,
+    observations_port: int | None,
     kubeconfig: str | None,
     context: str | None,
     store: str | None,
@@ -59,6 +63,7 @@ def everything(
     import random
     import time
 
+    from ..controller.kube import observations_api
     from ..controller.kube.archive import StoreArchive
     from ..controller.kube.client import connect
     from ..controller.kube.config import read_config
@@ -76,7 +81,12 @@ def everything(
     async def run(opened: Store) -> None:
         kube = await connect(kubeconfig=kubeconfig, context=context)
         authority = PodAuthority(kube, "", is_open=is_open, clock=time.time, chance=random.random)
-        following = asyncio.create_task(authority.run())
+        beside = [asyncio.create_task(authority.run())]
+        if observations_port is not None:
+            answering = observations_api.serve(
+                kube, opened, host, observations_port, clock=time.monotonic
+            )
+            beside.append(asyncio.create_task(answering))
         server, address = serve(opened, f"{host}:{plain_port}", authority=authority)
         announce(address)
         try:
@@ -84,7 +94,8 @@ def everything(
             parts = cluster.parts(kube, archive, open_suggester, settled)
             await cluster.drive(parts, http=http, lease_namespace=None)
         finally:
-            following.cancel()
+            for each in beside:
+                each.cancel()
             await asyncio.to_thread(end, server)
             await kube.close()
 

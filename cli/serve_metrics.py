@@ -46,6 +46,11 @@ Start = Callable[["Store", "Authority | None"], "list[grpc.Server]"]
     metavar="HOST:PORT",
     help="Where early-stopping plug-ins find it, without TLS; by default on this machine.",
 )
+@click.option(
+    "--observations-port",
+    type=int,
+    help="Serve single values through the API server, too; with --cluster.",
+)
 @click.option("--kubeconfig", help="Another cluster than the one that it runs in.")
 @click.option("--context", help="The context of the kubeconfig.")
 @store_option
@@ -61,6 +66,7 @@ def metrics(
     operator_account: str | None,
     is_open: bool,
     address: str | None,
+    observations_port: int | None,
     kubeconfig: str | None,
     context: str | None,
     store: str | None,
@@ -103,7 +109,10 @@ def metrics(
     user = _user(operator_account, token_file) if cluster else ""
     with compose.awaited(Place.of(store), metrics_address=address) as opened:
         if cluster:
-            _serve_on_cluster(opened, start, user, kubeconfig, context, is_open=is_open)
+            observations = None if observations_port is None else (host, observations_port)
+            _serve_on_cluster(
+                opened, start, user, kubeconfig, context, observations, is_open=is_open
+            )
         else:
             wait(*start(opened, Trusting() if is_open else None))
 
@@ -132,6 +141,7 @@ def _serve_on_cluster(
     operator: str,
     kubeconfig: str | None,
     context: str | None,
+    observations: tuple[str, int] | None,
     *,
     is_open: bool,
 ) -> None:
@@ -141,6 +151,7 @@ def _serve_on_cluster(
     import signal
     import time
 
+    from ..controller.kube import observations_api
     from ..controller.kube.client import connect
     from ..controller.kube.identity import PodAuthority
 
@@ -150,6 +161,10 @@ def _serve_on_cluster(
             kube, operator, is_open=is_open, clock=time.time, chance=random.random
         )
         following = asyncio.create_task(authority.run())
+        if observations is not None:
+            answering = observations_api.serve(kube, store, *observations, clock=time.monotonic)
+            beside = asyncio.create_task(answering)
+            following.add_done_callback(lambda _: beside.cancel())
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, following.cancel)
         servers = start(store, authority)

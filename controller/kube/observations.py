@@ -1,13 +1,19 @@
-"""Single values over the API server: how they are named and written, for both its sides."""
+"""Single values over the API server: how they are asked for and written, for both its sides."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
+from ...api.errors import Fault, Invalid
 from ...api.observation import PlainSample, Sample
 from ...api.space import format_value
+from ...db.records import TrialRecord
+from ...db.store import Store
 
 GROUP = "observations.tunewright.dev"
-API_VERSION = f"{GROUP}/v1"
+VERSION = "v1"
+API_VERSION = f"{GROUP}/{VERSION}"
+PAGE = 10_000
 
 
 def trial_path(namespace: str, trial: str) -> str:
@@ -22,3 +28,106 @@ def write_sample(sample: PlainSample) -> dict[str, Any]:
 
 def read_sample(written: Mapping[str, Any]) -> Sample:
     return Sample(written["metric"], float(written["value"]), written["time"], written["step"])
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """Where a page ended: of which trial and attempt, and how many values of which time it has."""
+
+    index: int
+    attempt: int
+    time: float
+    count: int
+
+    def __str__(self) -> str:
+        return f"{self.index}/{self.attempt}/{self.time!r}/{self.count}"
+
+    @classmethod
+    def read(cls, text: str) -> "Cursor":
+        index, attempt, time, count = text.split("/")
+        return cls(int(index), int(attempt), float(time), int(count))
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What was asked for; `after` is where the page before ended."""
+
+    metric: str | None = None
+    since: float | None = None
+    until: float | None = None
+    attempt: int | None = None
+    limit: int = PAGE
+    after: Cursor | None = None
+
+    @classmethod
+    def read(cls, query: Mapping[str, str]) -> "Question":
+        """Read the query of a request.
+
+        Raises:
+            Invalid: with everything in it that cannot be read.
+        """
+        found: dict[str, Any] = {}
+        faults = []
+        for name, (field, kind) in _PARAMETERS.items():
+            if query.get(name):
+                try:
+                    found[field] = kind(query[name])
+                except ValueError:
+                    faults.append(Fault(name, f"{query[name]} is no value of it"))
+        if faults:
+            raise Invalid(faults)
+        question = cls(**found)
+        if not 0 < question.limit <= PAGE:
+            raise Invalid([Fault("limit", f"it is not from 1 to {PAGE}")])
+        return question
+
+
+_PARAMETERS: Mapping[str, tuple[str, Callable[[str], Any]]] = {
+    "metric": ("metric", str),
+    "since": ("since", float),
+    "until": ("until", float),
+    "attempt": ("attempt", int),
+    "limit": ("limit", int),
+    "continue": ("after", Cursor.read),
+}
+
+
+def page(
+    store: Store, uid: str, trials: Iterable[TrialRecord], question: Question
+) -> tuple[list[dict[str, Any]], Cursor | None]:
+    """Return the values of trials in order, as many as fit a page, and where it ends if it does."""
+    items: list[dict[str, Any]] = []
+    after = question.after
+    for trial in trials:
+        place = (
+            after if after is not None and after.index == trial.index else _begin(trial, question)
+        )
+        for sample in _values(store, uid, place, question):
+            if len(items) == question.limit:
+                return items, place
+            count = place.count + 1 if sample.time == place.time else 1
+            place = Cursor(trial.index, place.attempt, sample.time, count)
+            items.append({"trial": trial.name, "index": trial.index, **write_sample(sample)})
+    return items, None
+
+
+def _begin(trial: TrialRecord, question: Question) -> Cursor:
+    last = trial.attempt.attempt if trial.attempt else 1
+    return Cursor(trial.index, question.attempt or last, float("-inf"), 0)
+
+
+def _values(store: Store, uid: str, place: Cursor, question: Question) -> Iterator[Sample]:
+    """Yield an attempt's values behind a place, and one more than fit a page."""
+    since = [each for each in (question.since, place.time) if each is not None]
+    found = store.samples(
+        uid,
+        place.index,
+        metric=question.metric,
+        since=max(since) if max(since) > float("-inf") else None,
+        until=question.until,
+        attempt=place.attempt,
+        limit=question.limit + place.count + 1,
+    )
+    for position, sample in enumerate(found):
+        if position >= place.count:
+            yield Sample(*sample)

@@ -10,9 +10,9 @@ import time
 import urllib.error
 import urllib.request
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -118,6 +118,11 @@ def api_server() -> Iterator[ApiServer]:
         *("--token-auth-file", str(folder / "tokens.csv")),
         *("--service-account-issuer", "https://localhost"),
         *_same(str(key), "service-account-key-file", "service-account-signing-key-file"),
+        # It is its own authority towards those that stand behind it.
+        *_same(str(certificate), "requestheader-client-ca-file", "proxy-client-cert-file"),
+        *("--proxy-client-key-file", str(key), "--requestheader-allowed-names", "localhost"),
+        *("--requestheader-username-headers", "X-Remote-User"),
+        *("--requestheader-group-headers", "X-Remote-Group"),
     ]
     try:
         with _running(etcd, folder) as first, _running(apiserver, folder) as second:
@@ -140,17 +145,40 @@ def _free_ports(count: int) -> list[int]:
     return ports
 
 
-def _kubeconfig(server: ApiServer) -> str:
+def kubeconfig_of(
+    server: ApiServer, namespace: str, folder: Path, rules: Sequence[Mapping[str, Any]]
+) -> Path:
+    """Make a person of a namespace who may do what rules say and no more; return the kubeconfig."""
+    path, roles = f"/api/v1/namespaces/{namespace}", "/apis/rbac.authorization.k8s.io/v1"
+    metadata = {"name": "person"}
+    server.ask("POST", f"{path}/serviceaccounts", {"metadata": metadata})
+    below = f"{roles}/namespaces/{namespace}"
+    server.ask("POST", f"{below}/roles", {"metadata": metadata, "rules": list(rules)})
+    group = "rbac.authorization.k8s.io"
+    reference = {"apiGroup": group, "kind": "Role", "name": "person"}
+    subjects = [{"kind": "ServiceAccount", "name": "person", "namespace": namespace}]
+    binding = {"metadata": metadata, "roleRef": reference, "subjects": subjects}
+    server.ask("POST", f"{below}/rolebindings", binding)
+    asked = {"spec": {"expirationSeconds": 3600}}
+    status, said = server.ask("POST", f"{path}/serviceaccounts/person/token", asked)
+    assert status == 201, said
+    config = folder / "person.kubeconfig"
+    config.write_text(_kubeconfig(replace(server, token=said["status"]["token"]), namespace))
+    return config
+
+
+def _kubeconfig(server: ApiServer, namespace: str = "default") -> str:
     def one(name: str, what: str, value: Mapping[str, Any]) -> list[dict[str, Any]]:
         return [{"name": name, what: value}]
 
+    context = {"cluster": "test", "user": "admin", "namespace": namespace}
     cluster = {"server": server.url, "certificate-authority": str(server.certificate)}
     config = {
         "apiVersion": "v1",
         "kind": "Config",
         "clusters": one("test", "cluster", cluster),
         "users": one("admin", "user", {"token": server.token}),
-        "contexts": one("test", "context", {"cluster": "test", "user": "admin"}),
+        "contexts": one("test", "context", context),
         "current-context": "test",
     }
     return json.dumps(config)

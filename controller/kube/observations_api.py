@@ -1,0 +1,264 @@
+"""Single values of trials, served through the API server to whoever may read the trial.
+
+The API server is the only caller: it has asked who a person is, and shows the
+certificate of its proxy. Only behind that certificate the names in the request
+are believed. What that person may is asked of the API server, too.
+"""
+
+import asyncio
+import json
+import logging
+import ssl
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from aiohttp import web
+
+from ...api.errors import Forbidden, NotFound, TunewrightError
+from ...api.identity import ExperimentKey
+from ...db.records import TrialRecord
+from ...db.store import Store
+from .aggregation import certificate, host_of, trust
+from .observations import API_VERSION, GROUP, VERSION, Cursor, Question, page
+from .port import Document, Kube, Resource
+
+_CONFIG_MAPS = Resource("", "v1", "configmaps")
+_REVIEWS = Resource("authorization.k8s.io", "v1", "subjectaccessreviews")
+
+log = logging.getLogger(__name__)
+
+AGAIN_SECONDS = 10.0
+"""How soon is looked again for an APIService."""
+
+ALLOWED_SECONDS = 10.0
+"""How long an answer to whether somebody may read a namespace's trials is believed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    user: str
+    groups: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Proxy:
+    """How the API server's proxy is known, and in which headers it says who asks."""
+
+    authority: str
+    names: Sequence[str]
+    user: Sequence[str]
+    group: Sequence[str]
+
+    def caller(self, request: web.Request) -> Caller:
+        """Return who asks.
+
+        Raises:
+            Forbidden: the request is not the API server's, or names nobody.
+        """
+        certificate = request.get_extra_info("peercert")
+        subject = dict(pair for part in (certificate or {}).get("subject", ()) for pair in part)
+        known = certificate and (not self.names or subject.get("commonName") in self.names)
+        user = next((request.headers[name] for name in self.user if name in request.headers), "")
+        if not known or not user:
+            raise Forbidden("ask through the API server")
+        groups = [text for name in self.group for text in request.headers.getall(name, ())]
+        return Caller(user, tuple(groups))
+
+
+async def read_proxy(kube: Kube) -> Proxy:
+    """Read what every API server tells those that stand behind it.
+
+    Raises:
+        NotFound: this one proxies for nobody.
+    """
+    found = await kube.get(_CONFIG_MAPS, "kube-system", "extension-apiserver-authentication")
+    data = found.get("data") or {}
+    authority = data.get("requestheader-client-ca-file")
+    if not authority:
+        raise NotFound("the API server has no requestheader-client-ca-file: it cannot aggregate")
+
+    def names(key: str) -> list[str]:
+        return [str(each) for each in json.loads(data.get(key) or "[]")]
+
+    return Proxy(
+        authority,
+        names("requestheader-allowed-names"),
+        names("requestheader-username-headers"),
+        names("requestheader-group-headers"),
+    )
+
+
+class ObservationsApi:
+    """Answers over a store. `clock` gives seconds."""
+
+    def __init__(
+        self, kube: Kube, store: Store, proxy: Proxy, *, clock: Callable[[], float]
+    ) -> None:
+        self._kube = kube
+        self._store = store
+        self._proxy = proxy
+        self._clock = clock
+        self._allowed: dict[tuple[Caller, str], tuple[float, bool]] = {}
+
+    def app(self) -> web.Application:
+        app = web.Application(middlewares=[_told])
+        base = f"/apis/{GROUP}"
+        below = f"{base}/{VERSION}/namespaces/{{namespace}}"
+        app.add_routes(
+            [
+                web.get(base, self._group),
+                web.get(f"{base}/{VERSION}", self._resources),
+                web.get(f"{below}/trials/{{name}}/metrics", self._trial),
+                web.get(f"{below}/experiments/{{name}}/metrics", self._experiment),
+            ]
+        )
+        return app
+
+    # What is served, for whoever explores the API.
+
+    async def _group(self, _request: web.Request) -> web.Response:
+        version = {"groupVersion": API_VERSION, "version": VERSION}
+        return web.json_response(
+            {
+                "kind": "APIGroup",
+                "apiVersion": "v1",
+                "name": GROUP,
+                "versions": [version],
+                "preferredVersion": version,
+            }
+        )
+
+    async def _resources(self, _request: web.Request) -> web.Response:
+        served = [
+            {"name": f"{kind}/metrics", "singularName": "", "namespaced": True}
+            | {"kind": "MetricList", "verbs": ["get"]}
+            for kind in ("experiments", "trials")
+        ]
+        return web.json_response(
+            {
+                "kind": "APIResourceList",
+                "apiVersion": "v1",
+                "groupVersion": API_VERSION,
+                "resources": served,
+            }
+        )
+
+    # Values.
+
+    async def _trial(self, request: web.Request) -> web.Response:
+        namespace, name = await self._permitted(request)
+        question = Question.read(request.query)
+
+        def read() -> Document:
+            uid, index = self._store.find_trial(name, namespace)
+            return _listed(*page(self._store, uid, [self._store.trial(uid, index)], question))
+
+        return web.json_response(await asyncio.to_thread(read))
+
+    async def _experiment(self, request: web.Request) -> web.Response:
+        namespace, name = await self._permitted(request)
+        question = Question.read(request.query)
+
+        def read() -> Document:
+            uid = self._store.experiment(ExperimentKey(namespace, name)).uid
+            first = question.after.index if question.after else 0
+            return _listed(*page(self._store, uid, _trials(self._store, uid, first), question))
+
+        return web.json_response(await asyncio.to_thread(read))
+
+    async def _permitted(self, request: web.Request) -> tuple[str, str]:
+        """Return namespace and name that are asked for, if who asks may read trials there."""
+        caller = self._proxy.caller(request)
+        namespace = request.match_info["namespace"]
+        if not await self._may_read(caller, namespace):
+            raise Forbidden(f"{caller.user} may not get trials in namespace {namespace}")
+        return namespace, request.match_info["name"]
+
+    async def _may_read(self, caller: Caller, namespace: str) -> bool:
+        now = self._clock()
+        until, allowed = self._allowed.get((caller, namespace), (0.0, False))
+        if until > now:
+            return allowed
+        attributes = {"group": "kubeflow.org", "resource": "trials", "verb": "get"}
+        review = await self._kube.create(
+            _REVIEWS,
+            None,
+            {
+                "apiVersion": _REVIEWS.api_version,
+                "kind": "SubjectAccessReview",
+                "spec": {
+                    "user": caller.user,
+                    "groups": list(caller.groups),
+                    "resourceAttributes": {**attributes, "namespace": namespace},
+                },
+            },
+        )
+        allowed = bool((review.get("status") or {}).get("allowed"))
+        self._allowed = {key: known for key, known in self._allowed.items() if known[0] > now}
+        self._allowed[caller, namespace] = (now + ALLOWED_SECONDS, allowed)
+        return allowed
+
+
+def _trials(store: Store, uid: str, first: int) -> Sequence[TrialRecord]:
+    return store.trials(uid, after=first - 1)
+
+
+def _listed(items: Sequence[Mapping[str, Any]], end: Cursor | None) -> Document:
+    metadata = {} if end is None else {"continue": str(end)}
+    return {"kind": "MetricList", "apiVersion": API_VERSION, "metadata": metadata, "items": items}
+
+
+@web.middleware
+async def _told(request: web.Request, handler: Callable[[web.Request], Any]) -> web.StreamResponse:
+    """Answer an error as the API server does."""
+    try:
+        answer: web.StreamResponse = await handler(request)
+    except TunewrightError as error:
+        code = error.codes.http
+        status = {"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": code}
+        return web.json_response({**status, "message": str(error)}, status=code)
+    return answer
+
+
+async def serve(
+    kube: Kube, store: Store, host: str, port: int, *, clock: Callable[[], float]
+) -> NoReturn:
+    """Serve until cancelled, from when an APIService asks for it."""
+    while True:
+        try:
+            await _serve(kube, store, host, port, clock)
+        except TunewrightError as error:
+            log.info("single values are not served now: %s", error)
+        await asyncio.sleep(AGAIN_SECONDS)
+
+
+async def _serve(
+    kube: Kube, store: Store, host: str, port: int, clock: Callable[[], float]
+) -> None:
+    """Serve until cancelled.
+
+    The authority of the API server's proxy is read once: a new one needs a new process.
+
+    Raises:
+        NotFound: no APIService asks for it.
+    """
+    proxy, name = await read_proxy(kube), await host_of(kube)
+    runner = web.AppRunner(ObservationsApi(kube, store, proxy, clock=clock).app(), access_log=None)
+    await runner.setup()
+    try:
+        with certificate(name) as (text, *files):
+            await web.TCPSite(runner, host, port, ssl_context=_secured(proxy, *files)).start()
+            log.info("single values are served on port %d", runner.addresses[0][1])
+            await trust(kube, text)
+            await asyncio.Event().wait()
+    finally:
+        await runner.cleanup()
+
+
+def _secured(proxy: Proxy, chain: str, key: str) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(chain, key)
+    context.load_verify_locations(cadata=proxy.authority)
+    context.verify_mode = ssl.CERT_OPTIONAL  # discovery is for everybody
+    return context

@@ -1,0 +1,142 @@
+"""Single values of trials, through the API server, to whoever may read the trials."""
+
+import asyncio
+import contextlib
+import json
+import socket
+import ssl
+import time
+import urllib.error
+import urllib.request
+
+import pytest
+import yaml
+from support.apiserver import NEEDED, REPOSITORY, kubeconfig_of
+from support.operated import experiment
+from tunewright.api.errors import Forbidden
+from tunewright.api.observation import Batch, Sample
+from tunewright.controller.kube import observations_api
+from tunewright.controller.kube.aggregation import API_SERVICES
+from tunewright.controller.kube.observations import API_VERSION, GROUP
+from tunewright.controller.kube.port import Resource
+from tunewright.controller.kube.session import Context, connect
+
+pytestmark = NEEDED
+
+SERVICES = Resource("", "v1", "services")
+VALUES = [("loss", 0.5 - place / 10, float(10 + place // 2), place) for place in range(5)]
+SERVED = REPOSITORY / "deploy" / "base" / "observations" / "service.yaml"
+
+
+@contextlib.asynccontextmanager
+async def served(play):
+    """Serve the values of a scene's store, at a Service that is this machine."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    api_service, service, _ = yaml.safe_load_all(SERVED.read_text())
+    service["metadata"]["namespace"] = play.namespace
+    service["spec"] = {
+        "type": "ExternalName",
+        "externalName": "localhost",
+        "ports": [{"port": port}],
+    }
+    api_service["spec"]["service"] |= {"namespace": play.namespace, "port": port}
+    await play.kube.create(SERVICES, play.namespace, service)
+    await play.kube.create(API_SERVICES, None, api_service)
+    serving = observations_api.serve(play.kube, play.store, "127.0.0.1", port, clock=time.monotonic)
+    task = asyncio.create_task(serving)
+    play.running.append(task)
+
+    async def available():
+        there = await play.kube.get(API_SERVICES, None, api_service["metadata"]["name"])
+        conditions = there.get("status", {}).get("conditions", ())
+        return [each for each in conditions if each["status"] == "True"]
+
+    try:
+        await play.until(available, 60)
+        yield port
+    finally:
+        await play.kube.delete(API_SERVICES, None, api_service["metadata"]["name"])
+        await play.leave(task)
+
+
+@pytest.fixture
+def with_values(on_cluster):
+    """Play a scenario behind an experiment of one trial that reported five values more."""
+
+    def play(scenario):
+        async def whole(play, tunewright):
+            await play.create(experiment(maxTrialCount=1, parallelTrialCount=1))
+            await play.ends()
+            (trial,) = await play.trials()
+            name = trial["metadata"]["name"]
+            uid, index = play.store.find_trial(name, play.namespace)
+            samples = tuple(Sample(*each) for each in VALUES)
+            play.store.record([Batch(uid, index, 1, "push", 0, samples)], now=1.0)
+            async with served(play) as port:
+                return await scenario(play, tunewright, name, port)
+
+        return on_cluster(whole)
+
+    return play
+
+
+def test_single_values_are_shown_where_they_are_served(with_values):
+    async def scenario(play, tunewright, name, port):
+        return await tunewright("metrics", "e", "0", "--log", "-o", "json")
+
+    shown = with_values(scenario)
+    assert shown.code == 0, shown.err
+    assert [(each["metric"], each["value"], each["time"], each["step"]) for each in shown.json][
+        -5:
+    ] == VALUES
+
+
+def path_of(play, kind, name):
+    return f"/apis/{API_VERSION}/namespaces/{play.namespace}/{kind}/{name}/metrics"
+
+
+def test_pages_hold_every_value_once_and_in_order(with_values, api_server):
+    def read(session, path):
+        items, query = [], {"metric": "loss", "limit": "2", "since": "10"}
+        while True:
+            page = session.read(path, query)
+            items += [each["step"] for each in page["items"]]
+            query["continue"] = page["metadata"].get("continue", "")
+            if not query["continue"]:
+                return items
+
+    async def scenario(play, tunewright, name, port):
+        session = connect(Context(str(api_server.kubeconfig)))
+        asked = (("trials", name), ("experiments", "e"))
+        return [await asyncio.to_thread(read, session, path_of(play, *each)) for each in asked]
+
+    assert with_values(scenario) == [[0, 1, 2, 3, 4], [0, 1, 2, 3, 4]]
+
+
+def test_who_may_not_read_the_trials_is_refused_by_name(with_values, api_server):
+    async def scenario(play, tunewright, name, port):
+        rules = [{"apiGroups": [GROUP], "resources": ["trials/metrics"], "verbs": ["get"]}]
+        config = kubeconfig_of(api_server, play.namespace, tunewright.command.folder, rules)
+        session = connect(Context(str(config)))
+        with pytest.raises(Forbidden) as refused:
+            await asyncio.to_thread(session.read, path_of(play, "trials", name), {})
+        return str(refused.value)
+
+    assert ":person may not get trials in namespace" in with_values(scenario)
+
+
+def test_a_name_is_not_believed_without_the_certificate_of_the_proxy(with_values):
+    def ask(url):
+        trusting = ssl._create_unverified_context()
+        request = urllib.request.Request(url, headers={"X-Remote-User": "admin"})
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            urllib.request.urlopen(request, context=trusting, timeout=10)
+        with refused.value as answer:
+            return answer.code, json.load(answer)["message"]
+
+    async def scenario(play, tunewright, name, port):
+        url = f"https://localhost:{port}{path_of(play, 'trials', name)}"
+        return await asyncio.to_thread(ask, url)
+
+    assert with_values(scenario) == (403, "ask through the API server")
