@@ -1,6 +1,8 @@
 """Completion of names. It never fails and never makes a store: a shell is waiting."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import click
 from click.shell_completion import CompletionItem
@@ -9,23 +11,29 @@ from click.shell_completion import CompletionItem
 def experiment_names(
     ctx: click.Context, param: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
-    """Offer the experiments of the store that the line names so far."""
+    """Offer the experiments of the store or the cluster that the line names so far."""
     del param
     try:
-        return _names(ctx.params.get("store"), incomplete)
+        return _names(ctx.params, incomplete)
     except Exception:  # noqa: BLE001 - whatever is wrong, the next command says it better
         return []
 
 
-def _names(place: str | None, incomplete: str) -> list[CompletionItem]:
-    from .place import Place
+def _names(given: Mapping[str, Any], incomplete: str) -> list[CompletionItem]:
+    from .where import Where
 
-    target = Place.of(place)
-    if isinstance(target.store, Path) and not target.store.exists():
+    where = Where(
+        given.get("store"),
+        context=given.get("context"),
+        kubeconfig=given.get("kubeconfig"),
+        is_cluster=any(given.get(name) for name in ("cluster", "context", "kubeconfig")),
+    )
+    store = where.place.store
+    if not where.is_cluster and isinstance(store, Path) and not store.exists():
         return []
-    with target.opened() as store:
+    with where.opened() as source:
         return [
             CompletionItem(record.key.name, help=f"{record.state} in {record.key.namespace}")
-            for record in store.experiments()
+            for record in source.records.experiments(namespace=source.namespace)
             if record.key.name.startswith(incomplete)
         ]
