@@ -35,6 +35,7 @@ UNUSED: Mapping[str, Mapping[Use, str]] = {
         Use("", "services", "create"): PLUGINS,
         Use("", "services", "delete"): PLUGINS,
         Use("", "persistentvolumeclaims", "create"): PLUGINS,
+        Use("kubeflow.org", "experiments", "get"): LAGS,
         Use("kubeflow.org", "trials", "get"): LAGS,
         Use("batch", "jobs", "get"): LAGS,
         Use("kubeflow.org", "experiments", "list"): PAGES,
