@@ -37,8 +37,8 @@ from .session import Session
 EVENTS = Resource("", "v1", "events")
 
 NO_OBSERVATIONS = (
-    "the cluster does not serve single values: an administrator installs that with"
-    " kubectl apply -k deploy/base/observations"
+    "the cluster does not serve single values: that is the component deploy/base/observations,"
+    " which its administrator can add"
 )
 
 _COUNTS = {

@@ -60,12 +60,11 @@ def test_a_trial_s_log_is_followed_from_before_its_pod_to_its_end(typed, tmp_pat
 
 
 def test_why_a_trial_does_not_run_is_explained_and_it_is_stopped(typed, tmp_path):
-    document = json.loads(experiment("true"))
+    document = json.loads(experiment("echo loss=${trialParameters.lr}"))
     job = document["spec"]["trialTemplate"]["trialSpec"]["spec"]["template"]["spec"]
     job["containers"][0]["resources"] = {"limits": {"cpu": "900"}}
     (tmp_path / "e.json").write_text(json.dumps(document))
-    typed("run", "e.json", "--detach")
-
+    assert typed("run", "e.json", "--detach").returncode == 0
     said = []
 
     def is_explained():
