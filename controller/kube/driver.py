@@ -15,7 +15,7 @@ from ...api.errors import Invalid
 from ...api.experiment import API_VERSION
 from ...api.moments import written
 from ...api.states import ExperimentState
-from ...db.records import PendingStop, StopRow, Totals, Wish
+from ...db.records import PendingStop, StopRow, Totals
 from ...suggestion.check import check_algorithm
 from ..asking import ask
 from ..brief import Brief, brief_of
@@ -29,7 +29,7 @@ from .informers import asks_to_stop
 from .jobs import Jobs, rendered
 from .plugins import Plugin, check_endpoint, plugin_of, served_by
 from .port import Document
-from .resources import experiment_record, is_ours, page_of, wishes_of
+from .resources import experiment_record, is_ours, page_of, wish_of, wishes_of
 from .templates import with_template
 from .world import World
 from .writing import STATUS_SECONDS, Told, strike, write_spec, write_trials
@@ -121,7 +121,7 @@ class Driver:
         if document["metadata"].get("generation", 1) > self._book.experiment.version:
             await self._take_over(document)
         self._book.wishes = tuple(
-            Wish(each["id"], str(each.get("verb")), each, 0.0)
+            wish_of(each, self._brief.problem.space)
             for each in wishes_of(document)
             if each["id"] not in self._carried_out | self._book.unwritten.answered
         )

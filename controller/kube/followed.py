@@ -1,11 +1,8 @@
 """The trials of one experiment, read once and then followed, for people who look on."""
 
-from collections.abc import Iterator
-
 from ...api.compile import objective_of, search_space
 from ...api.errors import Expired
 from ...api.experiment import ExperimentSpec
-from ...db.records import Wish
 from . import labels
 from .book import Book, Page
 from .port import Change, Document, Selection, name_of, version_of
@@ -15,6 +12,7 @@ from .resources import (
     is_ours,
     page_of,
     slim_trial,
+    wish_of,
     wishes_of,
 )
 from .session import Session
@@ -51,7 +49,7 @@ class Followed:
         """Fold what is known, with the experiment as it is now."""
         record, conditions = experiment_record(document)
         book = Book(record, conditions, self._pages.values())
-        book.wishes = tuple(_wishes(document))
+        book.wishes = tuple(wish_of(each, self._space) for each in wishes_of(document))
         return book
 
     def _read(self) -> None:
@@ -64,8 +62,3 @@ class Followed:
         if is_ours(document, self._uid):
             page = page_of(slim_trial(document), self._objective, self._space)
             self._pages[name_of(document)] = page
-
-
-def _wishes(document: Document) -> Iterator[Wish]:
-    for each in wishes_of(document):
-        yield Wish(each["id"], str(each.get("verb")), each, 0.0)

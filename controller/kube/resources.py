@@ -8,6 +8,7 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from ...api.conditions import Condition, Conditions
@@ -18,7 +19,7 @@ from ...api.moments import exactly, read, written
 from ...api.objective import Objective
 from ...api.observation import Observation, Summary
 from ...api.policy import ResumePolicy
-from ...api.space import SearchSpace, Value, format_value
+from ...api.space import Point, SearchSpace, Value, format_value
 from ...api.states import ExperimentState, TrialState
 from ...api.trial import (
     AttemptStatus,
@@ -28,7 +29,15 @@ from ...api.trial import (
     Trial,
     TrialStatus,
 )
-from ...db.records import AttemptRecord, AttemptState, ExperimentRecord, Totals, TrialRecord
+from ...db.records import (
+    AttemptRecord,
+    AttemptState,
+    ExperimentRecord,
+    Totals,
+    TrialRecord,
+    Wish,
+)
+from ..plan.view import Verb
 from . import labels
 from .book import Book, Page
 from .port import Document, Resource, name_of, namespace_of
@@ -503,3 +512,29 @@ def wishes_of(document: Document) -> list[dict[str, Any]]:
     if not isinstance(found, list):
         return []
     return [each for each in found if isinstance(each, dict) and isinstance(each.get("id"), int)]
+
+
+_OF_TRIALS = {Verb.TRIAL_STOP, Verb.TRIAL_RETRY, Verb.TRIAL_DROP}
+
+
+def wish_of(written: Mapping[str, Any], space: SearchSpace) -> Wish:
+    """Read a wish; one that says too little, or a point of no sense, has no verb and is refused."""
+    wish = Wish(written["id"], str(written.get("verb", "")), written, 0.0)
+    if wish.verb == Verb.TRIAL_ADD:
+        point = _point(written.get("point"), space)
+        if point is not None:
+            return replace(wish, arguments={**written, "point": point})
+    elif wish.verb not in _OF_TRIALS or type(written.get("index")) is int:
+        return wish
+    return replace(wish, verb="")
+
+
+def _point(written: Any, space: SearchSpace) -> Point | None:
+    """Read a point that has each parameter that counts, None from what is none."""
+    if not isinstance(written, dict) or not written.keys() <= space.by_name.keys():
+        return None
+    try:
+        point = {name: space.by_name[name].parse(str(text)) for name, text in written.items()}
+    except ValueError:
+        return None
+    return point if space.active(point) <= point.keys() else None
