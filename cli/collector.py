@@ -45,6 +45,9 @@ if TYPE_CHECKING:
     type=click.Path(exists=True, path_type=Path),
     help="What the service knows us by.",
 )
+@click.option(
+    "--stay", is_flag=True, help="Go on until told to end: the container may be restarted."
+)
 def collector(
     *,
     spool: Path,
@@ -57,6 +60,7 @@ def collector(
     document: str,
     ca: Path | None,
     token_file: Path | None,
+    stay: bool,
 ) -> None:
     """Collect a trial's metrics beside its main container, until that has ended.
 
@@ -91,6 +95,7 @@ def collector(
             uplink,
             clock=time.time,
             show=_show,
+            stays=stay,
         )
         await _collect(sidecar, uplink)
 
@@ -98,12 +103,14 @@ def collector(
 
 
 async def _collect(sidecar: "Sidecar", uplink: "Uplink") -> None:
-    """Collect; a pod that ends its sidecars says so with SIGTERM."""
+    """Collect; a pod that ends its sidecars says so with SIGTERM, which the launcher held back."""
     import asyncio
     import signal
 
-    for number in (signal.SIGTERM, signal.SIGINT):
+    told = (signal.SIGTERM, signal.SIGINT)
+    for number in told:
         asyncio.get_running_loop().add_signal_handler(number, sidecar.end)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, told)
     try:
         await sidecar.run()
     finally:

@@ -2,6 +2,7 @@
  * The launcher: stands before a trial's command in its container.
  *
  *     launcher --spool DIR [--metric NAME]... -- COMMAND [ARGUMENT]...
+ *     launcher --hold -- COMMAND [ARGUMENT]...
  *
  * It starts the command as it is, copies both of its streams to its own byte
  * for byte, passes signals on, reaps what is orphaned, and ends as the command
@@ -18,10 +19,17 @@
  *     <seconds>.<microseconds> <1 stdout | 2 stderr> <text>
  *
  * `dropped` counts the records that found no room; `exit` holds the command's
- * exit code, and is written last.
+ * exit code, and is written last. A container that is started anew goes on in
+ * a segment of its own, and takes `exit` away.
+ *
+ * `--hold` only becomes the command, the collector, with SIGTERM held back. The
+ * first process of a container never hears of one that it has no handler for yet,
+ * and what a pod's sidecars wait for may have ended before they have begun.
  */
 
 #define _GNU_SOURCE
+#include <ctype.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -123,6 +131,22 @@ static void note(const char *name, unsigned long number)
     close(file);
     if (whole)
         renameat(spool.folder, ".note", spool.folder, name);
+}
+
+/* Open the spool, behind what an earlier start of the container left in it. */
+static void open_spool(const char *path)
+{
+    spool.folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *folder = opendir(path);
+    if (spool.folder < 0 || !folder)
+        return;
+    unlinkat(spool.folder, "exit", 0);
+    for (struct dirent *each; (each = readdir(folder));) {
+        unsigned number = (unsigned)strtoul(each->d_name, NULL, 10);
+        if (isdigit((unsigned char)each->d_name[0]) && number >= spool.newest)
+            spool.newest = number + 1;
+    }
+    closedir(folder);
 }
 
 static void segment_name(unsigned number, char name[16])
@@ -351,7 +375,7 @@ static char **options(int count, char **words)
     int at = 1;
     for (; at + 1 < count && strcmp(words[at], "--"); at += 2) {
         if (!strcmp(words[at], "--spool"))
-            spool.folder = open(words[at + 1], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+            open_spool(words[at + 1]);
         else if (!strcmp(words[at], "--metric") && metric_count < 256)
             metrics[metric_count++] = words[at + 1];
         else
@@ -364,8 +388,21 @@ static char **options(int count, char **words)
     return words + at + 1;
 }
 
+static void hold(char **command)
+{
+    sigset_t told;
+    sigemptyset(&told);
+    sigaddset(&told, SIGTERM);
+    sigprocmask(SIG_BLOCK, &told, NULL);
+    execvp(command[0], command);
+    dprintf(2, "%s: %s\n", command[0], strerror(errno));
+    exit(126);
+}
+
 int main(int count, char **words)
 {
+    if (count > 3 && !strcmp(words[1], "--hold"))
+        hold(words + 3);
     char **command = options(count, words);
     static struct stream streams[] = {{.to = 1, .mark = '1', .head = HEAD},
                                       {.to = 2, .mark = '2', .head = HEAD}};
