@@ -70,6 +70,8 @@ def main() -> None:
             f"no benchmark {', '.join(sorted(unknown))}; there are {', '.join(BENCHMARKS)}"
         )
     sys.path.insert(0, str(HERE))
+    # The rivals were compiled when they were installed; a checkout is compiled when first run.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     tables = measured(args.names or list(BENCHMARKS), quick=args.quick)
     if not args.quick:
         write(tables)

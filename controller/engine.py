@@ -6,7 +6,6 @@ their own, which alone writes; the loop is never held by the store.
 """
 
 import asyncio
-import contextlib
 import time
 from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -34,11 +33,9 @@ from .turn import (
     Noted,
     StartAttempt,
     StopAttempt,
-    Suggested,
     TrialFinished,
     Turn,
     Turns,
-    searched,
 )
 
 WorkloadsFactory: TypeAlias = Callable[[Callable[[Change], None]], Workloads]
@@ -104,10 +101,10 @@ class Engine:
         self._turns = Turns(store, uid)
         self._memory = Memory()
         self._memory.search = replace(self._memory.search, ahead=ahead)
-        self._news = asyncio.Event()
-        self._urgent = asyncio.Event()
+        self._due = asyncio.Event()
+        self._lingers: asyncio.TimerHandle | None = None
         self._trials = RunningTrials(
-            self._workloads, clock, home, on_samples=self._on_samples, on_news=self._news.set
+            self._workloads, clock, home, on_samples=self._on_samples, on_news=self._hear
         )
         self._pictures = Pictures(observer, clock)
         self._inbox: list[Event] = []
@@ -200,28 +197,24 @@ class Engine:
         """Runs in the writer's thread."""
         now = self._clock.now()
         self._save_time(5.0)
-        turn = self._turns.take(events, self._memory, now)
-        for event in events:
-            if isinstance(event, Suggested):
-                finished = turn.view.counts.finished
-                searched(self._memory, event.suggestion, finished, now)
-                turn.wake_at = now
-        return turn
+        return self._turns.take(events, self._memory, now)
 
     async def _wait(self, wake_at: float | None) -> None:
-        """Wait for news, or for the time; then a moment for more of it."""
+        """Wait until a turn is due: by news, or by the time."""
         left = LOOK if wake_at is None else min(LOOK, wake_at - self._clock.now())
         if left > 0:
-            await _within(left, self._news)
-        if self._news.is_set():
-            await _within(LINGER, self._urgent)
-        self._news.clear()
-        self._urgent.clear()
+            alarm = asyncio.get_running_loop().call_later(left, self._due.set)
+            await self._due.wait()
+            alarm.cancel()
+        self._due.clear()
+        if self._lingers is not None:
+            self._lingers.cancel()
+            self._lingers = None
 
     async def _carry(self, effect: Effect, turn: Turn) -> None:
         match effect:
             case StartAttempt():
-                self._spawn(self._start(effect, turn))
+                await self._start(effect, turn)
             case StopAttempt():
                 await self._stop(effect)
             case AskFor():
@@ -240,28 +233,38 @@ class Engine:
 
     async def _start(self, effect: StartAttempt, turn: Turn) -> None:
         """Start the attempt; what it still needs is waited for, what it never gets ends it."""
+        self._memory.of(effect.ref.index).stopping = None
+        wait = await self._try(effect, turn)
+        if wait is not None:
+            self._spawn(self._start_later(wait, effect, turn))
+
+    async def _start_later(self, wait: float | None, effect: StartAttempt, turn: Turn) -> None:
+        passing = self._memory.of(effect.ref.index)
+        while wait is not None:
+            await asyncio.sleep(wait)
+            if passing.stopping is not None:
+                self._end_unstarted(effect.ref)
+                return
+            wait = await self._try(effect, turn)
+
+    async def _try(self, effect: StartAttempt, turn: Turn) -> float | None:
+        """Try to start the attempt; return the seconds after which to try again."""
         ref, experiment = effect.ref, turn.stored.experiment
         passing = self._memory.of(ref.index)
-        passing.stopping = None
-        while passing.stopping is None:
-            try:
-                await self._trials.start(
-                    ref, effect.proposal, experiment, turn.brief, run=effect.run
-                )
-            except Retryable as error:
-                passing.waits_for = str(error)
-                await asyncio.sleep(min(error.after, LOOK))
-            except StoreUnwritable:
-                raise  # it is the same for every trial
-            except TunewrightError as error:
-                self._refuse(ref, str(error))
-                return
-            else:
-                passing.waits_for = ""
-                if passing.stopping is not None:  # asked to end while it was starting
-                    await self._workloads.stop(ref, grace=passing.stopping)
-                return
-        self._end_unstarted(ref)
+        try:
+            await self._trials.start(ref, effect.proposal, experiment, turn.brief, run=effect.run)
+        except Retryable as error:
+            passing.waits_for = str(error)
+            return min(error.after, LOOK)
+        except StoreUnwritable:
+            raise  # it is the same for every trial
+        except TunewrightError as error:
+            self._refuse(ref, str(error))
+            return None
+        passing.waits_for = ""
+        if passing.stopping is not None:  # asked to end while it was starting
+            await self._workloads.stop(ref, grace=passing.stopping)
+        return None
 
     def _refuse(self, ref: AttemptRef, message: str) -> None:
         self._trials.forget(ref.index)
@@ -283,7 +286,7 @@ class Engine:
         match change:
             case Started():
                 self._inbox.append(change)
-                self._news.set()
+                self._hear()
             case Output():
                 self._trials.feed(change)
             case Ended():
@@ -298,16 +301,21 @@ class Engine:
 
     def _on_samples(self, event: Event) -> None:
         self._inbox.append(event)
-        self._news.set()
+        self._hear()
 
     def _tell(self, event: Event) -> None:
         self._trials.flush()
         self._inbox.append(event)
         self._hurry()
 
+    def _hear(self) -> None:
+        """Take a turn soon: there is news, which waits a moment for more of it."""
+        if self._lingers is None:
+            self._lingers = asyncio.get_running_loop().call_later(LINGER, self._due.set)
+
     def _hurry(self) -> None:
-        self._news.set()
-        self._urgent.set()
+        """Take a turn now."""
+        self._due.set()
 
     # Points.
 
@@ -317,7 +325,11 @@ class Engine:
         if suggested is None:
             self._hurry()
         else:
-            self._tell(suggested)
+            self._inbox.append(suggested)
+            if self._memory.search.ahead and turn.view.trials:
+                self._hear()  # nobody waits for points that are made ahead
+            else:
+                self._hurry()
 
     # From an engine before this one, and at the end of this one.
 
@@ -376,11 +388,3 @@ class Engine:
         if not task.cancelled() and task.exception() is not None:
             self._failure = task.exception()
             self._hurry()
-
-
-async def _within(seconds: float, event: asyncio.Event) -> None:
-    """Wait for an event, but no longer."""
-    if not event.is_set():
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await event.wait()

@@ -107,8 +107,8 @@ def _trial(record: TrialRecord, objective: Objective, memory: Memory) -> TrialVi
 
 def _outcome(record: TrialRecord, objective: Objective) -> Outcome:
     """Return what it has come to so far; nothing while the last run has not reported."""
-    last = record.observation or {}
-    if objective.value(last) is None:
+    last = record.observation
+    if not last or objective.value(last) is None:
         return Outcome(None)
     return objective.outcome([*record.earlier, last])
 

@@ -234,6 +234,8 @@ def _is_text(key: Any, value: Any, *, below: bool) -> bool:
 
 
 def _put(text: str, values: Mapping[str, Value], path: str) -> str:
+    if "$" not in text:
+        return text
     return _PLACEHOLDER.sub(lambda match: format_value(_known(match[1], values, path)), text)
 
 

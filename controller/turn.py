@@ -19,7 +19,7 @@ from ..db.records import AttemptRecord, TrialRecord, Usage
 from ..db.records import View as StoredView
 from .brief import Brief, brief_of
 from .edits import changes_of, edited
-from .loading import Memory, is_readable, view_of
+from .loading import Memory, counts_of, is_readable, view_of
 from .plan import actions as do
 from .plan import plan, reasons
 from .plan.view import EndReason, View
@@ -115,6 +115,7 @@ class Turns:
             self._write(events, now)
             stored = self._store.view(self._uid)
             brief = self._brief_of(stored)
+            self._hear_answers(events, stored, memory, now)
             view = view_of(stored, brief, memory)
             decided = plan(view, now)
             turn = Turn(view, stored, brief, decided.wake_at, decided.done)
@@ -124,6 +125,14 @@ class Turns:
                 recorder.record(action)
             self._set_status(turn, decided.status, now)
         return turn
+
+    def _hear_answers(
+        self, events: Iterable[Event], stored: StoredView, memory: Memory, now: float
+    ) -> None:
+        for event in events:
+            if isinstance(event, Suggested):
+                finished = counts_of(stored.experiment).finished
+                _searched(memory, event.suggestion, finished, now)
 
     def _brief_of(self, stored: StoredView) -> Brief:
         if self._brief is None or self._brief.version != stored.experiment.version:
@@ -200,7 +209,7 @@ class Turns:
             return
 
 
-def searched(memory: Memory, suggestion: Suggestion, finished: int, now: float) -> None:
+def _searched(memory: Memory, suggestion: Suggestion, finished: int, now: float) -> None:
     """Note what an answer says about the algorithm."""
     search = replace(memory.search, asking=0, trouble="", failure=None, state=suggestion.state)
     if suggestion.proposals or suggestion.state is SearchState.EXHAUSTED:

@@ -13,7 +13,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -166,7 +166,9 @@ class Database:
         mark = "?" if self.dialect == "sqlite" else "%s"
         marks = ", ".join([mark] * len(table.columns))
         # S608: names and marks only, no value is in the text.
-        connection.exec_driver_sql(f"INSERT INTO {table.name} VALUES ({marks})", rows)  # noqa: S608
+        statement = f"INSERT INTO {table.name} VALUES ({marks})"  # noqa: S608
+        with closing(connection.connection.cursor()) as cursor:
+            cursor.executemany(statement, rows)
 
     def insert_name(self, connection: Connection, table: Table, text: str) -> int:
         """Insert a name that another process may insert at the same moment; return its id."""

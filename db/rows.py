@@ -85,6 +85,7 @@ def proposal_text(proposal: Proposal) -> str:
     return json.dumps(fields, ensure_ascii=False, separators=(",", ":"))
 
 
+@lru_cache(maxsize=256)  # a trial's row is read turn after turn
 def proposal_of(text: str) -> Proposal:
     fields = json.loads(text)
     return Proposal(

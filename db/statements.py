@@ -42,7 +42,7 @@ class _Compiled:
     row: Any  # the class of its rows, None when it has none
 
     def arguments(self, values: Mapping[str, Any]) -> Any:
-        known = {**self.constants, **values}
+        known = {**self.constants, **values} if self.constants else values
         return known if self.order is None else tuple([known[name] for name in self.order])
 
 
@@ -88,7 +88,11 @@ class Prepared:
             known = _Compiled(
                 text=str(compiled),
                 order=tuple(compiled.positiontup or ()) if compiled.positional else None,
-                constants=compiled.params,
+                constants={
+                    name: value
+                    for name, value in compiled.params.items()
+                    if not compiled.binds[name].required
+                },
                 row=namedtuple("Row", columns) if columns else None,  # noqa: PYI024 # dynamic
             )
             self._compiled[connection.dialect.name] = known

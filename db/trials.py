@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from typing import Any
 
 from sqlalchemy import Connection, select, update
@@ -86,7 +85,7 @@ class Trials(TrialReading):
                 started_at=now,
                 reason="",
                 message="",
-                **asdict(Usage()),
+                **_columns(Usage()),
             )
             run.SET_ATTEMPT(connection, key_id=trial.id, attempt=attempt, retry_at=None)
 
@@ -148,7 +147,7 @@ class Trials(TrialReading):
                 exit_code=exit_code,
                 reason=reason,
                 message=legible(message),
-                **asdict(usage),
+                **_columns(usage),
             )
             if ended.rowcount and output:
                 key = {"trial_id": trial.id, "attempt": attempt}
@@ -348,6 +347,10 @@ def _new_trial(owner: int, entry: Proposed, name: str, now: float) -> dict[str, 
         "observed": False,
         "dropped": False,
     }
+
+
+def _columns(usage: Usage) -> dict[str, Any]:
+    return {name: getattr(usage, name) for name in run.USE}
 
 
 def _log_row(owner: int, position: int, kind: str, index: int, metrics: str = "") -> dict[str, Any]:

@@ -21,7 +21,7 @@ from ..asking import ask
 from ..brief import Brief, brief_of
 from ..loading import Memory
 from ..plan import explain, reasons
-from ..turn import AskFor, Event, Suggested, TrialFinished, Turn, Turns, searched
+from ..turn import AskFor, Event, TrialFinished, Turn, Turns
 from .attempts import AGAIN_SECONDS, Attempts
 from .book import Book, Page
 from .cache import key_of
@@ -154,10 +154,6 @@ class Driver:
         self._count_time(now)
         events, self._inbox = self._inbox, []
         turn = self._turns.take(events, self._memory, now)
-        for event in events:
-            if isinstance(event, Suggested):
-                searched(self._memory, event.suggestion, turn.view.counts.finished, now)
-                turn.wake_at = now
         self.lines = explain(turn.view, now)
         return turn
 

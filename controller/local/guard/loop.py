@@ -50,6 +50,7 @@ from .process import Process
 
 FAREWELL_SECONDS = 3.0  # between SIGTERM and SIGKILL when the engine has gone
 UNKILLABLE_SECONDS = 10.0  # what SIGKILL has not ended by then, nothing will
+HOLD_SECONDS = 0.02  # that news may wait to be told together with more of it
 WATCH_SECONDS = 0.1  # between two looks at the memory of a tree
 DEFAULTED = [signal.SIGINT, signal.SIGHUP, signal.SIGPIPE, signal.SIGTERM, signal.SIGXFSZ]
 RSS_UNIT = 1 if sys.platform == "darwin" else 1024  # of ru_maxrss
@@ -61,6 +62,8 @@ class Guard:
     def __init__(self, channel: socket.socket) -> None:
         self.channel = channel
         self.inbox = b""
+        self.outbox = b""
+        self.tell_at: float | None = None  # when what is in the outbox has waited long enough
         self.descriptors: list[int] = []
         self.processes: dict[int, Process] = {}  # by the engine's id
         self.by_pid: dict[int, Process] = {}
@@ -84,10 +87,20 @@ class Guard:
 
     # Words with the engine.
 
-    def tell(self, *message: Any) -> None:
+    def note(self, *message: Any) -> None:
+        """Have something to tell that may wait for more: each telling wakes the engine."""
         data = marshal.dumps(message)
+        self.outbox += struct.pack("!I", len(data)) + data
+        self.tell_at = self.tell_at or time.monotonic() + HOLD_SECONDS
+
+    def tell(self, *message: Any) -> None:
+        self.note(*message)
+        self.flush()
+
+    def flush(self) -> None:
+        outbox, self.outbox, self.tell_at = self.outbox, b"", None
         with contextlib.suppress(OSError):  # it has gone: the end of the socket tells
-            self.channel.sendall(struct.pack("!I", len(data)) + data)
+            self.channel.sendall(outbox)
 
     def listen(self) -> bool:
         """Read what has come, and do it; False when the engine has gone."""
@@ -139,7 +152,7 @@ class Guard:
         )
         self.processes[ident] = process
         self.by_pid[pid] = process
-        self.tell("started", ident, pid, start_time(pid))
+        self.note("started", ident, pid, start_time(pid))
 
     def spawn(
         self,
@@ -346,6 +359,8 @@ class Guard:
             waits.append(WATCH_SECONDS)
         if timeout is not None:
             waits.append(timeout)
+        if self.tell_at is not None:
+            waits.append(self.tell_at - now)
         ready = poller.poll(max(0, min(waits)) * 1000 if waits else None)
         there = True
         for descriptor, _ in ready:
@@ -359,6 +374,8 @@ class Guard:
             if process.kill_at is not None and now >= process.kill_at:
                 self.kill(process)
         self.watch()
+        if self.tell_at is not None and now >= self.tell_at:
+            self.flush()
         return there
 
     def serve(self) -> None:
