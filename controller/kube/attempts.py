@@ -7,7 +7,7 @@ created, a workload whose trial has ended is taken away.
 
 from collections.abc import Iterable, Sequence
 
-from ...api.errors import Invalid, NotFound, Retryable, Terminal
+from ...api.errors import Conflict, Invalid, NotFound, Retryable, Terminal
 from ...api.moments import read
 from ...api.states import TrialState
 from ...db.archive import Looked
@@ -25,7 +25,7 @@ from .informers import BY_EXPERIMENT
 from .jobs import Jobs, attempt_of, is_of_a_trial
 from .logs import LogReaders
 from .port import Document, name_of
-from .resources import TRIALS
+from .resources import TRIALS, is_ahead
 from .workloads.hindrance import hindrance
 from .workloads.injection import Way
 from .workloads.judgement import Conditions, judge, runs, started_at
@@ -99,10 +99,15 @@ class Attempts:
         return [*begun, *await self._look()]
 
     async def _is_deleted(self, record: TrialRecord) -> bool:
-        """Whether another hand deleted the trial; a cache that lacks it is not enough to say so."""
-        key = self._book.key
-        is_made = bool(self._book.pages[record.index].uid)
-        if not is_made or self._world.informers.trial(key, record.name) is not None:
+        """Whether another hand deleted the trial; a cache that lacks it is not enough to say so.
+
+        Raises:
+            Conflict: another operator took it further: the book is not what there is.
+        """
+        key, found = self._book.key, self._world.informers.trial(self._book.key, record.name)
+        if found is not None and is_ahead(found, record):
+            raise Conflict(f"another operator drives {key.name}")
+        if found is not None or not self._book.pages[record.index].uid:
             return False
         try:
             await self._world.kube.get(TRIALS, key.namespace, record.name)

@@ -71,6 +71,13 @@ def is_ours(trial: Document, experiment: str) -> bool:
     )
 
 
+def is_ahead(trial: Document, record: TrialRecord) -> bool:
+    """Whether a Trial tells more than a record that has not ended: somebody else wrote it."""
+    status = trial.get("status") or {}
+    begun = (status.get("attempt") or {}).get("attempt", 0)
+    return "position" in status or begun > (record.attempt.attempt if record.attempt else 0)
+
+
 def slim_trial(document: Document) -> Document:
     """Leave of a Trial what a book is folded from: the job it runs is most of it."""
     spec, metadata = document.get("spec") or {}, document["metadata"]

@@ -129,14 +129,14 @@ def test_a_misspelt_field_is_refused_not_dropped(within):
 def test_a_status_is_applied_whole_and_nothing_else_with_it(within):
     async def scenario(kube, space):
         await kube.create(TRIALS, space, trial("t", retainRun=True))
-        for status in ({"index": 1, "attempt": 1}, {"index": 1}):
+        for status in ({"retries": 1, "position": 1}, {"retries": 1}):
             document = {**trial("t", retainRun=False), "status": status}
             del document["metadata"]["labels"]
             await kube.apply(TRIALS, space, document, manager="tests", subresource="status")
         return await kube.get(TRIALS, space, "t")
 
     read = within(scenario)
-    assert (read["status"], read["spec"]) == ({"index": 1}, {"retainRun": True})
+    assert (read["status"], read["spec"]) == ({"retries": 1}, {"retainRun": True})
 
 
 def test_a_patch_changes_what_it_says_and_null_removes(within):
@@ -335,7 +335,7 @@ def test_a_cache_holds_what_there_is_and_follows_what_changes(within):
             await following.until(lambda cache: len(cache) == 1)
             await kube.create(TRIALS, space, trial("after"))
             await following.until(lambda cache: len(cache) == 2)
-            status = {**trial("after"), "status": {"index": 5}}
+            status = {**trial("after"), "status": {"retries": 5}}
             await kube.apply(TRIALS, space, status, manager="tests", subresource="status")
             key = Key(space, "after")
             await following.until(lambda cache: "status" in cache.get(key))
@@ -345,7 +345,7 @@ def test_a_cache_holds_what_there_is_and_follows_what_changes(within):
         finally:
             await following.end()
 
-    assert within(scenario) == {"index": 5}
+    assert within(scenario) == {"retries": 5}
 
 
 def test_a_cache_goes_on_where_it_was_when_the_server_is_back(api_server):
