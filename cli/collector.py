@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     type=click.Path(exists=True, path_type=Path),
     help="What the service knows us by.",
 )
+@click.option("--stay", is_flag=True, help="Go on until told to end: the container may be restarted.")
 def collector(
     *,
     spool: Path,
@@ -57,6 +58,7 @@ def collector(
     document: str,
     ca: Path | None,
     token_file: Path | None,
+    stay: bool,
 ) -> None:
     """Collect a trial's metrics beside its main container, until that has ended.
 
@@ -91,6 +93,7 @@ def collector(
             uplink,
             clock=time.time,
             show=_show,
+            stays=stay,
         )
         await _collect(sidecar, uplink)
 

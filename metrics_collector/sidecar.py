@@ -25,8 +25,12 @@ from .uplink import Uplink, sample_to_wire
 LOOK = 0.2
 """Seconds between two looks at a spool that holds nothing new."""
 
-AFTER_WORD = 5.0
-"""Seconds that the end of the command is waited for, once this program was told to end."""
+AFTER_WORD = 1.0
+"""Seconds that the end of the command is waited for, once this program was told to end.
+
+A pod tells its sidecars when its containers have ended: only one that was killed, or that no
+launcher stands before, has not said so by then.
+"""
 
 _NOTE = "position"
 
@@ -69,7 +73,11 @@ class Position:
 
 
 class Sidecar:
-    """Collects for one trial until its command has ended. `show` gets every line that is read."""
+    """Collects for one trial until its command has ended. `show` gets every line that is read.
+
+    One that `stays` goes on until it is told to end: its pod would start it again, and may
+    start the command again.
+    """
 
     def __init__(
         self,
@@ -81,23 +89,28 @@ class Sidecar:
         *,
         clock: Callable[[], float],
         show: Callable[[bytes], None],
+        stays: bool = False,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._folder = folder
         self._reported = reported
-        self._source = _source(spec.kind, reported.pod)
+        self._source = reporter(spec.kind, reported.pod)
         self._metrics = tuple(name.encode() for name in metrics)
         self._reads_streams = spec.kind is CollectorKind.STDOUT
         self._collection = Collection(spec, metrics, clock=clock, sleep=sleep)
         self._uplink = uplink
         self._clock = clock
         self._show = show
+        self._stays = stays
         self._sleep = sleep
         self._position = Position.read(folder)
         self._spool = Spool(folder, self._position.segment, self._position.offset)
         self._waiting: list[PlainSample] = []
+        self._told = asyncio.Event()
         self._told_at: float | None = None
-        if not self._reads_streams:
+        if spec.kind is CollectorKind.PROMETHEUS:
+            self._position.base = None  # what was scraped is not scraped again
+        elif not self._reads_streams:
             # Files are read from their beginning again.
             self._position.sequence = self._position.base or 0
         for stream, header in self._position.headers.items():
@@ -107,6 +120,7 @@ class Sidecar:
         """Be told to end: the command has, or will at once."""
         if self._told_at is None:
             self._told_at = self._clock()
+            self._told.set()
 
     async def run(self) -> int | None:
         """Collect to the end; return the command's exit code, None when nobody knows it.
@@ -122,7 +136,7 @@ class Sidecar:
                 await self._send()
                 if not lines:
                     self._uplink.rest()
-                    await self._sleep(LOOK)
+                    await self._rest()
         finally:
             following.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -132,8 +146,16 @@ class Sidecar:
         await self._uplink.send(self._request([], self._last_words()))
         return self._spool.exit_code
 
+    async def _rest(self) -> None:
+        """Wait a little, or until told to end."""
+        if self._told_at is not None:
+            await self._sleep(LOOK)
+            return
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._told.wait(), LOOK)
+
     def _is_over(self, lines: list[Line]) -> bool:
-        if lines:
+        if lines or (self._stays and self._told_at is None):
             return False
         if self._spool.exit_code is not None:
             # It was written after the last record; one may have come since we looked.
@@ -194,6 +216,9 @@ class Sidecar:
         )
 
 
-def _source(kind: CollectorKind, pod: str) -> str:
-    """Name the reporter. Pods share 256 names: they seldom meet, and the store keeps each name."""
+def reporter(kind: CollectorKind, pod: str) -> str:
+    """Name who reports for a pod, by its uid: as one of 256, for the store keeps each name.
+
+    Two pods seldom meet in one, and then the second begins behind the first.
+    """
     return f"{kind.value}/{zlib.crc32(pod.encode()) % 256:02x}" if pod else kind.value

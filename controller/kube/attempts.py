@@ -10,7 +10,9 @@ from collections.abc import Iterable, Sequence
 from ...api.errors import Invalid, NotFound, Retryable, Terminal
 from ...api.moments import read
 from ...api.states import TrialState
+from ...db.archive import Looked
 from ...db.records import AttemptState, TrialRecord, Usage
+from ...metrics_collector.spec import CollectorKind
 from ..brief import Brief
 from ..loading import Memory
 from ..plan import reasons
@@ -57,7 +59,8 @@ class Attempts:
         self._logs = LogReaders(
             world.kube, world.archive, world.clock, lambda: world.touch(book.key)
         )
-        self._reads_logs: bool | None = None
+        self._way: Way | None = None
+        self._read_instead: set[int] = set()  # whose collector did not tell all
         self._events_from: dict[int, float] = {}
         self._suspended: set[int] = set()  # asked to end, and to stay
         self._ended: dict[int, Ended] = {}  # of which is asked what they reported
@@ -141,7 +144,8 @@ class Attempts:
             return []
         self._made.add(ref.index)
         pods = self._pods(record.name)
-        self._read_logs(record, pods)
+        if self._way_of(record) is Way.LOGS:
+            self._logs.follow(self._book.experiment, self.brief, record, pods)
         end = self._end(ref, found, pods, now)
         if end is not None:
             self._ended[ref.index] = end
@@ -153,13 +157,11 @@ class Attempts:
         self._memory.of(ref.index).waits_for = ""
         return [Started(ref, None, None, _moment(started_at(found)) or now)]
 
-    def _read_logs(self, record: TrialRecord, pods: Sequence[Document]) -> None:
-        """Read the logs of a trial that has no collector; all trials are alike in that."""
-        if self._reads_logs is None:
-            way = self._jobs.way(self._book.experiment, self.brief, record)
-            self._reads_logs = way is Way.LOGS
-        if self._reads_logs:
-            self._logs.follow(self._book.experiment, self.brief, record, pods)
+    def _way_of(self, record: TrialRecord) -> Way:
+        """Say how metrics come: all trials are alike in that."""
+        if self._way is None:
+            self._way = self._jobs.way(self._book.experiment, self.brief, record)
+        return self._way
 
     async def _is_gone(self, record: TrialRecord) -> bool:
         """Whether an attempt has no workload any more, or was asked to end before it had one."""
@@ -240,9 +242,23 @@ class Attempts:
             passing.metrics_open = metric not in found.observation and not found.done
             passing.last_sign_at, passing.metrics_seen = found.last_sign_at, found.metrics_seen
             self.again |= passing.metrics_open
-        for index in ready:
+        told = [i for i in ready if not self._is_to_read(i, looked.get(i))]
+        self.again |= len(told) < len(ready)
+        for index in told:
             self._let_go(index)
-        return [*ready.values()]
+        return [ready[index] for index in told]
+
+    def _is_to_read(self, index: int, found: Looked | None) -> bool:
+        """Whether an ended trial's collector could not tell all, and its logs are read instead."""
+        record = self._book.pages[index].record
+        is_told = found is None or found.done or index in self._read_instead
+        is_written = self.brief.collector.kind is CollectorKind.STDOUT
+        if is_told or not is_written or self._way_of(record) is not Way.SIDECAR:
+            return False
+        self._read_instead.add(index)
+        pods = self._pods(record.name)
+        self._logs.follow(self._book.experiment, self.brief, record, pods, instead=True)
+        return self._logs.is_reading(index)
 
     def _let_go(self, index: int) -> None:
         """Forget an attempt that has ended; another may follow it."""
@@ -250,6 +266,7 @@ class Attempts:
         self._events_from.pop(index, None)
         self._logs.forget(index)
         self._made.discard(index)
+        self._read_instead.discard(index)
         self._suspended.discard(index)
         passing = self._memory.of(index)
         passing.stopping, passing.waits_for = None, ""

@@ -2,7 +2,8 @@
 
 A log is read from its beginning; one that breaks off, or whose reader was ended
 with its operator, is read from its beginning again. The same lines give the same
-samples under the same numbers, so that what was kept changes nothing.
+samples under the same numbers, so that what was kept changes nothing. So does
+the log of a pod whose collector could not tell all, read under that one's name.
 """
 
 import asyncio
@@ -10,12 +11,14 @@ import contextlib
 import logging
 from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from ...api.errors import Invalid, NotFound, Retryable, TunewrightError
 from ...api.moments import read
 from ...api.observation import Batch, PlainSample
 from ...db.records import ExperimentRecord, Reporter, TrialRecord
 from ...metrics_collector.collection import Collection
+from ...metrics_collector.sidecar import reporter
 from ..brief import Brief
 from ..ports import Clock
 from .archive import Archive
@@ -38,10 +41,15 @@ class _Read:
     index: int
     attempt: int
     pod: str
+    source: str
+
+
+_Place: TypeAlias = tuple[int, str, int]
+"""A trial, a pod of it, and how often its container was started anew."""
 
 
 class LogReaders:
-    """Reads the logs of one experiment's trials, each pod's once; `on_end` hears of each end."""
+    """Reads the logs of one experiment's trials, each once; `on_end` hears of each end."""
 
     def __init__(
         self, kube: Kube, archive: Archive, clock: Clock, on_end: Callable[[], None]
@@ -50,7 +58,7 @@ class LogReaders:
         self._archive = archive
         self._clock = clock
         self._on_end = on_end
-        self._tasks: dict[tuple[int, str], asyncio.Task[None]] = {}
+        self._tasks: dict[_Place, asyncio.Task[None]] = {}
 
     def follow(
         self,
@@ -58,19 +66,26 @@ class LogReaders:
         brief: Brief,
         record: TrialRecord,
         pods: Iterable[Document],
+        *,
+        instead: bool = False,
     ) -> None:
-        """Begin to read the primary pods of a trial whose logs are not read yet."""
-        namespace = experiment.key.namespace
+        """Begin to read the primary pods of a trial whose logs are not read yet.
+
+        `instead`: of the collectors in them, which told a part at the most.
+        """
         for pod in pods:
-            place = (record.index, pod["metadata"]["uid"])
-            if place in self._tasks or not _has_begun(pod, brief):
+            starts, uid = _starts(pod, brief), pod["metadata"]["uid"]
+            place = (record.index, uid, starts)
+            if not starts or place in self._tasks:
                 continue
+            name = name_of(pod)
             about = _Read(
                 experiment.uid,
-                Key(namespace, record.name),
+                Key(experiment.key.namespace, record.name),
                 record.index,
                 record.attempt.attempt if record.attempt else 1,
-                name_of(pod),
+                name,
+                reporter(brief.collector.kind, uid) if instead else f"log/{name}/{starts}",
             )
             task = self._tasks[place] = asyncio.create_task(self._read(about, brief))
             task.add_done_callback(lambda _: self._on_end())
@@ -155,7 +170,7 @@ class _Sender:
 
     async def send(self, *, done: bool = False) -> None:
         samples = tuple(self._waiting)
-        about, source = self._about, f"log/{self._about.pod}"
+        about, source = self._about, self._about.source
         batch = Batch(about.experiment, about.index, about.attempt, source, self._sequence, samples)
         seen = self._collection.seen
         await self._archive.report(about.trial, batch, Reporter(source, seen=seen, done=done))
@@ -163,13 +178,14 @@ class _Sender:
         del self._waiting[: len(samples)]
 
 
-def _has_begun(pod: Document, brief: Brief) -> bool:
-    """Whether a pod is one whose metrics count, and its primary container runs or ran."""
+def _starts(pod: Document, brief: Brief) -> int:
+    """Return how often the container was started whose metrics count; 0 where none is or was."""
     labels = pod["metadata"].get("labels") or {}
     if not (brief.primary_labels or {}).items() <= labels.items():
-        return False
+        return 0
     for each in (pod.get("status") or {}).get("containerStatuses") or ():
         if each.get("name") == brief.primary_container:
             state = each.get("state") or {}
-            return "running" in state or "terminated" in state
-    return False
+            begun = "running" in state or "terminated" in state
+            return 1 + int(each.get("restartCount", 0)) if begun else 0
+    return 0

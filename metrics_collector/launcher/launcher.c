@@ -18,10 +18,13 @@
  *     <seconds>.<microseconds> <1 stdout | 2 stderr> <text>
  *
  * `dropped` counts the records that found no room; `exit` holds the command's
- * exit code, and is written last.
+ * exit code, and is written last. A container that is started anew goes on in
+ * a segment of its own, and takes `exit` away.
  */
 
 #define _GNU_SOURCE
+#include <ctype.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -123,6 +126,22 @@ static void note(const char *name, unsigned long number)
     close(file);
     if (whole)
         renameat(spool.folder, ".note", spool.folder, name);
+}
+
+/* Open the spool, behind what an earlier start of the container left in it. */
+static void open_spool(const char *path)
+{
+    spool.folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *folder = opendir(path);
+    if (spool.folder < 0 || !folder)
+        return;
+    unlinkat(spool.folder, "exit", 0);
+    for (struct dirent *each; (each = readdir(folder));) {
+        unsigned number = (unsigned)strtoul(each->d_name, NULL, 10);
+        if (isdigit((unsigned char)each->d_name[0]) && number >= spool.newest)
+            spool.newest = number + 1;
+    }
+    closedir(folder);
 }
 
 static void segment_name(unsigned number, char name[16])
@@ -351,7 +370,7 @@ static char **options(int count, char **words)
     int at = 1;
     for (; at + 1 < count && strcmp(words[at], "--"); at += 2) {
         if (!strcmp(words[at], "--spool"))
-            spool.folder = open(words[at + 1], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+            open_spool(words[at + 1]);
         else if (!strcmp(words[at], "--metric") && metric_count < 256)
             metrics[metric_count++] = words[at + 1];
         else

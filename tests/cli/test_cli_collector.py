@@ -3,7 +3,9 @@
 import json
 import signal
 import subprocess
+import threading
 from contextlib import closing
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from support.launcher import built
@@ -207,6 +209,47 @@ def test_one_that_is_told_to_end_reports_what_there_is_and_ends(pod):
     main.wait()
 
     assert collector.returncode == 0
+
+
+def test_one_that_stays_goes_on_when_the_command_is_started_anew(pod):
+    collector = pod.collector("--stay")
+    for value in (1.0, 2.0):
+        assert pod.runs(f"echo loss={value}").wait(timeout=60) == 0
+        until(lambda value=value: pod.losses[-1:] == [value])
+    collector.send_signal(signal.SIGTERM)
+    out, _ = collector.communicate(timeout=60)
+
+    assert (collector.returncode, out) == (0, "loss=1.0\nloss=2.0\n")
+    assert pod.losses == [1.0, 2.0]
+
+
+class _Page(BaseHTTPRequestHandler):
+    """What a trial serves for Prometheus: another value each time."""
+
+    def do_GET(self):
+        self.server.asked += 1
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"loss %d\n" % self.server.asked)
+
+    def log_message(self, *words):
+        pass
+
+
+def test_what_is_scraped_after_a_collector_was_killed_is_kept_too(pod):
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Page) as server:
+        server.asked = 0
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        page = {"httpGet": {"host": "127.0.0.1", "port": server.server_port}}
+        spec = json.dumps({"collector": {"kind": "PrometheusMetric"}, "source": page})
+        for count in (2, 4):
+            collector = pod.collector("--collector", spec)
+            until(lambda count=count: len(pod.losses) >= count)
+            collector.kill()
+            collector.communicate()
+        server.shutdown()
+
+    assert pod.losses == sorted(set(pod.losses))
 
 
 def test_a_wrong_specification_is_refused(pod):

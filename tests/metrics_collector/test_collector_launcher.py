@@ -228,6 +228,24 @@ class TestTheSpool:
         rest = texts(spool)["stdout"]
         assert [*map(bytes.decode, first), *rest] == [f"loss={n}" for n in range(1, 201)]
 
+    def test_a_container_that_is_started_anew_goes_on_behind_what_it_left(self, launch, spool):
+        reader = Spool(spool)
+        for number in (1, 2, 3):
+            launch("sh", "-c", f"echo loss={number}; exit {number}")
+            assert [line.text for line in reader.read()] == [b"loss=%d" % number]
+            reader.keep_from_here()
+
+        assert reader.exit_code == 3
+
+    def test_a_container_that_was_started_anew_has_not_ended(self, launch, words, spool):
+        launch("true")
+        again = subprocess.Popen(words("sleep", "60"))
+        until(lambda: Spool(spool).exit_code is None)
+        again.terminate()
+        again.wait(timeout=30)
+
+        assert Spool(spool).exit_code == 128 + signal.SIGTERM
+
     def test_a_full_spool_holds_the_command_up_and_then_drops_and_counts(
         self, words, hasty_launcher, spool
     ):
