@@ -5,13 +5,15 @@ import os
 import secrets
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
-from cluster.node import install, node, operators, store
-from cluster.node.layout import BUSYBOX, FRONT
+from cluster.experiments import PRODUCT, Experiments
+from cluster.node import images, install, node, operators, store
+from cluster.node.layout import BUSYBOX, FRONT, REGISTRY
 from support.waiting import until
 
 
@@ -55,6 +57,11 @@ class Namespace:
             spec={"restartPolicy": "Never", "containers": [main], **spec},
         )
 
+    @property
+    def elsewhere(self) -> "Namespace":
+        """The whole cluster."""
+        return Namespace("", self.kubeconfig)
+
     def ends(self, kind: str, name: str) -> str:
         """Wait for the end of a pod or a Job; return the word for it."""
         words = {"Succeeded", "Failed", "Complete"}
@@ -97,13 +104,52 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.get_closest_marker("last") is not None)
 
 
-@pytest.fixture
-def namespace(kubeconfig: Path) -> Iterator[Namespace]:
+@contextmanager
+def a_namespace(kubeconfig: Path) -> Iterator[Namespace]:
     made = Namespace(f"test-{secrets.token_hex(4)}", kubeconfig)
     made.kubectl("create", "namespace", made.name)
     made.kubectl("wait", "--for=create", "serviceaccount/default", "--timeout=30s")
     yield made
-    made.kubectl("delete", "namespace", made.name, "--wait=false")
+    made.kubectl("delete", "namespace", made.name, "--wait=false", "--ignore-not-found")
+
+
+@pytest.fixture
+def namespace(kubeconfig: Path) -> Iterator[Namespace]:
+    with a_namespace(kubeconfig) as made:
+        yield made
+
+
+@pytest.fixture
+def experiments(product, namespace: Namespace) -> Experiments:
+    return Experiments(namespace)
+
+
+@pytest.fixture(scope="module")
+def shared(product, kubeconfig: Path) -> Iterator[Experiments]:
+    """Experiments in a namespace of one module: they run at once, and each test judges one."""
+    with a_namespace(kubeconfig) as made:
+        yield Experiments(made)
+
+
+@pytest.fixture(scope="session")
+def product_image(product, cluster: Namespace) -> str:
+    """The image that the installed product runs from: it knows both protocols."""
+    operator = cluster.kubectl(
+        *("get", "deployment", "tunewright-operator", "--namespace", PRODUCT),
+        *("-o", "jsonpath={.spec.template.spec.containers[0].image}"),
+    )
+    return operator.strip()
+
+
+@pytest.fixture(scope="session")
+def bare_image(own_cluster, tmp_path_factory) -> str:
+    """An image of one static program."""
+    name, folder = f"{REGISTRY}/bare:1", tmp_path_factory.mktemp("bare")
+    source = images.FOLDER / "bare"
+    subprocess.run(["cc", "-static", "-o", folder / "trial", source / "trial.c"], check=True)
+    images.build(source / "Containerfile", folder, name, folder / "image.tar")
+    assert images.load(folder / "image.tar")
+    return name
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,135 @@
+"""Experiments of real pods, and what became of them."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from support.waiting import until
+
+if TYPE_CHECKING:
+    from cluster.conftest import Namespace
+
+PYTHON = "python:3.11-slim"
+PRODUCT = "tunewright"  # the namespace that it is installed in
+
+_VALUES = """
+SELECT o.value FROM observations o
+JOIN trials t ON t.id = o.trial_id JOIN experiments e ON e.id = t.experiment_id
+WHERE e.namespace = '{}' AND e.name = '{}' ORDER BY t.idx, o.time, o.source_id, o.sequence
+"""
+_COUNT = _VALUES.replace("o.value", "count(*)").partition(" ORDER")[0]
+
+
+def job(
+    command: Sequence[str] = (), *, pod: Mapping[str, Any] | None = None, **more: Any
+) -> dict[str, Any]:
+    """Return a Job of one attempt; `more` is the container's, but for `backoffLimit`."""
+    limit = more.pop("backoffLimit", 0)
+    main = {"name": "main", "image": PYTHON, **({"command": list(command)} if command else {})}
+    spec = {"restartPolicy": "Never", **(pod or {})}
+    spec["containers"] = [{**main, **more}, *spec.get("containers", ())]
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "spec": {"backoffLimit": limit, "template": {"spec": spec}},
+    }
+
+
+def shell(script: str, **more: Any) -> dict[str, Any]:
+    """Return a Job of a script."""
+    return job(["sh", "-c", script], **more)
+
+
+def experiment(
+    name: str, workload: Mapping[str, Any], *, trials: int = 1, **spec: Any
+) -> dict[str, Any]:
+    """Return an experiment of that workload; trials are kept, to be looked at."""
+    space = {"min": "0.1", "max": "1"}
+    template = {
+        "primaryContainerName": "main",
+        "retain": True,
+        "trialParameters": [{"name": "lr", "reference": "lr"}],
+        "trialSpec": {**workload, "metadata": {"annotations": {"lr": "${trialParameters.lr}"}}},
+    }
+    return {
+        "apiVersion": "kubeflow.org/v1beta1",
+        "kind": "Experiment",
+        "metadata": {"name": name},
+        "spec": {
+            "objective": {"type": "minimize", "objectiveMetricName": "loss"},
+            "algorithm": {"algorithmName": "random"},
+            "maxTrialCount": trials,
+            "parallelTrialCount": trials,
+            "maxFailedTrialCount": 0,
+            "parameters": [{"name": "lr", "parameterType": "double", "feasibleSpace": space}],
+            **spec,
+            "trialTemplate": template | spec.get("trialTemplate", {}),
+        },
+    }
+
+
+@dataclass(frozen=True)
+class Experiments:
+    """The experiments of one namespace."""
+
+    namespace: "Namespace"
+
+    def start(self, *documents: Mapping[str, Any]) -> None:
+        listed = {"apiVersion": "v1", "kind": "List", "items": documents}
+        self.namespace.kubectl("create", "-f", "-", given=json.dumps(listed))
+
+    def all(self, kind: str, *words: str) -> list[dict[str, Any]]:
+        found = json.loads(self.namespace.kubectl("get", kind, *words, "-o", "json"))["items"]
+        return list(found)
+
+    def trials(self, name: str) -> list[dict[str, Any]]:
+        found = self.all("trials", "-l", f"katib.kubeflow.org/experiment={name}")
+        return sorted(found, key=lambda trial: int(trial["spec"]["index"]))
+
+    def trial(self, name: str) -> dict[str, Any]:
+        """Wait for the end of the one trial of an experiment, and return it."""
+        self.ends(name)
+        (trial,) = self.trials(name)
+        return trial
+
+    def ends(self, name: str, seconds: float = 180) -> str:
+        """Wait for the end of an experiment, and return its state."""
+        until(lambda: self.status(name).get("completionTime"), seconds=seconds)
+        return state(self.namespace.get("experiment", name))
+
+    def status(self, name: str) -> dict[str, Any]:
+        return dict(self.namespace.get("experiment", name).get("status", {}))
+
+    def pods(self, name: str) -> list[dict[str, Any]]:
+        return self.all("pods", "-l", f"katib.kubeflow.org/experiment={name}")
+
+    def log(self, name: str, container: str = "main") -> str:
+        """Return what a container of an experiment's one pod wrote."""
+        (pod,) = self.pods(name)
+        return self.namespace.kubectl("logs", pod["metadata"]["name"], "-c", container)
+
+    def values(self, name: str) -> list[float]:
+        """Return every value that was reported in an experiment, by trial and time."""
+        return [float(line) for line in self._ask(_VALUES, name).split()]
+
+    def count(self, name: str) -> int:
+        return int(self._ask(_COUNT, name))
+
+    def _ask(self, query: str, name: str) -> str:
+        asked = query.format(self.namespace.name, name).replace("\n", " ")
+        psql = f'PGPASSWORD=$POSTGRES_PASSWORD psql -U $POSTGRES_USER -tAc "{asked}"'
+        database = f"--namespace={PRODUCT}", "exec", "statefulset/tunewright-postgres", "--"
+        return self.namespace.elsewhere.kubectl(*database, "sh", "-c", psql)
+
+
+def state(document: Mapping[str, Any]) -> str:
+    """Return the last condition of an experiment or a trial that holds."""
+    conditions = document.get("status", {}).get("conditions", ())
+    return str([each["type"] for each in conditions if each["status"] == "True"][-1])
+
+
+def message(document: Mapping[str, Any]) -> str:
+    """Return what the last condition says, its reason first."""
+    last = document["status"]["conditions"][-1]
+    return f"{last['reason']}: {last['message']}"
