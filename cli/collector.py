@@ -101,12 +101,14 @@ def collector(
 
 
 async def _collect(sidecar: "Sidecar", uplink: "Uplink") -> None:
-    """Collect; a pod that ends its sidecars says so with SIGTERM."""
+    """Collect; a pod that ends its sidecars says so with SIGTERM, which the launcher held back."""
     import asyncio
     import signal
 
-    for number in (signal.SIGTERM, signal.SIGINT):
+    told = (signal.SIGTERM, signal.SIGINT)
+    for number in told:
         asyncio.get_running_loop().add_signal_handler(number, sidecar.end)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, told)
     try:
         await sidecar.run()
     finally:

@@ -2,6 +2,7 @@
  * The launcher: stands before a trial's command in its container.
  *
  *     launcher --spool DIR [--metric NAME]... -- COMMAND [ARGUMENT]...
+ *     launcher --hold -- COMMAND [ARGUMENT]...
  *
  * It starts the command as it is, copies both of its streams to its own byte
  * for byte, passes signals on, reaps what is orphaned, and ends as the command
@@ -20,6 +21,10 @@
  * `dropped` counts the records that found no room; `exit` holds the command's
  * exit code, and is written last. A container that is started anew goes on in
  * a segment of its own, and takes `exit` away.
+ *
+ * `--hold` only becomes the command, the collector, with SIGTERM held back. The
+ * first process of a container never hears of one that it has no handler for yet,
+ * and what a pod's sidecars wait for may have ended before they have begun.
  */
 
 #define _GNU_SOURCE
@@ -383,8 +388,21 @@ static char **options(int count, char **words)
     return words + at + 1;
 }
 
+static void hold(char **command)
+{
+    sigset_t told;
+    sigemptyset(&told);
+    sigaddset(&told, SIGTERM);
+    sigprocmask(SIG_BLOCK, &told, NULL);
+    execvp(command[0], command);
+    dprintf(2, "%s: %s\n", command[0], strerror(errno));
+    exit(126);
+}
+
 int main(int count, char **words)
 {
+    if (count > 3 && !strcmp(words[1], "--hold"))
+        hold(words + 3);
     char **command = options(count, words);
     static struct stream streams[] = {{.to = 1, .mark = '1', .head = HEAD},
                                       {.to = 2, .mark = '2', .head = HEAD}};

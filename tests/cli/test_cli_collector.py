@@ -6,8 +6,10 @@ import subprocess
 import threading
 from contextlib import closing
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
+from support.command import COMMAND, environment
 from support.launcher import built
 from support.waiting import until
 from tunewright.api.history import Proposal
@@ -74,7 +76,10 @@ class Pod:
         return subprocess.Popen([*map(str, words)], cwd=self._folder, stdout=subprocess.DEVNULL)
 
     def collector(self, *more, trial="digits-0"):
-        return self._tunewright.start(
+        return self._tunewright.start(*self.words(*more, trial=trial))
+
+    def words(self, *more, trial="digits-0"):
+        return (
             *("collector", "--spool", self.spool, "--server", self._service.address),
             *("--namespace", "team", "--trial", trial, "--metric", "loss", *more),
         )
@@ -221,6 +226,19 @@ def test_one_that_stays_goes_on_when_the_command_is_started_anew(pod):
 
     assert (collector.returncode, out) == (0, "loss=1.0\nloss=2.0\n")
     assert pod.losses == [1.0, 2.0]
+
+
+def test_one_that_is_told_to_end_before_it_has_begun_reports_what_there_is(
+    pod, launcher, tmp_path
+):
+    assert pod.runs("echo loss=1").wait(timeout=60) == 0
+    words = [launcher, "--hold", "--", *COMMAND, *pod.words("--stay")]
+    held = subprocess.Popen([*map(str, words)], env=environment(tmp_path))
+    blocks = f"SigBlk:\t{1 << signal.SIGTERM - 1:016x}"
+    until(lambda: blocks in Path(f"/proc/{held.pid}/status").read_text())
+    held.terminate()
+
+    assert (held.wait(timeout=60), pod.losses) == (0, [1.0])
 
 
 class _Page(BaseHTTPRequestHandler):

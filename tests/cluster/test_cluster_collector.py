@@ -143,7 +143,7 @@ CUSTOM = {
             "customCollector": {
                 "name": "theirs",
                 "image": BUSYBOX,
-                "command": ["sh", "-c", "until cat /logs/loss; do sleep 0.1; done; sleep 600"],
+                "command": ["sh", "-c", "until cat /logs/loss; do sleep 0.1; done; trap exit TERM; sleep 600 & wait"],
             },
         },
         "source": at("/logs", kind="Directory"),

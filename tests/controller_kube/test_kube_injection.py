@@ -233,7 +233,8 @@ def test_where_no_launcher_can_stand_the_log_is_read_and_no_container_added(mani
 def test_the_collector_is_told_by_its_environment_whom_it_reports_for_and_where():
     sidecar = sidecar_of(pod_of(instrumented(job(), attempt=2)))
     assert sidecar["command"] == [
-        *("tunewright", "collector", "--stay", "--metric", "loss", "--metric", "accuracy"),
+        *("/launcher", "--hold", "--", "tunewright", "collector", "--stay"),
+        *("--metric", "loss", "--metric", "accuracy"),
     ]
     assert environment(sidecar) == {
         "TUNEWRIGHT_TRIAL": "digits-x7k2",

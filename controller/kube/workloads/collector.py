@@ -167,7 +167,7 @@ class Collector:
         return {
             **self._container(NAME, secured),
             "restartPolicy": "Always",
-            "command": ["tunewright", "collector", "--stay", *asked],
+            "command": [LAUNCHER, "--hold", "--", "tunewright", "collector", "--stay", *asked],
             "env": [
                 *({"name": name, "value": literal(text)} for name, text in variables.items()),
                 {
