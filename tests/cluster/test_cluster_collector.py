@@ -159,6 +159,12 @@ CUSTOM = {
 }
 
 
+def by_choice(document: dict) -> dict:
+    """Have its trials' logs be read, though a collector could stand beside them."""
+    annotations = {"tunewright.dev/reads-logs": "true"}
+    return {**document, "metadata": {**document["metadata"], "annotations": annotations}}
+
+
 @pytest.fixture(scope="module")
 def started(shared, bare_image, product_image):
     """Have all of them begin."""
@@ -173,6 +179,7 @@ def started(shared, bare_image, product_image):
         experiment("code", job(["/trial"], image=bare_image, env=[{"name": "CODE", "value": "7"}])),
         experiment("flood", job(flood)),
         experiment("flood-of-a-log", job(args=by_log)),
+        by_choice(experiment("chosen", shell("echo loss=1"))),
         experiment("retried", shell("echo loss=1; exit 3", backoffLimit=1)),
         experiment("custom", shell("echo seen > /logs/loss; sleep 2"), **CUSTOM),
         experiment(
@@ -234,6 +241,15 @@ def test_what_an_image_runs_by_itself_is_the_first_process_in_a_pod_of_the_user_
     (pod,) = started.pods("image-s-own")
     assert "initContainers" not in pod["spec"]
     assert started.values("image-s-own") == [0.5]
+
+
+def test_nothing_in_a_pod_is_changed_where_logs_are_read_by_choice(started):
+    assert state(started.trial("chosen")) == "Succeeded"
+
+    (pod,) = started.pods("chosen")
+    (main,) = pod["spec"]["containers"]
+    assert ("initContainers" in pod["spec"], main["command"][0]) == (False, "sh")
+    assert started.values("chosen") == [1]
 
 
 def test_an_exit_code_is_kept_and_told(started):

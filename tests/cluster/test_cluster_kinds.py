@@ -166,15 +166,17 @@ GRANT = {
 
 @pytest.fixture
 def ray(cluster):
-    """Install the kind when it is called, and take it away in the end."""
+    """Install the kind when it is called, and take it away in the end.
+
+    What was granted stays: the operator goes on asking whether the kind comes back.
+    """
 
     def install():
+        cluster.kubectl("apply", "-f", "-", given=json.dumps(GRANT))
         cluster.create(**RAY_JOBS)
-        cluster.create(**GRANT)
 
     yield install
     cluster.kubectl("delete", "crd", "rayjobs.ray.io", "--ignore-not-found", "--wait=false")
-    cluster.kubectl("delete", "clusterrole", GRANT["metadata"]["name"], "--ignore-not-found")
 
 
 def act(namespace, jobs) -> None:
