@@ -45,7 +45,9 @@ if TYPE_CHECKING:
     type=click.Path(exists=True, path_type=Path),
     help="What the service knows us by.",
 )
-@click.option("--stay", is_flag=True, help="Go on until told to end: the container may be restarted.")
+@click.option(
+    "--stay", is_flag=True, help="Go on until told to end: the container may be restarted."
+)
 def collector(
     *,
     spool: Path,

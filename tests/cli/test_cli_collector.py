@@ -228,9 +228,7 @@ def test_one_that_stays_goes_on_when_the_command_is_started_anew(pod):
     assert pod.losses == [1.0, 2.0]
 
 
-def test_one_that_is_told_to_end_before_it_has_begun_reports_what_there_is(
-    pod, launcher, tmp_path
-):
+def test_one_that_is_told_to_end_before_it_has_begun_reports_what_there_is(pod, launcher, tmp_path):
     assert pod.runs("echo loss=1").wait(timeout=60) == 0
     words = [launcher, "--hold", "--", *COMMAND, *pod.words("--stay")]
     held = subprocess.Popen([*map(str, words)], env=environment(tmp_path))

@@ -83,7 +83,9 @@ def test_nothing_is_lost_while_the_metrics_service_is_away_even_of_pods_that_end
     experiments, without_metrics
 ):
     short = shell(SAYS, pod={"terminationGracePeriodSeconds": 2})
-    experiments.start(experiment("ended", short), experiment("goes-on", shell("; ".join([SAYS] * 3))))
+    experiments.start(
+        experiment("ended", short), experiment("goes-on", shell("; ".join([SAYS] * 3)))
+    )
     until(lambda: all(map(experiments.count, ("ended", "goes-on"))), seconds=90)
 
     without_metrics(0)

@@ -151,7 +151,11 @@ CUSTOM = {
             "customCollector": {
                 "name": "theirs",
                 "image": BUSYBOX,
-                "command": ["sh", "-c", "until cat /logs/loss; do sleep 0.1; done; trap exit TERM; sleep 600 & wait"],
+                "command": [
+                    "sh",
+                    "-c",
+                    "until cat /logs/loss; do sleep 0.1; done; trap exit TERM; sleep 600 & wait",
+                ],
             },
         },
         "source": at("/logs", kind="Directory"),
@@ -304,9 +308,7 @@ def test_a_restricted_namespace_takes_a_trial_that_it_would_take_without_us(expe
 
 def test_a_hopeless_trial_is_stopped_within_seconds_and_its_observation_is_kept(experiments):
     experiments.start(
-        experiment(
-            "search", job(SEARCHED), trials=3, trialTemplate={"retain": False}, **MEDIANSTOP
-        )
+        experiment("search", job(SEARCHED), trials=3, trialTemplate={"retain": False}, **MEDIANSTOP)
     )
     assert experiments.ends("search") == "Succeeded"
 

@@ -63,9 +63,7 @@ def device(own_cluster, cluster):
 
 def test_no_more_trials_run_than_there_are_devices_and_the_others_say_so(experiments, device):
     asks = {"limits": {"nvidia.com/gpu": "1"}}
-    experiments.start(
-        experiment("search", shell("echo loss=1; sleep 3", resources=asks), trials=3)
-    )
+    experiments.start(experiment("search", shell("echo loss=1; sleep 3", resources=asks), trials=3))
     most, reasons = 0, set()
 
     def ended() -> bool:
