@@ -5,7 +5,8 @@ whose definition is not installed is asked for again by whoever needs it.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+import contextlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -127,7 +128,9 @@ class Informers:
         """
         known = self._kinds.get((api_version, kind))
         if known is None:
-            served = await self._kube.kinds(api_version)
+            served: Mapping[str, Resource] = {}
+            with contextlib.suppress(NotFound):  # there is nothing at all of its group
+                served = await self._kube.kinds(api_version)
             if kind not in served:
                 raise NotFound(f"the cluster has no namespaced kind {kind} in {api_version}")
             known = self._kinds[api_version, kind] = served[kind]

@@ -13,6 +13,40 @@ if TYPE_CHECKING:
 PYTHON = "python:3.11-slim"
 PRODUCT = "tunewright"  # the namespace that it is installed in
 
+HOPELESS = """
+import signal, sys, time
+def end(*_):
+    print('told to end', flush=True); time.sleep(1); print('loss=77', flush=True); sys.exit(0)
+signal.signal(signal.SIGTERM, end)
+hopeless = float(sys.argv[1]) > 0.5
+for step in range(600 if hopeless else 6):
+    print(f'loss={10 if hopeless else 1}', flush=True)
+    time.sleep(0.5)
+"""
+"""A program that learns nothing at a rate above a half, and takes minutes for it."""
+
+SEARCHED = ["python3", "-c", HOPELESS, "${trialParameters.lr}"]
+
+MEDIANSTOP = {
+    "algorithm": {"algorithmName": "grid"},
+    "parameters": [
+        {
+            "name": "lr",
+            "parameterType": "double",
+            "feasibleSpace": {"min": "0.25", "max": "0.75", "step": "0.25"},
+        }
+    ],
+    "parallelTrialCount": 1,
+    "earlyStopping": {
+        "algorithmName": "medianstop",
+        "algorithmSettings": [
+            {"name": "min_trials_required", "value": "1"},
+            {"name": "start_step", "value": "2"},
+        ],
+    },
+}
+"""Three trials one after the other, of which the last is hopeless."""
+
 _VALUES = """
 SELECT o.value FROM observations o
 JOIN trials t ON t.id = o.trial_id JOIN experiments e ON e.id = t.experiment_id

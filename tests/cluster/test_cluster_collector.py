@@ -7,7 +7,15 @@ import json
 import struct
 
 import pytest
-from cluster.experiments import experiment, job, message, shell, state
+from cluster.experiments import (
+    MEDIANSTOP,
+    SEARCHED,
+    experiment,
+    job,
+    message,
+    shell,
+    state,
+)
 from cluster.node.layout import BUSYBOX
 from support.waiting import until
 
@@ -27,14 +35,14 @@ TOLD = {"env": [{"name": "TOLD", "value": "said $5"}]}
 SERVES = """
 import http.server, threading, time
 class Page(http.server.BaseHTTPRequestHandler):
-    asked = 0
+    told = 0
     def do_GET(self):
-        Page.asked += 1
         self.send_response(200); self.end_headers()
-        self.wfile.write(b'# TYPE loss gauge\\nloss %d\\n' % Page.asked)
+        self.wfile.write(b'# TYPE loss gauge\\nloss %d\\n' % (Page.told + 1))
+        Page.told += 1
 server = http.server.HTTPServer(('', 8080), Page)
 threading.Thread(target=server.serve_forever, daemon=True).start()
-while Page.asked < 3: time.sleep(0.1)
+while Page.told < 3: time.sleep(0.1)
 """
 
 REPORTS = """
@@ -155,6 +163,12 @@ CUSTOM = {
 }
 
 
+def by_choice(document: dict) -> dict:
+    """Have its trials' logs be read, though a collector could stand beside them."""
+    annotations = {"tunewright.dev/reads-logs": "true"}
+    return {**document, "metadata": {**document["metadata"], "annotations": annotations}}
+
+
 @pytest.fixture(scope="module")
 def started(shared, bare_image, product_image):
     """Have all of them begin."""
@@ -169,6 +183,7 @@ def started(shared, bare_image, product_image):
         experiment("code", job(["/trial"], image=bare_image, env=[{"name": "CODE", "value": "7"}])),
         experiment("flood", job(flood)),
         experiment("flood-of-a-log", job(args=by_log)),
+        by_choice(experiment("chosen", shell("echo loss=1"))),
         experiment("retried", shell("echo loss=1; exit 3", backoffLimit=1)),
         experiment("custom", shell("echo seen > /logs/loss; sleep 2"), **CUSTOM),
         experiment(
@@ -232,6 +247,15 @@ def test_what_an_image_runs_by_itself_is_the_first_process_in_a_pod_of_the_user_
     assert started.values("image-s-own") == [0.5]
 
 
+def test_nothing_in_a_pod_is_changed_where_logs_are_read_by_choice(started):
+    assert state(started.trial("chosen")) == "Succeeded"
+
+    (pod,) = started.pods("chosen")
+    (main,) = pod["spec"]["containers"]
+    assert ("initContainers" in pod["spec"], main["command"][0]) == (False, "sh")
+    assert started.values("chosen") == [1]
+
+
 def test_an_exit_code_is_kept_and_told(started):
     trial = started.trial("code")
 
@@ -282,42 +306,16 @@ def test_a_restricted_namespace_takes_a_trial_that_it_would_take_without_us(expe
         assert experiments.values(name) == [value]
 
 
-HOPELESS = """
-import os, signal, sys, time
-def end(*_):
-    print('told to end', flush=True); time.sleep(1); print('loss=77', flush=True); sys.exit(0)
-signal.signal(signal.SIGTERM, end)
-worse = float(os.environ['LR']) > 0.5
-for step in range(600 if worse else 6):
-    print(f'loss={10 if worse else 1}', flush=True)
-    time.sleep(0.5)
-"""
-
-
 def test_a_hopeless_trial_is_stopped_within_seconds_and_its_observation_is_kept(experiments):
-    grid = {"algorithmName": "grid"}
-    space = {"min": "0.25", "max": "0.75", "step": "0.25"}
-    settings = [{"name": "min_trials_required", "value": "1"}, {"name": "start_step", "value": "2"}]
     experiments.start(
-        experiment(
-            "search",
-            job(["python3", "-c", HOPELESS],
-                env=[{"name": "LR", "value": "${trialParameters.lr}"}]),
-            trials=3,
-            parallelTrialCount=1,
-            algorithm=grid,
-            parameters=[{"name": "lr", "parameterType": "double", "feasibleSpace": space}],
-            earlyStopping={"algorithmName": "medianstop", "algorithmSettings": settings},
-            trialTemplate={"retain": False},
-        )
-    )  # fmt: skip
+        experiment("search", job(SEARCHED), trials=3, trialTemplate={"retain": False}, **MEDIANSTOP)
+    )
     assert experiments.ends("search") == "Succeeded"
 
-    stopped = [trial for trial in experiments.trials("search") if state(trial) == "EarlyStopped"]
-    assert stopped
-    for trial in stopped:
-        assert trial["status"]["completionTime"]
-        (metric,) = trial["status"]["observation"]["metrics"]
-        assert float(metric["max"]) == 77  # what it said when it was told to end
-    until(lambda: not experiments.all("jobs"), seconds=30)
+    stopped = experiments.trials("search")[-1]
+    assert state(stopped) == "EarlyStopped"
+    assert stopped["status"]["completionTime"]
+    (metric,) = stopped["status"]["observation"]["metrics"]
+    assert float(metric["max"]) == 77  # what it said when it was told to end
     assert experiments.values("search").count(10) < 60  # of 600 that it had to say
+    until(lambda: not experiments.all("jobs"), seconds=30)

@@ -4,6 +4,8 @@ import fcntl
 import json
 import os
 import shutil
+import signal
+import time
 import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -100,6 +102,17 @@ def _begin() -> None:
         processes.wait("the node", _node_is_ready, "kubelet")
         processes.wait("DNS", _dns_is_ready, "coredns")
         processes.wait("service accounts", _pods_have_an_account, "kube-controller-manager")
+
+
+def restart_api_server() -> None:
+    """Kill it, and start it anew."""
+    number = processes.pid("kube-apiserver")
+    if number is not None:
+        os.kill(number, signal.SIGKILL)
+    while processes.pid("kube-apiserver") is not None:
+        time.sleep(0.1)
+    _start("kube-apiserver")
+    processes.wait("the API server", _api_is_ready, "kube-apiserver")
 
 
 def _start(*names: str) -> None:

@@ -1,0 +1,82 @@
+"""Trials that cannot run say why, and wait no longer than they may."""
+
+import pytest
+from cluster.experiments import experiment, job, message, shell, state
+from support.waiting import until
+
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300)]
+
+DEADLINE = {"trialPolicy": {"pendingDeadlineSeconds": 20}}
+WAITS = shell("echo loss=1")
+
+
+def restricted(namespace):
+    enforced = "pod-security.kubernetes.io/enforce=restricted"
+    namespace.kubectl("label", "namespace", namespace.name, enforced)
+
+
+def without_room(namespace):
+    namespace.kubectl("create", "quota", "team", "--hard=pods=0")
+
+
+@pytest.mark.parametrize(
+    ("workload", "prepare", "reason"),
+    [
+        (job(["true"], image="localhost/nowhere:1"), None, "ImageUnavailable"),
+        (WAITS, restricted, "PodSecurityViolated"),
+        (WAITS, without_room, "QuotaExceeded"),
+    ],
+    ids=["image", "security", "quota"],
+)
+def test_a_trial_that_cannot_start_says_why_within_seconds_and_ends_at_its_deadline(
+    experiments, workload, prepare, reason
+):
+    if prepare is not None:
+        prepare(experiments.namespace)
+    experiments.start(experiment("waits", workload, **DEADLINE))
+    until(lambda: experiments.trials("waits"), seconds=60)
+
+    until(lambda: reason in str(experiments.trials("waits")[0].get("status")), seconds=15)
+
+    trial = experiments.trial("waits")
+    assert state(trial) == "Failed"
+    assert message(trial).startswith("PendingDeadlineExceeded")
+
+
+@pytest.fixture
+def device(own_cluster, cluster):
+    """Have the node advertise one GPU, as a device plug-in does."""
+    place = "status/{}/nvidia.com~1gpu"
+
+    def patch(operation, **value):
+        done = ",".join(
+            f'{{"op": "{operation}", "path": "/{place.format(kind)}", "value": "1"}}'
+            for kind in ("capacity", "allocatable")
+        )
+        words = ("patch", "node", "node-1", "--subresource=status", "--type=json")
+        cluster.kubectl(*words, f"--patch=[{done}]")
+
+    patch("add")
+    yield
+    patch("remove")
+
+
+def test_no_more_trials_run_than_there_are_devices_and_the_others_say_so(experiments, device):
+    asks = {"limits": {"nvidia.com/gpu": "1"}}
+    experiments.start(experiment("search", shell("echo loss=1; sleep 3", resources=asks), trials=3))
+    most, reasons = 0, set()
+
+    def ended() -> bool:
+        nonlocal most
+        phases = [pod["status"].get("phase") for pod in experiments.pods("search")]
+        most = max(most, phases.count("Running"))
+        reasons.update(
+            condition["reason"]
+            for trial in experiments.trials("search")
+            for condition in trial.get("status", {}).get("conditions", ())
+        )
+        return bool(experiments.status("search").get("completionTime"))
+
+    until(ended, seconds=120)
+    assert (most, "InsufficientDevices" in reasons) == (1, True)
+    assert experiments.status("search")["trialsSucceeded"] == 3
