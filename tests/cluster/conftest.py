@@ -5,6 +5,7 @@ import os
 import secrets
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -99,6 +100,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture
 def namespace(kubeconfig: Path) -> Iterator[Namespace]:
+    with _namespace(kubeconfig) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def shared_namespace(kubeconfig: Path) -> Iterator[Namespace]:
+    """A namespace for all tests of a module, which look at the same things."""
+    with _namespace(kubeconfig) as made:
+        yield made
+
+
+@contextmanager
+def _namespace(kubeconfig: Path) -> Iterator[Namespace]:
     made = Namespace(f"test-{secrets.token_hex(4)}", kubeconfig)
     made.kubectl("create", "namespace", made.name)
     made.kubectl("wait", "--for=create", "serviceaccount/default", "--timeout=30s")
