@@ -105,7 +105,10 @@ def experiment(name, **spec):
                             {
                                 "name": "main",
                                 "image": "python:3.11-slim",
-                                "command": [*("python3", "-c"), "print('loss=${trialParameters.lr}')"],
+                                "command": [
+                                    *("python3", "-c"),
+                                    "print('loss=${trialParameters.lr}')",
+                                ],
                             }
                         ],
                     }
@@ -193,7 +196,9 @@ shows(
 
 def test_its_list_of_suggestions_is_that_of_experiments(tuned):
     """It asks for experiments where it means suggestions: so it does on Katib."""
-    assert tuned.tells("shows(*[each.metadata.name for each in client.list_suggestions()])") == ["tuned"]
+    assert tuned.tells("shows(*[each.metadata.name for each in client.list_suggestions()])") == [
+        "tuned"
+    ]
 
 
 def test_it_reads_every_value_that_a_trial_reported(tuned):
@@ -274,7 +279,9 @@ except Exception as error:
 def test_an_experiment_that_failed_ends_the_wait_for_its_success(notebook):
     document = experiment("wrong", maxFailedTrialCount=0)
     document["spec"]["trialTemplate"]["trialSpec"]["spec"]["backoffLimit"] = 0
-    (container,) = document["spec"]["trialTemplate"]["trialSpec"]["spec"]["template"]["spec"]["containers"]
+    (container,) = document["spec"]["trialTemplate"]["trialSpec"]["spec"]["template"]["spec"][
+        "containers"
+    ]
     container["command"] = ["python3", "-c", "raise SystemExit('${trialParameters.lr}')"]
 
     failed, said = notebook.tells(f"""

@@ -126,7 +126,9 @@ shows(*[
     for status, point, metrics in trials:
         value = float(point["lr"])
         assert status == "Complete"
-        assert [float(each) for each in metrics["loss"]] == pytest.approx([value / 3, value, value / 3])
+        assert [float(each) for each in metrics["loss"]] == pytest.approx(
+            [value / 3, value, value / 3]
+        )
         assert {float(each) for each in metrics["accuracy"]} == {float(point["layers"]) / 10}
 
 
@@ -145,7 +147,9 @@ shows(best.parameters, float(best.metrics[0].latest), losses)
 def test_jobs_are_listed(optimized, notebook):
     name, _ = optimized
 
-    assert [name, "Complete"] in notebook.tells("shows(*[[each.name, each.status] for each in client.list_jobs()])")
+    assert [name, "Complete"] in notebook.tells(
+        "shows(*[[each.name, each.status] for each in client.list_jobs()])"
+    )
 
 
 def test_events_tell_what_happened_in_order(optimized, notebook):
@@ -198,5 +202,9 @@ shows(name)
 """)
 
     for kind in ("experiment", "trials", "trainjobs"):
-        gone = (f"{kind}/{name}",) if kind == "experiment" else (kind, "-l", f"katib.kubeflow.org/experiment={name}")
+        gone = (
+            (f"{kind}/{name}",)
+            if kind == "experiment"
+            else (kind, "-l", f"katib.kubeflow.org/experiment={name}")
+        )
         notebook.namespace.kubectl("wait", "--for=delete", *gone, "--timeout=90s")
