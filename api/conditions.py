@@ -57,16 +57,15 @@ def pass_to(
     """Return the conditions of an object that has become `state`.
 
     What is over turns False and keeps its reason: Running at an end, and where
-    a trial goes back to Created; Restarting when the experiment runs again. A
-    restart removes the ends before it.
+    a trial goes back to Created. A restart removes the ends before it, and
+    stays True: Katib's clients wait for it while the experiment runs again.
     """
     kept = tuple(conditions)
     if state is ExperimentState.RESTARTING:
         ends = {ExperimentState.SUCCEEDED.value, ExperimentState.FAILED.value}
         kept = tuple(entry for entry in kept if entry.type not in ends)
-    over = ExperimentState.RESTARTING if state == ExperimentState.RUNNING else TrialState.RUNNING
-    previous = find_condition(kept, over.value)
-    if previous is not None and previous.status == "True" and over.value != state.value:
+    previous = find_condition(kept, TrialState.RUNNING)
+    if previous is not None and previous.status == "True" and previous.type != state.value:
         kept = set_condition(kept, previous.model_copy(update={"status": "False"}), now=now)
     new = Condition(type=state.value, status="True", reason=reason, message=message)
     return set_condition(kept, new, now=now)

@@ -14,7 +14,7 @@ from ...api.conditions import Conditions, pass_to
 from ...api.errors import Invalid
 from ...api.experiment import API_VERSION
 from ...api.moments import written
-from ...api.states import ExperimentState
+from ...api.states import ExperimentState, TrialState
 from ...db.records import PendingStop, StopRow, Totals
 from ...suggestion.check import check_algorithm
 from ..asking import ask
@@ -33,6 +33,8 @@ from .resources import experiment_record, is_ours, page_of, wish_of, wishes_of
 from .templates import with_template
 from .world import World
 from .writing import STATUS_SECONDS, Told, strike, write_spec, write_trials
+
+_BAD_ENDS = {TrialState.FAILED, TrialState.METRICS_UNAVAILABLE}
 
 
 class Driver:
@@ -203,8 +205,10 @@ class Driver:
                 world.figures.passed("experiment", book.key.namespace, str(book.experiment.state))
         for effect in turn.effects:
             if isinstance(effect, TrialFinished):
-                state = str(book.trial(self.uid, effect.record.index).state)
-                world.figures.passed("trial", book.key.namespace, state)
+                record = book.trial(self.uid, effect.record.index)
+                kind = "Warning" if record.state in _BAD_ENDS else "Normal"
+                world.notices.say(_about(book, record.index), kind, record.reason, record.message)
+                world.figures.passed("trial", book.key.namespace, str(record.state))
 
     # Points.
 

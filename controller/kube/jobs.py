@@ -12,13 +12,12 @@ from ..brief import Brief
 from ..render import TrialIdentity, render
 from . import labels
 from .cache import Cache, Key
+from .notices import EVENTS
 from .port import Document, Kube, Resource, Selection
 from .resources import owner
 from .workloads.injection import Injection, Instrumented, Settings, Way, instrument
 from .workloads.stopping import stop_patch
 from .writing import check_ours
-
-EVENTS = Resource("", "v1", "events")
 
 
 @dataclass(frozen=True, slots=True)

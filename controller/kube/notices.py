@@ -11,11 +11,13 @@ from collections import deque
 from typing import Any
 
 from ...api.errors import TunewrightError
-from ...api.moments import exactly
+from ...api.moments import written
 from ..ports import Clock
 from .port import Document, Kube, Resource, name_of, namespace_of
 
-EVENTS = Resource("events.k8s.io", "v1", "events")
+EVENTS = Resource("", "v1", "events")
+"""The older of the two kinds: those of `events.k8s.io` have no first time, by which clients sort."""
+
 COMPONENT = "tunewright-operator"
 
 _WAITING = 200
@@ -36,15 +38,15 @@ class Notices:
 
     def say(self, about: Document, kind: str, reason: str, note: str) -> None:
         """Tell of an object; of several alike that wait, one is told."""
-        now = exactly(self._clock.now())
-        regarding = {
+        now = written(self._clock.now())
+        involved = {
             "apiVersion": about["apiVersion"],
             "kind": about["kind"],
             "name": name_of(about),
             "namespace": namespace_of(about),
             "uid": about["metadata"]["uid"],
         }
-        said = {"type": kind, "reason": reason, "note": note[:_NOTE], "regarding": regarding}
+        said = {"type": kind, "reason": reason, "message": note[:_NOTE], "involvedObject": involved}
         if any(said.items() <= each.items() for each in self._waiting):
             return
         self._waiting.append(
@@ -56,10 +58,10 @@ class Notices:
                     "namespace": namespace_of(about),
                 },
                 **said,
-                "action": reason,
-                "eventTime": now,
-                "reportingController": COMPONENT,
-                "reportingInstance": COMPONENT,
+                "count": 1,
+                "firstTimestamp": now,
+                "lastTimestamp": now,
+                "source": {"component": COMPONENT},
             }
         )
         self._news.set()

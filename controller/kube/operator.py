@@ -21,6 +21,7 @@ from .informers import HELD, Informers
 from .katib import lift_finalizers, wait_for_its_end
 from .lease import Elector
 from .notices import Notices
+from .plugins import tell_ignored
 from .port import Document, Kube
 from .queue import WorkQueue
 from .resources import EXPERIMENTS, TRIALS, is_settled
@@ -116,6 +117,7 @@ class Operator:
             figures=self.figures,
         )
         await wait_for_its_end(self._parts.kube, self._parts.namespaces)
+        await tell_ignored(self._parts.kube, self._notices, self._parts.katib_configs)
         self.figures.leads = True
         try:
             for key in self.informers.experiments.names():

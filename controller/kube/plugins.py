@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from ...api.errors import Conflict, Fault, Invalid, NotFound
+from ...api.errors import Conflict, Fault, Invalid, NotFound, TunewrightError
 from ...api.experiment import API_VERSION
 from ...api.policy import Policy, ResumePolicy
 from ...db.records import ExperimentRecord
@@ -22,7 +22,8 @@ from ...suggestion.endpoint import Endpoint
 from ...suggestion.registry import names
 from ..brief import Brief
 from .labels import EXPERIMENT
-from .port import Document, Kube, Resource
+from .notices import Notices
+from .port import Document, Kube, Resource, namespace_of
 from .resources import owner
 from .templates import CONFIG_MAPS
 
@@ -62,14 +63,28 @@ def images_of(config: Document) -> Mapping[str, Image]:
     Raises:
         Invalid: it is no configuration of Katib's.
     """
-    text = (config.get("data") or {}).get(KEY, "")
     try:
-        written = yaml.safe_load(text) or {}
-        entries = (written.get("runtime") or {}).get("suggestions") or ()
+        entries = _runtime(config).get("suggestions") or ()
         return {str(each["algorithmName"]): _image(each) for each in entries}
-    except (yaml.YAMLError, AttributeError, KeyError, TypeError) as error:
-        fault = Fault(f"{CONFIG}.{KEY}", f"is no KatibConfig: {error}")
-        raise Invalid([fault]) from error
+    except (AttributeError, KeyError, TypeError) as error:
+        raise _unreadable(error) from error
+
+
+def _runtime(config: Document) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = _written(config).get("runtime") or {}
+    return found
+
+
+def _written(config: Document) -> Mapping[str, Any]:
+    try:
+        written: Mapping[str, Any] = yaml.safe_load((config.get("data") or {}).get(KEY, "")) or {}
+    except yaml.YAMLError as error:
+        raise _unreadable(error) from error
+    return written
+
+
+def _unreadable(error: Exception) -> Invalid:
+    return Invalid([Fault(f"{CONFIG}.{KEY}", f"is no KatibConfig: {error}")])
 
 
 def _image(entry: Mapping[str, Any]) -> Image:
@@ -82,16 +97,36 @@ def _image(entry: Mapping[str, Any]) -> Image:
 
 
 def ignored(config: Document) -> Sequence[str]:
-    """Name what of a `katib-config` has no meaning here any more."""
-    written = yaml.safe_load((config.get("data") or {}).get(KEY, "")) or {}
-    runtime = written.get("runtime") or {}
-    built_in = {str(each.get("algorithmName")) for each in runtime.get("suggestions") or ()}
-    found = [f"the image of {name}: it is built in" for name in sorted(built_in & {*names()})]
+    """Name what of a `katib-config` has no meaning here any more.
+
+    Raises:
+        Invalid: it is no configuration of Katib's.
+    """
+    built_in = sorted({*images_of(config)} & {*names()})
+    found = [f"the image of {name}: it is built in" for name in built_in]
+    runtime = _runtime(config)
+    if runtime.get("earlyStoppings"):
+        found.append("runtime.earlyStoppings: early stopping is built in")
     if runtime.get("metricsCollectors"):
         found.append("runtime.metricsCollectors: the collector is one image of ours")
-    if "init" in written:
+    if "init" in _written(config):
         found.append("init: of it only kinds of trials, which are found without a list")
     return found
+
+
+async def tell_ignored(kube: Kube, notices: Notices, namespaces: Sequence[str]) -> None:
+    """Say once, in the log and beside the configuration itself, what of it is not followed."""
+    try:
+        config = await _config(kube, namespaces)
+        lines = () if config is None else ignored(config)
+    except TunewrightError as error:
+        log.warning("%s is not understood: %s", CONFIG, error)
+        return
+    if config is None:
+        return
+    for line in lines:
+        log.warning("%s/%s is not followed in %s", namespace_of(config), CONFIG, line)
+        notices.say(config, "Warning", "ConfigurationIgnored", f"Not followed: {line}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,15 +238,17 @@ async def plugin_of(
     algorithm = brief.problem.algorithm
     if brief.problem.endpoint is not None or algorithm in names():
         return None
+    config = await _config(kube, namespaces)
+    image = images_of(config).get(algorithm) if config is not None else None
+    return Plugin(kube, image, experiment, algorithm, brief.policy) if image else None
+
+
+async def _config(kube: Kube, namespaces: Sequence[str]) -> Document | None:
     for namespace in namespaces:
         try:
-            config = await kube.get(CONFIG_MAPS, namespace, CONFIG)
+            return await kube.get(CONFIG_MAPS, namespace, CONFIG)
         except NotFound:
             continue
-        image = images_of(config).get(algorithm)
-        if image is None:
-            return None
-        return Plugin(kube, image, experiment, algorithm, brief.policy)
     return None
 
 

@@ -169,7 +169,7 @@ def test_the_last_condition_is_the_state_and_running_is_over():
     ]
 
 
-def test_a_restart_removes_the_end_before_it():
+def test_a_restart_removes_the_end_before_it_and_stays_known():
     conditions = ()
     for state in (
         ExperimentState.RUNNING,
@@ -180,7 +180,7 @@ def test_a_restart_removes_the_end_before_it():
         conditions = pass_to(conditions, state, reason="r", message="m", now="t")
 
     assert [(entry.type, entry.status) for entry in conditions] == [
-        ("Restarting", "False"),
+        ("Restarting", "True"),
         ("Running", "True"),
     ]
 

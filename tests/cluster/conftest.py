@@ -119,6 +119,13 @@ def namespace(kubeconfig: Path) -> Iterator[Namespace]:
         yield made
 
 
+@pytest.fixture(scope="module")
+def shared_namespace(kubeconfig: Path) -> Iterator[Namespace]:
+    """A namespace for all tests of a module, which look at the same things."""
+    with a_namespace(kubeconfig) as made:
+        yield made
+
+
 @pytest.fixture
 def experiments(product, namespace: Namespace) -> Experiments:
     return Experiments(namespace)

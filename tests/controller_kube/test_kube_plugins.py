@@ -13,6 +13,7 @@ CONFIG = {
     "kind": "KatibConfig",
     "init": {"controller": {"trialResources": ["Job.v1.batch"]}},
     "runtime": {
+        "earlyStoppings": [{"algorithmName": "medianstop", "image": "katib/medianstop"}],
         "metricsCollectors": [{"kind": "StdOut", "image": "collector"}],
         "suggestions": [
             {"algorithmName": "random", "image": "katib/hyperopt"},
@@ -91,7 +92,7 @@ def test_what_has_no_meaning_any_more_is_named():
     told = ignored(config())
 
     assert [line.partition(":")[0] for line in told] == [
-        *("the image of random", "runtime.metricsCollectors", "init"),
+        *("the image of random", "runtime.earlyStoppings", "runtime.metricsCollectors", "init"),
     ]
 
 

@@ -114,7 +114,7 @@ def test_a_refused_wish_becomes_an_event(within):
         return await play.until(refused), await left(play)
 
     (event,), annotation = within(scenario)
-    assert (event["note"], annotation) == ("there is no such trial", None)
+    assert (event["message"], annotation) == ("there is no such trial", None)
 
 
 UNREADABLE = [

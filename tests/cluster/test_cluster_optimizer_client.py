@@ -1,0 +1,210 @@
+"""`OptimizerClient` of `kubeflow` 0.5, unchanged: in a notebook's pod, with the real Trainer.
+
+The trials' metrics come from their logs: no collector stands in a TrainJob's pods.
+"""
+
+import pytest
+from cluster.node import clients
+from cluster.notebook import open_notebook
+
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
+
+FIRST = """
+import json
+from kubeflow.common.types import KubernetesBackendConfig
+from kubeflow.optimizer import (
+    GridSearch, Objective, OptimizerClient, RandomSearch, Search, TrainJobTemplate, TrialConfig
+)
+from kubeflow.trainer import CustomTrainer
+client = OptimizerClient()
+
+def shows(*values):
+    print(json.dumps(values, default=str))
+"""
+OPTIMIZE = """
+def train(lr, layers):
+    import os
+    for step in range(3):
+        print(f"loss={float(lr) / (step + 1)}")
+    print(f"accuracy=0.{layers} rank={os.environ['PET_NODE_RANK']}")
+
+name = client.optimize(
+    TrainJobTemplate(trainer=CustomTrainer(func=train, image=%r, num_nodes=1)),
+    search_space={"lr": Search.loguniform(0.01, 0.1), "layers": Search.choice([2, 4])},
+    objectives=[Objective(metric="loss"), Objective(metric="accuracy")],
+    trial_config=TrialConfig(num_trials=2, parallel_trials=2, max_failed_trials=1),
+    algorithm=RandomSearch(random_state=7),
+)
+seen = []
+client.wait_for_job_status(name, {"Running", "Complete"}, timeout=180, polling_interval=1)
+client.wait_for_job_status(name, timeout=180, callbacks=[lambda job: seen.append(job.status)])
+shows(name, seen)
+"""
+
+
+def runtime(image):
+    """The runtime that the client takes by default, in the namespace; `torchrun` is a look-alike."""
+    pod = {"restartPolicy": "Never", "containers": [{"name": "node", "image": image}]}
+    step = {"trainer.kubeflow.org/trainjob-ancestor-step": "trainer"}
+    job = {"spec": {"backoffLimit": 0, "template": {"spec": pod}}}
+    replicated = {"name": "node", "template": {"metadata": {"labels": step}, **job}}
+    return {
+        "apiVersion": "trainer.kubeflow.org/v1alpha1",
+        "kind": "TrainingRuntime",
+        "metadata": {
+            "name": "torch-distributed",
+            "labels": {"trainer.kubeflow.org/framework": "torch"},
+        },
+        "spec": {
+            "mlPolicy": {"numNodes": 1, "torch": {}},
+            "template": {"spec": {"replicatedJobs": [replicated]}},
+        },
+    }
+
+
+@pytest.fixture(scope="module")
+def image(own_cluster):
+    return clients.provide(clients.KUBEFLOW)
+
+
+@pytest.fixture(scope="module")
+def notebook(product, kubeflow_operators, image, shared_namespace):
+    shared_namespace.create(**runtime(image))
+    # What Trainer's own manifests grant nobody.
+    kinds = "--resource=trainjobs.trainer.kubeflow.org,trainingruntimes.trainer.kubeflow.org"
+    shared_namespace.kubectl("create", "role", "trains", "--verb=get,list", kinds)
+    account = f"--serviceaccount={shared_namespace.name}:notebook"
+    shared_namespace.kubectl("create", "rolebinding", "trains", "--role=trains", account)
+    return open_notebook(shared_namespace, image, FIRST)
+
+
+@pytest.fixture(scope="module")
+def optimized(notebook, image):
+    """The name of a job that has been optimized, and the states that it was seen in."""
+    return notebook.tells(OPTIMIZE % image)
+
+
+def test_a_function_is_optimized(optimized, notebook):
+    name, seen = optimized
+
+    (found,) = notebook.tells(f"""
+job = client.get_job({name!r})
+shows({{
+    "status": job.status,
+    "trials": job.trial_config.num_trials,
+    "parallel": job.trial_config.parallel_trials,
+    "failed": job.trial_config.max_failed_trials,
+    "algorithm": job.algorithm.random_state,
+    "metrics": [each.metric for each in job.objectives],
+    "space": sorted(job.search_space),
+}})
+""")
+
+    assert seen[-1] == "Complete"
+    assert found == {
+        "status": "Complete",
+        "trials": 2,
+        "parallel": 2,
+        "failed": 1,
+        "algorithm": 7,
+        "metrics": ["loss", "accuracy"],
+        "space": ["layers", "lr"],
+    }
+
+
+def test_the_metrics_of_its_trials_are_those_in_their_logs(optimized, notebook):
+    name, _ = optimized
+
+    trials = notebook.tells(f"""
+shows(*[
+    [each.trainjob.status, each.parameters, {{m.name: [m.min, m.max, m.latest] for m in each.metrics}}]
+    for each in client.get_job({name!r}).trials
+])
+""")
+
+    assert len(trials) == 2
+    for status, point, metrics in trials:
+        value = float(point["lr"])
+        assert status == "Complete"
+        assert [float(each) for each in metrics["loss"]] == pytest.approx(
+            [value / 3, value, value / 3]
+        )
+        assert {float(each) for each in metrics["accuracy"]} == {float(point["layers"]) / 10}
+
+
+def test_the_best_result_is_that_of_the_best_trial(optimized, notebook):
+    name, _ = optimized
+
+    point, loss, losses = notebook.tells(f"""
+best = client.get_best_results({name!r})
+losses = [float(each.metrics[0].latest) for each in client.get_job({name!r}).trials]
+shows(best.parameters, float(best.metrics[0].latest), losses)
+""")
+
+    assert loss == min(losses) == pytest.approx(float(point["lr"]) / 3)
+
+
+def test_jobs_are_listed(optimized, notebook):
+    name, _ = optimized
+
+    assert [name, "Complete"] in notebook.tells(
+        "shows(*[[each.name, each.status] for each in client.list_jobs()])"
+    )
+
+
+def test_events_tell_what_happened_in_order(optimized, notebook):
+    name, _ = optimized
+
+    events = notebook.tells(f"""
+shows(*[[each.involved_object_kind, each.reason, each.event_time] for each in client.get_job_events({name!r})])
+""")
+
+    kinds = {(kind, reason) for kind, reason, _ in events}
+    times = [at for *_, at in events]
+    assert times == sorted(times)
+    assert ("Experiment", "ExperimentMaxTrialsReached") in kinds
+    assert ("Trial", "TrialSucceeded") in kinds
+
+
+def test_a_job_s_log_is_not_found_where_no_collector_stands(optimized, notebook):
+    """The client reads the collector's container; Trainer's own client reads the program's."""
+    name, _ = optimized
+
+    refused, lines = notebook.tells(f"""
+from kubeflow.trainer import TrainerClient
+try:
+    list(client.get_job_logs({name!r}))
+except RuntimeError as error:
+    refused = str(error)
+trial = client.get_job({name!r}).trials[0].name
+shows(refused, list(TrainerClient().get_job_logs(trial)))
+""")
+
+    assert refused.startswith("Failed to read logs for the pod")
+    assert [line.partition("=")[0] for line in lines] == ["loss", "loss", "loss", "accuracy"]
+
+
+def test_a_job_that_is_deleted_takes_its_trials_along(notebook, image):
+    (name,) = notebook.tells(f"""
+def train(lr):
+    import time
+    time.sleep(600)
+
+name = client.optimize(
+    TrainJobTemplate(trainer=CustomTrainer(func=train, image={image!r})),
+    search_space={{"lr": Search.uniform(0.01, 0.1)}},
+    trial_config=TrialConfig(num_trials=1),
+    algorithm=RandomSearch(),
+)
+client.wait_for_job_status(name, {{"Running"}}, timeout=120, polling_interval=1)
+client.delete_job(name)
+shows(name)
+""")
+
+    for kind in ("experiment", "trials", "trainjobs"):
+        gone = (
+            (f"{kind}/{name}",)
+            if kind == "experiment"
+            else (kind, "-l", f"katib.kubeflow.org/experiment={name}")
+        )
+        notebook.namespace.kubectl("wait", "--for=delete", *gone, "--timeout=90s")
