@@ -66,7 +66,8 @@ client.tune(
 )
 ends("pushed")
 (trial,) = client.list_trials("pushed")
-rows = [[row.metric.name, float(row.metric.value)] for row in client.get_trial_metrics(trial.metadata.name)]
+logs = client.get_trial_metrics(trial.metadata.name)
+rows = [[row.metric.name, float(row.metric.value)] for row in logs]
 (value,) = [float(each.value) for each in trial.spec.parameter_assignments]
 shows(value, rows)
 """
