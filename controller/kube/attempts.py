@@ -156,8 +156,10 @@ class Attempts:
             self._ended[ref.index] = end
         if not _is_starting(record):
             return []
-        if end is None and not runs(found, pods):
+        has_run = runs(found, pods)
+        if end is None and not has_run:
             await self._explain(record, found, pods)
+        if not has_run and (end is None or end.reason is EndReason.STOPPED):
             return []
         self._memory.of(ref.index).waits_for = ""
         return [Started(ref, None, None, _moment(started_at(found)) or now)]
