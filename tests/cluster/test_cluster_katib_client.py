@@ -178,13 +178,14 @@ def test_it_reads_trials_and_the_suggestion(tuned):
     name, reason, trials, everywhere, suggested, names = tuned.tells("""
 trial = client.get_trial(client.get_optimal_hyperparameters("tuned").best_trial_name)
 suggestion = client.get_suggestion("tuned")
+status = suggestion.status
 shows(
     trial.metadata.name,
     trial.status.conditions[-1].reason,
     sorted(each.metadata.name for each in client.list_trials("tuned")),
     sorted(each.metadata.name for each in client.list_trials()),
-    [suggestion.spec.requests, suggestion.status.suggestion_count, suggestion.status.conditions[-1].type],
-    sorted(each.name for each in suggestion.status.suggestions),
+    [suggestion.spec.requests, status.suggestion_count, status.conditions[-1].type],
+    sorted(each.name for each in status.suggestions),
 )
 """)
 
@@ -247,7 +248,9 @@ def test_an_experiment_goes_on_when_its_budget_is_raised_and_goes_when_it_is_del
     found = notebook.tells(f"""
 client.create_experiment({document!r})
 ends("grown")
-client.edit_experiment_budget("grown", max_trial_count=2, parallel_trial_count=2, max_failed_trial_count=1)
+client.edit_experiment_budget(
+    "grown", max_trial_count=2, parallel_trial_count=2, max_failed_trial_count=1
+)
 ends("grown", "Restarting")
 experiment = ends("grown")
 spec = experiment.spec
