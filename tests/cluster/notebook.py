@@ -1,4 +1,4 @@
-"""A pod in which the clients run that users have: as in a notebook, with the rights of its owner."""
+"""A pod in which users' clients run: as in a notebook, with the rights of its owner."""
 
 import json
 from dataclasses import dataclass

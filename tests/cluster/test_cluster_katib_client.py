@@ -66,7 +66,10 @@ client.tune(
 )
 ends("pushed")
 (trial,) = client.list_trials("pushed")
-rows = [[row.metric.name, float(row.metric.value)] for row in client.get_trial_metrics(trial.metadata.name)]
+rows = [
+    [row.metric.name, float(row.metric.value)]
+    for row in client.get_trial_metrics(trial.metadata.name)
+]
 (value,) = [float(each.value) for each in trial.spec.parameter_assignments]
 shows(value, rows)
 """
@@ -137,7 +140,8 @@ def test_a_function_is_tuned(tuned):
     found = tuned.tells("""
 experiment = client.get_experiment("tuned")
 template = experiment.spec.trial_template
-shows(experiment.status.trials_succeeded, template.retain, [each.metadata.name for each in client.list_experiments()])
+names = [each.metadata.name for each in client.list_experiments()]
+shows(experiment.status.trials_succeeded, template.retain, names)
 """)
 
     assert found == [3, True, ["tuned"]]
@@ -162,8 +166,14 @@ best = client.get_optimal_hyperparameters("tuned")
 shows(
     best.best_trial_name,
     {each.name: each.value for each in best.parameter_assignments},
-    {each.name: [float(each.min), float(each.max), float(each.latest)] for each in best.observation.metrics},
-    {each["name"]: float(each["metrics"][0].latest) for each in client.get_success_trial_details("tuned")},
+    {
+        each.name: [float(each.min), float(each.max), float(each.latest)]
+        for each in best.observation.metrics
+    },
+    {
+        each["name"]: float(each["metrics"][0].latest)
+        for each in client.get_success_trial_details("tuned")
+    },
 )
 """)
 
