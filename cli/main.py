@@ -33,6 +33,7 @@ COMMANDS = {
     "operator": ("operator:operator", "Carry out the Experiments of a cluster."),
     "serve": ("serve:serve", "Serve algorithms or metrics over gRPC."),
     "collector": ("collector:collector", "Collect metrics beside a trial, in its pod."),
+    "migrate": ("migrate:migrate", "Take over a cluster from Katib, or give it back."),
     "db": ("db:db", "Look after the store."),
     "completion": ("completion:completion", "Print the completion script of a shell."),
 }

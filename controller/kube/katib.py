@@ -16,12 +16,14 @@ FINALIZERS = frozenset({"update-prometheus-metrics", "clean-metrics-in-db"})
 """Those of its Experiments and Trials. Nothing outside the cluster is to be cleaned up here."""
 
 DEPLOYMENTS = Resource("apps", "v1", "deployments")
-_CONTROLLER = "katib.kubeflow.org/component=controller"
-_WEBHOOKS = tuple(
+CONTROLLER = "katib.kubeflow.org/component=controller"
+WEBHOOKS = tuple(
     Resource("admissionregistration.k8s.io", "v1", plural)
     for plural in ("validatingwebhookconfigurations", "mutatingwebhookconfigurations")
 )
-_WEBHOOK = "katib.kubeflow.org"
+WEBHOOK = "katib.kubeflow.org"
+"""The name of its two webhook configurations."""
+
 _LOOK_SECONDS = 10.0
 
 log = logging.getLogger(__name__)
@@ -41,12 +43,12 @@ async def wait_for_its_end(kube: Kube, namespaces: Sequence[str | None]) -> None
             )
             told = where
         await asyncio.sleep(_LOOK_SECONDS)
-    for resource in _WEBHOOKS:
+    for resource in WEBHOOKS:
         if await _is_there(kube, resource):
             log.warning(
                 "Katib left %s %s behind: without its controller it refuses what is created;"
                 " `kubectl delete %s %s` removes it",
-                *(resource.plural, _WEBHOOK, resource.plural, _WEBHOOK),
+                *(resource.plural, WEBHOOK, resource.plural, WEBHOOK),
             )
 
 
@@ -54,7 +56,7 @@ async def _controllers(kube: Kube, namespaces: Sequence[str | None]) -> list[str
     found: list[Document] = []
     for namespace in namespaces:
         try:
-            listing = await kube.list(Selection(DEPLOYMENTS, namespace, _CONTROLLER))
+            listing = await kube.list(Selection(DEPLOYMENTS, namespace, CONTROLLER))
         except Forbidden:
             continue  # an operator of some namespaces sees no others
         found += listing.documents
@@ -67,7 +69,7 @@ async def _controllers(kube: Kube, namespaces: Sequence[str | None]) -> list[str
 
 async def _is_there(kube: Kube, resource: Resource) -> bool:
     try:
-        await kube.get(resource, None, _WEBHOOK)
+        await kube.get(resource, None, WEBHOOK)
     except (NotFound, Forbidden):
         return False
     return True
@@ -76,12 +78,24 @@ async def _is_there(kube: Kube, resource: Resource) -> bool:
 async def lift_finalizers(kube: Kube, resource: Resource, document: Document) -> None:
     """Let an object go that is being deleted, and that Katib would have kept."""
     metadata = document["metadata"]
-    held = metadata.get("finalizers") or []
-    left = [each for each in held if each not in FINALIZERS]
-    if not metadata.get("deletionTimestamp") or left == held:
+    if not is_held(document):
         return
-    patch = {"metadata": {"finalizers": left, "resourceVersion": metadata["resourceVersion"]}}
+    version = {"resourceVersion": metadata["resourceVersion"]}
+    patch = {"metadata": {"finalizers": left_finalizers(document), **version}}
     try:
         await kube.merge(resource, metadata["namespace"], metadata["name"], patch)
     except TunewrightError as error:
         log.info("%s is let go later: %s", metadata["name"], error)
+
+
+def is_held(document: Document) -> bool:
+    """Whether an object is being deleted, and a finalizer of Katib's holds it."""
+    metadata = document["metadata"]
+    held = FINALIZERS.intersection(metadata.get("finalizers") or ())
+    return bool(metadata.get("deletionTimestamp") and held)
+
+
+def left_finalizers(document: Document) -> list[str]:
+    """Return an object's finalizers without Katib's."""
+    held = document["metadata"].get("finalizers") or ()
+    return [each for each in held if each not in FINALIZERS]

@@ -13,3 +13,6 @@ WISHES = "tunewright.dev/wishes"
 
 AUTHORITY = "tunewright.dev/metrics-authority"
 """An annotation of pods: who signed the metrics service's certificate, in PEM."""
+
+REPLICAS = "tunewright.dev/katib-replicas"
+"""An annotation of Katib's controller: how many there were before it was scaled to 0."""

@@ -16,7 +16,7 @@ from ..ports import Clock
 from .port import Document, Kube, Resource, name_of, namespace_of
 
 EVENTS = Resource("", "v1", "events")
-"""The older of two kinds: those of `events.k8s.io` lack the first time, by which clients sort."""
+"""The older of the two kinds: those of `events.k8s.io` lack the first time, which clients read."""
 
 COMPONENT = "tunewright-operator"
 

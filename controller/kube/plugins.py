@@ -106,7 +106,7 @@ def ignored(config: Document) -> Sequence[str]:
     found = [f"the image of {name}: it is built in" for name in built_in]
     runtime = _runtime(config)
     if runtime.get("earlyStoppings"):
-        found.append("runtime.earlyStoppings: early stopping is built in")
+        found.append("runtime.earlyStoppings: spec.earlyStopping.endpoint names a service")
     if runtime.get("metricsCollectors"):
         found.append("runtime.metricsCollectors: the collector is one image of ours")
     if "init" in _written(config):

@@ -133,7 +133,7 @@ class Session:
                 raise _away(error) from error
 
     def create(
-        self, resource: Resource, namespace: str, document: Document, *, dry: bool = False
+        self, resource: Resource, namespace: str | None, document: Document, *, dry: bool = False
     ) -> Document:
         """Create it; unknown fields are refused. `dry` only says what would become of it."""
         query = {"fieldValidation": "Strict"} | ({"dryRun": "All"} if dry else {})
@@ -146,11 +146,11 @@ class Session:
             Conflict: it is no longer as it was read.
         """
         metadata = {**(patch.get("metadata") or {}), "resourceVersion": version_of(document)}
-        path = resource.path(document["metadata"]["namespace"], name_of(document))
+        path = resource.path(document["metadata"].get("namespace"), name_of(document))
         kind = "application/merge-patch+json"
         return self._ask("PATCH", path, {}, {**patch, "metadata": metadata}, kind=kind)
 
-    def delete(self, resource: Resource, namespace: str, name: str, uid: str) -> None:
+    def delete(self, resource: Resource, namespace: str | None, name: str, uid: str) -> None:
         options = {"propagationPolicy": "Background", "preconditions": {"uid": uid}}
         self._ask("DELETE", resource.path(namespace, name), {}, options)
 

@@ -66,8 +66,10 @@ client.tune(
 )
 ends("pushed")
 (trial,) = client.list_trials("pushed")
-logs = client.get_trial_metrics(trial.metadata.name)
-rows = [[row.metric.name, float(row.metric.value)] for row in logs]
+rows = [
+    [row.metric.name, float(row.metric.value)]
+    for row in client.get_trial_metrics(trial.metadata.name)
+]
 (value,) = [float(each.value) for each in trial.spec.parameter_assignments]
 shows(value, rows)
 """
@@ -138,7 +140,8 @@ def test_a_function_is_tuned(tuned):
     found = tuned.tells("""
 experiment = client.get_experiment("tuned")
 template = experiment.spec.trial_template
-shows(experiment.status.trials_succeeded, template.retain, [each.metadata.name for each in client.list_experiments()])
+names = [each.metadata.name for each in client.list_experiments()]
+shows(experiment.status.trials_succeeded, template.retain, names)
 """)
 
     assert found == [3, True, ["tuned"]]
@@ -163,8 +166,14 @@ best = client.get_optimal_hyperparameters("tuned")
 shows(
     best.best_trial_name,
     {each.name: each.value for each in best.parameter_assignments},
-    {each.name: [float(each.min), float(each.max), float(each.latest)] for each in best.observation.metrics},
-    {each["name"]: float(each["metrics"][0].latest) for each in client.get_success_trial_details("tuned")},
+    {
+        each.name: [float(each.min), float(each.max), float(each.latest)]
+        for each in best.observation.metrics
+    },
+    {
+        each["name"]: float(each["metrics"][0].latest)
+        for each in client.get_success_trial_details("tuned")
+    },
 )
 """)
 
@@ -179,13 +188,14 @@ def test_it_reads_trials_and_the_suggestion(tuned):
     name, reason, trials, everywhere, suggested, names = tuned.tells("""
 trial = client.get_trial(client.get_optimal_hyperparameters("tuned").best_trial_name)
 suggestion = client.get_suggestion("tuned")
+status = suggestion.status
 shows(
     trial.metadata.name,
     trial.status.conditions[-1].reason,
     sorted(each.metadata.name for each in client.list_trials("tuned")),
     sorted(each.metadata.name for each in client.list_trials()),
-    [suggestion.spec.requests, suggestion.status.suggestion_count, suggestion.status.conditions[-1].type],
-    sorted(each.name for each in suggestion.status.suggestions),
+    [suggestion.spec.requests, status.suggestion_count, status.conditions[-1].type],
+    sorted(each.name for each in status.suggestions),
 )
 """)
 
@@ -248,7 +258,9 @@ def test_an_experiment_goes_on_when_its_budget_is_raised_and_goes_when_it_is_del
     found = notebook.tells(f"""
 client.create_experiment({document!r})
 ends("grown")
-client.edit_experiment_budget("grown", max_trial_count=2, parallel_trial_count=2, max_failed_trial_count=1)
+client.edit_experiment_budget(
+    "grown", max_trial_count=2, parallel_trial_count=2, max_failed_trial_count=1
+)
 ends("grown", "Restarting")
 experiment = ends("grown")
 spec = experiment.spec

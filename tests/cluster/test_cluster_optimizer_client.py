@@ -43,7 +43,7 @@ shows(name, seen)
 
 
 def runtime(image):
-    """The runtime that the client takes by default, in the namespace; `torchrun` is a look-alike."""
+    """The runtime that the client takes by default; its image's `torchrun` is a look-alike."""
     pod = {"restartPolicy": "Never", "containers": [{"name": "node", "image": image}]}
     step = {"trainer.kubeflow.org/trainjob-ancestor-step": "trainer"}
     job = {"spec": {"backoffLimit": 0, "template": {"spec": pod}}}
@@ -116,10 +116,11 @@ def test_the_metrics_of_its_trials_are_those_in_their_logs(optimized, notebook):
     name, _ = optimized
 
     trials = notebook.tells(f"""
-shows(*[
-    [each.trainjob.status, each.parameters, {{m.name: [m.min, m.max, m.latest] for m in each.metrics}}]
-    for each in client.get_job({name!r}).trials
-])
+def metrics(trial):
+    return {{each.name: [each.min, each.max, each.latest] for each in trial.metrics}}
+
+trials = client.get_job({name!r}).trials
+shows(*[[each.trainjob.status, each.parameters, metrics(each)] for each in trials])
 """)
 
     assert len(trials) == 2
@@ -156,7 +157,8 @@ def test_events_tell_what_happened_in_order(optimized, notebook):
     name, _ = optimized
 
     events = notebook.tells(f"""
-shows(*[[each.involved_object_kind, each.reason, each.event_time] for each in client.get_job_events({name!r})])
+events = client.get_job_events({name!r})
+shows(*[[each.involved_object_kind, each.reason, each.event_time] for each in events])
 """)
 
     kinds = {(kind, reason) for kind, reason, _ in events}

@@ -1,4 +1,4 @@
-"""Katib's plug-ins on the product: an algorithm in an image of its own, and an early-stopping service."""
+"""Katib's plug-ins on the product: an algorithm in an image of its own, and early stopping."""
 
 import json
 
