@@ -3,31 +3,22 @@
 It is the ledger that turns are taken on: what a turn writes is here at once,
 and in the resources when `writing` has carried it there. Folded anew from the
 resources it is the same again, but for what had not been carried.
-
-Totals and best are a fold over the log: the entries that the trials' resources
-carry, by their position. Where a position has no entry its trial's resource was
-deleted by hand; the place is kept, so that positions mean the same for ever.
 """
 
-import bisect
 import contextlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field, replace
-from itertools import islice
-from operator import itemgetter
+from dataclasses import replace
 from typing import Any
 
 from ...api.compile import objective_of
 from ...api.conditions import Condition, Conditions, pass_to, set_condition
 from ...api.errors import Conflict, NotFound
 from ...api.history import (
-    Dropped,
     Entry,
     Finished,
     Proposal,
     Proposed,
-    Verdict,
     verdict_of,
 )
 from ...api.identity import trial_name
@@ -48,7 +39,6 @@ from ...db.records import (
     AttemptState,
     ExperimentRecord,
     StopRow,
-    Totals,
     TrialRecord,
     Usage,
     View,
@@ -56,52 +46,8 @@ from ...db.records import (
 )
 from ..plan import reasons
 from .cache import Key
-
-BEST = 5
-"""How many of the best trials are known."""
-
-NOBODY = -1
-"""The index in an entry of which no resource tells any more."""
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """A trial as its resource has it. `uid` is the resource's, empty until it is created.
-
-    `dropped_at` is the position of the entry that took it out.
-    """
-
-    record: TrialRecord
-    position: int
-    conditions: Conditions = ()
-    finished: Finished | None = None
-    dropped_at: int | None = None
-    uid: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """One line of what happened to a trial, or to the experiment itself."""
-
-    kind: str
-    reason: str
-    message: str
-    index: int | None
-
-
-@dataclass(slots=True)
-class Unwritten:
-    """What the resources do not have yet."""
-
-    trials: set[int] = field(default_factory=set)
-    spec: bool = False
-    status: bool = False
-    answered: set[int] = field(default_factory=set)
-    events: list[Event] = field(default_factory=list)
-
-    @property
-    def is_left(self) -> bool:
-        return bool(self.trials or self.spec or self.status or self.answered)
+from .page import Event, Page, Unwritten
+from .tally import Tally
 
 
 class Book:
@@ -123,14 +69,19 @@ class Book:
         self.pages: dict[int, Page] = {page.record.index: page for page in pages}
         self.wishes: tuple[Wish, ...] = ()
         self.unwritten = Unwritten()
-        self.objective: Objective = objective_of(experiment.document)
-        self._min_delta = min_delta
         self._indexes = {page.record.name: index for index, page in self.pages.items()}
-        self._fold_pages()
+        objective = objective_of(experiment.document)
+        self._tally = Tally(self.pages, objective, experiment.totals.proposed)
+        self._tally.min_delta = min_delta
+        self._tally.fold()
+
+    @property
+    def objective(self) -> Objective:
+        return self._tally.objective
 
     @property
     def unfinished(self) -> Sequence[TrialRecord]:
-        return tuple(self.pages[index].record for index in sorted(self._unfinished))
+        return tuple(self.pages[index].record for index in sorted(self._tally.unfinished))
 
     @property
     def key(self) -> Key:
@@ -139,11 +90,11 @@ class Book:
     @property
     def proposed(self) -> int:
         """How many trials there ever were."""
-        return self._proposed
+        return self._tally.proposed
 
     def is_over(self, trial: str) -> bool:
         """Whether the trial of that name has ended, or is none of these any more."""
-        return self._indexes.get(trial) not in self._unfinished
+        return self._indexes.get(trial) not in self._tally.unfinished
 
     def told(self, index: int) -> TrialRecord:
         """Return what is told of a trial; one whose resource is gone was killed by that."""
@@ -167,7 +118,7 @@ class Book:
 
     def history(self, after: int) -> Sequence[Entry]:
         """Return the log behind a position."""
-        return self._log[after:]
+        return self._tally.log[after:]
 
     # What comes from elsewhere.
 
@@ -188,7 +139,7 @@ class Book:
             version=edited.version,
             suspended=edited.suspended,
         )
-        self.objective = objective_of(edited.document)
+        self._tally.objective = objective_of(edited.document)
         self.conditions = tuple(each for each in self.conditions if each.type != "EditRefused")
         self.unwritten.status = True
 
@@ -209,7 +160,8 @@ class Book:
 
     def ask_to_stop(self, stop: StopRow) -> bool:
         """Note an early stop that was decided elsewhere; say whether it is news."""
-        is_news = stop.index in self._unfinished and self.pages[stop.index].record.stop is None
+        going = stop.index in self._tally.unfinished
+        is_news = going and self.pages[stop.index].record.stop is None
         if is_news:
             self._change(stop.index, stop=stop)
         return is_news
@@ -235,17 +187,16 @@ class Book:
         del uid
         self.experiment = replace(
             self.experiment,
-            totals=self._totals(),
-            best=tuple(self.pages[index].record for _, index in self._best),
+            totals=self._tally.totals(),
+            best=tuple(self.pages[index].record for index in self._tally.best),
         )
         return View(self.experiment, tuple(self.unfinished), self.wishes)
 
     def latest(self, count: int) -> Mapping[TrialState, Sequence[str]]:
         """Return the names of those that came last into each state."""
         return {
-            state: [self.pages[index].record.name for index in islice(reversed(there), count)][::-1]
-            for state, there in self._in_state.items()
-            if there
+            state: [self.pages[index].record.name for index in there]
+            for state, there in self._tally.latest(count).items()
         }
 
     def trial(self, uid: str, index: int) -> TrialRecord:
@@ -269,7 +220,7 @@ class Book:
         self.experiment = replace(
             self.experiment, document=document, version=version + 1, suspended=suspended
         )
-        self.objective = objective_of(document)
+        self._tally.objective = objective_of(document)
         self.unwritten.spec = True
 
     def set_state(
@@ -315,10 +266,10 @@ class Book:
         now: float,
     ) -> Sequence[Proposed]:
         del uid
-        if first_index != self._proposed:
+        if first_index != self._tally.proposed:
             raise Conflict(f"trial {first_index} is not the next one")
         entries = [
-            Proposed(len(self._log) + 1 + offset, first_index + offset, proposal, made_from)
+            Proposed(self._tally.next_position + offset, first_index + offset, proposal, made_from)
             for offset, (_, proposal) in enumerate(proposals)
         ]
         for entry, (name, proposal) in zip(entries, proposals, strict=True):
@@ -339,8 +290,8 @@ class Book:
             page = Page(record, entry.position, _created(record.reason, record.message, now))
             self.pages[entry.index] = page
             self._indexes[name] = entry.index
-            self._in_state[record.state][entry.index] = None
-            self._append(entry)
+            self._tally.passed(entry.index, None, record.state)
+            self._tally.add(entry)
             self.unwritten.trials.add(entry.index)
         return entries
 
@@ -443,10 +394,10 @@ class Book:
         page = self.pages[index]
         if page.finished is not None:
             return page.finished
-        self._min_delta = min_delta
+        self._tally.min_delta = min_delta
         outcome = self.objective.outcome([*page.record.earlier, page.record.observation or {}])
         entry = Finished(
-            len(self._log) + 1,
+            self._tally.next_position,
             index,
             state,
             verdict_of(outcome, state, own_failure=own_failure),
@@ -464,7 +415,7 @@ class Book:
         )
         self._pass(index, state, reason, message, now)
         self.pages[index] = replace(self.pages[index], finished=entry)
-        self._append(entry)
+        self._tally.add(entry)
         return entry
 
     def drop_trial(self, uid: str, index: int, *, now: float) -> None:
@@ -472,9 +423,9 @@ class Book:
         if page.dropped_at is not None:
             return
         self.pages[index] = replace(
-            page, record=replace(page.record, dropped=True), dropped_at=len(self._log) + 1
+            page, record=replace(page.record, dropped=True), dropped_at=self._tally.next_position
         )
-        self._fold_pages()
+        self._tally.fold()
         self.unwritten.trials.add(index)
         self.unwritten.status = True
         reason = reasons.TRIAL_DROPPED
@@ -493,60 +444,6 @@ class Book:
             self._change(batch.index, observation={**known, **summarize_on(known, batch.samples)})
         return ()
 
-    # The fold.
-
-    def _fold_pages(self) -> None:
-        """Fold the log anew, from what the pages say of it."""
-        self._log: list[Entry] = []
-        self._best: list[tuple[float, int]] = []
-        self._proposed = self.experiment.totals.proposed  # some may have no resource any more
-        self._observed = self._dropped = self._since_improvement = 0
-        self._unfinished: set[int] = set()
-        for entry in _log_of(self.pages.values()):
-            self._append(entry)
-        self._in_state: dict[TrialState, dict[int, None]] = {state: {} for state in TrialState}
-        for page in sorted(self.pages.values(), key=_came_into_its_state):
-            self._in_state[page.record.state][page.record.index] = None
-
-    def _append(self, entry: Entry) -> None:
-        self._log.append(entry)
-        match entry:
-            case Proposed(index=index):
-                self._proposed = max(self._proposed, index + 1)
-                self._unfinished.add(index)
-            case Finished(index=index):
-                self._unfinished.discard(index)
-                if self.pages[index].dropped_at is None:
-                    self._rank(entry)
-            case Dropped():
-                self._dropped += 1  # what it takes out was never put in
-
-    def _rank(self, entry: Finished) -> None:
-        self._observed += entry.value is not None
-        loss = None
-        if entry.verdict is Verdict.OBSERVED and entry.value is not None:
-            loss = self.objective.loss(entry.value)
-        best = self._best[0][0] if self._best else None
-        improves = loss is not None and (best is None or best - loss > self._min_delta)
-        self._since_improvement = 0 if improves else self._since_improvement + 1
-        if loss is not None:
-            # Of equals the earlier is better.
-            bisect.insort_right(self._best, (loss, entry.index), key=itemgetter(0))
-            del self._best[BEST:]
-
-    def _totals(self) -> Totals:
-        by_state = {state: len(there) for state, there in self._in_state.items()}
-        # Deleting a trial's resource has ended it.
-        by_state[TrialState.KILLED] += self._proposed - len(self.pages)
-        return Totals(
-            proposed=self._proposed,
-            by_state=by_state,
-            observed=self._observed,
-            since_improvement=self._since_improvement,
-            dropped=self._dropped,
-            position=len(self._log),
-        )
-
     # Pages.
 
     def _change(self, index: int, **changes: Any) -> None:
@@ -559,8 +456,7 @@ class Book:
         old = page.record.state
         if state is not old:
             passage(TRIAL_EDGES, old, state)
-            del self._in_state[old][index]
-            self._in_state[state][index] = None
+            self._tally.passed(index, old, state)
         conditions = pass_to(
             page.conditions, state, reason=reason, message=message, now=written(now)
         )
@@ -568,11 +464,6 @@ class Book:
         self._change(index, state=state, reason=reason, message=message)
         self.unwritten.trials.add(index)
         self.unwritten.status = True
-
-
-def _came_into_its_state(page: Page) -> tuple[float, int]:
-    record = page.record
-    return (record.finished_at or record.started_at or record.created_at, record.index)
 
 
 def _created(reason: str, message: str, now: float) -> Conditions:
@@ -583,19 +474,3 @@ def _is_going(record: TrialRecord, attempt: int) -> bool:
     """Whether this is the trial's last attempt, and has not ended."""
     last = record.attempt
     return last is not None and last.attempt == attempt and last.state is not AttemptState.ENDED
-
-
-def _log_of(pages: Iterable[Page]) -> Iterator[Entry]:
-    """Yield the log that pages carry; what is missing in it was taken out."""
-    by_position: dict[int, Entry] = {}
-    for page in pages:
-        record = page.record
-        by_position[page.position] = Proposed(
-            page.position, record.index, record.proposal, record.made_from
-        )
-        if page.finished is not None:
-            by_position[page.finished.position] = page.finished
-        if page.dropped_at is not None:
-            by_position[page.dropped_at] = Dropped(page.dropped_at, record.index)
-    for position in range(1, max(by_position, default=0) + 1):
-        yield by_position.get(position) or Dropped(position, NOBODY)

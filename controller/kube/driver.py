@@ -23,10 +23,11 @@ from ..loading import Memory
 from ..plan import explain, reasons
 from ..turn import AskFor, Event, TrialFinished, Turn, Turns
 from .attempts import AGAIN_SECONDS, Attempts
-from .book import Book, Page
+from .book import Book
 from .cache import key_of
 from .informers import asks_to_stop
 from .jobs import Jobs, rendered
+from .page import Page
 from .plugins import Plugin, check_endpoint, plugin_of, served_by
 from .port import Document
 from .resources import experiment_record, is_ours, page_of, wish_of, wishes_of

@@ -4,7 +4,8 @@ from ...api.compile import objective_of, search_space
 from ...api.errors import Expired
 from ...api.experiment import ExperimentSpec
 from . import labels
-from .book import Book, Page
+from .book import Book
+from .page import Page
 from .port import Change, Document, Selection, name_of, version_of
 from .resources import (
     TRIALS,

@@ -39,7 +39,8 @@ from ...db.records import (
 )
 from ..plan.view import Verb
 from . import labels
-from .book import Book, Page
+from .book import Book
+from .page import Page
 from .port import Document, Resource, name_of, namespace_of
 
 EXPERIMENTS = Resource("kubeflow.org", "v1beta1", "experiments")

@@ -16,9 +16,10 @@ from ...api.experiment import API_VERSION
 from ...api.moments import written
 from ...api.states import ExperimentState, TrialState
 from ..plan import reasons
-from .book import Book, Page
+from .book import Book
 from .cache import Cache
 from .labels import WISHES
+from .page import Page
 from .port import Document, Kube, Resource, version_of
 from .resources import (
     EXPERIMENTS,

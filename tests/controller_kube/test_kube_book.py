@@ -12,7 +12,7 @@ from tunewright.api.identity import ExperimentKey
 from tunewright.api.observation import Batch, Sample
 from tunewright.api.space import Parameter, ParameterKind, SearchSpace
 from tunewright.api.states import ExperimentState, TrialState
-from tunewright.controller.kube.book import NOBODY, Book
+from tunewright.controller.kube.book import Book
 from tunewright.controller.kube.resources import (
     experiment_record,
     experiment_status,
@@ -20,6 +20,7 @@ from tunewright.controller.kube.resources import (
     trial_document,
     trial_status,
 )
+from tunewright.controller.kube.tally import NOBODY
 from tunewright.db.records import Usage
 from tunewright.db.sql import open_store
 
