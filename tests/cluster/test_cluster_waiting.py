@@ -6,7 +6,7 @@ from support.waiting import until
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300)]
 
-DEADLINE = {"trialPolicy": {"pendingDeadlineSeconds": 20}}
+DEADLINE = {"trialPolicy": {"pendingDeadlineSeconds": 15}}
 WAITS = shell("echo loss=1")
 
 

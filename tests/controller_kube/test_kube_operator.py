@@ -79,6 +79,27 @@ def test_a_raised_budget_opens_an_ended_experiment_again(within):
     ]
 
 
+@pytest.mark.parametrize("retain", [False, True])
+def test_a_trial_that_never_ran_has_waited_too_long_whichever_way_it_is_stopped(within, retain):
+    once = {"maxTrialCount": 1, "parallelTrialCount": 1, "maxFailedTrialCount": 0}
+    document = experiment(trialPolicy={"pendingDeadlineSeconds": 1}, **once)
+    document["spec"]["trialTemplate"]["retain"] = retain
+
+    async def scenario(play):
+        play.operate()
+        await play.create(document)
+
+        async def failed():
+            return await play.state() == "Failed"
+
+        await play.until(failed)
+        return await play.trials()
+
+    (trial,) = within(scenario, lambda point, attempt: Fate(waits=True))
+    assert trial["status"]["conditions"][-1]["reason"] == "PendingDeadlineExceeded"
+    assert trial["status"]["attempt"]["attempt"] == 1
+
+
 def test_a_suspended_experiment_starts_nothing_and_goes_on_when_it_is_resumed(within):
     async def scenario(play):
         play.operate()

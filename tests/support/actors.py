@@ -24,11 +24,12 @@ AT = "2026-01-01T00:00:00Z"
 
 @dataclass(frozen=True)
 class Fate:
-    """What a Job does: report a loss and succeed, fail, or stay until it is deleted."""
+    """What a Job does: report a loss and succeed, fail, stay until it is ended, or never run."""
 
     loss: float | None = 1.0
     fails: bool = False
     stays: bool = False
+    waits: bool = False
 
 
 Script = Callable[[dict[str, Any], int], Fate]
@@ -73,13 +74,14 @@ class JobController:
             self.active.add(name)
             self.most = max(self.most, len(self.active))
             self.runs.append((name, attempt_of(job)))
-            await self._write(job, {"startTime": AT, "active": 1, "ready": 1})
+            waits = self.script(point_of(job), attempt_of(job)).waits
+            await self._write(job, {"startTime": AT, "active": 1, "ready": 0 if waits else 1})
         elif status.get("active"):
             await self._go_on(job)
 
     async def _go_on(self, job: dict[str, Any]) -> None:
         fate = self.script(point_of(job), attempt_of(job))
-        if fate.stays and not job["spec"].get("suspend"):
+        if (fate.stays or fate.waits) and not job["spec"].get("suspend"):
             return
         self._report(job, fate)
         self.active.discard(job["metadata"]["name"])
