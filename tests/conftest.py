@@ -9,9 +9,13 @@ from pathlib import Path
 
 import pytest
 from cluster.node.build import built
+from hypothesis import settings
 from services import program
 from support import apiserver, katib_sdk
 from tunewright.controller.local.cgroups import held, own_places
+
+settings.register_profile("tests", deadline=None)  # how long a test takes is no law
+settings.load_profile("tests")
 
 COMPLETE = os.environ.get("TUNEWRIGHT_TESTS_COMPLETE") == "1"
 

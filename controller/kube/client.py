@@ -71,6 +71,7 @@ class KubeClient:
 
     async def close(self) -> None:
         await self._client.close()
+        await asyncio.sleep(0)  # the loop closes connections in its next turn
 
     async def get(self, resource: Resource, namespace: str | None, name: str) -> Document:
         return await self._ask("GET", resource.path(namespace, name))

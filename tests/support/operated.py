@@ -155,3 +155,4 @@ async def scene(server: Any, store: Store, script: Script = quadratic) -> AsyncI
             task.cancel()
         await asyncio.gather(acting, *made.running, return_exceptions=True)
         await kube.close()
+        await asyncio.sleep(0.05)  # what was cancelled while it connected is closed by the loop
