@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from ...api.errors import NotFound, TunewrightError, Unsupported
+from ...api.errors import NotFound, Unsupported
 from . import labels
 from .katib import CONTROLLER, DEPLOYMENTS, WEBHOOK, WEBHOOKS, is_held, left_finalizers
 from .plugins import CONFIG, ignored
@@ -71,7 +71,7 @@ class Survey:
             yield f"objects being deleted that Katib's finalizers hold: {len(self.held)}"
         if self.config is not None:
             yield f"its configuration: {_full_name(self.config)}, read by the operator as it is"
-            yield from (f"  not followed: {line}" for line in _ignored(self.config))
+            yield from (f"  not followed: {line}" for line in ignored(self.config))
         for each in self.databases:
             yield f"its database: {_full_name(each)}"
 
@@ -228,13 +228,6 @@ def _first(
 ) -> Document | None:
     found = (_found(session, resource, namespace, name) for namespace in namespaces)
     return next((each for each in found if each is not None), None)
-
-
-def _ignored(config: Document) -> Sequence[str]:
-    try:
-        return ignored(config)
-    except TunewrightError as error:
-        return [str(error)]
 
 
 def _full_name(document: Document) -> str:

@@ -97,19 +97,18 @@ def _image(entry: Mapping[str, Any]) -> Image:
 
 
 def ignored(config: Document) -> Sequence[str]:
-    """Name what of a `katib-config` has no meaning here any more.
-
-    Raises:
-        Invalid: it is no configuration of Katib's.
-    """
-    built_in = sorted({*images_of(config)} & {*names()})
+    """Name what of a `katib-config` has no meaning here: all of it, where it cannot be read."""
+    try:
+        images, runtime, written = images_of(config), _runtime(config), _written(config)
+    except Invalid as error:
+        return [str(error)]
+    built_in = sorted({*images} & {*names()})
     found = [f"the image of {name}: it is built in" for name in built_in]
-    runtime = _runtime(config)
     if runtime.get("earlyStoppings"):
         found.append("runtime.earlyStoppings: spec.earlyStopping.endpoint names a service")
     if runtime.get("metricsCollectors"):
         found.append("runtime.metricsCollectors: the collector is one image of ours")
-    if "init" in _written(config):
+    if "init" in written:
         found.append("init: of it only kinds of trials, which are found without a list")
     return found
 
@@ -118,13 +117,12 @@ async def tell_ignored(kube: Kube, notices: Notices, namespaces: Sequence[str]) 
     """Say once, in the log and beside the configuration itself, what of it is not followed."""
     try:
         config = await _config(kube, namespaces)
-        lines = () if config is None else ignored(config)
     except TunewrightError as error:
-        log.warning("%s is not understood: %s", CONFIG, error)
+        log.warning("whether there is a %s cannot be seen: %s", CONFIG, error)
         return
     if config is None:
         return
-    for line in lines:
+    for line in ignored(config):
         log.warning("%s/%s is not followed in %s", namespace_of(config), CONFIG, line)
         notices.say(config, "Warning", "ConfigurationIgnored", f"Not followed: {line}")
 

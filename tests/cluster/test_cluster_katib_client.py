@@ -73,6 +73,32 @@ rows = [
 (value,) = [float(each.value) for each in trial.spec.parameter_assignments]
 shows(value, rows)
 """
+DISTRIBUTE = """
+def train(parameters):
+    import os
+    print(f"loss={parameters['lr']}\\nrank={os.environ['RANK']}")
+
+client.tune(
+    name="distributed",
+    objective=train,
+    base_image=%r,
+    parameters={"lr": katib.search.double(min=0.01, max=0.1)},
+    objective_metric_name="loss",
+    objective_type="minimize",
+    max_trial_count=1,
+    parallel_trial_count=1,
+    resources_per_trial=katib.TrainerResources(
+        num_workers=2, num_procs_per_worker=1, resources_per_worker={"cpu": "10m"}
+    ),
+    retain_trials=True,
+)
+ends("distributed")
+(trial,) = client.list_trials("distributed")
+(metric,) = trial.status.observation.metrics
+(value,) = [float(each.value) for each in trial.spec.parameter_assignments]
+lines = list(client.get_job_logs("distributed", trial.metadata.name))
+shows(trial.spec.run_spec["kind"], value, float(metric.latest), lines)
+"""
 
 
 @pytest.fixture(scope="module")
@@ -242,6 +268,17 @@ def test_a_trial_s_job_has_what_was_asked_for_it(tuned):
     (container,) = jobs[0]["spec"]["template"]["spec"]["containers"]
     assert container["resources"]["limits"] == {"cpu": "10m", "memory": "64Mi"}
     assert {"name": "MODE", "value": "quick"} in container["env"]
+
+
+def test_the_workers_of_a_function_are_those_of_a_pytorch_job(notebook, kubeflow_operators):
+    """The real training-operator runs them; the image's `torchrun` is a look-alike."""
+    workers = clients.provide(clients.KUBEFLOW)
+
+    kind, value, loss, lines = notebook.tells(DISTRIBUTE % workers)
+
+    assert kind == "PyTorchJob"
+    assert loss == value
+    assert lines == [f"loss={value}", "rank=0"]
 
 
 def test_a_program_reports_its_own_metrics(notebook, image):
