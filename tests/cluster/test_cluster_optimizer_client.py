@@ -6,6 +6,7 @@ The trials' metrics come from their logs: no collector stands in a TrainJob's po
 import pytest
 from cluster.node import clients
 from cluster.notebook import open_notebook
+from support.waiting import until
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
 
@@ -35,10 +36,12 @@ name = client.optimize(
     trial_config=TrialConfig(num_trials=2, parallel_trials=2, max_failed_trials=1),
     algorithm=RandomSearch(random_state=7),
 )
+shows(name)
+"""
+WAIT = """
 seen = []
-client.wait_for_job_status(name, {"Running", "Complete"}, timeout=180, polling_interval=1)
-client.wait_for_job_status(name, timeout=180, callbacks=[lambda job: seen.append(job.status)])
-shows(name, seen)
+client.wait_for_job_status(%r, timeout=180, callbacks=[lambda job: seen.append(job.status)])
+shows(*seen)
 """
 
 
@@ -81,7 +84,16 @@ def notebook(product, kubeflow_operators, image, shared_namespace):
 @pytest.fixture(scope="module")
 def optimized(notebook, image):
     """The name of a job that has been optimized, and the states that it was seen in."""
-    return notebook.tells(OPTIMIZE % image)
+    (name,) = notebook.tells(OPTIMIZE % image)
+    await_train_jobs(notebook, name, 2)
+    return name, notebook.tells(WAIT % name)
+
+
+def await_train_jobs(notebook, name, count):
+    """Until each trial has its TrainJob the client's reading verbs fail in themselves."""
+    selected = ("-l", f"katib.kubeflow.org/experiment={name}", "-o", "name")
+    words = ("get", "trainjobs", *selected)
+    until(lambda: len(notebook.namespace.kubectl(*words).split()) == count, seconds=120)
 
 
 def test_a_function_is_optimized(optimized, notebook):
@@ -198,9 +210,12 @@ name = client.optimize(
     trial_config=TrialConfig(num_trials=1),
     algorithm=RandomSearch(),
 )
-client.wait_for_job_status(name, {{"Running"}}, timeout=120, polling_interval=1)
-client.delete_job(name)
 shows(name)
+""")
+    await_train_jobs(notebook, name, 1)
+    notebook.run(f"""
+client.wait_for_job_status({name!r}, {{"Running"}}, timeout=120, polling_interval=1)
+client.delete_job({name!r})
 """)
 
     for kind in ("experiment", "trials", "trainjobs"):
