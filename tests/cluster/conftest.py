@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from cluster.experiments import PRODUCT, Experiments
 from cluster.node import images, install, node, operators, store
-from cluster.node.layout import BUSYBOX, FRONT, REGISTRY
+from cluster.node.layout import BUSYBOX, FRONT, NODE_NAME, REGISTRY
 from support.waiting import until
 
 
@@ -165,6 +165,35 @@ class Images:
 
     tunewright: str
     collector: str
+
+
+@contextmanager
+def advertised(cluster: Namespace, resource: str, quantity: str) -> Iterator[None]:
+    """Have the node offer a resource that it does not have, as a device plug-in does."""
+    places = [f"/status/{kind}/{resource}" for kind in ("capacity", "allocatable")]
+    words = ("patch", "node", NODE_NAME, "--subresource=status", "--type=json")
+
+    def patch(operation: str) -> None:
+        changes = [{"op": operation, "path": each, "value": quantity} for each in places]
+        cluster.kubectl(*words, f"--patch={json.dumps(changes)}")
+
+    patch("add")
+    yield
+    patch("remove")
+
+
+@pytest.fixture
+def one_device(own_cluster, cluster: Namespace) -> Iterator[None]:
+    with advertised(cluster, "nvidia.com~1gpu", "1"):
+        yield
+
+
+@pytest.fixture(scope="module")
+def mpi(kubeflow_operators, cluster: Namespace) -> Iterator[None]:
+    """Have what the training-operator puts beside the launcher of an MPIJob find a place."""
+    store.provide(store.KUBECTL_DELIVERY)
+    with advertised(cluster, "ephemeral-storage", "100Gi"):
+        yield
 
 
 @pytest.fixture(scope="session")

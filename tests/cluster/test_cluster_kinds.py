@@ -1,6 +1,6 @@
 """Trials of other kinds than Jobs, with the controllers that users have.
 
-PyTorchJob, TFJob, XGBoostJob and TrainJob run under the real training-operator, Trainer and
+PyTorchJob, TFJob, XGBoostJob, MPIJob and TrainJob run under the real training-operator, Trainer and
 JobSet; RayJob has the shape of the real one, and a small actor for its controller.
 """
 
@@ -16,6 +16,7 @@ TRAINING = {
     "PyTorchJob": ("pytorchReplicaSpecs", ("Master", "Worker"), "pytorch"),
     "TFJob": ("tfReplicaSpecs", ("Chief", "Worker"), "tensorflow"),
     "XGBoostJob": ("xgbReplicaSpecs", ("Master",), "xgboost"),
+    "MPIJob": ("mpiReplicaSpecs", ("Launcher", "Worker"), "mpi"),
 }
 """The key of its replicas, their roles, and the name that the container must have."""
 
@@ -67,7 +68,7 @@ def of(container, **more):
 
 
 @pytest.fixture(scope="module")
-def started(kubeflow_operators, shared):
+def started(mpi, shared):
     """Have an experiment of each kind begin, and one of each way that is to be stopped."""
     shared.namespace.create(**runtime())
     kinds = {kind: (training_job(kind), container) for kind, (*_, container) in TRAINING.items()}

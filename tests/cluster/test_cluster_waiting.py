@@ -43,25 +43,7 @@ def test_a_trial_that_cannot_start_says_why_within_seconds_and_ends_at_its_deadl
     assert message(trial).startswith("PendingDeadlineExceeded")
 
 
-@pytest.fixture
-def device(own_cluster, cluster):
-    """Have the node advertise one GPU, as a device plug-in does."""
-    place = "status/{}/nvidia.com~1gpu"
-
-    def patch(operation, **value):
-        done = ",".join(
-            f'{{"op": "{operation}", "path": "/{place.format(kind)}", "value": "1"}}'
-            for kind in ("capacity", "allocatable")
-        )
-        words = ("patch", "node", "node-1", "--subresource=status", "--type=json")
-        cluster.kubectl(*words, f"--patch=[{done}]")
-
-    patch("add")
-    yield
-    patch("remove")
-
-
-def test_no_more_trials_run_than_there_are_devices_and_the_others_say_so(experiments, device):
+def test_no_more_trials_run_than_there_are_devices_and_the_others_say_so(experiments, one_device):
     asks = {"limits": {"nvidia.com/gpu": "1"}}
     experiments.start(experiment("search", shell("echo loss=1; sleep 3", resources=asks), trials=3))
     most, reasons = 0, set()

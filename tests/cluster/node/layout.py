@@ -31,7 +31,8 @@ BRIDGE = "pods"  # within the box
 LINK = "tunewright"  # from this machine to the bridge
 GROUP = "tunewright-cluster"  # above the control groups of all pods
 NODE_NAME = "node-1"
-API = f"https://{NODE}:6443"
+API_PORT = 6443
+API = f"https://{NODE}:{API_PORT}"
 ETCD = "http://127.0.0.1:2379"
 CONTAINERD = "/run/containerd/containerd.sock"
 

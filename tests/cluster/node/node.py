@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import time
 import urllib.request
 from collections.abc import Iterator, Mapping
@@ -13,7 +14,7 @@ from contextlib import contextmanager
 import services
 
 from . import box, build, images, kubectl, network, pki, processes, programs
-from .layout import CACHE, DNS_READY, FRONT, NODE_NAME
+from .layout import API_PORT, CACHE, DNS_READY, FRONT, NODE, NODE_NAME
 from .say import ClusterError, say, step
 
 COMMANDS = {
@@ -108,8 +109,8 @@ def restart_api_server() -> None:
     """Kill it, and start it anew."""
     number = processes.pid("kube-apiserver")
     if number is not None:
-        os.kill(number, signal.SIGKILL)
-    while processes.pid("kube-apiserver") is not None:
+        os.killpg(number, signal.SIGKILL)  # it, and what entered the box for it
+    while _api_listens():
         time.sleep(0.1)
     _start("kube-apiserver")
     processes.wait("the API server", _api_is_ready, "kube-apiserver")
@@ -131,13 +132,18 @@ def _show() -> None:
     link.symlink_to(build.programs() / "kubectl")
 
 
+def _api_listens() -> bool:
+    with socket.socket() as asked:
+        return asked.connect_ex((NODE, API_PORT)) == 0
+
+
 def _api_is_ready() -> bool:
     return kubectl.ask("get", "--raw", "/readyz") == "ok"
 
 
 def _node_is_ready() -> bool:
-    node = json.loads(kubectl.ask("get", "node", NODE_NAME, "--output", "json") or "{}")
-    conditions: list[Mapping[str, str]] = node.get("status", {}).get("conditions", [])
+    found = json.loads(kubectl.ask("get", "node", NODE_NAME, "--output", "json") or "{}")
+    conditions: list[Mapping[str, str]] = found.get("status", {}).get("conditions", [])
     return any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from . import pki
 from .layout import (
+    API_PORT,
     BRIDGE,
     BUSYBOX,
     CONTAINERD,
@@ -56,7 +57,7 @@ def apiserver() -> Sequence[str]:
     authority = str(pki.AUTHORITY)
     return (
         *("kube-apiserver", "--etcd-servers", ETCD, "--allow-privileged"),
-        *("--advertise-address", NODE, "--secure-port", "6443"),
+        *("--advertise-address", NODE, "--secure-port", str(API_PORT)),
         *("--service-cluster-ip-range", SERVICES, "--authorization-mode", "Node,RBAC"),
         *("--enable-admission-plugins", "NodeRestriction"),
         *("--client-ca-file", authority, *_pair("tls-cert-file", "tls-private-key-file")),

@@ -15,8 +15,10 @@ from .say import ClusterError, step
 
 FOLDER = CACHE / "store"
 ALPINE = "docker.io/library/alpine:3.10"
+KUBECTL_DELIVERY = "docker.io/kubeflow/kubectl-delivery:latest"
 LOOK_ALIKES = {
     ALPINE: "alpine",
+    KUBECTL_DELIVERY: "kubectl-delivery",
     "docker.io/library/mysql:8.4": "mysql",
     "docker.io/library/postgres:17": "postgres",
 }
