@@ -40,7 +40,7 @@ class _Followed:
 
     async def synced(self) -> Cache:
         for reflector in self.reflectors:
-            await reflector.synced.wait()
+            await reflector.answered()
         return self.cache
 
 
@@ -91,8 +91,8 @@ class Informers:
 
     @property
     def is_synced(self) -> bool:
-        everything = (self._experiments, self._trials, self._pods, *self._workloads.values())
-        return all(each.synced.is_set() for one in everything for each in one.reflectors)
+        always = (self._experiments, self._trials, self._pods)
+        return all(each.synced.is_set() for one in always for each in one.reflectors)
 
     def pods(self, trial: Key) -> Sequence[Document]:
         """Return the pods of a trial, whoever made them."""
@@ -116,7 +116,11 @@ class Informers:
         return self.trials.under(BY_EXPERIMENT, experiment)
 
     async def synced(self) -> None:
-        """Wait until all that is followed from the start has been seen once."""
+        """Wait until all that is followed from the start has been seen once.
+
+        Raises:
+            NotFound, Forbidden: it may not be, or is not there.
+        """
         for each in (self._experiments, self._trials, self._pods):
             await each.synced()
 
@@ -137,7 +141,11 @@ class Informers:
         return known
 
     async def workloads(self, resource: Resource) -> Cache:
-        """Return the workloads of a kind that carry a trial's label, once they have been seen."""
+        """Return the workloads of a kind that carry a trial's label, once they have been seen.
+
+        Raises:
+            NotFound, Forbidden: the operator may not see them, or they are there no more.
+        """
         followed = self._workloads.get(resource)
         if followed is None:
             cache = Cache(slim_workload, {BY_EXPERIMENT: _experiment_of})

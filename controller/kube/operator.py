@@ -88,7 +88,8 @@ class Operator:
             if elector is None:
                 await self._lead()
             else:
-                await elector.run(self._lead)
+                while True:  # a lease that was lost is striven for again
+                    await elector.run(self._lead)
 
     def figures_text(self) -> str:
         caches = {}

@@ -3,14 +3,16 @@
 All there is comes first on the watch itself, or as a list from a server that
 cannot send it; then what changes. After a break the watch goes on from the
 version it had reached; a version that the server has forgotten means reading
-everything again, and what is no longer there is told as deleted.
+everything again, and what is no longer there is told as deleted. So is a server
+that refuses: a definition may be installed, or a role granted, at any time.
 """
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from typing import NoReturn, TypeAlias
 
-from ...api.errors import Expired, Invalid, ServerUnavailable
+from ...api.errors import Expired, Forbidden, Invalid, NotFound, ServerUnavailable
 from .cache import Cache, Key, key_of
 from .port import INITIAL_END, Change, Document, Kube, Selection, WatchEvent, version_of
 
@@ -22,6 +24,10 @@ SILENCE = 80.0
 
 _WATCH_SECONDS = 300
 _LONGEST_PAUSE = 30.0
+
+_Refusal: TypeAlias = NotFound | Forbidden
+
+log = logging.getLogger(__name__)
 
 
 class Reflector:
@@ -48,6 +54,18 @@ class Reflector:
         self._heard = False
         self.synced = asyncio.Event()
         """Set once the cache has held all there was at some moment."""
+        self._refusal: _Refusal | None = None
+        self._answered = asyncio.Event()
+
+    async def answered(self) -> None:
+        """Wait until the cache has held all there was.
+
+        Raises:
+            NotFound, Forbidden: the server refuses to send it.
+        """
+        await self._answered.wait()
+        if self._refusal is not None:
+            raise self._refusal
 
     async def run(self) -> NoReturn:
         """Follow the server until cancelled."""
@@ -56,13 +74,21 @@ class Reflector:
             self._heard = False
             try:
                 await self._follow()
-            except (Expired, ServerUnavailable) as error:
+            except (Expired, ServerUnavailable, NotFound, Forbidden) as error:
                 failures = 1 if self._heard else failures + 1
-                if isinstance(error, Expired):
+                if not isinstance(error, ServerUnavailable):
                     self._version = None
+                if isinstance(error, NotFound | Forbidden):
+                    self._refuse(error)
                 await self._sleep(self._pause(failures, error))
             else:
                 failures = 0  # the server ends a watch after its time
+
+    def _refuse(self, error: _Refusal) -> None:
+        if self._refusal is None:
+            log.warning("%s cannot be followed: %s", self._selection.resource.plural, error)
+        self._refusal = error
+        self._answered.set()
 
     async def _follow(self) -> None:
         if self._version is None and not self._sends_all:
@@ -112,7 +138,9 @@ class Reflector:
             if key not in seen:
                 self._remove(key)
         self._version = version
+        self._refusal = None
         self.synced.set()
+        self._answered.set()
 
     def _put(self, document: Document) -> None:
         before = self._cache.put(document)
@@ -124,7 +152,7 @@ class Reflector:
         if before is not None:
             self._on_change(before, None)
 
-    def _pause(self, failures: int, error: Expired | ServerUnavailable) -> float:
+    def _pause(self, failures: int, error: Exception) -> float:
         """Return twice as long a pause each time, half of it by chance, never less than asked."""
         longest = min(_LONGEST_PAUSE, 0.5 * 2.0**failures)
         asked = error.after if isinstance(error, ServerUnavailable) else 0.0

@@ -79,6 +79,27 @@ def test_a_raised_budget_opens_an_ended_experiment_again(within):
     ]
 
 
+class _Fickle:
+    """An election that is lost as soon as it was won, the first time."""
+
+    def __init__(self):
+        self.won = 0
+
+    async def run(self, lead):
+        self.won += 1
+        if self.won > 1:
+            await lead()
+
+
+def test_a_replica_that_lost_its_lease_strives_for_it_again(within):
+    async def scenario(play):
+        play.operate(elector=_Fickle())
+        await play.create(experiment())
+        return await play.ends()
+
+    assert within(scenario)["status"]["trialsSucceeded"] == 4
+
+
 @pytest.mark.parametrize("retain", [False, True])
 def test_a_trial_that_never_ran_has_waited_too_long_whichever_way_it_is_stopped(within, retain):
     once = {"maxTrialCount": 1, "parallelTrialCount": 1, "maxFailedTrialCount": 0}

@@ -4,7 +4,14 @@ import asyncio
 from contextlib import asynccontextmanager
 
 import pytest
-from tunewright.api.errors import Expired, Fault, Invalid, ServerUnavailable
+from tunewright.api.errors import (
+    Expired,
+    Fault,
+    Forbidden,
+    Invalid,
+    NotFound,
+    ServerUnavailable,
+)
 from tunewright.controller.kube.cache import Cache, Key
 from tunewright.controller.kube.port import (
     INITIAL_END,
@@ -173,6 +180,31 @@ def test_a_server_that_is_away_is_asked_less_and_less_often(follow):
 
 def test_a_server_that_forgets_at_once_is_asked_less_and_less_often_too(follow):
     assert follow(Scripted(*[[Expired("410")]] * 3))[2] == [1.0, 2.0, 4.0]
+
+
+@pytest.mark.parametrize("refusal", [NotFound("404 page not found"), Forbidden("no role")])
+def test_a_server_that_refuses_may_come_to_send_it(follow, refusal):
+    server = Scripted([refusal], [added("a", 1), end(5), refusal], [added("b", 7), end(9)])
+
+    assert follow(server) == (["b"], ["a new", "b new", "a gone"], [1.0, 1.0], True)
+    assert server.asked == [None, None, None, "9"]
+
+
+def test_who_waits_for_what_is_refused_is_told_so():
+    async def asked():
+        refused, waited = Scripted([Forbidden("no role")]), asyncio.Event()
+
+        async def sleep(_):
+            await waited.wait()
+
+        options = {"chance": lambda: 1.0, "sleep": sleep}
+        reflector = Reflector(refused, TRIALS, Cache(), lambda *_: None, **options)
+        following = asyncio.create_task(reflector.run())
+        with pytest.raises(Forbidden, match="no role"):
+            await reflector.answered()
+        following.cancel()
+
+    asyncio.run(asked())
 
 
 def test_a_server_says_how_long_to_wait(follow):

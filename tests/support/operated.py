@@ -12,6 +12,7 @@ from tunewright.controller.engine import WallClock
 from tunewright.controller.kube.archive import StoreArchive
 from tunewright.controller.kube.client import connect
 from tunewright.controller.kube.figures import Figures
+from tunewright.controller.kube.lease import Elector
 from tunewright.controller.kube.operator import Operator, Parts
 from tunewright.controller.kube.port import Kube, Resource, Selection
 from tunewright.controller.kube.resources import EXPERIMENTS, TRIALS
@@ -116,10 +117,12 @@ class Scene:
         await self.until(ended, seconds)
         return await self.get(name)
 
-    def operate(self, kube: Kube | None = None) -> "asyncio.Task[None]":
+    def operate(
+        self, kube: Kube | None = None, elector: Elector | None = None
+    ) -> "asyncio.Task[None]":
         """Start an operator; `kube` is what it sees of the cluster."""
         parts = replace(self.parts, kube=kube or self.kube)
-        task = asyncio.create_task(Operator(parts, Figures()).run(None))
+        task = asyncio.create_task(Operator(parts, Figures()).run(elector))
         self.running.append(task)
         return task
 
