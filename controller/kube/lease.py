@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from enum import Enum, auto
 from typing import Any
 
-from ...api.errors import Conflict, NotFound, ServerUnavailable, TunewrightError
+from ...api.errors import Conflict, Forbidden, NotFound, ServerUnavailable, TunewrightError
 from .port import Document, Kube, Resource, version_of
 
 LEASES = Resource("coordination.k8s.io", "v1", "leases")
@@ -148,6 +148,10 @@ class Elector:
             self._document = await self._write(self._me)
         except (Conflict, ServerUnavailable):
             return False  # another was faster; or the server is away, and the deadline decides
+        except Forbidden:
+            if self._seen is None:
+                raise
+            return False  # it was allowed before: a server that starts has not read its roles yet
         self._seen = look(self._seen, self._document, self._clock())
         return True
 
