@@ -123,7 +123,8 @@ def seen(ledger, uid: str, log) -> object:
         for trial in view.unfinished
     ]
     best = [(trial.index, trial.value) for trial in view.experiment.best]
-    return repr((totals, unfinished, best, log))
+    # A store keeps no deviation that is NaN.
+    return repr((totals, unfinished, best, log)).replace("deviation=nan", "deviation=None")
 
 
 @pytest.fixture

@@ -158,4 +158,3 @@ async def scene(server: Any, store: Store, script: Script = quadratic) -> AsyncI
             task.cancel()
         await asyncio.gather(acting, *made.running, return_exceptions=True)
         await kube.close()
-        await asyncio.sleep(0.05)  # what was cancelled while it connected is closed by the loop
