@@ -14,6 +14,7 @@ from ..api.history import Finished, Proposal, SearchState, Suggestion
 from ..api.identity import trial_name
 from ..api.observation import Batch, Sample
 from ..api.states import TrialState
+from ..db.archive import KNOWN_SOURCE
 from ..db.ledger import Ledger
 from ..db.records import AttemptRecord, TrialRecord, Usage
 from ..db.records import View as StoredView
@@ -25,9 +26,6 @@ from .plan import plan, reasons
 from .plan.view import EndReason, View
 from .ports import AttemptRef, Ended, Started
 from .usage import record_usage
-
-KNOWN_SOURCE = "initial"
-"""The source under which a result stands that came with the file."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -97,11 +97,6 @@ class Operator:
             caches = {"experiment": self.informers.experiments, "trial": self.informers.trials}
         return self.figures.text(caches, len(self._queue))
 
-    def lines(self, key: Key) -> Sequence[str]:
-        """Say what an experiment waits for; nothing of one that is not driven here."""
-        driver = self._drivers.get(key)
-        return driver.lines if driver is not None else ()
-
     async def _lead(self) -> None:
         assert self.informers is not None
         world = World(

@@ -21,6 +21,7 @@ from ...db.records import ExperimentRecord
 from ...suggestion.endpoint import Endpoint
 from ...suggestion.registry import names
 from ..brief import Brief
+from .katib import DEPLOYMENTS
 from .labels import EXPERIMENT
 from .notices import Notices
 from .port import Document, Kube, Resource, namespace_of
@@ -29,7 +30,6 @@ from .templates import CONFIG_MAPS
 
 CONFIG, KEY = "katib-config", "katib-config.yaml"
 PORT = 6789
-DEPLOYMENTS = Resource("apps", "v1", "deployments")
 SERVICES = Resource("", "v1", "services")
 CLAIMS = Resource("", "v1", "persistentvolumeclaims")
 DEPLOYMENT = "katib.kubeflow.org/deployment"
