@@ -13,8 +13,9 @@ from enum import StrEnum
 
 from ...api.errors import TunewrightError
 from .probe import SPACES, problem_of
-from .rules import RESTART_RULES, RULES, STATELESS_RULES, Broken
-from .subject import AtAddress, Subject
+from .question import Broken, Question, smallest
+from .rules import RESTART_RULES, RULES, STATELESS_RULES
+from .subject import AtAddress, InProcess, Subject
 
 
 class Ruling(StrEnum):
@@ -26,12 +27,23 @@ class Ruling(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Complaint:
+    """What breaks a rule, and the smallest question that shows it, where one alone does."""
+
+    text: str
+    question: Question | None = None
+
+    def __str__(self) -> str:
+        return self.text
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
     """One rule on one algorithm: `complaint` is None where it is kept."""
 
     algorithm: str
     rule: str
-    complaint: str | None
+    complaint: Complaint | None
     seconds: float
 
     @property
@@ -60,7 +72,7 @@ class Report:
         return Ruling.STATEFUL if unsure <= STATELESS_RULES else Ruling.BROKEN
 
 
-async def check_rule(subject: Subject, name: str, rule: str) -> str | None:
+async def check_rule(subject: Subject, name: str, rule: str) -> Complaint | None:
     """Run a rule on every space that the algorithm accepts; return the first complaint."""
     accepted = 0
     for label, space in SPACES.items():
@@ -70,9 +82,20 @@ async def check_rule(subject: Subject, name: str, rule: str) -> str | None:
         try:
             await subject.begin()
             await RULES[rule](subject, name, space)
-        except (Broken, TunewrightError) as error:
-            return f"{label}: {error}"
-    return None if accepted else "every search space was refused at validation"
+        except Broken as broken:
+            return Complaint(f"{label}: {broken}", await _smallest(subject, broken))
+        except TunewrightError as error:
+            return Complaint(f"{label}: {error}")
+    return None if accepted else Complaint("every search space was refused at validation")
+
+
+async def _smallest(subject: Subject, broken: Broken) -> Question | None:
+    if broken.question is None or broken.check is None:
+        return None
+    try:
+        return await smallest(subject, broken.question, broken.check)
+    except TunewrightError:  # it is away by now
+        return None
 
 
 async def examine(subject: Subject, names: Sequence[str], *, restarts: bool = True) -> Report:
@@ -86,6 +109,11 @@ async def examine(subject: Subject, names: Sequence[str], *, restarts: bool = Tr
             complaint = await check_rule(subject, name, rule)
             findings.append(Finding(name, rule, complaint, time.monotonic() - begun))
     return Report(tuple(findings), () if restarts else tuple(sorted(RESTART_RULES)))
+
+
+def run_here(algorithm: str) -> Report:
+    """Examine an algorithm of this process."""
+    return asyncio.run(examine(InProcess(), [algorithm]))
 
 
 def run(

@@ -5,6 +5,7 @@ import math
 from collections.abc import AsyncIterator, Mapping, Sequence
 from decimal import Decimal
 
+from ...api.errors import TunewrightError
 from ...api.history import Entry, Finished, Proposal, Proposed, Suggestion, Verdict
 from ...api.objective import Direction, Metric, Objective, Strategy
 from ...api.problem import Problem
@@ -12,7 +13,10 @@ from ...api.space import Distribution, Parameter, ParameterKind, Point, SearchSp
 from ...api.states import TrialState
 from .. import registry
 from ..suggester import AnySuggester
+from .question import Broken, Judge, Question, judged_by
 from .subject import Subject
+
+BY_TWOS = 2
 
 _RICH = SearchSpace(
     (
@@ -109,6 +113,11 @@ class Trials:
     def after(self, position: int) -> Sequence[Entry]:
         return self.entries[position:]
 
+    def question_of(self, index: int, problem: Problem, count: int) -> Question:
+        """Return the question that trial `index` was an answer to."""
+        born = next(e for e in self.entries if isinstance(e, Proposed) and e.index == index)
+        return Question(problem, tuple(self.entries[: born.made_from]), count)
+
     def propose(self, proposals: Sequence[Proposal]) -> None:
         made_from = len(self.entries)
         for proposal in proposals:
@@ -151,13 +160,35 @@ async def asking(
         await suggester.close()
 
 
-async def ask(suggester: AnySuggester, problem: Problem, trials: Trials, count: int) -> Suggestion:
-    return await suggester.suggest(problem, len(trials.points), count, position=len(trials.entries))
+async def demand(
+    suggester: AnySuggester, problem: Problem, trials: Trials, count: int, judge: Judge
+) -> Suggestion:
+    """Ask for points, and take no wrong answer.
+
+    Raises:
+        Broken: with the question that was answered wrongly.
+    """
+    question = Question(problem, tuple(trials.entries), count)
+    try:
+        suggestion = await suggester.suggest(
+            problem, len(trials.points), count, position=len(trials.entries)
+        )
+    except TunewrightError as error:
+        raise Broken(str(error), question, judged_by(judge)) from error
+    complaint = judge(question, suggestion)
+    if complaint is not None:
+        raise Broken(complaint, question, judged_by(judge))
+    return suggestion
+
+
+def nothing(_question: Question, _suggestion: Suggestion) -> str | None:
+    """Find nothing wrong with an answer that came."""
+    return None
 
 
 async def search(
-    subject: Subject, problem: Problem, rounds: int, *, forgetful: bool = False
-) -> list[Point]:
+    subject: Subject, problem: Problem, rounds: int, judge: Judge, *, forgetful: bool = False
+) -> Trials:
     """Search by twos; a forgetful search begins anew before every call."""
     trials = Trials()
     suggester = subject.open(trials.after, stateless=forgetful)
@@ -167,11 +198,11 @@ async def search(
                 await suggester.close()
                 await subject.restart()
                 suggester = subject.open(trials.after, stateless=True)
-            suggestion = await ask(suggester, problem, trials, 2)
+            suggestion = await demand(suggester, problem, trials, BY_TWOS, judge)
             first = len(trials.points)
             trials.propose(suggestion.proposals)
             for index in range(first, len(trials.points)):
                 trials.finish_mixed(index)
     finally:
         await suggester.close()
-    return trials.points
+    return trials

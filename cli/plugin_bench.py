@@ -1,0 +1,116 @@
+"""`tunewright plugin bench`."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+from . import console
+
+if TYPE_CHECKING:
+    from ..suggestion.plugin.bench import Contender, Result
+    from ..suggestion.plugin.problems import Challenge
+
+
+@click.command()
+@click.argument("name", metavar="NAME | ADDRESS")
+@click.option("--algorithm", help="The name to ask for, where a service has several.")
+@click.option(
+    "--against",
+    default="random,tpe",
+    show_default=True,
+    metavar="NAME,...",
+    help="The algorithms beside it.",
+)
+@click.option("--problem", "problems", multiple=True, help="This one only; may be repeated.")
+@click.option("--trials", type=click.IntRange(1), default=50, show_default=True, help="A search.")
+@click.option(
+    "--parallel", type=click.IntRange(1), default=1, show_default=True, help="Points at a time."
+)
+@click.option("--seeds", type=click.IntRange(1), default=5, show_default=True, help="Searches.")
+def plugin_bench(
+    name: str,
+    algorithm: str | None,
+    against: str,
+    problems: tuple[str, ...],
+    trials: int,
+    parallel: int,
+    seeds: int,
+) -> None:
+    """Measure how close an algorithm comes to the optimum of known problems, beside others.
+
+    Shown is the median over the seeds of how far the best point stays above the optimum, with
+    the quartiles, and how long a suggestion takes.
+
+    \b
+    Examples:
+      tunewright plugin bench my-algorithm
+      tunewright plugin bench localhost:6789 --against tpe,random --seeds 10
+      tunewright plugin bench tpe --problem branin --trials 100
+    """
+    import asyncio
+
+    from ..suggestion.plugin.bench import mean_ranks, measure
+
+    contenders = _contenders(name, algorithm, against.split(","))
+    challenges = _challenges(problems)
+
+    async def measured() -> list["Result"]:
+        found = []
+        asked = measure(contenders, challenges, trials=trials, parallel=parallel, seeds=seeds)
+        async for result in asked:
+            console.note(f"{result.challenge}: {result.contender} {result.regret:.3g}")
+            found.append(result)
+        return found
+
+    results = asyncio.run(measured())
+    console.table(
+        ["problem", "algorithm", "above the optimum", "quartiles", "a suggestion takes"],
+        [
+            [
+                result.challenge,
+                result.contender,
+                f"{result.regret:.3g}",
+                " – ".join(f"{end:.3g}" for end in result.spread),
+                f"{result.seconds * 1000:.1f} ms",
+            ]
+            for result in results
+        ],
+    )
+    if len(challenges) > 1:
+        ranks = sorted(mean_ranks(results).items(), key=lambda item: item[1])
+        click.echo("mean place: " + ", ".join(f"{label} {place:.2f}" for label, place in ranks))
+
+
+def _contenders(name: str, algorithm: str | None, against: Sequence[str]) -> Sequence["Contender"]:
+    """Return who is measured, and its rivals of this process.
+
+    Raises:
+        Invalid: there is no such algorithm.
+    """
+    from ..suggestion import registry
+    from ..suggestion.plugin.bench import Contender
+    from ..suggestion.plugin.subject import AtAddress, InProcess
+
+    is_address = ":" in name and "/" not in name
+    asked = Contender(name, algorithm or "random", AtAddress(name)) if is_address else None
+    here = [*([] if is_address else [name]), *(rival for rival in against if rival != name)]
+    for each in here:
+        registry.find(each)
+    return [*([asked] if asked else []), *(Contender(each, each, InProcess()) for each in here)]
+
+
+def _challenges(names: Sequence[str]) -> Sequence["Challenge"]:
+    from ..api.errors import Fault, Invalid
+    from ..suggestion.plugin.problems import CHALLENGES
+    from ..suggestion.settings import nearest
+
+    known: Mapping[str, Challenge] = CHALLENGES
+    faults = [
+        Fault("--problem", f"there is no problem {name}", nearest(name, known))
+        for name in names
+        if name not in known
+    ]
+    if faults:
+        raise Invalid(faults)
+    return [known[name] for name in names] or list(known.values())

@@ -1,0 +1,89 @@
+"""`tunewright plugin test`."""
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+from . import console
+
+if TYPE_CHECKING:
+    from ..suggestion.plugin.conformance import Finding, Report
+    from ..suggestion.plugin.question import Question
+
+
+@click.command()
+@click.argument("words", nargs=-1, required=True, metavar="NAME | ADDRESS | -- COMMAND...")
+@click.option("--algorithm", help="The name to ask for, where a service has several.")
+def plugin_test(words: tuple[str, ...], algorithm: str | None) -> int:
+    """Run the conformance suite against an algorithm that is installed, or against a service.
+
+    With a COMMAND, where `{port}` stands for the port, restarts are tested too. A rule that is
+    broken is shown with the smallest history that breaks it.
+
+    \b
+    Examples:
+      tunewright plugin test my-algorithm
+      tunewright plugin test localhost:6789 --algorithm mine
+      tunewright plugin test -- python my_service.py --port {port}
+    """
+    from ..suggestion.plugin.conformance import Ruling
+
+    name, report = _examined(words, algorithm)
+    console.table(
+        ["rule", "verdict", "took"],
+        [[f.rule, f.verdict, console.duration(f.seconds)] for f in report.findings],
+    )
+    _explain(report.broken)
+    if report.left_out:
+        rules = ", ".join(report.left_out)
+        console.note(f"not run: {rules}; `plugin test -- COMMAND` restarts it and runs them")
+    click.echo(f"{name} is {report.ruling}.")
+    return 1 if report.ruling is Ruling.BROKEN else 0
+
+
+def _examined(words: Sequence[str], algorithm: str | None) -> tuple[str, "Report"]:
+    from ..api.errors import Fault, Invalid
+    from ..suggestion import registry
+    from ..suggestion.plugin.conformance import run, run_here
+
+    if len(words) > 1:
+        name = algorithm or "random"
+        return name, run(None, words, algorithm=name)
+    word = words[0]
+    if ":" in word and "/" not in word:
+        name = algorithm or "random"
+        return name, run(word, algorithm=name)
+    if word in registry.names():
+        return word, run_here(word)
+    remedy = "an address is HOST:PORT; a command stands behind --; `tunewright algorithms` lists"
+    raise Invalid([Fault("NAME", f"{word} is no address and no algorithm", f"{remedy} the names")])
+
+
+def _explain(broken: Sequence["Finding"]) -> None:
+    """Say how each rule is broken, and by what; a history is written once."""
+    written: set[tuple[str, ...]] = set()
+    for finding in broken:
+        click.echo(f"{finding.rule}: {finding.complaint}")
+        question = finding.complaint.question if finding.complaint else None
+        lines = () if question is None else tuple(_shown(question))
+        for line in ("  shown as above",) if lines and lines in written else lines:
+            click.echo(line)
+        written.add(lines)
+
+
+def _shown(question: "Question") -> Iterator[str]:
+    """Write a question's history, a trial a line."""
+    from ..api.history import Finished
+
+    points = f"{question.count} point{'' if question.count == 1 else 's'}"
+    if not question.points:
+        yield f"  shown by asking for {points} before any trial"
+        return
+    ends = {entry.index: entry for entry in question.entries if isinstance(entry, Finished)}
+    yield f"  shown by asking for {points} after this history, the smallest that does it:"
+    for index, point in enumerate(question.points):
+        end = ends.get(index)
+        value = "" if end is None or end.value is None else f" {console.number(end.value)}"
+        state = "pending" if end is None else f"{end.verdict}{value}"
+        yield f"  {index}: {console.exact_point(point.items())}  {state}"
