@@ -9,6 +9,7 @@ from . import defaults
 from .algorithm_spec import AlgorithmSpec, EarlyStoppingSpec, Setting
 from .durations import parse_duration
 from .experiment import Experiment, ExperimentSpec
+from .fidelity import widened
 from .objective import Constraint, Direction, Further, Metric, Objective, Strategy
 from .objective_spec import FurtherObjective, MetricConstraint, ObjectiveSpec
 from .parameter_spec import FeasibleSpace, GraphConfig, NasConfig, ParameterSpec
@@ -107,6 +108,12 @@ def parameter(spec: ParameterSpec) -> Parameter:
 
 
 def search_space(spec: ExperimentSpec) -> SearchSpace:
+    """Compile the space that points lie in."""
+    given = settings(spec.algorithm.algorithm_settings) if spec.algorithm else {}
+    return widened(_written_space(spec), given)
+
+
+def _written_space(spec: ExperimentSpec) -> SearchSpace:
     return SearchSpace(
         tuple(map(parameter, spec.parameters)),
         tuple(

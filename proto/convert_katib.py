@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 
 from ..api.errors import Fault, Invalid
+from ..api.fidelity import widened
 from ..api.history import Entry, Finished, Proposal, Proposed, Verdict
 from ..api.identity import trial_name
 from ..api.objective import Direction, Metric, Objective, Strategy
@@ -66,18 +67,18 @@ def problem_from_katib(experiment: pb.Experiment) -> Problem:
     maximize = spec.objective.type == pb.MAXIMIZE
     direction = Direction.MAXIMIZE if maximize else Direction.MINIMIZE
     strategy = Strategy.MAX if maximize else Strategy.MIN
+    settings = {one.name: one.value for one in spec.algorithm.algorithm_settings}
+    parameters = tuple(
+        _parameter_from_katib(parameter, f"spec.parameters[{place}]")
+        for place, parameter in enumerate(spec.parameter_specs.parameters)
+    )
     return Problem(
         experiment=experiment.name,
         uid=_digest(experiment).hex(),
-        space=SearchSpace(
-            tuple(
-                _parameter_from_katib(parameter, f"spec.parameters[{place}]")
-                for place, parameter in enumerate(spec.parameter_specs.parameters)
-            )
-        ),
+        space=widened(SearchSpace(parameters), settings),
         objective=Objective(Metric(spec.objective.objective_metric_name, strategy), direction),
         algorithm=spec.algorithm.algorithm_name or "auto",
-        settings={one.name: one.value for one in spec.algorithm.algorithm_settings},
+        settings=settings,
         seed=int.from_bytes(_digest(experiment)[:4], "big"),
         max_trials=spec.max_trial_count or None,
         parallel_trials=spec.parallel_trial_count or 1,

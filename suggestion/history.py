@@ -98,7 +98,7 @@ class PointFold(Fold):
         self.position = entry.position
         match entry:
             case Proposed(index=index, proposal=proposal):
-                self._add(index, proposal.point)
+                self.add(index, proposal.point)
                 self.proposals += 1
                 self.proposed(entry)
             case Finished(index=index):
@@ -112,19 +112,19 @@ class PointFold(Fold):
 
     def suggest(self, first_index: int, count: int) -> Suggestion:
         proposals: list[Proposal] = []
-        with self._batch() as batch:
+        with self.batch() as batch:
             for index in range(first_index, first_index + count):
-                proposal = self._unseen(index)
+                proposal = self.unseen(index)
                 if proposal is None:
                     note = f"all {self.cube.cardinality} points of the space have been proposed"
                     return Suggestion(tuple(proposals), SearchState.EXHAUSTED, note)
                 proposals.append(proposal)
-                self._add(index, proposal.point)
+                self.add(index, proposal.point)
                 batch.append(index)
         return Suggestion(tuple(proposals))
 
     @contextmanager
-    def _batch(self) -> Iterator[list[int]]:
+    def batch(self) -> Iterator[list[int]]:
         """Take the points of a batch back at its end: they are not in the log yet."""
         batch: list[int] = []
         try:
@@ -134,11 +134,11 @@ class PointFold(Fold):
                 self.pending.pop(index, None)
                 self.seen.remove(index)
 
-    def _add(self, index: int, point: Point) -> None:
+    def add(self, index: int, point: Point) -> None:
         self.pending[index] = point
         self.seen.add(index, self.cube.key(point))
 
-    def _unseen(self, index: int) -> Proposal | None:
+    def unseen(self, index: int) -> Proposal | None:
         size = self.cube.cardinality
         if size is not None and len(self.seen) >= size:
             return None

@@ -31,6 +31,9 @@ BUILT_IN: Mapping[str, str] = {
     "multivariate-tpe": "tpe:MultivariateTpe",
     "cmaes": "cmaes:CmaEs",
     "bayesianoptimization": "bayesian:BayesianOptimization",
+    "hyperband": "hyperband:Hyperband",
+    "asha": "asha:Asha",
+    "bohb": "bohb:Bohb",
 }
 
 

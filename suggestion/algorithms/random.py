@@ -14,9 +14,9 @@ class Random(Algorithm):
     is_quick = True
 
     def start(self, problem: Problem) -> Fold:
-        return _RandomFold(problem)
+        return RandomFold(problem)
 
 
-class _RandomFold(PointFold):
+class RandomFold(PointFold):
     def draw(self, index: int, retry: int) -> Proposal:
         return Proposal(self.random_point(index, retry))

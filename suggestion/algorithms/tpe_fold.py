@@ -141,8 +141,13 @@ class TpeFold(PointFold):
         self._running.pop(index, None)
         self._storage.complete = [t for t in self._storage.complete if t.number != index]
 
+    @property
+    def is_ready(self) -> bool:
+        """Whether enough has ended for a model."""
+        return len(self._storage.complete) >= self._startup
+
     def draw(self, index: int, retry: int) -> Proposal:
-        if len(self._storage.complete) < self._startup or not self._codes:
+        if not self.is_ready or not self._codes:
             return Proposal(self.random_point(index, retry))
         self._storage.running = [
             self._running.get(number) or self._trial(number, point, None)

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from decimal import Decimal
 
 from ...api.errors import TunewrightError
+from ...api.fidelity import GREATEST, NAME, widened
 from ...api.history import Entry, Finished, Proposal, Proposed, Suggestion, Verdict
 from ...api.objective import Direction, Metric, Objective, Strategy
 from ...api.problem import Problem
@@ -70,15 +71,33 @@ SPACES: Mapping[str, SearchSpace] = {
 
 
 def problem_of(space: SearchSpace, algorithm: str, *, seed: int = 1, uid: str = "") -> Problem:
+    settings = _settings(space, algorithm)
     return Problem(
         experiment=f"conformance-{seed}",
         uid=uid or f"conformance-{algorithm}-{len(space.parameters)}-{seed}",
-        space=space,
+        space=widened(space, settings),
         objective=Objective(Metric("loss", Strategy.MIN), Direction.MINIMIZE),
         algorithm=algorithm,
-        settings={},
+        settings=settings,
         seed=seed,
     )
+
+
+def _settings(space: SearchSpace, algorithm: str) -> Mapping[str, str]:
+    """Return what an algorithm cannot do without: the resource of a multi-fidelity one."""
+    if algorithm not in registry.names():
+        return {}
+    names = {setting.name for setting in registry.find(algorithm).settings}
+    whole = next((each for each in space.parameters if each.kind is ParameterKind.INT), None)
+    if NAME not in names or whole is None:
+        return {}
+    return {NAME: whole.name, GREATEST: str(whole.high)}
+
+
+def repeats(algorithm: str) -> str:
+    """Say why an algorithm repeats points on purpose; "" where it does not, or is not known."""
+    known = algorithm in registry.names()
+    return registry.find(algorithm).capabilities.repeats if known else ""
 
 
 def loss_of(point: Point) -> float:

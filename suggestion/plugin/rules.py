@@ -22,6 +22,7 @@ from .probe import (
     nothing,
     problem_of,
     random_points,
+    repeats,
     search,
 )
 from .question import Broken, Judge, Question, answer
@@ -33,8 +34,9 @@ Rule: TypeAlias = Callable[[Subject, str, SearchSpace], Awaitable[None]]
 async def points_lie_in_the_space(subject: Subject, name: str, space: SearchSpace) -> None:
     """Ranges, steps and lists; trials that failed, were killed, or are pending are borne."""
 
-    def judge(_question: Question, suggestion: Suggestion) -> str | None:
-        strays = (each.point for each in suggestion.proposals if not space.contains(each.point))
+    def judge(question: Question, suggestion: Suggestion) -> str | None:
+        inside = question.problem.space.contains
+        strays = (each.point for each in suggestion.proposals if not inside(each.point))
         return next((f"{dict(point)} is outside the search space" for point in strays), None)
 
     await search(subject, problem_of(space, name), 12, judge)
@@ -85,9 +87,12 @@ async def it_is_no_worse_than_chance(subject: Subject, name: str, space: SearchS
 
 
 async def no_point_comes_twice(subject: Subject, name: str, space: SearchSpace) -> None:
-    """A finite space is walked to its end without a repetition, and then said to be done."""
+    """A finite space is walked to its end without a repetition, and then said to be done.
+
+    Not by those that repeat points on purpose, and say why.
+    """
     size = space.cardinality
-    if size is None or size > 100:
+    if size is None or size > 100 or repeats(name):
         return
     problem, trials = problem_of(space, name), Trials()
     async with asking(subject, trials) as suggester:
