@@ -52,8 +52,13 @@ class Stop:
 class CurveLog(Protocol):
     """What an evaluator may ask about the other trials of an experiment."""
 
-    def succeeded_since(self, experiment_uid: str, position: int) -> tuple[int, Sequence[int]]:
-        """Return the log's end, and the trials that succeeded after `position`, in order."""
+    def ended_since(
+        self, experiment_uid: str, position: int, *, early_stopped: bool = False
+    ) -> tuple[int, Sequence[int]]:
+        """Return the log's end, and the trials that succeeded after `position`, in order.
+
+        With those that were `early_stopped` on wish.
+        """
         ...
 
     def running_means(

@@ -72,7 +72,8 @@ class _Chosen:
     "rules",
     multiple=True,
     metavar="RULE|RULE=ADDRESS",
-    help="Stop hopeless trials early: medianstop, or where a plug-in serves the rule.",
+    help="Stop hopeless trials early: medianstop, percentile, asha, plateau, threshold, or where a"
+    " plug-in serves the rule.",
 )
 @click.option("--seed", type=int, help="The same seed gives the same points.")
 @click.option("--name", help="The experiment's name.")

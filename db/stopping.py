@@ -77,7 +77,10 @@ class Stopping(Trials):
         super().__init__(database)
         self._evaluator = evaluator
 
-    def succeeded_since(self, experiment_uid: str, position: int) -> tuple[int, Sequence[int]]:
+    def ended_since(
+        self, experiment_uid: str, position: int, *, early_stopped: bool = False
+    ) -> tuple[int, Sequence[int]]:
+        states = [TrialState.SUCCEEDED, *([TrialState.EARLY_STOPPED] if early_stopped else [])]
         with self._database.reading() as connection:
             owner = self._id(connection, experiment_uid)
             end = self._position(connection, owner)
@@ -93,7 +96,7 @@ class Stopping(Trials):
                     log.c.position > position,
                     log.c.position <= end,
                     log.c.kind == "finished",
-                    trials.c.state == TrialState.SUCCEEDED,
+                    trials.c.state.in_(states),
                 )
                 .order_by(log.c.position)
             )

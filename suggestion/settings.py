@@ -46,6 +46,7 @@ _RANGES: Mapping[str, Callable[[float], bool]] = {
     "≥ 0": lambda value: value >= 0,
     "≥ 1": lambda value: value >= 1,
     "≥ 2": lambda value: value >= 2,
+    "in (0, 100)": lambda value: 0 < value < 100,
     "in (0, 1)": lambda value: 0 < value < 1,
 }
 

@@ -109,7 +109,7 @@ class KatibStopping:
         if known.asking or now - known.looked_at < REFRESH_SECONDS:
             return
         known.looked_at = now
-        end, succeeded = log.succeeded_since(uid, known.position or 0)
+        end, succeeded = log.ended_since(uid, known.position or 0)
         if known.position is None or succeeded:
             known.asking = True
             self._executor.submit(self._ask, known, uid, rule, end)

@@ -7,19 +7,31 @@ from ...api.errors import Fault
 from ...api.objective import Objective
 from ...api.stopping import CurveLog, Evaluator, Progress, Stop, StoppingRule
 from ..settings import Setting, name_fault, setting_faults
-from . import median
+from . import halving, plateau, threshold
+from .percentile import MEDIAN_SETTINGS, PERCENTILE_SETTINGS, Percentile
 
 NAME_PATH = "spec.earlyStopping.algorithmName"
 SETTINGS_PATH = "spec.earlyStopping.algorithmSettings"
 
 
 @dataclass(frozen=True, slots=True)
-class _Kind:
+class Kind:
+    description: str
     settings: Sequence[Setting]
     make: Callable[[Callable[[], float]], Evaluator]
+    validate: Callable[[Mapping[str, str]], str] = lambda _settings: ""
+    """Says what is wrong with settings that are each in range; "" when nothing is."""
 
 
-_RULES: Mapping[str, _Kind] = {median.NAME: _Kind(median.SETTINGS, median.MedianStop)}
+RULES: Mapping[str, Kind] = {
+    "medianstop": Kind("stops what is worse than the median", MEDIAN_SETTINGS, Percentile),
+    "percentile": Kind("stops what is worse than a percentile", PERCENTILE_SETTINGS, Percentile),
+    "asha": Kind("lets one of eta trials pass each rung", halving.SETTINGS, halving.Asha),
+    "threshold": Kind(
+        "stops what is beyond a bound", threshold.SETTINGS, threshold.Threshold, threshold.complaint
+    ),
+    "plateau": Kind("stops what gets no better", plateau.SETTINGS, plateau.Plateau),
+}
 
 
 def validate_rule(rule: StoppingRule) -> Sequence[Fault]:
@@ -29,11 +41,12 @@ def validate_rule(rule: StoppingRule) -> Sequence[Fault]:
     """
     if rule.endpoint is not None:
         return ()
-    if rule.name not in _RULES:
-        return [name_fault(rule.name, _RULES, path=NAME_PATH)]
-    return setting_faults(
-        _RULES[rule.name].settings, rule.settings, path=SETTINGS_PATH, algorithm=rule.name
-    )
+    if rule.name not in RULES:
+        return [name_fault(rule.name, RULES, path=NAME_PATH)]
+    kind = RULES[rule.name]
+    faults = setting_faults(kind.settings, rule.settings, path=SETTINGS_PATH, algorithm=rule.name)
+    complaint = "" if faults else kind.validate(rule.settings)
+    return [Fault(SETTINGS_PATH, complaint, "", "Required")] if complaint else faults
 
 
 class Rules:
@@ -48,7 +61,7 @@ class Rules:
     ) -> None:
         self._made: Evaluator | None = None
         self._plugins = plugins
-        self._evaluators = {name: kind.make(clock) for name, kind in _RULES.items()}
+        self._evaluators = {name: kind.make(clock) for name, kind in RULES.items()}
 
     def evaluate(
         self,

@@ -75,7 +75,7 @@ class House:
     def metrics_address(self):
         return "unix:/metrics"
 
-    def succeeded_since(self, uid, position):
+    def ended_since(self, uid, position, *, early_stopped=False):
         ended = [entry for entry in self.log.after(position) if hasattr(entry, "verdict")]
         return self.log.position, [entry.index for entry in ended]
 

@@ -18,7 +18,7 @@ class Curves:
     def __init__(self, *curves):
         self.curves = list(curves)
 
-    def succeeded_since(self, _uid, position):
+    def ended_since(self, _uid, position, *, early_stopped=False):
         return len(self.curves), range(position, len(self.curves))
 
     def running_means(self, _uid, index, reports):
@@ -93,7 +93,7 @@ def test_a_running_trial_is_judged_by_trials_that_succeeded_after_it_started():
 def test_the_log_is_read_once_a_second_at_most():
     time, rules, curves = Time(), Rules(Time()), Curves()
     reads = []
-    curves.succeeded_since = lambda uid, position: (reads.append(position), (0, ()))[1]
+    curves.ended_since = lambda uid, position, **_: (reads.append(position), (0, ()))[1]
     for _ in range(10):
         stopped(curves, reports=6, best=1.0, rules=rules)
     assert len(reads) == 1
