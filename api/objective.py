@@ -149,6 +149,18 @@ class Objective:
         """Turn a value so that smaller is better."""
         return value if self.direction is Direction.MINIMIZE else -value
 
+    def losses(self, value: float | None, values: Mapping[str, float]) -> tuple[float, ...] | None:
+        """Return every objective so that smaller is better; None where one is missing or NaN."""
+        found = [value, *(values.get(each.metric.name) for each in self.further)]
+        directions = (self.direction, *(each.direction for each in self.further))
+        if any(each is None or math.isnan(each) for each in found):
+            return None
+        return tuple(
+            each if direction is Direction.MINIMIZE else -each
+            for each, direction in zip(found, directions, strict=True)
+            if each is not None
+        )
+
 
 def _taken(metric: Metric, runs: Sequence[Observation]) -> list[float]:
     return [metric.strategy.take(run[metric.name]) for run in runs if metric.name in run]

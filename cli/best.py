@@ -1,5 +1,7 @@
 """`tunewright best`: the best trial, as a table or as a command to paste."""
 
+from dataclasses import asdict
+
 import click
 
 from . import console
@@ -22,6 +24,8 @@ def best(
 ) -> None:
     """Show the best trial, its parameters, and the command that repeats it.
 
+    Of several objectives the best is that of the first; the Pareto front stands below it.
+
     \b
     Examples:
       tunewright best digits
@@ -30,7 +34,7 @@ def best(
       sh -c "$(tunewright best digits --command)"
     """
     from ..api.compile import objective_of
-    from . import shapes
+    from . import pareto, shapes
     from .names import best_of, find_experiment
 
     with where.opened() as source:
@@ -38,11 +42,16 @@ def best(
         winner = best_of(record)
         ranked = source.records.best_trials(record.uid, top or 1)
         command = source.command_line(record, winner)
-    objective = objective_of(record.document)
+        objective = objective_of(record.document)
+        front = None
+        if objective.further and top is None and not as_command:
+            front = pareto.front_of(source.records, record.uid, objective)
     if as_command:
         click.echo(command)
         return
     data = [shapes.trial(trial, objective) for trial in ranked]
+    if front is not None:
+        data[0] |= {"front": [asdict(each) for each in front.trade_offs]}
 
     def show() -> None:
         if top is not None:
@@ -64,6 +73,8 @@ def best(
                 ("Command", command),
             ]
         )
+        if front is not None:
+            pareto.show(front)
 
     console.emit(data if top is not None else data[0], output, show)
 

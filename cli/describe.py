@@ -31,7 +31,7 @@ def describe(name: str, trial: str | None, where: Where, output: str) -> None:
       tunewright describe digits best -o json
     """
     from ..api.compile import objective_of
-    from . import shapes
+    from . import pareto, shapes
     from .names import resolve
 
     with where.opened() as source:
@@ -50,6 +50,8 @@ def describe(name: str, trial: str | None, where: Where, output: str) -> None:
         if found is None:
             data["document"] = dict(record.document)
             data |= source.whereabouts(record)
+            if objective.further:
+                data["pareto"] = asdict(pareto.front_of(records, record.uid, objective))
             console.emit(data, output, lambda: _experiment(records, record, data, events))
         else:
             data["attempts"] = [_attempt(a) for a in records.attempts(record.uid, found.index)]
@@ -112,6 +114,8 @@ def _experiment(
                 "Objective",
                 f"{objective['type']} {objective['metric']} ({objective['strategy']}{goal})",
             ),
+            ("And", ", ".join(f"{o['type']} {o['metric']}" for o in spec.get("objectives") or ())),
+            ("Pareto front", _front(data.get("pareto"))),
             ("Algorithm", f"{data['algorithm']}, seed {record.seed}"),
             ("Stopping", (spec.get("earlyStopping") or {}).get("algorithmName")),
             ("Budget", _budget(spec)),
@@ -140,6 +144,13 @@ def _experiment(
     _running(records, record)
     _conditions(record)
     _events(events)
+
+
+def _front(pareto: dict[str, Any] | None) -> str | None:
+    if pareto is None:
+        return None
+    volume = console.number(pareto["volume"])
+    return f"{len(pareto['trade_offs'])} trials, hypervolume {volume} from the worst of each"
 
 
 def _size(count: int | None) -> str | None:

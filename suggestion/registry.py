@@ -34,6 +34,7 @@ BUILT_IN: Mapping[str, str] = {
     "hyperband": "hyperband:Hyperband",
     "asha": "asha:Asha",
     "bohb": "bohb:Bohb",
+    "nsga2": "nsga2:Nsga2",
     "enas": "nas.enas:Enas",
     "darts": "nas.darts:Darts",
     "nas-evolution": "nas.evolution:Evolution",
@@ -141,7 +142,10 @@ def _capabilities(algorithm: Algorithm, problem: Problem) -> list[Fault]:
         faults.append(Fault("spec.parameterConditions", message, "remove them", "NotSupported"))
     if problem.objective.further and not can.objectives:
         message = f"the algorithm {problem.algorithm} makes one metric better, not several"
-        remedy = "collect the others with additionalMetricNames, or bound them in spec.constraints"
+        remedy = (
+            "use nsga2, tpe, grid, random or sobol, collect the others with additionalMetricNames, "
+            "or bound them in spec.constraints"
+        )
         faults.append(Fault("spec.objectives", message, remedy, "NotSupported"))
     for place, parameter in enumerate(problem.space.parameters):
         faults += _parameter(can, parameter, f"spec.parameters[{place}]", problem.algorithm)

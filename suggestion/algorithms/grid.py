@@ -20,7 +20,9 @@ class Grid(Algorithm):
         "or, with a random_state, shuffled"
     )
     settings = (random_state(),)
-    capabilities = Capabilities(distributions=frozenset({Distribution.UNIFORM}), needs_levels=True)
+    capabilities = Capabilities(
+        distributions=frozenset({Distribution.UNIFORM}), objectives=True, needs_levels=True
+    )
     is_quick = True
 
     def validate(self, problem: Problem) -> Sequence[Fault]:

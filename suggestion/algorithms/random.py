@@ -2,7 +2,7 @@
 
 from ...api.history import Proposal
 from ...api.problem import Problem
-from ..algorithm import Algorithm, Fold
+from ..algorithm import Algorithm, Capabilities, Fold
 from ..history import PointFold
 from ..settings import random_state
 
@@ -11,6 +11,7 @@ class Random(Algorithm):
     name = "random"
     description = "draws every point from the parameters' distributions"
     settings = (random_state(),)
+    capabilities = Capabilities(objectives=True)
     is_quick = True
 
     def start(self, problem: Problem) -> Fold:

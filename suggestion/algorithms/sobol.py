@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from ...api.history import Proposal
 from ...api.problem import Problem
-from ..algorithm import Algorithm, Fold
+from ..algorithm import Algorithm, Capabilities, Fold
 from ..history import PointFold
 from ..seeds import derive
 from ..settings import random_state
@@ -17,6 +17,7 @@ class Sobol(Algorithm):
     name = "sobol"
     description = "fills the space evenly with Sobol's sequence, scrambled by the seed (scipy)"
     settings = (random_state(),)
+    capabilities = Capabilities(objectives=True)
     requires = ("numpy", "scipy")
 
     def start(self, problem: Problem) -> Fold:

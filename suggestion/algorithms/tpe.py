@@ -4,7 +4,7 @@ import math
 from typing import Any
 
 from ...api.problem import Problem
-from ..algorithm import Algorithm, Fold
+from ..algorithm import Algorithm, Capabilities, Fold
 from ..settings import Setting, number, random_state, setting_values
 
 
@@ -39,6 +39,7 @@ class Tpe(Algorithm):
         ),
         random_state(),
     )
+    capabilities = Capabilities(objectives=True)
     requires = ("numpy", "optuna")
 
     def start(self, problem: Problem) -> Fold:
@@ -75,6 +76,7 @@ class MultivariateTpe(Algorithm):
         _not_negative("n_ei_candidates", "24", "draws of which the best becomes the point"),
         random_state("random_state should be greate or equal than zero"),
     )
+    capabilities = Capabilities(objectives=True)
     requires = ("numpy", "optuna")
 
     def start(self, problem: Problem) -> Fold:

@@ -8,7 +8,7 @@ from tunewright.suggestion.plugin.subject import AtAddress, InProcess
 from tunewright.suggestion.service import start_service
 
 FIDELITY = ["hyperband", "asha", "bohb"]
-QUICK = ["random", "grid", "sobol", "tpe", "multivariate-tpe", "cmaes", *FIDELITY]
+QUICK = ["random", "grid", "sobol", "tpe", "multivariate-tpe", "cmaes", "nsga2", *FIDELITY]
 
 
 @pytest.fixture(scope="module")
