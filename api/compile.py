@@ -7,6 +7,7 @@ from typing import Any
 
 from . import defaults
 from .algorithm_spec import AlgorithmSpec, EarlyStoppingSpec, Setting
+from .checkpoint import TRIAL_DIR, Checkpoint
 from .durations import parse_duration
 from .experiment import Experiment, ExperimentSpec
 from .fidelity import widened
@@ -154,6 +155,14 @@ def problem(experiment: Experiment, *, uid: str, seed: int) -> Problem:
         architecture=architecture(spec.nas_config) if spec.nas_config else None,
         endpoint=algorithm.endpoint,
     )
+
+
+def checkpoint(spec: ExperimentSpec) -> Checkpoint | None:
+    """Compile where trials keep checkpoints; None where the file says nothing of them."""
+    if spec.checkpoint is not None:
+        return Checkpoint(spec.checkpoint.path, spec.checkpoint.volume)
+    given = settings(spec.algorithm.algorithm_settings) if spec.algorithm else {}
+    return Checkpoint(given[TRIAL_DIR]) if given.get(TRIAL_DIR) else None
 
 
 def policy(experiment: Experiment) -> Policy:

@@ -169,18 +169,27 @@ def check_machine(document: Mapping[str, Any], options: "LocalOptions", workdir:
                 directory=Path(folder),
                 workdir=Path(workdir),
                 private=() if private is None else (private,),
+                mounts=_checkpoint_mount(document, Path(folder)),
             ),
             options,
         )
     if any(command.binds for command in prepared.commands.values()) and not can_bind():
         raise Unsupported(
             "this machine lets no process have directories of its own (mount namespaces), which"
-            " keep volumes and the metrics collector's files of two trials apart: use"
+            " keep volumes, checkpoints and the metrics collector's files of two trials apart: use"
             " --runtime docker"
         )
     pod = prepared.plan.pods[0]
     container = next((c for c in pod.containers if c.name == primary), pod.containers[-1])
     return prepared.commands[pod.name, container.name].executable
+
+
+def _checkpoint_mount(document: Mapping[str, Any], folder: Path) -> tuple[tuple[Path, Path], ...]:
+    from ..api.compile import checkpoint
+    from ..api.experiment import ExperimentSpec
+
+    kept = checkpoint(ExperimentSpec.read(document["spec"]))
+    return ((folder, Path(kept.path)),) if kept is not None and kept.path else ()
 
 
 def witness(store: Store, record: ExperimentRecord) -> "Witness":

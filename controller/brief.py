@@ -6,6 +6,7 @@ from typing import Any
 
 from ..api import compile as compiled
 from ..api import defaults, documents
+from ..api.checkpoint import Checkpoint
 from ..api.objective import Objective
 from ..api.policy import Policy
 from ..api.problem import Problem
@@ -32,6 +33,7 @@ class Brief:
     collector_document: Mapping[str, Any] = field(default_factory=dict)
     success: str = ""  # the GJSON condition of the workload that says so
     failure: str = ""
+    checkpoint: Checkpoint | None = None  # where trials keep what others go on from
     takes_port: bool = False  # its metrics are served, at a port that each trial is given
 
 
@@ -65,6 +67,7 @@ def brief_of(record: ExperimentRecord) -> Brief:
         collector_document=written,
         success=template.success_condition or "",
         failure=template.failure_condition or "",
+        checkpoint=compiled.checkpoint(experiment.spec),
         takes_port=collector.kind is CollectorKind.PROMETHEUS and takes_port(template.trial_spec),
         initial=tuple(
             InitialTrial(

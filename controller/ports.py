@@ -33,7 +33,8 @@ class Workload:
     `environment` holds what every container gets (TUNEWRIGHT_*, KATIB_TRIAL_NAME),
     under the template's own. `directory` is the trial's; `workdir` the one in
     which `run` was typed. `private` are directories that the trial must see as
-    its own: what it writes there lies below `directory / "files"`.
+    its own: what it writes there lies below `directory / "files"`. `mounts` are
+    directories of this machine, each with the place where the trial must see it.
     """
 
     ref: AttemptRef
@@ -44,6 +45,7 @@ class Workload:
     environment: Mapping[str, str] = field(default_factory=dict)
     namespace: str = "default"
     private: tuple[Path, ...] = ()
+    mounts: tuple[tuple[Path, Path], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from ..metrics_collector.collection import Collection, OnSamples
 from ..metrics_collector.push import PushServer
 from ..metrics_collector.spec import CollectorSpec
 from .brief import Brief
+from .checkpoints import Places, restore
 from .local.sharing import METRICS_PORT, free_port
 from .ports import AttemptRef, Clock, Output, Workload, Workloads
 from .render import TrialIdentity, render
@@ -88,6 +89,10 @@ class RunningTrials:
         directory = self._home / ref.trial
         parameters = _write_parameters(brief, proposal.point, directory)
         collector, variables = _own(brief, directory)
+        places = None if brief.checkpoint is None else Places.of(brief.checkpoint, directory, run)
+        if places is not None:
+            parent = None if proposal.parent is None else self._home / proposal.parent
+            variables |= await asyncio.to_thread(restore, places, parent)
         running = _Running(
             ref,
             proposal,
@@ -109,7 +114,13 @@ class RunningTrials:
         try:
             await self._workloads.start(
                 _workload(
-                    ref, proposal, experiment, brief, directory=directory, variables=variables
+                    ref,
+                    proposal,
+                    experiment,
+                    brief,
+                    directory=directory,
+                    variables=variables,
+                    mounts=() if places is None else places.mounts,
                 )
             )
         except BaseException:
@@ -249,6 +260,7 @@ def _workload(
     *,
     directory: Path,
     variables: Mapping[str, str],
+    mounts: tuple[tuple[Path, Path], ...],
 ) -> Workload:
     private = brief.collector.own_directory
     identity = TrialIdentity(ref.trial, experiment.key.namespace)
@@ -261,6 +273,7 @@ def _workload(
         environment=variables,
         namespace=experiment.key.namespace,
         private=() if private is None else (private,),
+        mounts=mounts,
     )
 
 

@@ -26,6 +26,7 @@ BUILT_IN: Mapping[str, str] = {
     "auto": "auto:Auto",
     "random": "random:Random",
     "grid": "grid:Grid",
+    "pbt": "pbt:Pbt",
     "sobol": "sobol:Sobol",
     "tpe": "tpe:Tpe",
     "multivariate-tpe": "tpe:MultivariateTpe",

@@ -15,6 +15,8 @@ from .cache import Cache, Key
 from .notices import EVENTS
 from .port import Document, Kube, Resource, Selection
 from .resources import owner
+from .workloads.checkpoints import PATH as CHECKPOINT
+from .workloads.checkpoints import Kept
 from .workloads.injection import Injection, Instrumented, Settings, Way, instrument
 from .workloads.stopping import stop_patch
 from .writing import check_ours
@@ -157,6 +159,21 @@ def _injection(
         primary_labels=brief.primary_labels,
         environment={"TUNEWRIGHT_REPEAT": str(len(record.earlier))},
         reads_logs=_asks_for_logs(experiment.document),
+        kept=_kept(brief, record),
+    )
+
+
+def _kept(brief: Brief, record: TrialRecord) -> Kept | None:
+    """Return where the trial's checkpoint lies: nowhere without a volume that lasts."""
+    asked, attempt, run = brief.checkpoint, record.attempt, len(record.earlier)
+    if asked is None or asked.volume is None:
+        return None
+    return Kept(
+        volume=asked.volume,
+        path=asked.path or CHECKPOINT,
+        own=f"{record.name}-{run}" if run else record.name,
+        parent=record.proposal.parent,
+        is_retried=attempt is not None and attempt.attempt > run + 1,
     )
 
 

@@ -27,7 +27,7 @@ from .pods import Container, Pod
 from .processes import Command, Exit, Processes
 from .sharing import free_port
 from .streams import Streams
-from .workspace import private_binds, volume_binds
+from .workspace import mount_binds, private_binds, volume_sources
 
 DRAIN_SECONDS = 5.0
 """How long a pipe may stay open when its process and all it left behind have ended."""
@@ -80,9 +80,11 @@ def _command(workload: Workload, options: LocalOptions, pod: Pod, container: Con
     path = variables.get("PATH") or options.environ.get("PATH", os.defpath)
     argv = argv_of(container, variables)
     cwd = workdir_of(container, workload.workdir)
+    directory = workload.directory
+    mounts = (*workload.mounts, *volume_sources(directory, pod, container, options))
     binds = [
-        *private_binds(workload.directory, workload.private, cwd),
-        *volume_binds(workload.directory, pod, container, options, cwd),
+        *private_binds(directory, workload.private, cwd),
+        *mount_binds(directory, mounts, cwd),
     ]
     return Command(
         executable=executable_of(argv, path, cwd),

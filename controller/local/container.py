@@ -86,6 +86,7 @@ def _volumes(
     if report:
         folder = Path(report).parent
         bound.append((folder, folder))
+    bound += workload.mounts
     bound += volume_sources(directory, pod, container, options)
     words = []
     for source, target in bound:

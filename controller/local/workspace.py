@@ -7,7 +7,7 @@ nearest ancestor that does is what the trial gets for itself.
 """
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -52,16 +52,16 @@ def private_binds(directory: Path, wanted: Sequence[Path], cwd: Path) -> Iterato
         yield str(own), str(target)
 
 
-def volume_binds(
-    directory: Path, pod: Pod, container: Container, options: LocalOptions, cwd: Path
+def mount_binds(
+    directory: Path, mounts: Iterable[tuple[Path, Path]], cwd: Path
 ) -> Iterator[tuple[str, str]]:
-    """Yield what to bind for the container's volume mounts.
+    """Yield what to bind so that each directory of this machine is seen at its place.
 
     Raises:
-        Unsupported: a volume is on a cluster only, or its place would hide a directory that
-            the trial needs; the message says what to do.
+        Unsupported: a place would hide a directory that the trial needs; the message says
+            what to do.
     """
-    for source, place in volume_sources(directory, pod, container, options):
+    for source, place in mounts:
         if place.is_dir():
             yield str(source), str(place)
             continue

@@ -5,6 +5,7 @@ import math
 from collections.abc import AsyncIterator, Mapping, Sequence
 from decimal import Decimal
 
+from ...api.checkpoint import TRIAL_DIR
 from ...api.errors import TunewrightError
 from ...api.fidelity import GREATEST, NAME, widened
 from ...api.history import Entry, Finished, Proposal, Proposed, Suggestion, Verdict
@@ -84,10 +85,12 @@ def problem_of(space: SearchSpace, algorithm: str, *, seed: int = 1, uid: str = 
 
 
 def _settings(space: SearchSpace, algorithm: str) -> Mapping[str, str]:
-    """Return what an algorithm cannot do without: the resource of a multi-fidelity one."""
+    """Return what an algorithm cannot do without: a resource, or a population."""
     if algorithm not in registry.names():
         return {}
     names = {setting.name for setting in registry.find(algorithm).settings}
+    if TRIAL_DIR in names:
+        return {TRIAL_DIR: "/checkpoint", "n_population": "5", "truncation_threshold": "0.4"}
     whole = next((each for each in space.parameters if each.kind is ParameterKind.INT), None)
     if NAME not in names or whole is None:
         return {}

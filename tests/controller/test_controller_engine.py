@@ -398,3 +398,55 @@ def test_the_same_seed_gives_the_same_points_through_any_number_of_engines(tmp_p
     assert points[0] == points[1]
     for house in (whole, broken):
         house.store.close()
+
+
+def test_a_retried_attempt_goes_on_from_its_own_checkpoint(house: House):
+    house.create(
+        checkpoint={},
+        maxTrialCount=1,
+        parallelTrialCount=1,
+        trialPolicy={"retries": 1, "backoffSeconds": 0},
+    )
+    resumed: list[bool] = []
+
+    def script(workload: Workload) -> Run:
+        kept = Path(workload.environment["TUNEWRIGHT_CHECKPOINT_DIR"])
+        resumed.append("TUNEWRIGHT_RESUME_FROM" in workload.environment)
+        (kept / "weights").touch()
+        return Run(["loss=1"], exit_code=0 if resumed[-1] else 1)
+
+    assert house.run(script).state is ExperimentState.SUCCEEDED
+    assert resumed == [False, True]
+
+
+def test_a_promoted_trial_goes_on_from_the_checkpoint_of_its_lower_rung(house: House):
+    budget = {"name": "e", "parameterType": "int", "feasibleSpace": {"min": "1", "max": "4"}}
+    settings = {"r_l": "4", "eta": "2", "resource_name": "e"}
+    template = document()["spec"]["trialTemplate"]
+    template["trialParameters"].append({"name": "e", "reference": "e"})
+    main = template["trialSpec"]["spec"]["template"]["spec"]["containers"][0]
+    main["command"].append("${trialParameters.e}")
+    house.create(
+        checkpoint={},
+        maxTrialCount=12,
+        trialTemplate=template,
+        algorithm={
+            "algorithmName": "hyperband",
+            "algorithmSettings": [{"name": key, "value": each} for key, each in settings.items()],
+        },
+        parameters=[*document()["spec"]["parameters"], budget],
+    )
+    inherited: dict[str, str] = {}
+
+    def script(workload: Workload) -> Run:
+        kept = Path(workload.environment["TUNEWRIGHT_CHECKPOINT_DIR"])
+        if "TUNEWRIGHT_RESUME_FROM" in workload.environment:
+            inherited[workload.ref.trial] = (kept / "name").read_text(encoding="utf-8")
+        (kept / "name").write_text(workload.ref.trial, encoding="utf-8")
+        return Run([f"loss={x_of(workload)}"])
+
+    house.run(script)
+    trials = house.store.trials(house.record.uid)
+    promoted = {trial.name: trial.proposal.parent for trial in trials if trial.proposal.parent}
+    assert promoted
+    assert inherited == promoted

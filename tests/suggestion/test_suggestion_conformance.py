@@ -8,7 +8,7 @@ from tunewright.suggestion.plugin.subject import AtAddress, InProcess
 from tunewright.suggestion.service import start_service
 
 FIDELITY = ["hyperband", "asha", "bohb"]
-QUICK = ["random", "grid", "sobol", "tpe", "multivariate-tpe", "cmaes", "nsga2", *FIDELITY]
+QUICK = ["random", "grid", "sobol", "tpe", "multivariate-tpe", "cmaes", "nsga2", "pbt", *FIDELITY]
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +30,7 @@ def test_in_process_where_a_point_costs_a_second(rule):
 
 
 @pytest.mark.parametrize("rule", RULES)
-@pytest.mark.parametrize("algorithm", ["random", "grid", "cmaes", *FIDELITY])
+@pytest.mark.parametrize("algorithm", ["random", "grid", "cmaes", "pbt", *FIDELITY])
 @pytest.mark.parametrize("speaks_v1", [True, False], ids=["tunewright.v1", "api.v1.beta1"])
 def test_over_grpc(address, algorithm, rule, speaks_v1):
     subject = AtAddress(address, speaks_v1=speaks_v1)

@@ -105,7 +105,7 @@ class Collector:
             _extend(container, "volumeMounts", *shared.program)
             _extend(pod, "initContainers", custom)
             return
-        secured = _security(pod, container)
+        secured = least_security(pod, container)
         is_launched = bool(container.get("command"))
         if is_launched or shared.files:
             _extend(pod, "initContainers", self._preparation(secured, shared))
@@ -289,7 +289,7 @@ def _named_in(
     return tuple(each for each in container.get("env") or () if f"$({each.get('name')})" in written)
 
 
-def _security(pod: Mapping[str, Any], container: Mapping[str, Any]) -> dict[str, Any]:
+def least_security(pod: Mapping[str, Any], container: Mapping[str, Any]) -> dict[str, Any]:
     """Return the context of what is added: the least there is, as the primary container's user.
 
     Who shares files with it must be able to read them; only root it never is.

@@ -10,8 +10,10 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from ....api.errors import Invalid
 from ....metrics_collector.spec import CollectorKind, collector_spec
 from .. import labels
+from .checkpoints import Kept, keep, no_place
 from .collector import Collector, Settings, literal
 from .templates import PodTemplate, Reporting, pod_templates, reporting
 
@@ -33,6 +35,7 @@ class Injection:
     `collector` is the metricsCollectorSpec, `parameters` the point as JSON,
     `environment` what the primary container is told besides. `reads_logs` asks
     for the log to be read where that is enough: no container is added then.
+    `kept` is where the trial's checkpoint lies, None where it has none.
     """
 
     experiment: str
@@ -47,6 +50,7 @@ class Injection:
     primary_labels: Mapping[str, str] | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
     reads_logs: bool = False
+    kept: Kept | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +64,22 @@ class Instrumented:
 def instrument(
     manifest: Mapping[str, Any], injection: Injection
 ) -> tuple[dict[str, Any], Instrumented]:
-    """Return the workload as it is created, and how its metrics are read."""
+    """Return the workload as it is created, and how its metrics are read.
+
+    Raises:
+        Invalid: nothing of the workload can mount the volume of the checkpoints.
+    """
     workload: dict[str, Any] = copy.deepcopy(dict(manifest))
     templates = pod_templates(workload)
     _label(workload, templates, injection)
     holders = [each for each in templates if each.container(injection.container)]
     for each in _environments(workload, holders, injection.container):
         _set_environment(each, injection)
+    if injection.kept is not None:
+        if not holders:
+            raise Invalid([no_place(str(workload.get("kind")), injection.container)])
+        for template in holders:
+            keep(template, injection.container, injection.kept, injection.settings)
     return workload, _collect(str(workload.get("kind")), holders, injection)
 
 
@@ -109,6 +122,7 @@ def _set_environment(container: dict[str, Any], injection: Injection) -> None:
         "TUNEWRIGHT_ATTEMPT": str(injection.attempt),
         "TUNEWRIGHT_PARAMETERS": injection.parameters,
         **injection.environment,
+        **({} if injection.kept is None else injection.kept.variables),
         "PYTHONUNBUFFERED": "1",
     }
     theirs = container.get("env") or []

@@ -1,0 +1,69 @@
+"""Checkpoints of trials on this machine: where they lie, and how a child gets its parent's.
+
+A child starts with a copy of its parent's directory. The copy is made under a
+temporary name and renamed, so that a directory under its own name is whole:
+whoever was killed in between begins the copy again, and whoever finds it there
+leaves it alone. What a trial itself wrote is never overwritten.
+"""
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..api.checkpoint import Checkpoint
+from ..api.errors import StoreUnwritable
+
+DIRECTORY = "TUNEWRIGHT_CHECKPOINT_DIR"
+RESUME_FROM = "TUNEWRIGHT_RESUME_FROM"
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where the checkpoint of one run of a trial lies (`own`), and where the trial sees it."""
+
+    own: Path
+    seen: Path
+
+    @classmethod
+    def of(cls, checkpoint: Checkpoint, directory: Path, run: int) -> "Places":
+        """Return those of a trial's directory; each run of a repeated point has its own."""
+        own = directory / _name(run)
+        return cls(own, Path(checkpoint.path) if checkpoint.path else own)
+
+    @property
+    def mounts(self) -> tuple[tuple[Path, Path], ...]:
+        """What must be mounted so that the trial sees it."""
+        return () if self.own == self.seen else ((self.own, self.seen),)
+
+
+def restore(places: Places, parent: Path | None) -> Mapping[str, str]:
+    """Make the checkpoint's directory ready; return the variables that tell of it.
+
+    `parent` is the directory of the trial that this one continues. The first
+    variable is always there, the second where there is something to go on from: what
+    an attempt before left, or the parent did.
+
+    Raises:
+        StoreUnwritable: it cannot be copied.
+    """
+    try:
+        inherited = None if parent is None else parent / _name(0)
+        if inherited is not None and inherited.is_dir() and not places.own.exists():
+            part = places.own.with_name(f"{places.own.name}.part")
+            shutil.rmtree(part, ignore_errors=True)
+            shutil.copytree(inherited, part, symlinks=True)
+            part.rename(places.own)
+        places.own.mkdir(parents=True, exist_ok=True)
+        is_empty = next(places.own.iterdir(), None) is None
+    except OSError as error:
+        raise StoreUnwritable(
+            f"a trial's checkpoint cannot be made ready: {error}; "
+            "free some space or mend its permissions"
+        ) from error
+    told = {DIRECTORY: str(places.seen)}
+    return told if is_empty else {**told, RESUME_FROM: str(places.seen)}
+
+
+def _name(run: int) -> str:
+    return f"checkpoint-{run}" if run else "checkpoint"
