@@ -7,6 +7,7 @@ region without a state of its own, in the sense of Eriksson et al. 2019). What t
 made of is the log's; a fitted model is kept until the next trial ends.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -31,7 +32,13 @@ _GREATEST_PENDING = 64
 """Points that a model believes in; beyond them a batch is filled evenly."""
 _GOOD = 5
 _MARGIN = 0.2
-_FAILURE_LENGTH, _FAILURE_NOISE = 0.3, 0.3
+_EDGE = 1e-9
+_GREATEST_FAILED = 64
+_TRUST = 6.0
+"""How much less, in logarithms, the model around the best point may promise and be believed."""
+_WARPED_FROM = 8
+"""Trials for each parameter from which on the space is warped: fewer do not tell how."""
+_FAILURE_LENGTH, _FAILURE_NOISE = 0.3, 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +62,10 @@ class _Region:
         found: Array = (rows - self.low) / self.width
         return found
 
+    def holds(self, row: Array) -> bool:
+        """Say whether a row in its coordinates lies in it."""
+        return bool(((row >= -_EDGE) & (row <= 1.0 + _EDGE)).all())
+
     def outside(self, row: Array) -> Array:
         found: Array = self.low + row * self.width
         return found
@@ -66,8 +77,17 @@ class _View:
 
     region: _Region
     model: Model
+    scale: float
     good: Array
     failures: Model | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Hope:
+    """Promising points, the best first, and the log of the improvement expected of that."""
+
+    points: tuple[Point, ...]
+    height: float
 
 
 class GaussianProcessFold(PointFold):
@@ -101,27 +121,35 @@ class GaussianProcessFold(PointFold):
             return Proposal(self._even_point(index))
         if not self._encoding.blocks:
             return Proposal(self.random_point(index, retry))
-        is_local = index % 2 == 1 and bool(self._encoding.free.any())
+        hopes = [self._promising(self._kept_view(seen, is_local=False), index)]
+        if index % 2 == 1 and self._encoding.free.any():
+            near = self._promising(self._kept_view(seen, is_local=True), index)
+            hopes.append(replace(near, height=near.height + _TRUST))
+        for hope in sorted(hopes, key=lambda each: -each.height):
+            for point in hope.points:
+                if self.cube.key(point) not in self.seen:
+                    return Proposal(point)
+        return Proposal(self._even_point(index))
+
+    def _kept_view(self, seen: Sequence[_Result], *, is_local: bool) -> _View:
         if is_local not in self._views:
             self._views[is_local] = self._view(seen, is_local=is_local)
-        return Proposal(self._promising(self._views[is_local], index))
+        return self._views[is_local]
 
-    def _promising(self, view: _View, index: int) -> Point:
-        """Return the most promising point that was not seen, or an even one."""
+    def _promising(self, view: _View, index: int) -> _Hope:
+        """Return the most promising points of a region."""
         model = view.model
         best = float(model.expected().min())
         for point in self.pending.values():
             row = view.region.inside(self._encoding.row(point))
-            if ((row >= -1e-9) & (row <= 1.0 + 1e-9)).all():
+            if view.region.holds(row):
                 model = model.believing(row)
         best = min(best, float(model.losses[len(view.model.losses) :].min(initial=np.inf)))
         chance = np.random.default_rng(derive(self.seed, index))
-        rows = maximize(Score(model, best, view.failures), self._encoding, view.good, chance)
-        for row in rows:
-            point = self._encoding.point(view.region.outside(row))
-            if self.cube.key(point) not in self.seen:
-                return point
-        return self._even_point(index)
+        score = Score(model, best, view.failures)
+        rows, height = maximize(score, self._encoding, view.good, chance)
+        points = tuple(self._encoding.point(view.region.outside(row)) for row in rows)
+        return _Hope(points, height + math.log(view.scale))
 
     def _even_point(self, index: int) -> Point:
         """Return the point of that number of Sobol's sequence, scrambled by the seed."""
@@ -139,17 +167,37 @@ class GaussianProcessFold(PointFold):
         columns = encoding.columns
         region = _Region(np.zeros(encoding.width), np.ones(encoding.width))
         chosen = _spread_out(losses, _GREATEST_MODEL)
+        if is_local or len(rows) < _WARPED_FROM * len(encoding.blocks):
+            columns = Columns(columns.axis, np.zeros_like(columns.warped))
         if is_local:
             chosen = self._nearest(rows, losses)
             region = self._box(rows[chosen])
-            columns = Columns(columns.axis, np.zeros_like(columns.warped))
         rows, losses = region.inside(rows[chosen]), losses[chosen]
         noises = _noise_shares([seen[place].deviation for place in chosen])
-        warped = tamed(losses)
+        warped, scale = tamed(losses)
         some = _spread_out(losses, _GREATEST_FIT)
         hyper = fit(columns, rows[some], warped[some], noises[some])
         good = rows[np.argsort(losses, kind="stable")[:_GOOD]]
-        return _View(region, Model.of(hyper, rows, warped, noises), good, self._failures(region))
+        model = Model.of(hyper, rows, warped, noises)
+        failures = self._failures(region)
+        if failures is not None:
+            model = self._disappointed(region, model, failures)
+        return _View(region, model, scale, good, failures)
+
+    def _disappointed(self, region: _Region, model: Model, failures: Model) -> Model:
+        """Return the model after the trials that failed in a region.
+
+        They told no loss: none better than the best is believed to be had there, and one as
+        much worse (in deviations) as failure is likely there. So what fails by chance does
+        little harm, and where all fails nothing is hoped for.
+        """
+        best = float(model.expected().min())
+        failed = [each.row for each in self._results if each.loss is None][-_GREATEST_FAILED:]
+        for row in map(region.inside, failed):
+            if region.holds(row):
+                chance = float(np.clip(failures.posterior(row[None])[0][0], 0.0, 1.0))
+                model = model.believing(row, best + chance)
+        return model
 
     def _nearest(self, rows: Array, losses: Array) -> Places:
         """Return the places of the trials that are nearest to the best one."""

@@ -11,7 +11,7 @@ from .model import Model
 _RANDOM, _NEAR = 512, 256
 _STARTS_RANDOM, _STARTS_NEAR = 6, 4
 _ROUNDS = 4
-_LEAST_CHANCE = 0.02
+_LEAST_CHANCE = 1e-3
 
 
 class Score:
@@ -42,8 +42,13 @@ class Score:
         return heights, slopes - np.where(moves[:, None], by_failing / chance[:, None], 0.0)
 
 
-def maximize(score: Score, encoding: Encoding, good: Array, chance: np.random.Generator) -> Array:
-    """Return rows of the region, the most promising first; `good` are rows to look near."""
+def maximize(
+    score: Score, encoding: Encoding, good: Array, chance: np.random.Generator
+) -> tuple[Array, float]:
+    """Return rows of the region, the most promising first, and the height of the first.
+
+    `good` are rows to look near.
+    """
     anywhere = encoding.spread(chance.random((_RANDOM, len(encoding.blocks))))
     near = _near(encoding, good, chance)
     starts = np.vstack(
@@ -63,8 +68,8 @@ def maximize(score: Score, encoding: Encoding, good: Array, chance: np.random.Ge
         starts, heights = _stepped(score, encoding, starts, heights)
         if float((heights - before).max()) < 1e-6:
             break
-    ordered: Array = starts[np.argsort(-heights, kind="stable")]
-    return ordered
+    order = np.argsort(-heights, kind="stable")
+    return starts[order], float(heights[order[0]])
 
 
 def _near(encoding: Encoding, good: Array, chance: np.random.Generator) -> Array:

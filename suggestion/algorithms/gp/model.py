@@ -56,10 +56,11 @@ class Model:
         amplitude = max(float(rest @ rest) / len(losses), 1e-12)
         return cls(hyper, rows, losses, mean, amplitude, factor, factor.T @ rest)
 
-    def believing(self, units: Array) -> "Model":
+    def believing(self, units: Array, least: float = -np.inf) -> "Model":
         """Return the model after one more row, whose loss is what this one expects there.
 
-        The factor grows by a row; mean, amplitude and expectations elsewhere stay.
+        The loss is taken to be `least` if less is expected; otherwise expectations elsewhere
+        stay. The factor grows by a row; mean and amplitude stay.
         """
         row = self.hyper.warp.apply(units)[None, :]
         covariance, _ = matern(squared_distances(row, self.rows, self.hyper.weights))
@@ -68,17 +69,20 @@ class Model:
         count = len(self.rows)
         factor = np.zeros((count + 1, count + 1))
         factor[:count, :count] = self.factor
-        factor[count, :count] = -(solved @ self.factor) / corner
+        pulled = solved @ self.factor
+        factor[count, :count] = -pulled / corner
         factor[count, count] = 1.0 / corner
         expected = self.mean + float(covariance[0] @ self.alpha)
+        believed = max(expected, least)
+        push = (believed - expected) / corner**2
         return Model(
             self.hyper,
             np.vstack([self.rows, row]),
-            np.append(self.losses, expected),
+            np.append(self.losses, believed),
             self.mean,
             self.amplitude,
             factor,
-            np.append(self.alpha, 0.0),
+            np.append(self.alpha - push * pulled, push),
         )
 
     def expected(self) -> Array:

@@ -38,8 +38,9 @@ class Kumaraswamy:
         return by_a, by_b
 
 
-def tamed(losses: Array) -> Array:
-    """Return losses of mean 0 and deviation 1 in which bad ones do not drown good ones.
+def tamed(losses: Array) -> tuple[Array, float]:
+    """Return losses of mean 0 and deviation 1 in which bad ones do not drown good ones, and
+    what a difference of 1 among the good ones was before.
 
     Those worse than the median are replaced by what their rank would be worth in a normal
     distribution whose spread is that of the better half. Infinite losses are the worst, or
@@ -47,7 +48,7 @@ def tamed(losses: Array) -> Array:
     """
     finite = losses[np.isfinite(losses)]
     if finite.size == 0:
-        return np.zeros_like(losses)
+        return np.zeros_like(losses), 1.0
     found = np.clip(losses, finite.min(), finite.max())
     middle = float(np.median(found))
     better = found[found <= middle]
@@ -55,12 +56,12 @@ def tamed(losses: Array) -> Array:
     if spread <= 1e-12 * max(abs(middle), 1e-300):
         spread = float(found.std())
     if spread == 0.0:
-        return np.zeros_like(losses)
+        return np.zeros_like(losses), 1.0
     worse = found > middle
     levels, places = np.unique(found[worse], return_inverse=True)
     share = 0.5 + 0.5 * (np.arange(levels.size) + 0.5) / max(levels.size, 1)
     found = (found - middle) / spread
     found[worse] = np.minimum(ndtri(share)[places], found[worse])
     deviation = float(found.std())
-    standard: Array = (found - found.mean()) / (deviation if deviation > 0 else 1.0)
-    return standard
+    deviation = deviation if deviation > 0.0 else 1.0
+    return (found - found.mean()) / deviation, spread * deviation
