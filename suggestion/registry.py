@@ -32,6 +32,7 @@ BUILT_IN: Mapping[str, str] = {
     "multivariate-tpe": "tpe:MultivariateTpe",
     "cmaes": "cmaes:CmaEs",
     "bayesianoptimization": "bayesian:BayesianOptimization",
+    "gp": "gp:GaussianProcess",
     "hyperband": "hyperband:Hyperband",
     "asha": "asha:Asha",
     "bohb": "bohb:Bohb",

@@ -19,7 +19,7 @@ def address():
 
 
 @pytest.mark.parametrize("rule", RULES)
-@pytest.mark.parametrize("algorithm", QUICK)
+@pytest.mark.parametrize("algorithm", [*QUICK, "gp"])
 def test_in_process(algorithm, rule):
     assert asyncio.run(check_rule(InProcess(), algorithm, rule)) is None
 
@@ -35,6 +35,13 @@ def test_in_process_where_a_point_costs_a_second(rule):
 def test_over_grpc(address, algorithm, rule, speaks_v1):
     subject = AtAddress(address, speaks_v1=speaks_v1)
     assert asyncio.run(check_rule(subject, algorithm, rule)) is None
+
+
+@pytest.mark.parametrize("rule", ["counts are kept", "a restart changes nothing"])
+@pytest.mark.parametrize("speaks_v1", [True, False], ids=["tunewright.v1", "api.v1.beta1"])
+def test_over_grpc_where_a_point_costs_tenths_of_a_second(address, rule, speaks_v1):
+    subject = AtAddress(address, speaks_v1=speaks_v1)
+    assert asyncio.run(check_rule(subject, "gp", rule)) is None
 
 
 @pytest.mark.parametrize(
@@ -57,4 +64,4 @@ def test_what_was_never_restarted_is_not_called_stateless():
 
 def test_every_built_in_algorithm_is_examined():
     architectures = {"enas", "darts", "nas-evolution", "nas-random"}  # have tests of their own
-    assert {*QUICK, "bayesianoptimization", "auto", *architectures} == set(registry.BUILT_IN)
+    assert {*QUICK, "bayesianoptimization", "gp", "auto", *architectures} == set(registry.BUILT_IN)

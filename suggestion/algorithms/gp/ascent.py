@@ -1,0 +1,91 @@
+"""Many ascents at once: L-BFGS within a box, vectorized over the starts."""
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+import numpy as np
+
+from .kernel import Array, Mask
+
+Ascended: TypeAlias = Callable[[Array], tuple[Array, Array]]
+"""Takes (m, c) points; returns (m,) heights and (m, c) slopes."""
+
+_MEMORY = 6
+_ROUNDS = 40
+_ARMIJO = 1e-4
+_LONGEST = 0.3  # of a first step, in the cube
+
+
+def ascend(function: Ascended, starts: Array, free: Mask) -> tuple[Array, Array]:
+    """Return where the ascents ended, and how high.
+
+    Only `free` columns move, between 0 and 1. Each ascent has a memory and a step of
+    its own; a step that does not climb enough is halved in the next round.
+    """
+    at = starts.copy()
+    heights, slopes = function(at)
+    moves: list[Array] = []
+    turns: list[Array] = []
+    step = np.ones(len(at))
+    steep = np.where(_movable(at, slopes, free), slopes, 0.0)
+    direction = _first(steep)
+    for _ in range(_ROUNDS):
+        target = np.clip(at + step[:, None] * direction, 0.0, 1.0)
+        found, found_slopes = function(target)
+        gain = ((target - at) * slopes).sum(axis=1)
+        taken = (found >= heights + _ARMIJO * gain) & (gain > 0.0)
+        if not taken.any() and step.max() < 1e-4:
+            break
+        move = np.where(taken[:, None], target - at, 0.0)
+        turn = np.where(taken[:, None], slopes - found_slopes, 0.0)
+        at = np.where(taken[:, None], target, at)
+        risen = np.where(taken, found - heights, 0.0)
+        heights = np.where(taken, found, heights)
+        slopes = np.where(taken[:, None], found_slopes, slopes)
+        moves, turns = [*moves, move][-_MEMORY:], [*turns, turn][-_MEMORY:]
+        mask = _movable(at, slopes, free)
+        newer = _two_loops(np.where(mask, slopes, 0.0), moves, turns, mask)
+        direction = np.where(taken[:, None], newer, direction)
+        step = np.where(taken, 1.0, step * 0.3)
+        if taken.all() and risen.max() < 1e-7:
+            break
+    return at, heights
+
+
+def _movable(at: Array, slopes: Array, free: Mask) -> Mask:
+    held = ((at <= 0.0) & (slopes < 0)) | ((at >= 1.0) & (slopes > 0))
+    movable: Mask = free & ~held
+    return movable
+
+
+def _first(slopes: Array) -> Array:
+    longest = np.abs(slopes).max(axis=1, keepdims=True)
+    first: Array = slopes * (0.1 / np.maximum(longest, 1e-12))
+    return first
+
+
+def _two_loops(slopes: Array, moves: list[Array], turns: list[Array], mask: Mask) -> Array:
+    """Return a direction for each ascent (the two-loop recursion, Nocedal 1980)."""
+    direction = slopes.copy()
+    kept = []
+    scale = np.full(len(slopes), np.nan)
+    for move, turn in zip(reversed(moves), reversed(turns), strict=True):
+        s, y = np.where(mask, move, 0.0), np.where(mask, turn, 0.0)
+        curvature = (s * y).sum(axis=1)
+        usable = curvature > 1e-12 * (y * y).sum(axis=1)
+        rho = np.where(usable, 1.0 / np.where(usable, curvature, 1.0), 0.0)
+        share = rho * (s * direction).sum(axis=1)
+        direction = direction - share[:, None] * y
+        norm = np.where(usable, (y * y).sum(axis=1), 1.0)
+        scale = np.where(np.isnan(scale) & usable, curvature / norm, scale)
+        kept.append((s, y, rho, share))
+    plain = np.isnan(scale)
+    direction = direction * np.where(plain, 1.0, scale)[:, None]
+    for s, y, rho, share in reversed(kept):
+        back = rho * (y * direction).sum(axis=1)
+        direction = direction + (share - back)[:, None] * s
+    climbs = ((direction * slopes).sum(axis=1) > 0.0) & ~plain
+    direction = np.where(climbs[:, None], direction, _first(slopes))
+    longest = np.abs(direction).max(axis=1, keepdims=True)
+    capped: Array = direction * np.minimum(1.0, _LONGEST / np.maximum(longest, 1e-12))
+    return np.where(mask, capped, 0.0)
