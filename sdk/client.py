@@ -65,6 +65,7 @@ class Client:
             where += ["--kubeconfig", os.fspath(kubeconfig)]
         if namespace is not None:
             where += ["--namespace", namespace]
+        self.is_cluster = bool(cluster)
         self._where = where
 
     # Beginning.

@@ -1,5 +1,6 @@
 """`tune()`: a Python function as the training command."""
 
+import hashlib
 import pickle
 import re
 import sys
@@ -8,7 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
-from ..api.errors import MissingExtra
+from ..api.errors import MissingExtra, Unsupported
 from ..api.identity import DEFAULT_NAMESPACE
 from . import search
 from .client import Client, written
@@ -17,7 +18,7 @@ from .results import Result, Trial
 
 Returned: TypeAlias = float | Mapping[str, float] | None
 
-FUNCTION, FAILURE = "function.pickle", "exception.pickle"
+FAILURE = "exception.pickle"
 _PROGRAM = "tunewright.sdk.trial"
 
 
@@ -60,9 +61,15 @@ def tune(  # what an experiment has
     Raises:
         Invalid: the space cannot be.
         CommandFailed: the experiment is refused; the message names every fault.
+        Unsupported: the client is one of a cluster.
         Exception: all trials failed: that of the first one.
     """
     client = client or Client()
+    if client.is_cluster:
+        raise Unsupported(
+            "tune() calls the function on this machine: for a cluster, put it into an image and"
+            " write an Experiment"
+        )
     named = name or _name_of(function)
     spec: dict[str, Any] = {
         "objective": {
@@ -91,8 +98,11 @@ def tune(  # what an experiment has
     }
     folder = trials_folder(home_folder(), DEFAULT_NAMESPACE, named)
     folder.mkdir(parents=True, exist_ok=True)
-    function_file = folder / FUNCTION
-    function_file.write_bytes(_pickled(function))
+    (folder / FAILURE).unlink(missing_ok=True)
+    pickled = _pickled(function)
+    # Named by its content: another function under the same name is another experiment.
+    function_file = folder / f"function-{hashlib.sha256(pickled).hexdigest()[:12]}.pickle"
+    function_file.write_bytes(pickled)
     spec["trialTemplate"] = _template(function_file, metric, space)
     with written(document) as path:
         client.run(path, quiet=quiet)

@@ -5,6 +5,7 @@ import os
 import pytest
 from support.command import ROOT
 from tunewright import Client, search, tune
+from tunewright.api.errors import Unsupported
 from tunewright.sdk.client import CommandFailed
 from tunewright.sdk.tune import FunctionFailed
 
@@ -148,3 +149,15 @@ def test_what_is_not_there_is_said():
         Client().experiment("nothing")
     with pytest.raises(ValueError, match="a cluster has no store"):
         Client(store="x.db", cluster=True)
+
+
+def test_another_function_under_the_same_name_is_refused_and_never_passes_for_the_first():
+    space = {"x": search.double(0, 1)}
+    tune(lambda x: x, space, name="same", trials=3, quiet=True)
+    with pytest.raises(CommandFailed, match="same"):
+        tune(lambda x: -x, space, name="same", trials=3, quiet=True)
+
+
+def test_a_cluster_does_not_call_functions_of_this_machine():
+    with pytest.raises(Unsupported, match="put it into an image"):
+        tune(lambda x: x, {"x": search.double(0, 1)}, client=Client(cluster=True))
