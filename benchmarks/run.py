@@ -21,6 +21,7 @@ BENCHMARKS = {
     "store": "A million observations into each database",
     "metrics_service": "The metrics service on a database server",
     "suggest": "Time to suggest",
+    "search.nas": "Searching architectures",
     "cluster.pods": "Trials in real pods",
     "cluster.scale": "Trials on a cluster that are done at once",
     "cluster.crowd": "Many experiments on a cluster, and a start among many trials",
