@@ -22,6 +22,7 @@ BENCHMARKS = {
     "metrics_service": "The metrics service on a database server",
     "suggest": "Time to suggest",
     "search.stopping": "Early stopping: what it saves and what it costs",
+    "search.nas": "Searching architectures",
     "cluster.pods": "Trials in real pods",
     "cluster.scale": "Trials on a cluster that are done at once",
     "cluster.crowd": "Many experiments on a cluster, and a start among many trials",

@@ -38,16 +38,8 @@ def test_it_runs_and_finds_its_metrics(path: Path, tmp_path: Path):
 
 def test_every_example_of_the_readme_is_there():
     assert {path.parent.name for path in EXAMPLES} == {
-        *(
-            "boosting",
-            "distributed",
-            "hyperband",
-            "json-lines",
-            "pbt",
-            "shell",
-            "sklearn",
-            "tensorboard",
-        ),
+        *("boosting", "distributed", "hyperband", "json-lines", "pbt", "shell", "sklearn"),
+        *("nas-darts", "nas-enas", "nas-evolution", "tensorboard"),
     }
 
 
