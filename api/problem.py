@@ -32,6 +32,8 @@ class Problem:
     `settings` are the algorithm's own, as text (Katib's habit): an algorithm
     parses them once. `seed` is the experiment's; an algorithm's own
     `random_state` wins over it. `max_trials` is None without a budget.
+    `all_or_none`: whoever asks takes as many points as it asked for, or none
+    (Katib's protocol), so that a short answer would hold the search up for ever.
     """
 
     experiment: str
@@ -45,3 +47,4 @@ class Problem:
     parallel_trials: int = 3
     architecture: Architecture | None = None
     endpoint: str | None = None
+    all_or_none: bool = False

@@ -85,6 +85,7 @@ def problem_from_katib(experiment: pb.Experiment) -> Problem:
         architecture=_architecture_from_katib(spec.nas_config)
         if spec.HasField("nas_config")
         else None,
+        all_or_none=True,
     )
 
 

@@ -1,6 +1,7 @@
 """The settings of algorithms and stopping rules: text in the file, checked in Katib's words."""
 
 import difflib
+import math
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -42,8 +43,8 @@ class Setting:
 
 
 _RANGES: Mapping[str, Callable[[float], bool]] = {
-    "> 0": lambda value: value > 0,
-    "≥ 0": lambda value: value >= 0,
+    "> 0": lambda value: 0 < value < math.inf,
+    "≥ 0": lambda value: 0 <= value < math.inf,
     "≥ 1": lambda value: value >= 1,
     "≥ 2": lambda value: value >= 2,
     "in (0, 100)": lambda value: 0 < value < 100,

@@ -9,7 +9,7 @@ from ...api.problem import Problem
 from ..algorithm import Algorithm, Capabilities, Fold
 from ..settings import number, random_state, setting_values
 from .halving import HalvingFold, Slot
-from .hyperband import REPEATS, RESOURCE_SETTINGS, resource_faults
+from .hyperband import REPEATS, RESOURCE_SETTINGS, resource_faults, rung_faults
 from .rungs import Rung, levels, resource_value
 
 _SETTINGS = (
@@ -53,14 +53,14 @@ class Asha(Algorithm):
         if float(settings["r_min"]) > float(settings[GREATEST]):
             message = f"r_min {settings['r_min']} is more than r_l {settings[GREATEST]}"
             return [Fault("spec.algorithm.algorithmSettings", message, "make it less")]
-        return []
+        return rung_faults(problem, float(settings["r_min"]))
 
 
 class _AshaFold(HalvingFold):
     """Promotes from the highest rung that has a trial among its best; else begins a new one."""
 
     def __init__(
-        self, problem: Problem, resource: str, brackets: Sequence[Sequence[Rung]], eta: int
+        self, problem: Problem, resource: str, brackets: list[list[Rung]], eta: int
     ) -> None:
         super().__init__(problem, resource, brackets)
         self._eta = eta

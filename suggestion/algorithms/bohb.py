@@ -7,7 +7,7 @@ from ...api.fidelity import NAME
 from ...api.problem import Problem
 from ..algorithm import Algorithm, Capabilities, Fold
 from ..settings import random_state
-from .hyperband import REPEATS, RESOURCE_SETTINGS, plan, resource_faults
+from .hyperband import REPEATS, RESOURCE_SETTINGS, plan, resource_faults, rung_faults
 
 
 class Bohb(Algorithm):
@@ -23,4 +23,4 @@ class Bohb(Algorithm):
         return BohbFold(problem, problem.settings[NAME], plan(problem))
 
     def validate(self, problem: Problem) -> Sequence[Fault]:
-        return resource_faults(problem)
+        return resource_faults(problem) or rung_faults(problem)

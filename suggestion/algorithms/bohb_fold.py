@@ -1,6 +1,5 @@
 """Hyperband's fold with a model for the configurations: optuna's TPE."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 from ...api.history import Dropped, Finished, Proposal
@@ -24,7 +23,7 @@ class BohbFold(HyperbandFold):
     fair sample there: among the best of a rung the model would flee from the best.
     """
 
-    def __init__(self, problem: Problem, resource: str, brackets: Sequence[Sequence[Rung]]) -> None:
+    def __init__(self, problem: Problem, resource: str, brackets: list[list[Rung]]) -> None:
         super().__init__(problem, resource, brackets)
         enough = 2 * len(problem.space.parameters) + 2
         arguments = {"multivariate": True, "n_startup_trials": enough, "n_ei_candidates": 64}

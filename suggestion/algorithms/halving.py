@@ -6,7 +6,7 @@ its configuration with more of the resource, and names the trial it continues.
 """
 
 from abc import abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from typing import NamedTuple
@@ -42,16 +42,16 @@ class Slot(NamedTuple):
 class HalvingFold(Fold):
     """Fills rungs. Which slot is next is the algorithm's; configurations are drawn at random."""
 
-    def __init__(self, problem: Problem, resource: str, brackets: Sequence[Sequence[Rung]]) -> None:
-        self._problem = problem
+    def __init__(self, problem: Problem, resource: str, brackets: list[list[Rung]]) -> None:
+        self.problem = problem
         self._resource = resource
         self.brackets = brackets
+        self.round = len(brackets)
         parameters = tuple(each for each in problem.space.parameters if each.name != resource)
         self.inner = replace(problem, space=SearchSpace(parameters))
         self._samplers: dict[Value, RandomFold] = {}
         for rung in self._all():
             self.at(rung.resource)
-        self._rungs = {(str(each.bracket), str(each.level)): each for each in self._all()}
         self.rung_of: dict[int, Rung] = {}
         self.parents: dict[int, int] = {}
         self._names: dict[int, str] = {}
@@ -63,6 +63,13 @@ class HalvingFold(Fold):
     def configuration(self, index: int, resource: Value) -> Proposal | None:
         """Return one that no trial has with this resource; None when there are no more."""
         return self.at(resource).unseen(index)
+
+    def labelled(self, bracket: str, level: str) -> Rung | None:
+        """Return the rung that a trial's labels name; None where they name none."""
+        if not (bracket.isdecimal() and level.isdecimal()) or int(bracket) >= len(self.brackets):
+            return None
+        rungs = self.brackets[int(bracket)]
+        return rungs[int(level)] if int(level) < len(rungs) else None
 
     # The log.
 
@@ -79,7 +86,7 @@ class HalvingFold(Fold):
         point, value = self._split(entry.proposal.point)
         self.at(value).observe(replace(entry, proposal=replace(entry.proposal, point=point)))
         labels = dict(entry.proposal.labels)
-        rung = self._rungs.get((labels.get(BRACKET, ""), labels.get(RUNG, "")))
+        rung = self.labelled(labels.get(BRACKET, ""), labels.get(RUNG, ""))
         if rung is None:
             return  # a person's trial: it is known, and takes no slot
         if entry.proposal.name is not None:
@@ -96,7 +103,7 @@ class HalvingFold(Fold):
             score = None
             if is_observed(entry) and entry.value is not None:
                 was_stopped = entry.state is TrialState.EARLY_STOPPED
-                score = (was_stopped, self._problem.objective.loss(entry.value))
+                score = (was_stopped, self.problem.objective.loss(entry.value))
             rung.end(entry.index, score)
 
     def _drop(self, entry: Dropped) -> None:
@@ -195,12 +202,12 @@ class HalvingFold(Fold):
     def _joined(self, point: Point, value: Value) -> Point:
         return {
             name: value if name == self._resource else point[name]
-            for name in self._problem.space.by_name
+            for name in self.problem.space.by_name
         }
 
     def _name(self, index: int) -> str:
         named = self._names.get(index)
-        return named or trial_name(self._problem.experiment, self._problem.uid, index)
+        return named or trial_name(self.problem.experiment, self.problem.uid, index)
 
     def _below(self, rung: Rung) -> Rung:
         return self.brackets[rung.bracket][rung.level - 1]

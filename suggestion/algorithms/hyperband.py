@@ -9,7 +9,7 @@ from ...api.problem import Problem
 from ..algorithm import Algorithm, Capabilities, Fold
 from ..settings import Setting, number, random_state, setting_values
 from .halving import HalvingFold, Slot
-from .rungs import Rung, brackets, resource_value
+from .rungs import Rung, brackets, levels, resource_value
 
 REPEATS = "a promoted trial is trained again with more of the resource"
 
@@ -51,22 +51,53 @@ class Hyperband(Algorithm):
         return HyperbandFold(problem, problem.settings[NAME], plan(problem))
 
     def validate(self, problem: Problem) -> Sequence[Fault]:
-        return resource_faults(problem)
+        return resource_faults(problem) or rung_faults(problem)
 
 
 class HyperbandFold(HalvingFold):
-    """A rung begins when the one below it is over; slots that wait go to later brackets."""
+    """A rung begins when the one below it is over; slots that wait go to later brackets.
+
+    The search ends with the last bracket. Only where a short answer would hold it up
+    for ever do the brackets begin again, with numbers that go on.
+    """
 
     def slots(self) -> Iterator[Slot]:
-        for bracket in self.brackets:
-            if len(bracket[0].trials) < bracket[0].size:
-                yield Slot(bracket[0])
-            for lower, rung in itertools.pairwise(bracket):
-                if not lower.is_over:
-                    break
-                best = lower.best_waiting(rung.size)
-                if best is not None:
-                    yield Slot(rung, best)
+        for place in itertools.count():
+            if place == len(self.brackets):
+                if not self._begins_again():
+                    return
+                self._begin_again()
+            yield from _slots(self.brackets[place])
+
+    def labelled(self, bracket: str, level: str) -> Rung | None:
+        """Find it in a round that has not begun here too: a batch is not logged in its order."""
+        if self.problem.all_or_none and bracket.isdecimal():
+            greatest = self.round * (len(self.rung_of) + 2)  # a trial begins one round at most
+            while len(self.brackets) <= int(bracket) < greatest:
+                self._begin_again()
+        return super().labelled(bracket, level)
+
+    def _begins_again(self) -> bool:
+        return self.problem.all_or_none and bool(self.brackets[-1][0].trials)
+
+    def _begin_again(self) -> None:
+        """Add a round of brackets in which nothing runs: it changes no answer."""
+        begun = len(self.brackets)
+        self.brackets += [
+            [Rung(begun + place, each.level, each.size, each.resource) for each in rungs]
+            for place, rungs in enumerate(self.brackets[: self.round])
+        ]
+
+
+def _slots(bracket: Sequence[Rung]) -> Iterator[Slot]:
+    if len(bracket[0].trials) < bracket[0].size:
+        yield Slot(bracket[0])
+    for lower, rung in itertools.pairwise(bracket):
+        if not lower.is_over:
+            return
+        best = lower.best_waiting(rung.size)
+        if best is not None and len(rung.trials) < rung.size:
+            yield Slot(rung, best)
 
 
 def plan(problem: Problem) -> list[list[Rung]]:
@@ -99,6 +130,26 @@ def resource_faults(problem: Problem) -> list[Fault]:
     if not parameter.is_numeric and not all(map(_is_number, parameter.choices)):
         message = f"the resource {parameter.name} has entries that are no numbers"
         return [Fault(path, message, "make it a parameter of type int or double")]
+    return []
+
+
+def rung_faults(problem: Problem, least: float = 1.0) -> list[Fault]:
+    """Return what keeps the rungs apart from having a resource of their own.
+
+    A rung with the resource of the one below would train the same trials again.
+    """
+    settings = setting_values(RESOURCE_SETTINGS, problem.settings)
+    parameter = problem.space.by_name[str(settings[NAME])]
+    amounts = levels(float(settings[GREATEST]), int(settings["eta"]), least)
+    values = [float(resource_value(parameter, amount)) for amount in amounts]
+    path = "spec.algorithm.algorithmSettings"
+    if values[0] <= 0:
+        message = f"the resource {parameter.name} is a whole number, and {amounts[0]:g} is below 1"
+        return [Fault(path, message, "let the least of it be 1, or make it a double")]
+    if any(above <= below for below, above in itertools.pairwise(values)):
+        wanted = ", ".join(f"{amount:.3g}" for amount in amounts)
+        message = f"two rungs would give {parameter.name} the same value: they are {wanted}"
+        return [Fault(path, message, f"give {parameter.name} a value for each of them")]
     return []
 
 

@@ -1,6 +1,7 @@
 """Hyperband, asha and bohb: which configuration is trained how far, whatever becomes of trials."""
 
 from collections import Counter
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -299,3 +300,31 @@ def test_wrong_settings_are_refused_in_katib_s_words(algorithm, settings, messag
 def test_fewer_slots_than_a_rung_has_trials_are_enough():
     """Katib refuses hyperband below ceil(eta^s) trials in parallel; here one is enough."""
     assert Experiment(problem(r_l="9")).run(1).state is SearchState.EXHAUSTED
+
+
+@pytest.mark.parametrize("algorithm", ["hyperband", "asha", "bohb"])
+@pytest.mark.parametrize(
+    ("parameters", "settings", "message"),
+    [
+        ((RATE, EPOCHS), {"r_l": "inf"}, "r_l must be a positive float number."),
+        (
+            (RATE, Parameter("epochs", ParameterKind.DISCRETE, choices=("9", "27"))),
+            {"r_l": "27"},
+            "two rungs would give epochs the same value: they are 1, 3, 9, 27",
+        ),
+    ],
+)
+def test_rungs_that_could_not_be_told_apart_or_counted_are_refused(
+    algorithm, parameters, settings, message
+):
+    with pytest.raises(Invalid) as caught:
+        registry.start(problem(algorithm, parameters=parameters, **settings))
+    assert caught.value.faults[0].message == message
+
+
+def test_where_a_short_answer_would_hold_the_search_up_the_brackets_begin_again():
+    """Katib's controller takes as many points as it asked for, or none."""
+    experiment = Experiment(replace(problem(r_l="9"), all_or_none=True))
+    assert len(experiment.ask(100).proposals) == 100
+    brackets_begun = {int(dict(each.labels)["bracket"]) for each in experiment.proposals}
+    assert max(brackets_begun) > 3
