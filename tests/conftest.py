@@ -4,6 +4,10 @@ import os
 import shutil
 import subprocess
 import sys
+
+# Before numpy is there: two test processes with threads on every core stand in each other's way.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 from collections.abc import Callable, Iterator
 from pathlib import Path
 

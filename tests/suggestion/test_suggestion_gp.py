@@ -193,7 +193,7 @@ def mixed(point):
     [
         pytest.param(MIXED[:2], bowl, 30, 1, 1e-3, id="smooth"),
         pytest.param(MIXED[:2], bowl, 40, 4, 1e-2, id="in batches"),
-        pytest.param(MIXED, mixed, 50, 1, 0.2, id="mixed"),
+        pytest.param(MIXED, mixed, 35, 1, 0.5, id="mixed"),
     ],
 )
 def test_few_trials_find_the_best(space, value, trials, at_once, level):
