@@ -96,6 +96,6 @@ def _log(error: BaseException) -> Path:
 
 
 def _logs() -> Path:
-    from .place import home_folder
+    from ..sdk.home import home_folder
 
     return home_folder() / "logs"

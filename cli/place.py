@@ -18,18 +18,10 @@ from ..api.errors import Conflict, StoreUnwritable
 from ..api.identity import ExperimentKey
 from ..api.stopping import Evaluator
 from ..db.store import Store
+from ..sdk.home import home_folder, trials_folder
 
 STORE_FILE = "store.db"
 _SOCKET_LIMIT = 100  # bytes of a Unix socket's path that every system takes
-
-
-def home_folder() -> Path:
-    """Return `$TUNEWRIGHT_HOME`, by default a folder among the user's data."""
-    named = os.environ.get("TUNEWRIGHT_HOME")
-    if named:
-        return Path(named).expanduser().absolute()
-    data = os.environ.get("XDG_DATA_HOME") or "~/.local/share"
-    return Path(data).expanduser().absolute() / "tunewright"
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +148,7 @@ class Place:
         return folder / f"{uid}.log"
 
     def trials_folder(self, key: ExperimentKey) -> Path:
-        return self.folder / "trials" / key.namespace / key.name
+        return trials_folder(self.folder, key.namespace, key.name)
 
     def trial_folder(self, key: ExperimentKey, trial: str) -> Path:
         return self.trials_folder(key) / trial

@@ -35,6 +35,10 @@ BUILT_IN: Mapping[str, str] = {
     "hyperband": "hyperband:Hyperband",
     "asha": "asha:Asha",
     "bohb": "bohb:Bohb",
+    "enas": "nas.enas:Enas",
+    "darts": "nas.darts:Darts",
+    "nas-evolution": "nas.evolution:Evolution",
+    "nas-random": "nas.random_nas:RandomNas",
 }
 
 
@@ -147,8 +151,10 @@ def _capabilities(algorithm: Algorithm, problem: Problem) -> list[Fault]:
 
 def _no_architecture(problem: Problem) -> Fault:
     name = problem.algorithm
-    message = f"no algorithm {name} that could search architectures is built in"
-    remedy = f"name a plug-in that can: --algorithm {name}=ADDRESS, or spec.algorithm.endpoint"
+    message = f"the algorithm {name} does not search architectures"
+    remedy = (
+        f"enas, darts, nas-evolution and nas-random do, or a plug-in: --algorithm {name}=ADDRESS"
+    )
     return Fault("spec.nasConfig", message, remedy, "NotSupported")
 
 

@@ -1,5 +1,7 @@
 """Every example runs as it is, at a smaller budget."""
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -38,3 +40,16 @@ def test_every_example_of_the_readme_is_there():
     assert {path.parent.name for path in EXAMPLES} == {
         *("boosting", "distributed", "hyperband", "json-lines", "shell", "sklearn", "tensorboard"),
     }
+
+
+def test_the_function_of_the_sdk_example_is_tuned(tmp_path: Path):
+    done = subprocess.run(
+        [sys.executable, "examples/sdk/tune_digits.py"],
+        cwd=command.ROOT,
+        env=command.environment(tmp_path / "home"),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert float(done.stdout.splitlines()[-1].split()[0]) > 0.9

@@ -7,10 +7,13 @@ import pytest
 import tunewright
 
 
-def test_the_face_shows_what_a_training_program_needs():
-    assert sorted(tunewright.__all__) == ["__version__", "report", "should_stop"]
+def test_the_face_shows_what_a_program_needs():
+    assert sorted(tunewright.__all__) == [
+        *("Client", "__version__", "report", "search", "should_stop", "tune"),
+    ]
     assert all(hasattr(tunewright, name) for name in tunewright.__all__)
     assert callable(tunewright.report)
+    assert callable(tunewright.search.double)
 
 
 def test_an_unknown_name_is_no_attribute():

@@ -157,7 +157,7 @@ def test_what_it_says_of_an_architecture_reaches_the_trial_as_it_is():
     ]
 
 
-@pytest.mark.parametrize("name", ["enas", "random"])
+@pytest.mark.parametrize("name", ["tpe", "random"])
 def test_an_architecture_without_a_plug_in_is_refused_with_the_remedy(name):
     nas = Architecture(2, (3,), (10,), ())
     (fault,) = validate_problem(problem(architecture=nas, algorithm=name))

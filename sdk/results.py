@@ -1,0 +1,105 @@
+"""What a client returns: experiments and trials as values, read from the commands' JSON."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One trial. `value` is the objective's; `data` everything that `-o json` shows."""
+
+    index: int
+    name: str
+    state: str
+    parameters: Mapping[str, Any]
+    value: float | None
+    metrics: Mapping[str, float]
+    data: Mapping[str, Any] = field(repr=False, compare=False, default_factory=dict)
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> "Trial":
+        metrics = {
+            name: float(found["value"])
+            for name, found in (data.get("metrics") or {}).items()
+            if found.get("value") is not None
+        }
+        value = data.get("value")
+        return cls(
+            index=data["index"],
+            name=data["name"],
+            state=data["state"],
+            parameters=dict(data["parameters"]),
+            value=None if value is None else float(value),
+            metrics=metrics,
+            data=data,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Experiment:
+    """An experiment at a moment. `data` is everything that `-o json` shows."""
+
+    name: str
+    namespace: str
+    state: str
+    reason: str
+    message: str
+    best: Trial | None
+    data: Mapping[str, Any] = field(repr=False, compare=False, default_factory=dict)
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> "Experiment":
+        return cls(
+            name=data["name"],
+            namespace=data["namespace"],
+            state=data["state"],
+            reason=data["reason"],
+            message=data["message"],
+            best=Trial.read(data["best"]) if data.get("best") else None,
+            data=data,
+        )
+
+    @property
+    def is_finished(self) -> bool:
+        return self.state in {"Succeeded", "Failed"}
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What `tune` found."""
+
+    experiment: Experiment
+    trials: Sequence[Trial] = field(repr=False)
+
+    @property
+    def best(self) -> Trial:
+        """The best trial.
+
+        Raises:
+            LookupError: no trial reported the objective.
+        """
+        if self.experiment.best is None:
+            raise LookupError(
+                f"{self.experiment.name} has no best trial: {self.experiment.message}"
+            )
+        return self.experiment.best
+
+    def to_frame(self) -> Any:
+        """Return a pandas data frame, a row a trial: state, value, parameters and metrics.
+
+        Raises:
+            ImportError: pandas is not installed.
+        """
+        import pandas as pd  # type: ignore[import-untyped]  # it has none of its own
+
+        rows = (
+            {
+                "state": trial.state,
+                "value": trial.value,
+                **trial.parameters,
+                **{f"metric.{name}": value for name, value in trial.metrics.items()},
+            }
+            for trial in self.trials
+        )
+        return pd.DataFrame(rows, index=[trial.index for trial in self.trials])

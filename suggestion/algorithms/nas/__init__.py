@@ -1,0 +1,1 @@
+"""Architecture search over Katib's `nasConfig`."""

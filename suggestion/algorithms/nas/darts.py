@@ -1,0 +1,151 @@
+"""darts: one trial that searches by itself; the answer tells it the space and the settings.
+
+Differentiable architecture search (Liu et al. 2019) happens inside the training
+container, as Katib has it. Asked again, it answers again.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+from ....api.errors import Fault
+from ....api.history import Entry, Proposal, Suggestion
+from ....api.problem import Architecture, Problem
+from ...algorithm import Algorithm, Fold
+from ...settings import Setting, SettingValue
+from .faults import PATH, operation_faults
+from .fold import CAPABILITIES
+
+_REPEATS = "the trial searches by itself: each is given the same"
+
+
+def _setting(
+    name: str, parse: Callable[[str], SettingValue], default: str, least: float, words: str
+) -> Setting:
+    above = least == 0 and name == "num_epochs"
+    return Setting(
+        name,
+        parse,
+        default,
+        f"{'> ' if above else '≥ '}{least:g}",
+        lambda value: not isinstance(value, str) and (value > least if above else value >= least),
+        f"{name} should be {words}",
+        _MEANS[name],
+    )
+
+
+_MEANS = {
+    "num_epochs": "epochs of the search",
+    "w_lr": "learning rate of the weights",
+    "w_lr_min": "its least",
+    "w_momentum": "momentum of the weights",
+    "w_weight_decay": "weight decay of the weights",
+    "w_grad_clip": "greatest norm of their gradient",
+    "alpha_lr": "learning rate of the architecture",
+    "alpha_weight_decay": "its weight decay",
+    "num_workers": "processes that load data",
+    "init_channels": "channels of the first cell",
+    "print_step": "steps between two lines of output",
+    "num_nodes": "nodes of a cell",
+    "stem_multiplier": "channels of the stem, as a multiple",
+}
+_ZERO, _ONE = "greater than or equal to zero", "greater than or equal to one"
+_BATCH = "batch_size should be greater than or equal to one"
+
+
+def _batch(text: str) -> SettingValue:
+    return "None" if text == "None" else int(text)
+
+
+SETTINGS = (
+    _setting("num_epochs", int, "50", 0, "greater than zero"),
+    _setting("w_lr", float, "0.025", 0, _ZERO),
+    _setting("w_lr_min", float, "0.001", 0, _ZERO),
+    _setting("w_momentum", float, "0.9", 0, _ZERO),
+    _setting("w_weight_decay", float, "0.0003", 0, _ZERO),
+    _setting("w_grad_clip", float, "5.0", 0, _ZERO),
+    _setting("alpha_lr", float, "0.0003", 0, _ZERO),
+    _setting("alpha_weight_decay", float, "0.001", 0, _ZERO),
+    Setting(
+        "batch_size",
+        _batch,
+        "128",
+        "≥ 1, or None",
+        lambda value: isinstance(value, str) or value >= 1,
+        _BATCH,
+        "samples of a step",
+    ),
+    _setting("num_workers", int, "4", 0, _ZERO),
+    _setting("init_channels", int, "16", 1, _ONE),
+    _setting("print_step", int, "50", 1, _ONE),
+    _setting("num_nodes", int, "4", 1, _ONE),
+    _setting("stem_multiplier", int, "3", 1, _ONE),
+)
+
+
+class Darts(Algorithm):
+    name = "darts"
+    description = "hands a differentiable architecture search its space and settings (Katib's)"
+    settings = SETTINGS
+    capabilities = CAPABILITIES
+    is_quick = True
+
+    def start(self, problem: Problem) -> Fold:
+        return _DartsFold(problem)
+
+    def validate(self, problem: Problem) -> Sequence[Fault]:
+        return list(_faults(problem))
+
+
+class _DartsFold(Fold):
+    def __init__(self, problem: Problem) -> None:
+        assert problem.architecture is not None
+        self._point = {
+            "algorithm-settings": _quoted(_given(problem.settings)),
+            "search-space": _quoted(_operations(problem.architecture)),
+            "num-layers": str(problem.architecture.layers or 0),
+        }
+
+    def observe(self, entry: Entry) -> None:
+        """Learn nothing: the trial does."""
+
+    def suggest(self, first_index: int, count: int) -> Suggestion:
+        del first_index
+        return Suggestion(tuple(Proposal(self._point, _REPEATS) for _ in range(count)))
+
+
+def _faults(problem: Problem) -> Iterator[Fault]:
+    graph = problem.architecture
+    if graph is None:
+        message = "the algorithm darts searches architectures"
+        yield Fault("spec", message, "describe them in spec.nasConfig", "Required")
+        return
+    if not graph.layers:
+        yield Fault(f"{PATH}.graphConfig.numLayers", "Missing NumLayers in GraphConfig")
+    yield from (
+        fault
+        for fault in operation_faults(graph)
+        if "Missing ParameterConfigs" not in fault.message
+    )
+
+
+def _given(settings: Mapping[str, str]) -> Mapping[str, object]:
+    """Return the defaults as numbers, and what the file gives as the text that it is."""
+    defaults = {each.name: each.parse(each.default) for each in SETTINGS}
+    return {**defaults, **settings}
+
+
+def _operations(graph: Architecture) -> list[str]:
+    """Name each operation by its filter sizes, those of its first parameter."""
+    found: list[str] = []
+    for operation in graph.operations:
+        if operation.kind == "skip_connection" or not operation.space.parameters:
+            found.append(operation.kind)
+            continue
+        sizes = operation.space.parameters[0]
+        levels = [sizes.level(k) for k in range(sizes.levels or 0)]
+        found += [f"{operation.kind}_{size}x{size}" for size in levels]
+    return found
+
+
+def _quoted(value: object) -> str:
+    return json.dumps(value).replace('"', "'")

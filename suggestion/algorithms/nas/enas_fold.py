@@ -1,0 +1,72 @@
+"""The fold of enas: each trial that ends teaches the controller."""
+
+import numpy as np
+
+from ....api.problem import Problem
+from ...seeds import derive
+from ...settings import setting_values
+from .controller import Controller, ControllerSettings
+from .enas import SETTINGS
+from .fold import ArchitectureFold
+from .genotype import Genotype
+
+_BATCH = 10  # architectures of one step
+
+
+class EnasFold(ArchitectureFold):
+    """The controller at a position of the log.
+
+    After each trial it learns from `controller_train_steps` architectures, drawn among
+    all that ended, by how much they were better than the moving baseline, in
+    standard deviations. Katib gives every architecture the mean of all rewards.
+    """
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem)
+        values = setting_values(SETTINGS, problem.settings)
+
+        def number(name: str) -> float | None:
+            value = values[f"controller_{name}"]
+            return None if isinstance(value, str) else float(value)
+
+        self._steps = max(1, round((number("train_steps") or 50) / _BATCH))
+        self._decay = number("baseline_decay") or 0.999
+        self._weight, self._sum = 0.0, 0.0
+        self._came: dict[int, tuple[Genotype, float]] = {}
+        self._controller = Controller(
+            self.genotypes,
+            ControllerSettings(
+                hidden_size=int(number("hidden_size") or 64),
+                temperature=number("temperature"),
+                tanh_const=number("tanh_const"),
+                entropy_weight=number("entropy_weight"),
+                learning_rate=number("learning_rate") or 5e-5,
+                skip_target=min(number("skip_target") or 0.4, 1 - 1e-6),
+                skip_weight=number("skip_weight"),
+            ),
+            derive(self.seed),
+        )
+
+    def observed(self, index: int, position: int, genotype: Genotype, loss: float) -> None:
+        if not np.isfinite(loss):
+            return
+        reward = -loss
+        self._came[index] = (genotype, reward)
+        self._sum = self._decay * self._sum + (1 - self._decay) * reward
+        self._weight = self._decay * self._weight + (1 - self._decay)
+        rewards = np.array([each for _, each in self._came.values()])
+        spread = float(rewards.std())
+        if spread == 0:
+            return
+        genotypes = [each for each, _ in self._came.values()]
+        advantages = np.clip((rewards - self._sum / self._weight) / spread, -2.0, 2.0)
+        chance = np.random.default_rng(derive(self.seed, position))
+        for _ in range(self._steps):
+            drawn = chance.integers(len(genotypes), size=_BATCH)
+            self._controller.learn([genotypes[n] for n in drawn], advantages[drawn])
+
+    def forgotten(self, index: int) -> None:
+        self._came.pop(index, None)
+
+    def draw(self, index: int, retry: int) -> Genotype:
+        return self._controller.sample(derive(self.seed, index, retry))

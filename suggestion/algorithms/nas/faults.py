@@ -1,0 +1,65 @@
+"""What is wrong with a `nasConfig`, in Katib's words."""
+
+from collections.abc import Iterator
+
+from ....api.errors import Fault
+from ....api.problem import Architecture, Operation, Problem
+from ....api.space import Parameter, ParameterKind
+
+PATH = "spec.nasConfig"
+
+
+def graph_faults(problem: Problem) -> Iterator[Fault]:
+    """Yield what keeps enas and its like from building networks."""
+    graph = problem.architecture
+    if graph is None:
+        message = f"the algorithm {problem.algorithm} searches architectures"
+        yield Fault("spec", message, "describe them in spec.nasConfig", "Required")
+        return
+    for name, value in (
+        ("InputSizes", graph.input_sizes),
+        ("OutputSizes", graph.output_sizes),
+        ("NumLayers", graph.layers),
+    ):
+        if not value:
+            yield Fault(f"{PATH}.graphConfig", f"Missing {name} in GraphConfig:\n{_graph(graph)}")
+    yield from operation_faults(graph)
+
+
+def operation_faults(graph: Architecture) -> Iterator[Fault]:
+    """Yield what is wrong with the operations."""
+    if not graph.operations:
+        yield Fault(f"{PATH}.operations", "there are no operations", "name some", "Required")
+    for place, operation in enumerate(graph.operations):
+        path = f"{PATH}.operations[{place}]"
+        if not operation.kind:
+            message = f"Missing operationType in Operation:\n{operation.kind}"
+            yield Fault(f"{path}.operationType", message, "", "Required")
+        if not operation.space.parameters:
+            message = f"Missing ParameterConfigs in Operation:\n{operation.kind}"
+            yield Fault(f"{path}.parameters", message, "", "Required")
+        yield from _parameter_faults(operation, path)
+
+
+def _parameter_faults(operation: Operation, path: str) -> Iterator[Fault]:
+    for place, parameter in enumerate(operation.space.parameters):
+        if not parameter.name:
+            message = f"Missing Name in ParameterConfig:\n{parameter.describe()}"
+            yield Fault(f"{path}.parameters[{place}].name", message, "", "Required")
+        if _is_endless(parameter):
+            message = (
+                "Step parameter should be > 0 in ParameterConfig.feasibleSpace:\n"
+                f"{parameter.describe()}"
+            )
+            yield Fault(f"{path}.parameters[{place}].feasibleSpace.step", message, "", "Required")
+
+
+def _is_endless(parameter: Parameter) -> bool:
+    return parameter.kind is ParameterKind.DOUBLE and parameter.levels is None
+
+
+def _graph(graph: Architecture) -> str:
+    return (
+        f"num_layers: {graph.layers or 0}, input_sizes: {list(graph.input_sizes)}, "
+        f"output_sizes: {list(graph.output_sizes)}"
+    )

@@ -1,0 +1,71 @@
+"""`search`: a space is checked where it is built, and is what a file would say."""
+
+import pytest
+from tunewright import search
+from tunewright.api.errors import Invalid
+
+
+@pytest.mark.parametrize(
+    ("dimension", "spec"),
+    [
+        (
+            search.double(0, 1),
+            {"parameterType": "double", "feasibleSpace": {"min": "0", "max": "1"}},
+        ),
+        (
+            search.double(1e-5, 0.1, log=True),
+            {
+                "parameterType": "double",
+                "feasibleSpace": {"min": "1e-05", "max": "0.1", "distribution": "logUniform"},
+            },
+        ),
+        (
+            search.int(1, 9, step=2),
+            {"parameterType": "int", "feasibleSpace": {"min": "1", "max": "9", "step": "2"}},
+        ),
+        (
+            search.normal(-3, 3),
+            {
+                "parameterType": "double",
+                "feasibleSpace": {"min": "-3", "max": "3", "distribution": "normal"},
+            },
+        ),
+        (
+            search.categorical(["sgd", "adam"]),
+            {"parameterType": "categorical", "feasibleSpace": {"list": ["sgd", "adam"]}},
+        ),
+        (
+            search.discrete([16, 32, 64.5]),
+            {"parameterType": "discrete", "feasibleSpace": {"list": ["16", "32", "64.5"]}},
+        ),
+    ],
+)
+def test_a_dimension_is_what_a_file_says(dimension, spec):
+    assert dimension.spec("p") == {"name": "p", **spec}
+
+
+def test_a_condition_stands_beside_the_parameters():
+    space = {
+        "optimizer": search.categorical(["sgd", "adam"]),
+        "momentum": search.double(0, 1, when={"optimizer": ["sgd"]}),
+    }
+    assert search.parameters(space)["parameterConditions"] == [
+        {"parameter": "momentum", "when": {"parameter": "optimizer", "in": ["sgd"]}}
+    ]
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda: search.double(1, 0),
+        lambda: search.double(0, 1, log=True),
+        lambda: search.double(0, float("nan")),
+        lambda: search.int(0, 10, step=-1),
+        lambda: search.categorical([]),
+        lambda: search.categorical(["a", "a"]),
+        lambda: search.discrete(["one"]),
+    ],
+)
+def test_a_dimension_that_cannot_be_is_refused_where_it_is_built(build):
+    with pytest.raises(Invalid):
+        build()

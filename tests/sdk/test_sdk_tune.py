@@ -1,0 +1,163 @@
+"""`tune()` and `Client` on this machine: real trials, a real store."""
+
+import os
+
+import pytest
+from support.command import ROOT
+from tunewright import Client, search, tune
+from tunewright.api.errors import Unsupported
+from tunewright.sdk.client import CommandFailed
+from tunewright.sdk.tune import FunctionFailed
+
+pytestmark = [pytest.mark.timeout(120), pytest.mark.needs("linux")]
+
+SPACE = {"x": search.double(-2, 2), "n": search.int(1, 4), "kind": search.categorical(["a", "b"])}
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path, monkeypatch):
+    monkeypatch.setenv("TUNEWRIGHT_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("PYTHONPATH", f"{ROOT / '.types'}{os.pathsep}{ROOT / 'tests'}")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path / "home"
+
+
+def experiment(name, command="echo loss=${trialParameters.x}", trials=4):
+    return {
+        "apiVersion": "kubeflow.org/v1beta1",
+        "kind": "Experiment",
+        "metadata": {"name": name},
+        "spec": {
+            "objective": {"type": "minimize", "objectiveMetricName": "loss"},
+            "maxTrialCount": trials,
+            **search.parameters({"x": search.double(0, 1)}),
+            "trialTemplate": {
+                "trialSpec": {
+                    "apiVersion": "batch/v1",
+                    "kind": "Job",
+                    "spec": {
+                        "template": {
+                            "spec": {
+                                "containers": [
+                                    {"name": "main", "image": "x", "command": ["sh", "-c", command]}
+                                ]
+                            }
+                        }
+                    },
+                }
+            },
+        },
+    }
+
+
+def test_a_function_is_called_with_numbers_as_numbers_and_its_best_is_found():
+    offset = 0.5  # a closure's value travels
+
+    def loss(x, n, kind):
+        assert (type(x), type(n), type(kind)) == (float, int, str)
+        return (x - offset) ** 2 + n + (kind == "b")
+
+    result = tune(loss, SPACE, trials=12, parallel=2, seed=3, quiet=True)
+    assert len(result.trials) == 12
+    assert all(trial.state == "Succeeded" for trial in result.trials)
+    assert result.best.value == min(trial.value for trial in result.trials)
+    parameters = result.best.parameters
+    assert result.best.value == pytest.approx(loss(**parameters))
+
+
+def test_a_mapping_is_a_value_for_each_metric_and_the_greatest_may_be_the_best():
+    def metrics(x):
+        return {"accuracy": x, "seconds": 1.5}
+
+    space = {"x": search.double(0, 1)}
+    result = tune(
+        metrics, space, metric="accuracy", direction="maximize", trials=4, quiet=True, name="acc"
+    )
+    assert result.experiment.name == "acc"
+    assert result.best.value == max(trial.parameters["x"] for trial in result.trials)
+
+
+def test_a_function_may_report_by_itself():
+    def trains(x):
+        from tunewright import report
+
+        for step in range(3):
+            report(objective=x + 3 - step, step=step)
+
+    result = tune(trains, {"x": search.double(0, 1)}, trials=3, quiet=True)
+    assert result.best.metrics["objective"] == pytest.approx(result.best.parameters["x"] + 1)
+
+
+def test_when_every_call_fails_the_first_error_is_raised_with_its_traceback():
+    def fails(x):
+        raise ZeroDivisionError(f"at {x > -1}")
+
+    with pytest.raises(ZeroDivisionError, match="at True") as caught:
+        tune(fails, {"x": search.double(0, 1)}, trials=5, quiet=True)
+    assert isinstance(caught.value.__cause__, FunctionFailed)
+    assert "ZeroDivisionError: at True" in str(caught.value.__cause__)
+
+
+def test_some_failures_are_results_too():
+    def sometimes(x):
+        if x > 0.5:
+            raise ValueError("too much")
+        return x
+
+    result = tune(sometimes, {"x": search.double(0, 1)}, trials=10, seed=1, quiet=True)
+    assert {trial.state for trial in result.trials} == {"Succeeded", "Failed"}
+    assert result.best.value <= 0.5
+
+
+def test_wrong_options_are_refused_with_what_the_command_says():
+    with pytest.raises(CommandFailed, match="unknown algorithm name tpee"):
+        tune(lambda x: x, {"x": search.double(0, 1)}, algorithm="tpee", quiet=True)
+
+
+def test_a_client_begins_waits_looks_and_deletes():
+    client = Client()
+    begun = client.create(experiment("one"))
+    assert begun.name == "one"
+    ended = client.wait("one", timeout=60)
+    assert (ended.state, ended.is_finished) == ("Succeeded", True)
+    assert [each.name for each in client.experiments()] == ["one"]
+    trials = client.trials("one")
+    assert [trial.index for trial in trials] == [0, 1, 2, 3]
+    assert client.best("one").value == min(trial.value for trial in trials)
+    assert client.trial("one", 2) == trials[2]
+    assert client.logs("one", 2).startswith("loss=")
+    assert client.explain("one")
+    client.delete("one")
+    assert client.experiments() == []
+
+
+def test_a_client_pauses_resumes_edits_and_stops():
+    client = Client()
+    client.create(experiment("slow", "sleep 0.3; echo loss=${trialParameters.x}", trials=500))
+    client.pause("slow")
+    client.edit("slow", max_trials=100_000, parallel=1)
+    assert client.experiment("slow").data["max_trials"] == 100_000
+    client.resume("slow")
+    with pytest.raises(TimeoutError, match="slow is "):
+        client.wait("slow", timeout=1)
+    client.stop("slow")
+    assert client.wait("slow", timeout=60).is_finished
+
+
+def test_what_is_not_there_is_said():
+    with pytest.raises(CommandFailed, match="no experiment is called nothing"):
+        Client().experiment("nothing")
+    with pytest.raises(ValueError, match="a cluster has no store"):
+        Client(store="x.db", cluster=True)
+
+
+def test_another_function_under_the_same_name_is_refused_and_never_passes_for_the_first():
+    space = {"x": search.double(0, 1)}
+    tune(lambda x: x, space, name="same", trials=3, quiet=True)
+    with pytest.raises(CommandFailed, match="same"):
+        tune(lambda x: -x, space, name="same", trials=3, quiet=True)
+
+
+def test_a_cluster_does_not_call_functions_of_this_machine():
+    with pytest.raises(Unsupported, match="put it into an image"):
+        tune(lambda x: x, {"x": search.double(0, 1)}, client=Client(cluster=True))
