@@ -20,7 +20,7 @@ class GaussianProcess(Algorithm):
         ),
         random_state(),
     )
-    requires = ("numpy", "scipy")
+    requires = ("numpy", "scipy", "threadpoolctl")
 
     def start(self, problem: Problem) -> Fold:
         from .fold import GaussianProcessFold

@@ -12,8 +12,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
-from ....api.history import Finished, Proposal, Verdict
+from ....api.history import Finished, Proposal, Suggestion, Verdict
 from ....api.problem import Problem
 from ....api.space import Point
 from ...history import PointFold
@@ -99,6 +100,12 @@ class GaussianProcessFold(PointFold):
         self._encoding = Encoding(self.cube)
         self._results: list[_Result] = []
         self._views: dict[bool, _View] = {}  # by whether it is the local one
+
+    def suggest(self, first_index: int, count: int) -> Suggestion:
+        # The matrices are small: threads that wait for one another cost more than they do,
+        # fifty times as much where the machine has other work.
+        with threadpool_limits(limits=1, user_api="blas"):
+            return super().suggest(first_index, count)
 
     def observed(self, entry: Finished, point: Point) -> None:
         if entry.verdict is Verdict.NOTHING:
