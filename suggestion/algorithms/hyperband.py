@@ -11,6 +11,9 @@ from ..settings import Setting, number, random_state, setting_values
 from .halving import HalvingFold, Slot
 from .rungs import Rung, brackets, levels, resource_value
 
+_AHEAD = 1000
+"""Brackets that the points of one answer may reach beyond those that are known."""
+
 REPEATS = "a promoted trial is trained again with more of the resource"
 
 RESOURCE_SETTINGS = (
@@ -72,7 +75,7 @@ class HyperbandFold(HalvingFold):
     def labelled(self, bracket: str, level: str) -> Rung | None:
         """Find it in a round that has not begun here too: a batch is not logged in its order."""
         if self.problem.all_or_none and bracket.isdecimal():
-            greatest = self.round * (len(self.rung_of) + 2)  # a trial begins one round at most
+            greatest = self.round * (len(self.rung_of) + 1) + _AHEAD  # a trial begins one round
             while len(self.brackets) <= int(bracket) < greatest:
                 self._begin_again()
         return super().labelled(bracket, level)

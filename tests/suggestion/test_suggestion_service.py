@@ -5,7 +5,7 @@ import grpc
 import pytest
 from support.search import Log, double, listed, problem, whole
 from tunewright.api.errors import Invalid, PluginUnavailable
-from tunewright.api.history import SearchState, Verdict
+from tunewright.api.history import Proposal, SearchState, Verdict
 from tunewright.api.space import Distribution, ParameterKind
 from tunewright.proto import (
     api_pb2,
@@ -73,6 +73,26 @@ def test_over_tunewright_v1_the_points_are_those_of_the_process_itself(address, 
         await remote.close()
 
     asyncio.run(run())
+
+
+@pytest.mark.parametrize("algorithm", ["hyperband", "asha", "bohb"])
+def test_katibs_controller_gets_past_every_rung_nine_at_a_time(channel, algorithm):
+    """Every answer has as many points as it asked for, beyond the end of the last bracket."""
+    settings = {"resource_name": "n", "r_l": "9", "eta": "3"}
+    task, log, given = problem(*SPACE, algorithm=algorithm, settings=settings), Log(), []
+    stub = api_pb2_grpc.SuggestionStub(channel)
+    while log.trials < 36:
+        reply = stub.GetSuggestions(katib_request(task, log, 9, log.trials + 9))
+        assert len(reply.parameter_assignments) == 9
+        first = log.trials
+        for each in reply.parameter_assignments:
+            texts = {one.name: one.value for one in each.assignments}
+            point = {one.name: one.parse(texts[one.name]) for one in SPACE}
+            log.propose(Proposal(point, labels=tuple(sorted(each.labels.items()))))
+            given.append(point["n"])
+        for index in range(first, log.trials):
+            log.finish(index, float(index))
+    assert set(given) == {1, 3, 9}
 
 
 def test_a_service_that_was_restarted_is_sent_the_whole_log():
