@@ -136,7 +136,7 @@ def dixon_price(x: Vector) -> float:
 def ellipsoid(x: Vector) -> float:
     """Squares whose weights go from 1 to 1,000, all about a quarter of the range."""
     last = len(x) - 1
-    return sum(1000 ** (place / last) * (v - 0.25) ** 2 for place, v in enumerate(x))
+    return sum(float(1000 ** (place / last)) * (v - 0.25) ** 2 for place, v in enumerate(x))
 
 
 LOW_TUNING = (function("levy3", levy, [(-10, 10)] * 3, 0.0),)
