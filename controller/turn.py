@@ -129,6 +129,7 @@ class Turns:
     ) -> None:
         for event in events:
             if isinstance(event, Suggested):
+                self._tell_of_note(event.suggestion.note, memory, now)
                 finished = counts_of(stored.experiment).finished
                 _searched(memory, event.suggestion, finished, now)
 
@@ -191,6 +192,19 @@ class Turns:
                 now=now,
             )
 
+    def _tell_of_note(self, note: str, memory: Memory, now: float) -> None:
+        """Write down what an algorithm says of its answer, where that is new."""
+        if note and note != memory.search.note:
+            why = reasons.SEARCHES
+            self._store.add_event(
+                self._uid,
+                index=None,
+                kind="Normal",
+                reason=why.name,
+                message=why.about(note),
+                now=now,
+            )
+
     def _propose(self, event: Suggested, now: float) -> None:
         assert self._brief is not None  # a question was asked in a turn before this one
         experiment = self._brief.problem.experiment
@@ -209,7 +223,14 @@ class Turns:
 
 def _searched(memory: Memory, suggestion: Suggestion, finished: int, now: float) -> None:
     """Note what an answer says about the algorithm."""
-    search = replace(memory.search, asking=0, trouble="", failure=None, state=suggestion.state)
+    search = replace(
+        memory.search,
+        asking=0,
+        trouble="",
+        failure=None,
+        state=suggestion.state,
+        note=suggestion.note,
+    )
     if suggestion.proposals or suggestion.state is SearchState.EXHAUSTED:
         memory.search = replace(search, waits=0, retry_at=None)
         return

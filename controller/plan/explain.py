@@ -59,6 +59,8 @@ def _slots(view: View) -> Iterator[str]:
 
 def _search(view: View, now: float) -> Iterator[str]:
     search = view.search
+    if search.note:
+        yield f"the algorithm says: {search.note}"
     if search.failure is not None:
         yield f"the algorithm cannot go on: {search.failure}"
     elif search.asking:

@@ -80,6 +80,8 @@ PLUGIN_FORGOT = Reason(
     "declare a plug-in that needs no memory as ADDRESS?stateless; it is shown all trials",
 )
 
+SEARCHES = Reason("SuggestionNote", "{}")  # what the algorithm says of its answers
+
 CODE_CHANGED = Reason(
     "CodeChanged",
     "The code changed while the experiment went on: {}",

@@ -142,7 +142,7 @@ class Search:
     trials when it answered "wait", `waits` how often in a row it did while
     nothing else happened; it is asked again after `retry_at` or when a trial
     ended. `ahead` points may be made before there is room to run them.
-    `failure` is why it cannot go on.
+    `failure` is why it cannot go on, `note` what it said of its last answer.
     """
 
     state: SearchState = SearchState.MORE
@@ -153,6 +153,7 @@ class Search:
     waits: int = 0
     trouble: str = ""
     failure: str | None = None
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,18 @@
 """What runs when no algorithm is named."""
 
-from .tpe import Tpe
+from ...api.problem import Problem
+from ..algorithm import Algorithm, Capabilities, Fold
+from ..settings import random_state
 
 
-class Auto(Tpe):
-    """tpe for now: it takes every kind of space, any number of trials and any parallelism,
-    and each answer costs milliseconds.
-    """
-
+class Auto(Algorithm):
     name = "auto"
-    description = "chooses for you: tpe for now, which suits every space and budget"
+    description = "chooses for you, by the space, the objectives and what has been seen so far"
+    settings = (random_state(),)
+    capabilities = Capabilities(objectives=True)
+    requires = ("numpy", "scipy", "threadpoolctl", "optuna", "cmaes")
+
+    def start(self, problem: Problem) -> Fold:
+        from .auto_fold import AutoFold
+
+        return AutoFold(problem)

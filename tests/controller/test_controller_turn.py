@@ -202,3 +202,15 @@ def test_what_a_plug_in_forgot_is_told_as_a_warning(store: Store, uid: str):
     (told,) = [event for event in store.events(uid) if event.reason == "PluginForgot"]
     assert told.kind == "Warning"
     assert "7 trials are unknown to it" in told.message
+
+
+def test_what_an_algorithm_says_of_its_answers_is_told_once(store: Store, uid: str):
+    turns, memory = Turns(store, uid), Memory()
+    turns.take([], memory, 102.0)
+    for index, note in enumerate(["gp: it learns", "gp: it learns", "tpe: many run"], start=1):
+        position = store.view(uid).experiment.totals.position
+        answer = Suggestion((Proposal({"x": index / 8}),), note=note)
+        turn = turns.take([Suggested(index, position, answer)], memory, 102.0 + index)
+    told = [event for event in store.events(uid) if event.reason == "SuggestionNote"]
+    assert [event.message for event in told] == ["gp: it learns", "tpe: many run"]
+    assert turn.view.search.note == "tpe: many run"

@@ -19,7 +19,7 @@ def address():
 
 
 @pytest.mark.parametrize("rule", RULES)
-@pytest.mark.parametrize("algorithm", [*QUICK, "gp"])
+@pytest.mark.parametrize("algorithm", [*QUICK, "gp", "auto"])
 def test_in_process(algorithm, rule):
     assert asyncio.run(check_rule(InProcess(), algorithm, rule)) is None
 

@@ -8,6 +8,7 @@ from scipy.special import ndtri
 from .kernel import Array
 
 _EDGE = 1e-6  # a warp's slope may be infinite at the ends of the interval
+_GREATEST = 1e100  # losses beyond it are taken as it, so that they can be squared
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,8 @@ def tamed(losses: Array) -> tuple[Array, float]:
     finite = losses[np.isfinite(losses)]
     if finite.size == 0:
         return np.zeros_like(losses), 1.0
-    found = np.clip(losses, finite.min(), finite.max())
+    low, high = max(finite.min(), -_GREATEST), min(finite.max(), _GREATEST)
+    found = np.clip(losses, low, high)
     middle = float(np.median(found))
     better = found[found <= middle]
     spread = float(np.sqrt(np.mean((better - middle) ** 2)))

@@ -1,0 +1,176 @@
+"""How well algorithms search: simple regret on families of problems, beside the libraries.
+
+`python benchmarks/run.py search.regret` renews the page; with `PYTHONPATH=.types:benchmarks`
+`python -m search.regret --families low --contenders auto,tpe --seeds 3 --tuning` prints what
+a part of it comes to, on the problems that may be tuned on.
+"""
+
+import argparse
+import statistics
+from collections.abc import Mapping, Sequence
+from math import log10
+
+from search.cases import BUDGETS, Case, Result, results
+from search.problems import FAMILIES
+from search.searchers import CONTENDERS
+
+OURS = ("auto", "gp", "tpe", "multivariate-tpe", "cmaes", "bayesianoptimization", "sobol", "random")
+LIBRARIES = ("optuna tpe", "optuna gp", "optuna cmaes", "scikit-optimize", "hyperopt")
+SEEDS = 30
+FIRST = "auto"
+_LEAST = 1e-9  # regrets below are alike
+_SIGNIFICANT = 0.05
+
+Found = Mapping[Case, Result]
+
+
+def main(*, quick: bool) -> str:
+    if quick:
+        return report(["low", "mixed"], ["auto", "tpe", "random"], seeds=3, trials=25)
+    return report(list(FAMILIES), [*OURS, *LIBRARIES], seeds=SEEDS, trials=BUDGETS[-1])
+
+
+def report(
+    families: Sequence[str],
+    contenders: Sequence[str],
+    *,
+    seeds: int,
+    trials: int,
+    tuning: bool = False,
+) -> str:
+    """Measure, and return a section a family."""
+    cases = [
+        Case(family, challenge.name, contender, seed, trials)
+        for family in families
+        for challenge in (FAMILIES[family].tuning if tuning else FAMILIES[family].held_out)
+        for contender in contenders
+        if CONTENDERS[contender].can(challenge.space)
+        for seed in range(1, seeds + 1)
+    ]
+    found = results(cases)
+    parts = [section(family, found) for family in families]
+    return "\n\n".join(part for part in parts if part)
+
+
+def section(family: str, found: Found) -> str:
+    """Return a family's table: places by budget, the regrets of each problem, and a test."""
+    mine = {case: result for case, result in found.items() if case.family == family}
+    if not mine:
+        return ""
+    budgets = list(next(iter(mine.values())).regrets)
+    places = {budget: mean_places(mine, budget) for budget in budgets}
+    problems = list(dict.fromkeys(case.problem for case in mine))
+    columns = [*(f"place at {each}" for each in budgets), *problems, f"against {FIRST}", "answer"]
+    lines = [
+        f"### {FAMILIES[family].title}",
+        "",
+        f"{len({case.seed for case in mine})} seeds; the median regret and its quartiles.",
+        "",
+        f"| | {' | '.join(columns)} |",
+        "|---|" + "---|" * len(columns),
+    ]
+    last = places[budgets[-1]]
+    for name in sorted(last, key=last.__getitem__):
+        waits = [result.seconds for case, result in mine.items() if case.contender == name]
+        cells = [
+            *(f"{places[budget][name]:.1f}" for budget in budgets),
+            *(_spread(name, problem, budgets[-1], mine) for problem in problems),
+            against(name, mine),
+            f"{1000 * statistics.median(waits):.0f} ms",
+        ]
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def mean_places(found: Found, budget: int) -> Mapping[str, float]:
+    """Return each contender's place among all, 1 is best, as the mean over problems and seeds."""
+    races: dict[tuple[str, int], dict[str, float]] = {}
+    for case, result in found.items():
+        race = races.setdefault((case.problem, case.seed), {})
+        race[case.contender] = _floored(result.regrets[budget])
+    places: dict[str, list[float]] = {}
+    for race in races.values():
+        for name, regret in race.items():
+            better = sum(rival < regret for rival in race.values())
+            alike = sum(rival == regret for rival in race.values())
+            places.setdefault(name, []).append(better + (alike + 1) / 2)
+    return {name: statistics.fmean(each) for name, each in places.items()}
+
+
+def against(contender: str, found: Found) -> str:
+    """Say whether it is significantly better or worse than `auto`: Wilcoxon, paired by seed.
+
+    The pairs are of one problem and seed; regrets are compared by their logarithms, so that
+    no problem outweighs the others.
+    """
+    pairs = _pairs(contender, found)
+    if contender == FIRST or not pairs:
+        return ""
+    differences = [theirs - first for theirs, first in pairs]
+    if not any(differences):
+        return "alike"
+    from scipy.stats import wilcoxon
+
+    p = float(wilcoxon(differences).pvalue)
+    if p >= _SIGNIFICANT:
+        return f"alike (p = {p:.2f})"
+    return f"{'worse' if _signed_ranks(differences) > 0 else 'better'} (p = {p:.2g})"
+
+
+def _signed_ranks(differences: Sequence[float]) -> float:
+    """Return the sum of the signed ranks: its sign says which side is ahead."""
+    ordered = sorted(differences, key=abs)
+    signs = ((each > 0) - (each < 0) for each in ordered)
+    return sum(rank * sign for rank, sign in enumerate(signs, start=1))
+
+
+def _pairs(contender: str, found: Found) -> list[tuple[float, float]]:
+    firsts = {(c.problem, c.seed): result for c, result in found.items() if c.contender == FIRST}
+    pairs = []
+    for case, result in found.items():
+        first = firsts.get((case.problem, case.seed))
+        if case.contender == contender and first is not None:
+            at = max(result.regrets)
+            pairs.append((log10(_floored(result.regrets[at])), log10(_floored(first.regrets[at]))))
+    return pairs
+
+
+def _floored(regret: float) -> float:
+    return max(regret, _LEAST)
+
+
+def _spread(contender: str, problem: str, budget: int, found: Found) -> str:
+    regrets = [
+        result.regrets[budget]
+        for case, result in found.items()
+        if (case.contender, case.problem) == (contender, problem)
+    ]
+    if not regrets:
+        return "–"
+    if len(regrets) < 2:
+        return f"{regrets[0]:.2g}"
+    low, middle, high = statistics.quantiles(regrets, n=4, method="inclusive")
+    return f"{middle:.2g} ({low:.2g} – {high:.2g})"
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--families", default=",".join(FAMILIES))
+    parser.add_argument("--contenders", default="auto,random")
+    parser.add_argument("--seeds", type=int, default=10)
+    parser.add_argument("--trials", type=int, default=BUDGETS[-1], choices=BUDGETS)
+    parser.add_argument("--tuning", action="store_true", help="problems that may be tuned on")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    asked = _arguments()
+    print(
+        report(
+            asked.families.split(","),
+            asked.contenders.split(","),
+            seeds=asked.seeds,
+            trials=asked.trials,
+            tuning=asked.tuning,
+        )
+    )
