@@ -1,7 +1,5 @@
 """`tunewright algorithms`."""
 
-from typing import Any
-
 import click
 
 from . import console
@@ -20,9 +18,9 @@ def algorithms(name: str | None, output: str) -> None:
       tunewright algorithms tpe
       tunewright algorithms -o json
     """
-    from ..suggestion import registry
+    from ..sdk.algorithms import algorithm, every_algorithm
 
-    data = [_shape(name)] if name else [_listed(entry) for entry in registry.names()]
+    data = [algorithm(name)] if name else every_algorithm()
 
     def show() -> None:
         if name is None:
@@ -48,33 +46,3 @@ def algorithms(name: str | None, output: str) -> None:
         )
 
     console.emit(data[0] if name else data, output, show)
-
-
-def _listed(name: str) -> dict[str, Any]:
-    """Return an algorithm's line; one that cannot be loaded hides no other."""
-    from ..api.errors import PluginBroken
-
-    try:
-        return _shape(name)
-    except PluginBroken as error:
-        return {"name": name, "description": str(error), "settings": []}
-
-
-def _shape(name: str) -> dict[str, Any]:
-    from ..suggestion import registry
-
-    found = registry.find(name)
-    return {
-        "name": name,
-        "description": found.description,
-        "settings": [
-            {
-                "name": setting.name,
-                "type": setting.type_name,
-                "default": setting.default,
-                "rule": setting.rule,
-                "description": setting.description,
-            }
-            for setting in found.settings
-        ],
-    }
