@@ -23,6 +23,11 @@ store_option = click.option(
 )
 
 
+def early_stopping_option(text: str) -> Callable[[_Command], _Command]:
+    """Add `--early-stopping`: rules are meant, not algorithms; `text` says for what."""
+    return click.option("--early-stopping", is_flag=True, help=text)
+
+
 def store_options(command: _Command) -> _Command:
     """Add where the store is: `--store` and `--namespace`."""
     command = click.option(
