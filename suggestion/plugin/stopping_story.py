@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from ...api.objective import Direction, Metric, Objective, Strategy
+from ...api.observation import Observation, summarize_on
 from ...api.stopping import Evaluator, Progress, Stop, StoppingRule
 from .question import Broken
 
@@ -18,8 +19,9 @@ Ends: TypeAlias = Mapping[int, int]
 
 UID = "contract"
 REPORTS = 30
-MINIMIZE = Objective(Metric("loss", Strategy.MIN), Direction.MINIMIZE)
-MAXIMIZE = Objective(Metric("accuracy", Strategy.MAX), Direction.MAXIMIZE)
+METRIC = "quality"
+MINIMIZE = Objective(Metric(METRIC, Strategy.MIN), Direction.MINIMIZE)
+MAXIMIZE = Objective(Metric(METRIC, Strategy.MAX), Direction.MAXIMIZE)
 _GRID = 1024  # values are whole numbers of 1/_GRID, so that 1 - value is exact
 
 
@@ -51,6 +53,11 @@ class MemoryLog:
         wanted = sorted({count for count in (*reports, len(seen)) if 1 <= count <= len(seen)})
         self.asked += len(wanted)
         return dict(_means(seen, wanted))
+
+    def observation(self, uid: str, index: int) -> Observation:
+        self._check(uid)
+        samples = [(METRIC, value, float(n), None) for n, value in enumerate(self.values[index])]
+        return summarize_on({}, samples)
 
     def _check(self, experiment_uid: str) -> None:
         if experiment_uid != self.uid:
