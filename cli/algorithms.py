@@ -3,24 +3,29 @@
 import click
 
 from . import console
-from .options import output_option
+from .options import early_stopping_option, output_option
 
 
 @click.command()
 @click.argument("name", required=False)
+@early_stopping_option("The early-stopping rules.")
 @output_option
-def algorithms(name: str | None, output: str) -> None:
+def algorithms(name: str | None, *, early_stopping: bool, output: str) -> None:
     """List the search algorithms, or the settings of one.
 
     \b
     Examples:
       tunewright algorithms
       tunewright algorithms tpe
+      tunewright algorithms --early-stopping
       tunewright algorithms -o json
     """
-    from ..sdk.algorithms import algorithm, every_algorithm
+    from ..sdk import algorithms as installed
 
-    data = [algorithm(name)] if name else every_algorithm()
+    if early_stopping:
+        data = [installed.rule(name)] if name else installed.every_rule()
+    else:
+        data = [installed.algorithm(name)] if name else installed.every_algorithm()
 
     def show() -> None:
         if name is None:
