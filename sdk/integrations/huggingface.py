@@ -32,11 +32,11 @@ class ReportCallback(TrainerCallback):
             }
             report(numbers, step=state.global_step)
             stop = should_stop()
-        if _for_all(stop, device=args.device):
+        if _for_all(stop=stop, device=args.device):
             control.should_training_stop = True
 
 
-def _for_all(stop: bool, *, device: Any) -> bool:
+def _for_all(*, stop: bool, device: Any) -> bool:
     """Say whether any process is to stop: one that stops alone leaves the others waiting."""
     if not (torch.distributed.is_available() and torch.distributed.is_initialized()):
         return stop
