@@ -15,7 +15,6 @@ from .objective import Outcome
 from .space import Point
 from .states import TrialState
 
-
 INITIAL, WARM_START, USER = "initial", "warm start", "user"
 GIVEN = frozenset({INITIAL, WARM_START, USER})
 """Where points come from that no algorithm made: the file, other experiments, a person."""

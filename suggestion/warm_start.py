@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from ..api.space import Parameter, Point, SearchSpace, Value, format_value
+from ..api.space import Parameter, ParameterKind, Point, SearchSpace, Value, format_value
 from .cube import Axis, Cube
 from .seeds import generator
 
@@ -76,22 +76,31 @@ def _nearest(parameter: Parameter, value: Value | None) -> Value | None:
     """Return the parameter's value that is nearest to another space's, None where none is."""
     if value is None:
         return None
+    if parameter.kind is ParameterKind.CATEGORICAL:
+        text = format_value(value)
+        return text if text in parameter.choices else None
     try:
-        if not parameter.is_numeric:
-            return parameter.parse(format_value(value))
-        number = min(max(float(value), float(parameter.low)), float(parameter.high))
+        number = float(value)
     except ValueError:
         return None
+    if not parameter.is_numeric:
+        return min(parameter.choices, key=lambda entry: abs(float(entry) - number))
+    if isinstance(value, int) and parameter.contains(value) and parameter.kind is ParameterKind.INT:
+        return value  # as it is: it may be beyond what a double holds
+    number = min(max(number, float(parameter.low)), float(parameter.high))
     return number if parameter.levels is None else parameter.level(parameter.level_of(number))
 
 
 def _apart(cube: Cube, one: Point, other: Point) -> bool:
     """Say whether two points differ enough in a parameter that both have."""
-    return any(
-        _differ(axis, one[axis.parameter.name], other[axis.parameter.name])
-        for axis in cube.axes
-        if axis.parameter.name in one.keys() & other.keys()
-    ) or one.keys() != other.keys()
+    return (
+        any(
+            _differ(axis, one[axis.parameter.name], other[axis.parameter.name])
+            for axis in cube.axes
+            if axis.parameter.name in one.keys() & other.keys()
+        )
+        or one.keys() != other.keys()
+    )
 
 
 def _differ(axis: Axis, one: Value, other: Value) -> bool:

@@ -12,22 +12,19 @@ from dataclasses import replace
 
 from ...api.conditions import Conditions, pass_to
 from ...api.errors import Invalid
-from ...api.compile import problem
-from ...api.experiment import API_VERSION, Experiment
+from ...api.experiment import API_VERSION
 from ...api.moments import written
 from ...api.states import ExperimentState, TrialState
-from ...db.records import ExperimentRecord, PendingStop, StopRow, Totals
+from ...db.records import PendingStop, StopRow, Totals
 from ...suggestion.check import check_algorithm
 from ..asking import ask
 from ..brief import Brief, brief_of
 from ..loading import Memory
 from ..plan import explain, reasons
-from ..plan.view import InitialTrial
 from ..turn import AskFor, Event, TrialFinished, Turn, Turns
-from ..warm_start import absent, is_due, source_of, trials_of
 from .attempts import AGAIN_SECONDS, Attempts
 from .book import Book
-from .cache import Key, key_of
+from .cache import key_of
 from .informers import asks_to_stop
 from .jobs import Jobs, rendered
 from .page import Page
@@ -35,6 +32,7 @@ from .plugins import Plugin, check_endpoint, plugin_of, served_by
 from .port import Document
 from .resources import experiment_record, is_ours, page_of, wish_of, wishes_of
 from .templates import with_template
+from .warm_start import warm_trials
 from .world import World
 from .writing import STATUS_SECONDS, Told, strike, write_spec, write_trials
 
@@ -51,7 +49,8 @@ class Driver:
         brief: Brief,
         jobs: Jobs,
         plugin: Plugin | None,
-        warm: tuple[InitialTrial, ...] = (),
+        *,
+        memory: Memory,
     ) -> None:
         self.lines: Sequence[str] = ()
         """What the experiment waits for, in words."""
@@ -61,7 +60,7 @@ class Driver:
         self._jobs = jobs
         self._plugin = plugin
         self._turns = Turns(book, book.experiment.uid)
-        self._memory = Memory(warm=warm)
+        self._memory = memory
         self._attempts = Attempts(world, book, self._memory, brief, jobs)
         self._suggester = world.open_suggester(brief.problem, book.history)
         self._inbox: list[Event] = []
@@ -293,32 +292,5 @@ async def open_driver(world: World, document: Document, before: int | None) -> D
     record = replace(record, totals=Totals(proposed=known))
     book = Book(record, conditions or _created(world.clock.now()), pages, min_delta=delta)
     jobs = Jobs(world.kube, cache, resource, world.settings)
-    warm = await _warm_trials(world, record, brief)
-    return Driver(world, book, brief, jobs, plugin, warm)
-
-
-async def _warm_trials(
-    world: World, record: ExperimentRecord, brief: Brief
-) -> tuple[InitialTrial, ...]:
-    """Return the points that the experiment tries first, after its own; () once it has begun.
-
-    Raises:
-        Invalid: a source is not there, or has nothing in common with it.
-    """
-    if not is_due(brief, record.totals.proposed):
-        return ()
-    sources = []
-    for place, name in enumerate(brief.warm_from):
-        key = Key(record.key.namespace, name)
-        found = world.informers.experiments.get(key)
-        if found is None:
-            raise absent(place, name, record.key)
-        source, _ = experiment_record(found)
-        searched = problem(Experiment.read(source.document), uid=source.uid, seed=source.seed)
-        trials = [
-            page_of(trial, searched.objective, searched.space).record
-            for trial in await world.informers.trials_of(key, anew=False)
-            if is_ours(trial, source.uid)
-        ]
-        sources.append(source_of(source, trials))
-    return trials_of(brief, sources)
+    warm = await warm_trials(world.informers, record, brief, proposed=book.proposed)
+    return Driver(world, book, brief, jobs, plugin, memory=Memory(warm=warm))
