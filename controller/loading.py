@@ -14,6 +14,7 @@ from .plan.view import (
     Counts,
     EndReason,
     Exit,
+    InitialTrial,
     Leaving,
     Phase,
     Search,
@@ -42,6 +43,7 @@ class Memory:
     search: Search = field(default_factory=Search)
     trials: dict[int, Passing] = field(default_factory=dict)
     leaving: Leaving | None = None
+    warm: tuple[InitialTrial, ...] = ()
     unsaved_seconds: float = 0.0
 
     def of(self, index: int) -> Passing:
@@ -54,7 +56,7 @@ def view_of(stored: StoredView, brief: Brief, memory: Memory) -> View:
     return View(
         policy=brief.policy,
         objective=brief.objective,
-        initial=brief.initial,
+        initial=(*brief.initial, *memory.warm),
         state=record.state,
         reason=record.reason,
         message=record.message,

@@ -21,7 +21,16 @@ import grpc
 import grpc.aio
 
 from ..api.errors import PluginBroken, Unsupported
-from ..api.history import Dropped, Entry, Finished, Proposal, Proposed, SearchState, Suggestion
+from ..api.history import (
+    GIVEN,
+    Dropped,
+    Entry,
+    Finished,
+    Proposal,
+    Proposed,
+    SearchState,
+    Suggestion,
+)
 from ..api.problem import Problem
 from ..api.space import Point
 from ..proto import api_pb2, api_pb2_grpc, convert_katib
@@ -210,7 +219,7 @@ class _Kept:
 def _own(log: Iterator[Entry] | Sequence[Entry]) -> Iterator[int]:
     """Yield the trials whose points a plug-in made."""
     for entry in log:
-        if isinstance(entry, Proposed) and entry.proposal.reason not in {"initial", "user"}:
+        if isinstance(entry, Proposed) and entry.proposal.reason not in GIVEN:
             yield entry.index
 
 
