@@ -7,6 +7,7 @@
 """
 
 import contextlib
+import errno
 import os
 import sys
 import tempfile
@@ -16,7 +17,7 @@ from pathlib import Path
 
 import click
 
-from ..api.errors import TunewrightError
+from ..api.errors import Invalid, TunewrightError
 
 OK = 0
 FAILED = 1
@@ -53,6 +54,9 @@ def code_of(error: BaseException) -> int:
         case TunewrightError():
             show(error)
             return error.codes.exit
+        case OSError() if error.errno in _OF_THE_MACHINE:
+            _show_text(_os_text(error))
+            return FAILED
         case _:
             _report_bug(error)
             return FAILED
@@ -60,11 +64,34 @@ def code_of(error: BaseException) -> int:
 
 def show(error: TunewrightError) -> None:
     """Print an error with everything that it lists, one a line."""
-    lines = str(error).splitlines() or [type(error).__name__]
-    for line in lines:
-        click.echo(f"{click.style('error:', fg='red', bold=True)} {line}", err=True)
-    if len(lines) > 1:
-        click.echo(f"{len(lines)} errors", err=True)
+    listed = [str(fault) for fault in error.faults] if isinstance(error, Invalid) else [str(error)]
+    for text in listed:
+        _show_text(text or type(error).__name__)
+    if len(listed) > 1:
+        click.echo(f"{len(listed)} errors", err=True)
+
+
+def _show_text(text: str) -> None:
+    first, *rest = text.splitlines()
+    click.echo(f"{click.style('error:', fg='red', bold=True)} {first}", err=True)
+    for line in rest:
+        click.echo(f"  {line.strip()}", err=True)
+
+
+_OF_THE_MACHINE = {
+    errno.ENOSPC: "free some space",
+    errno.EDQUOT: "free some space, or ask for more",
+    errno.EROFS: "name a place that can be written",
+    errno.EACCES: "mend its permissions, or name another place",
+    errno.EPERM: "mend its permissions, or name another place",
+    errno.EMFILE: "raise the limit of open files (ulimit -n)",
+}
+"""What a machine may lack anywhere, and its remedy."""
+
+
+def _os_text(error: OSError) -> str:
+    where = f"{error.filename}: " if error.filename else ""
+    return f"{where}{error.strerror} ({_OF_THE_MACHINE[error.errno or 0]})"
 
 
 def _give_up_stdout() -> None:
