@@ -54,11 +54,8 @@ def code_of(error: BaseException) -> int:
         case TunewrightError():
             show(error)
             return error.codes.exit
-        case OSError() if error.errno in _OF_THE_MACHINE:
-            _show_text(_os_text(error))
-            return FAILED
         case _:
-            _report_bug(error)
+            _report_unforeseen(error)
             return FAILED
 
 
@@ -89,18 +86,17 @@ _OF_THE_MACHINE = {
 """What a machine may lack anywhere, and its remedy."""
 
 
-def _os_text(error: OSError) -> str:
-    where = f"{error.filename}: " if error.filename else ""
-    return f"{where}{error.strerror} ({_OF_THE_MACHINE[error.errno or 0]})"
-
-
 def _give_up_stdout() -> None:
     """Keep the interpreter from complaining when it closes a pipe that nobody reads."""
     with contextlib.suppress(OSError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _report_bug(error: BaseException) -> None:
+def _report_unforeseen(error: BaseException) -> None:
+    if isinstance(error, OSError) and error.errno in _OF_THE_MACHINE:
+        named = f"{error.filename}: " if error.filename else ""
+        _show_text(f"{named}{error.strerror} ({_OF_THE_MACHINE[error.errno]})")
+        return
     where = _log(error)
     brief = f"{type(error).__name__}: {error}".splitlines()[0]
     click.echo(f"{click.style('error:', fg='red', bold=True)} this is a bug: {brief}", err=True)
