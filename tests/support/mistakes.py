@@ -472,7 +472,7 @@ THE_TRIALS = (
         "  Trial has failed: exit code 3:\n"
         "  no such data",
         1,
-        files={"train.py": "import sys\n\nprint('no such data', file=sys.stderr)\nsys.exit(3)\n"},
+        files={"train.py": 'import sys\n\nprint("no such data", file=sys.stderr)\nsys.exit(3)\n'},
         quick=False,
         advice="`tunewright try experiment.yaml` runs a single trial before any budget is spent.",
     ),
@@ -482,7 +482,7 @@ THE_TRIALS = (
         "MetricsUnavailable: Metrics are not available: the objective metric loss was never"
         " reported\n(print it as `name=value`, or tell metricsCollectorSpec where it is)",
         1,
-        files={"train.py": "print('the loss is now 0.3')\n"},
+        files={"train.py": 'print("the loss is now 0.3")\n'},
         quick=False,
         advice="[Metrics](metrics.md) tells which forms are read as they are.",
     ),
@@ -492,7 +492,7 @@ THE_TRIALS = (
         "MetricsUnavailable: Metrics are not available: the objective metric loss was never"
         " reported; seen: val_loss",
         1,
-        files={"train.py": "print('val_loss=0.3')\n"},
+        files={"train.py": 'print("val_loss=0.3")\n'},
         quick=False,
     ),
     Mistake(
