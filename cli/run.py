@@ -45,7 +45,23 @@ class _Chosen:
         return {**document, "spec": {**document["spec"], self.key: said}} if said else document
 
 
-@click.command(context_settings={"ignore_unknown_options": False})
+class _Run(click.Command):
+    """Explains an unknown option that was meant for the command to be tuned."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        typed = list(args)
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            if "--" in typed or not any(word.startswith("--param") for word in typed):
+                raise
+            remedy = (
+                "What belongs to the command stands behind --, as in -- python train.py --lr {lr}"
+            )
+            raise click.UsageError(f"{error.format_message()} {remedy}", ctx) from error
+
+
+@click.command(cls=_Run, context_settings={"ignore_unknown_options": False})
 @click.argument("words", nargs=-1, metavar="FILE... | [-- COMMAND...]")
 @click.option(
     "--param", "params", multiple=True, metavar="NAME=SPACE", help="A parameter to search."
