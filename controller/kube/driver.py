@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 from ...api.conditions import Conditions, pass_to
 from ...api.errors import Invalid
@@ -54,7 +55,9 @@ class Driver:
         self._turns = Turns(book, book.experiment.uid)
         self._memory = Memory()
         self._attempts = Attempts(world, book, self._memory, brief, jobs)
-        self._suggester = world.open_suggester(brief.problem, book.history)
+        self._suggester = world.open_suggester(
+            brief.problem, partial(book.history, book.experiment.uid)
+        )
         self._inbox: list[Event] = []
         self._asking: asyncio.Task[None] | None = None
         self._is_tried = bool(book.pages)
