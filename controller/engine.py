@@ -151,7 +151,9 @@ class Engine:
         turn = self._last
         if turn is None:
             return ()
-        return explain(view_of(turn.stored, turn.brief, self._memory), self._clock.now())
+        reached = turn.view.counts.reached
+        view = view_of(turn.stored, turn.brief, self._memory, reached=reached)
+        return explain(view, self._clock.now())
 
     # The loop.
 

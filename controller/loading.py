@@ -1,7 +1,7 @@
 """From the store's rows to the view that `plan` sees."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..api.objective import Objective, Outcome
@@ -50,8 +50,8 @@ class Memory:
         return self.trials.setdefault(index, Passing())
 
 
-def view_of(stored: StoredView, brief: Brief, memory: Memory) -> View:
-    """Return what `plan` is to see."""
+def view_of(stored: StoredView, brief: Brief, memory: Memory, *, reached: bool = False) -> View:
+    """Return what `plan` is to see; `reached` says that a trial that ended reaches every goal."""
     record = stored.experiment
     return View(
         policy=brief.policy,
@@ -60,7 +60,7 @@ def view_of(stored: StoredView, brief: Brief, memory: Memory) -> View:
         state=record.state,
         reason=record.reason,
         message=record.message,
-        counts=counts_of(record),
+        counts=replace(counts_of(record), reached=reached),
         trials=tuple(_trial(trial, brief.objective, memory) for trial in stored.unfinished),
         search=memory.search,
         wishes=tuple(_wish(wish, record.document) for wish in stored.wishes if is_readable(wish)),
@@ -97,6 +97,7 @@ def _trial(record: TrialRecord, objective: Objective, memory: Memory) -> TrialVi
         retries=record.retries,
         retry_at=record.retry_at,
         value=outcome.value,
+        values=outcome.values,
         broken=outcome.broken,
         metrics_open=passing.metrics_open,
         last_sign_at=passing.last_sign_at,

@@ -157,6 +157,28 @@ def test_a_goal_is_not_reached_by_a_trial_that_breaks_a_constraint(house: House)
     assert "memory 9 is more than 3" in house.store.trial(house.record.uid, 0).message
 
 
+TWO_GOALS = {
+    "objective": {"type": "minimize", "objectiveMetricName": "loss", "goal": 0.5},
+    "objectives": [{"metric": "memory", "type": "minimize", "goal": 3}],
+    "parallelTrialCount": 1,
+    "maxTrialCount": 4,
+}
+TOLD = [["loss=0.1", "memory=9"], ["loss=0.9", "memory=1"], ["loss=0.4", "memory=3"]]
+
+
+def test_several_goals_end_it_once_one_trial_reaches_them_all(house: House):
+    house.create(**TWO_GOALS)
+    house.run(lambda workload: Run([*TOLD, []][workload.ref.index]))
+    assert house.record.reason == "ExperimentGoalReached"
+    assert house.states() == [TrialState.SUCCEEDED] * 3
+
+
+def test_a_trial_that_breaks_a_constraint_reaches_no_goals(house: House):
+    house.create(**TWO_GOALS, constraints=[{"metric": "memory", "max": 2}])
+    house.run(lambda workload: Run([*TOLD, ["loss=0.9", "memory=1"]][workload.ref.index]))
+    assert house.record.reason == "ExperimentMaxTrialsReached"
+
+
 def test_a_hopeless_trial_is_stopped_early_and_keeps_its_observation(house: House):
     house.create(
         maxTrialCount=4,
