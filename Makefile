@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
-ROOMS := api cli controller db metrics_collector proto sdk suggestion
+ROOMS := api cli controller db metrics_collector proto sdk suggestion ui
 export MYPYPATH := .types
 
 .PHONY: help setup run test lint format types bench crds images cluster cluster-down cluster-install cluster-operators test-cluster proto clean

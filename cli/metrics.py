@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 import click
 
 from ..api.errors import Unsupported
+from ..sdk.sources.where import Where
 from . import console
 from .options import name_argument, output_option, where_options
-from .where import Where
 
 
 @click.command()
@@ -34,8 +34,8 @@ def metrics(
       tunewright metrics digits best -o json
     """
     from ..api.compile import objective_of
-    from . import shapes
-    from .names import best_of, find_trial, resolve
+    from ..sdk import shapes
+    from ..sdk.names import best_of, find_trial, resolve
 
     with where.opened() as source:
         records = source.records

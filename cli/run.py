@@ -8,13 +8,13 @@ from typing import Any
 import click
 
 from ..api.errors import Fault, Invalid
+from ..sdk.sources.here import Here
+from ..sdk.sources.place import Place
+from ..sdk.sources.where import Where
 from . import console
 from .drive import Setting
-from .here import Here
 from .options import where_options
-from .place import Place
 from .run_options import Machine, machine_options, pairs, with_files
-from .where import Where
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,9 +265,9 @@ def _one(
     detached: Sequence[str] | None,
     again: bool,
 ) -> int:
+    from ..sdk.submit import Found, submit
     from . import summary
     from .drive import detach_engine, drive
-    from .submit import Found, submit
 
     with place.opened(fsync=machine.fsync) as store:
         submitted = submit(

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import click
 
+from ..sdk.sources.place import Place
 from .options import store_option
-from .place import Place
 
 
 @click.command("all")

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ..sdk.sources.place import Place
 from .options import store_option
-from .place import Place
 from .serving import address_options, announce, end, tls_of, token_of, wait
 
 if TYPE_CHECKING:

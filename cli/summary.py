@@ -6,9 +6,9 @@ from ..api.compile import objective_of
 from ..api.states import ExperimentState
 from ..controller.reading import Records
 from ..db.records import ExperimentRecord, TrialRecord
+from ..sdk.names import why_no_best
+from ..sdk.sources.source import Source
 from . import console
-from .names import why_no_best
-from .source import Source
 
 _FAILURE_LINES = 10
 

@@ -5,9 +5,9 @@ from pathlib import Path
 import click
 
 from ..api.errors import Fault, Invalid
+from ..sdk.sources.where import Where
 from . import console
 from .options import output_option, where_options
-from .where import Where
 
 
 @click.command()

@@ -1,0 +1,1 @@
+"""Pages, rendered here; scripts keep them alive."""
