@@ -8,13 +8,13 @@ from typing import Any
 import click
 
 from ..api.errors import Fault, Invalid
+from ..sdk.sources.here import Here
+from ..sdk.sources.place import Place
+from ..sdk.sources.where import Where
 from . import console
 from .drive import Setting
-from .here import Here
 from .options import where_options
-from .place import Place
 from .run_options import Machine, machine_options, pairs, with_files
-from .where import Where
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,23 @@ class _Chosen:
         return {**document, "spec": {**document["spec"], self.key: said}} if said else document
 
 
-@click.command(context_settings={"ignore_unknown_options": False})
+class _Run(click.Command):
+    """Explains an unknown option that was meant for the command to be tuned."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        typed = list(args)
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            if "--" in typed or not any(word.startswith("--param") for word in typed):
+                raise
+            remedy = (
+                "What belongs to the command stands behind --, as in -- python train.py --lr {lr}"
+            )
+            raise click.UsageError(f"{error.format_message()} {remedy}", ctx) from error
+
+
+@click.command(cls=_Run, context_settings={"ignore_unknown_options": False})
 @click.argument("words", nargs=-1, metavar="FILE... | [-- COMMAND...]")
 @click.option(
     "--param", "params", multiple=True, metavar="NAME=SPACE", help="A parameter to search."
@@ -265,9 +281,9 @@ def _one(
     detached: Sequence[str] | None,
     again: bool,
 ) -> int:
+    from ..sdk.submit import Found, submit
     from . import summary
     from .drive import detach_engine, drive
-    from .submit import Found, submit
 
     with place.opened(fsync=machine.fsync) as store:
         submitted = submit(

@@ -1,18 +1,15 @@
 """Experiments of this machine: a store, and the folders and engines beside it."""
 
-import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import click
-
-from ..api.errors import Conflict, NotFound
-from ..db.records import ExperimentRecord, TrialRecord
-from ..db.store import Store
-from . import console
+from ...api.errors import Conflict, NotFound
+from ...db.records import ExperimentRecord, TrialRecord
+from ...db.store import Store
 from .place import Place
+from .source import ALONE, Hands
 
 _LOOK_SECONDS = 0.1
 _CHUNK = 1 << 16
@@ -21,8 +18,11 @@ _CHUNK = 1 << 16
 class Here:
     """Implements `source.Source` over an open store."""
 
-    def __init__(self, place: Place, store: Store, namespace: str | None = None) -> None:
+    def __init__(
+        self, place: Place, store: Store, namespace: str | None = None, hands: Hands = ALONE
+    ) -> None:
         self.namespace = namespace
+        self._hands = hands
         self.place = place
         self.records = store
 
@@ -41,7 +41,7 @@ class Here:
         return explain_experiment(self.place, self.records, record, time.time())
 
     def command_line(self, record: ExperimentRecord, trial: TrialRecord) -> str:
-        from .rendered import command_line
+        from ..rendered import command_line
 
         return command_line(record, trial)
 
@@ -51,7 +51,11 @@ class Here:
     def ask(self, record: ExperimentRecord, verb: str, arguments: Mapping[str, Any]) -> None:
         from .wishes import leave
 
-        leave(self.place, self.records, record, verb, arguments)
+        if not leave(self.place, self.records, record, verb, arguments):
+            name = record.key.name
+            self._hands.note(
+                f"Nothing drives {name} now: `tunewright resume {name}` carries it out."
+            )
 
     def suspend(self, record: ExperimentRecord, *, suspended: bool, now: bool) -> None:
         from .wishes import ask_or_set
@@ -59,8 +63,8 @@ class Here:
         ask_or_set(self.place, self.records, record, suspended=suspended, now=now)
 
     def edit(self, record: ExperimentRecord, changes: Mapping[str, Any], *, now: bool) -> None:
-        from ..controller.edits import edited
-        from ..controller.local.sharing import check_sharing
+        from ...controller.edits import edited
+        from ...controller.local.sharing import check_sharing
 
         document = edited(record.document, changes)
         check_sharing(document)
@@ -71,19 +75,16 @@ class Here:
                 record.uid, document, version=record.version, suspended=record.suspended
             )
         if record.state.is_finished:
-            console.note(f"`tunewright resume {record.key.name}` goes on with it.")
+            self._hands.note(f"`tunewright resume {record.key.name}` goes on with it.")
 
-    def stop(self, record: ExperimentRecord) -> None:
-        from .drive import drive_quietly
-
+    def stop(self, record: ExperimentRecord) -> str:
         name = record.key.name
         self.records.wish(record.uid, "stop", {}, now=time.time())
         if self.is_driven(record):
             self.place.wake(record.uid)
-            click.echo(f"{name} is being stopped; `tunewright wait {name}` waits.")
-            return
-        drive_quietly(self.place, record)
-        click.echo(f"{name} is stopped.")
+            return f"{name} is being stopped; `tunewright wait {name}` waits."
+        self._hands.carry_out(self.place, record)
+        return f"{name} is stopped."
 
     def check_deletable(self, record: ExperimentRecord) -> None:
         if self.is_driven(record):
@@ -97,7 +98,7 @@ class Here:
 
     # Logs.
 
-    def print_log(
+    def log(
         self,
         record: ExperimentRecord,
         trial: TrialRecord,
@@ -105,10 +106,10 @@ class Here:
         stream: str,
         tail: int | None,
         follow: bool,
-    ) -> None:
+    ) -> Iterator[bytes]:
         path = log_path(self.place, record, trial, stream)
         if not path.exists():
-            self._print_kept(record, trial, stream, tail)
+            yield self._kept(record, trial, stream, tail)
             return
         with path.open("rb") as written:
             start = _seek_tail(written.read(), tail) if tail is not None else 0
@@ -116,22 +117,21 @@ class Here:
             while True:
                 ended = self.records.trial(record.uid, trial.index).state.is_finished
                 while data := written.read(_CHUNK):
-                    sys.stdout.buffer.write(data)
-                sys.stdout.flush()
+                    yield data
                 if ended or not follow:
                     return
                 time.sleep(_LOOK_SECONDS)
 
-    def _print_kept(
+    def _kept(
         self, record: ExperimentRecord, trial: TrialRecord, stream: str, lines: int | None
-    ) -> None:
-        """Print what the trial's record kept."""
+    ) -> bytes:
+        """Return what the trial's record kept."""
         kept = self.records.output(record.uid, trial.index, _attempt(trial), stream)
         if not kept:
             why = "it wrote nothing" if trial.state.is_finished else "it wrote nothing yet"
             raise NotFound(f"trial {trial.index} of {record.key.name} has no {stream}: {why}")
-        console.note("Its directory was pruned; this is the end, which the store keeps.")
-        sys.stdout.buffer.write(kept[_seek_tail(kept, lines) if lines is not None else 0 :])
+        self._hands.note("Its directory was pruned; this is the end, which the store keeps.")
+        return kept[_seek_tail(kept, lines) if lines is not None else 0 :]
 
 
 def log_path(place: Place, record: ExperimentRecord, trial: TrialRecord, stream: str) -> Path:

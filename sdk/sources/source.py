@@ -3,11 +3,39 @@
 Commands find, show and change them through this port, and do not ask which it is.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
-from ..controller.reading import Records
-from ..db.records import ExperimentRecord, TrialRecord
+from ...api.errors import Conflict
+from ...controller.reading import Records
+from ...db.records import ExperimentRecord, TrialRecord
+from .place import Place
+
+
+def _unheard(_said: str) -> None:
+    """Let a remark go."""
+
+
+def _nobody(_place: Place, record: ExperimentRecord) -> None:
+    name = record.key.name
+    raise Conflict(f"nothing drives {name} now: `tunewright resume {name}` carries it out")
+
+
+@dataclass(frozen=True, slots=True)
+class Hands:
+    """What a source asks of the program around it.
+
+    `note` is told what a person should hear beside the answer. `carry_out` lets an engine do
+    what was asked of an experiment that none drives.
+    """
+
+    note: Callable[[str], None] = _unheard
+    carry_out: Callable[[Place, ExperimentRecord], object] = _nobody
+
+
+ALONE = Hands()
+"""Nobody listens, and there is no engine to call."""
 
 
 class Source(Protocol):
@@ -40,7 +68,7 @@ class Source(Protocol):
         """Let time pass; what happens meanwhile is known afterwards."""
         ...
 
-    def print_log(
+    def log(
         self,
         record: ExperimentRecord,
         trial: TrialRecord,
@@ -48,8 +76,8 @@ class Source(Protocol):
         stream: str,
         tail: int | None,
         follow: bool,
-    ) -> None:
-        """Print what the trial's last attempt wrote.
+    ) -> Iterator[bytes]:
+        """Yield what the trial's last attempt wrote, `follow` until it has ended.
 
         Raises:
             NotFound: it wrote nothing, or nothing is left of it.
@@ -70,8 +98,8 @@ class Source(Protocol):
         """Change budgets, by their path below `spec`; `now` stops what runs beyond them."""
         ...
 
-    def stop(self, record: ExperimentRecord) -> None:
-        """End the experiment, and say so."""
+    def stop(self, record: ExperimentRecord) -> str:
+        """End the experiment; return what is to be said of it."""
         ...
 
     def check_deletable(self, record: ExperimentRecord) -> None:

@@ -2,26 +2,22 @@
 
 import json
 import shlex
-import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from typing import Any
 
-import click
-
-from ..api.errors import Conflict, Invalid, NotFound, ServerUnavailable
-from ..controller.edits import edited
-from ..controller.kube import labels
-from ..controller.kube.port import Document, Resource, Selection, name_of
-from ..controller.kube.records import ClusterRecords
-from ..controller.kube.resources import EXPERIMENTS, wishes_of
-from ..controller.kube.session import Context, Session, connect
-from ..controller.plan import reasons
-from ..controller.plan.explain import ended
-from ..db.records import ExperimentRecord, TrialRecord
-from . import console
-from .rendered import command_of
-from .where import Where
+from ...api.errors import Conflict, Invalid, NotFound, ServerUnavailable
+from ...controller.edits import edited
+from ...controller.kube import labels
+from ...controller.kube.port import Document, Resource, Selection, name_of
+from ...controller.kube.records import ClusterRecords
+from ...controller.kube.resources import EXPERIMENTS, wishes_of
+from ...controller.kube.session import Session
+from ...controller.plan import reasons
+from ...controller.plan.explain import ended
+from ...db.records import ExperimentRecord, TrialRecord
+from ..rendered import command_of
+from .source import ALONE, Hands
 
 _PODS = Resource("", "v1", "pods")
 _LOOK_SECONDS = 1.0
@@ -31,17 +27,12 @@ _QUIET = {reasons.TRIAL_CREATED.name, reasons.TRIAL_RUNNING.name}
 _WARNINGS = 3
 
 
-def reach(where: Where) -> "There":
-    """Connect to the cluster that is named."""
-    session = connect(Context(where.kubeconfig, where.context))
-    return There(session, where.namespace)
-
-
 class There:
     """Implements `source.Source` over an API server. `named` is the namespace that was typed."""
 
-    def __init__(self, session: Session, named: str | None) -> None:
+    def __init__(self, session: Session, named: str | None, hands: Hands = ALONE) -> None:
         self.named = named
+        self._hands = hands
         self.namespace: str | None = named or session.namespace
         self.session = session
         self.records = ClusterRecords(session)
@@ -89,7 +80,7 @@ class There:
     def ask(self, record: ExperimentRecord, verb: str, arguments: Mapping[str, Any]) -> None:
         asked = self._leave(record, verb, arguments)
         if not self._is_answered(record, asked):
-            console.note("The operator has not answered yet; it carries it out when it runs.")
+            self._hands.note("The operator has not answered yet; it carries it out when it runs.")
             return
         refusal = self._refusal(record, asked)
         if refusal:
@@ -141,10 +132,10 @@ class There:
         else:
             self._change(record, edited({"spec": {}}, changes)["spec"])
 
-    def stop(self, record: ExperimentRecord) -> None:
+    def stop(self, record: ExperimentRecord) -> str:
         name = record.key.name
         self._leave(record, "stop", {})
-        click.echo(f"{name} is being stopped; `tunewright wait {name}` waits.")
+        return f"{name} is being stopped; `tunewright wait {name}` waits."
 
     def check_deletable(self, record: ExperimentRecord) -> None:
         """Take what runs, too: its workloads go with it."""
@@ -174,7 +165,7 @@ class There:
 
     # Logs.
 
-    def print_log(
+    def log(
         self,
         record: ExperimentRecord,
         trial: TrialRecord,
@@ -182,7 +173,7 @@ class There:
         stream: str,
         tail: int | None,
         follow: bool,
-    ) -> None:
+    ) -> Iterator[bytes]:
         if stream != "stdout":
             remedy = "leave --stderr out: a container's log holds both"
             raise NotFound(f"a cluster keeps no log of stderr alone ({remedy})")
@@ -190,7 +181,11 @@ class There:
         seen: set[str] = set()
         while True:
             pod = self._pod(record, trial, spec, seen)
-            if pod is not None and self._print(pod, spec.get("primaryContainerName"), tail, follow):
+            if pod is not None and (
+                yield from self._log_of(
+                    pod, spec.get("primaryContainerName"), tail=tail, follow=follow
+                )
+            ):
                 seen.add(pod["metadata"]["uid"])
             now = self.records.trial(record.uid, trial.index)
             if now.state.is_finished or not follow:
@@ -212,16 +207,16 @@ class There:
         ]
         return max(found, key=lambda pod: str(pod["metadata"]["creationTimestamp"]), default=None)
 
-    def _print(self, pod: Document, container: str | None, tail: int | None, follow: bool) -> bool:
-        """Print a pod's log; whether there was one."""
+    def _log_of(
+        self, pod: Document, container: str | None, *, tail: int | None, follow: bool
+    ) -> Generator[bytes, None, bool]:
+        """Yield a pod's log; the result says whether there was one."""
         query = {"container": container} if container else {}
         query |= {"tailLines": str(tail)} if tail is not None else {}
         query |= {"follow": "true"} if follow else {}
         path = _PODS.path(pod["metadata"]["namespace"], name_of(pod), "log")
         try:
-            for part in self.session.stream(path, query):
-                sys.stdout.buffer.write(part)
-                sys.stdout.flush()
+            yield from self.session.stream(path, query)
         except (Invalid, NotFound, ServerUnavailable):
             return False  # it has not started, or is gone
         return True

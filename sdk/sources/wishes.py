@@ -4,11 +4,10 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from ..api.errors import Conflict
-from ..controller.plan.reasons import WISH_REFUSED
-from ..db.records import ExperimentRecord, Wish
-from ..db.store import Store
-from . import console
+from ...api.errors import Conflict
+from ...controller.plan.reasons import WISH_REFUSED
+from ...db.records import ExperimentRecord, Wish
+from ...db.store import Store
 from .place import Place
 
 _PATIENCE = 2.0
@@ -21,7 +20,7 @@ def leave(
     verb: str,
     arguments: Mapping[str, Any],
 ) -> bool:
-    """Leave a wish and wake the engine; say so when none is there to see it. True: one is.
+    """Leave a wish and wake the engine; return whether there is one to see it.
 
     Raises:
         Conflict: the engine refuses; the message says why.
@@ -31,11 +30,6 @@ def leave(
     if driven:
         place.wake(record.uid)
         _raise_refusal(store, record, wish)
-    else:
-        console.note(
-            f"Nothing drives {record.key.name} now: `tunewright resume {record.key.name}` "
-            "carries it out."
-        )
     return driven
 
 

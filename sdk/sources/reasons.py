@@ -1,10 +1,10 @@
 """Why an experiment is where it is."""
 
-from ..controller.brief import brief_of
-from ..controller.loading import Memory, view_of
-from ..controller.plan.explain import explain
-from ..db.records import ExperimentRecord
-from ..db.store import Store
+from ...controller.brief import brief_of
+from ...controller.loading import Memory, view_of
+from ...controller.plan.explain import explain
+from ...db.records import ExperimentRecord
+from ...db.store import Store
 from .place import Place
 
 _WARNINGS = 3

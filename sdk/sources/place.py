@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from ..api.errors import Conflict, StoreUnwritable
-from ..api.identity import ExperimentKey
-from ..api.stopping import Evaluator
-from ..db.store import Store
-from ..sdk.home import home_folder, trials_folder
+from ...api.errors import Conflict, StoreUnwritable, Unsupported
+from ...api.identity import ExperimentKey
+from ...api.stopping import Evaluator
+from ...db.store import Store
+from ..home import home_folder, trials_folder
 
 STORE_FILE = "store.db"
 _SOCKET_LIMIT = 100  # bytes of a Unix socket's path that every system takes
@@ -57,7 +57,7 @@ class Place:
     @contextmanager
     def opened(self, *, fsync: bool = False, evaluator: Evaluator | None = None) -> Iterator[Store]:
         """Open the store for the time of a block."""
-        from ..db.sql import open_store
+        from ...db.sql import open_store
 
         if isinstance(self.store, Path):
             try:
@@ -69,7 +69,10 @@ class Place:
             if isinstance(self.store, str)
             else self.store
         )
-        store = open_store(place, evaluator=evaluator, fsync=fsync)
+        try:
+            store = open_store(place, evaluator=evaluator, fsync=fsync)
+        except (StoreUnwritable, Unsupported) as error:
+            raise type(error)(f"{self}: {error}") from error
         try:
             yield store
         finally:

@@ -1,0 +1,14 @@
+"""The algorithms: what each is, and its settings."""
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+
+from ...sdk.algorithms import every_algorithm
+from ..render import page
+
+router = APIRouter()
+
+
+@router.get("/algorithms")
+def show(request: Request) -> Response:
+    return page(request, "algorithms.html", title="Algorithms", algorithms=every_algorithm())
