@@ -61,6 +61,7 @@ def brief_of(record: ExperimentRecord) -> Brief:
                 TrialParameter(entry.name, entry.reference)
                 for entry in template.trial_parameters or ()
             ),
+            frozenset(each.parameter for each in problem.space.conditions),
         ),
         primary_container=template.primary_container_name or "",
         collector=collector,

@@ -68,8 +68,7 @@ def _moved(space: SearchSpace, cube: Cube, source: Source, seed: int) -> Iterato
             drawn = axis.value(chance.random())
             value = _nearest(axis.parameter, theirs.get(axis.parameter.name))
             point[axis.parameter.name] = drawn if value is None else value
-        active = space.active(point)
-        yield {name: value for name, value in point.items() if name in active}
+        yield space.actual(point)
 
 
 def _nearest(parameter: Parameter, value: Value | None) -> Value | None:
