@@ -67,7 +67,7 @@ crds: setup ## write deploy/crds from the models
 	@$(BIN)/python deploy/crds/generate.py
 
 docs: setup ## build the docs' site into build/docs, its links checked
-	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --clean
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --clean
 	@echo "build/docs/index.html"
 
 pages: setup ## write docs/troubleshooting.md from the tests' table of mistakes

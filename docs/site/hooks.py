@@ -34,8 +34,7 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
 def _readme() -> str:
     """Return the README as a page of docs/."""
     text = (ROOT / "README.md").read_text(encoding="utf-8")
-    text = re.sub(r"\]\(docs/", "](", text)
-    return re.sub(r"\]\((?!https?:|#|[\w-]+\.md|images/|how-to/|explanation/)", "](../", text)
+    return re.sub(r"\]\((?!https?:|#)(docs/)?", lambda found: "](" if found[1] else "](../", text)
 
 
 def _placed(link: re.Match[str], here: Path) -> str:

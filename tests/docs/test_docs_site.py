@@ -19,7 +19,7 @@ pytestmark = pytest.mark.timeout(300)
 
 def build(root, out):
     return subprocess.run(
-        [sys.executable, "-m", "mkdocs", "build", "--quiet", "--site-dir", str(out)],
+        [sys.executable, "-m", "mkdocs", "build", "--site-dir", str(out)],
         cwd=root,
         env={**command.environment(out), "NO_MKDOCS_2_WARNING": "1"},
         capture_output=True,
