@@ -121,17 +121,13 @@ class AskTell:
     async def close(self) -> None:
         await self._suggester.close()
 
-    async def _take(
-        self, events: Sequence[Event], given: list[StartAttempt], *, room: int
-    ) -> Turn:
+    async def _take(self, events: Sequence[Event], given: list[StartAttempt], *, room: int) -> Turn:
         """Take turns until nothing more follows; an attempt that is started goes to `given`."""
         while True:
             self._memory.room = room - len(given)
             turn = self._turns.take(events, self._memory, self._clock.now())
             events = [
-                event
-                for effect in turn.effects
-                for event in await self._carry(effect, turn, given)
+                event for effect in turn.effects for event in await self._carry(effect, turn, given)
             ]
             asked = any(isinstance(effect, AskFor) for effect in turn.effects)
             due = turn.wake_at is not None and turn.wake_at <= self._clock.now()
@@ -160,9 +156,7 @@ class AskTell:
 def _asked(given: StartAttempt, turn: Turn, now: float) -> Asked:
     ref, lease = given.ref, turn.brief.policy.lease
     assert lease is not None
-    return Asked(
-        ref.index, ref.trial, ref.attempt, ref.token, given.proposal.point, now + lease
-    )
+    return Asked(ref.index, ref.trial, ref.attempt, ref.token, given.proposal.point, now + lease)
 
 
 def _told(
