@@ -8,10 +8,10 @@ the attempt. The store holds all that must outlive a call.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from ..api.asked import Asked
 from ..api.compile import objective_of
 from ..api.errors import Fault, Invalid, Unsupported
 from ..api.observation import Batch, Sample
-from ..api.space import Point
 from ..db.ledger import Ledger
 from ..db.records import AttemptRecord, AttemptState, ExperimentRecord, Usage
 from .asking import ask
@@ -22,18 +22,6 @@ from .ports import AttemptRef, Clock, Ended, Started, Suggester
 from .turn import AskFor, Effect, Event, StartAttempt, StopAttempt, Turn, Turns
 
 SOURCE = "tell"
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """A point that was handed out. `token` shows who holds it, until `until` (epoch seconds)."""
-
-    index: int
-    trial: str
-    attempt: int
-    token: str
-    parameters: Point
-    until: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,17 +109,13 @@ class AskTell:
     async def close(self) -> None:
         await self._suggester.close()
 
-    async def _take(
-        self, events: Sequence[Event], given: list[StartAttempt], *, room: int
-    ) -> Turn:
+    async def _take(self, events: Sequence[Event], given: list[StartAttempt], *, room: int) -> Turn:
         """Take turns until nothing more follows; an attempt that is started goes to `given`."""
         while True:
             self._memory.room = room - len(given)
             turn = self._turns.take(events, self._memory, self._clock.now())
             events = [
-                event
-                for effect in turn.effects
-                for event in await self._carry(effect, turn, given)
+                event for effect in turn.effects for event in await self._carry(effect, turn, given)
             ]
             asked = any(isinstance(effect, AskFor) for effect in turn.effects)
             due = turn.wake_at is not None and turn.wake_at <= self._clock.now()
@@ -160,9 +144,7 @@ class AskTell:
 def _asked(given: StartAttempt, turn: Turn, now: float) -> Asked:
     ref, lease = given.ref, turn.brief.policy.lease
     assert lease is not None
-    return Asked(
-        ref.index, ref.trial, ref.attempt, ref.token, given.proposal.point, now + lease
-    )
+    return Asked(ref.index, ref.trial, ref.attempt, ref.token, given.proposal.point, now + lease)
 
 
 def _told(

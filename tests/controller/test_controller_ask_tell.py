@@ -253,9 +253,7 @@ def test_the_file_s_own_points_come_first_and_known_ones_are_not_given_out(store
 
 def test_an_algorithm_that_cannot_go_on_ends_the_experiment(store, clock):
     grid = {"algorithmName": "grid"}
-    parameters = [
-        {"name": "n", "parameterType": "int", "feasibleSpace": {"min": "1", "max": "2"}}
-    ]
+    parameters = [{"name": "n", "parameterType": "int", "feasibleSpace": {"min": "1", "max": "2"}}]
     desk = Desk(store, clock, algorithm=grid, parameters=parameters)
     for _ in range(2):
         desk.tell(desk.ask().point, {"loss": 1.0})
