@@ -1,6 +1,6 @@
 """The page on how well algorithms search: what it says of the results, and its drawing."""
 
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import pytest
 from search.cases import BUDGETS, Case, Result
@@ -54,7 +54,7 @@ def test_what_is_kept_is_read_again(tmp_path):
 def test_the_drawing_has_a_dot_for_each_place_and_a_title_for_each_panel():
     places = {25: {"auto": 1.0, "a & b": 2.0}, 50: {"auto": 1.5, "a & b": 1.5}}
     only = {25: {"auto": 1.0}, 50: {"auto": 1.0}}
-    root = ElementTree.fromstring(drawing({"first": places, "second": only}, ["auto"]))
+    root = ET.fromstring(drawing({"first": places, "second": only}, ["auto"]))
     name = "{http://www.w3.org/2000/svg}"
     assert len(root.findall(f"{name}circle")) == 6
     texts = [text.text for text in root.findall(f"{name}text")]
