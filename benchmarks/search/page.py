@@ -1,14 +1,18 @@
 """The page on how well algorithms search, of results that `search.regret --keep` wrote.
 
-`PYTHONPATH=.types:benchmarks python -m search.page FILE...` renews docs/search-benchmarks.md and
-its drawing. A case that stands in several files counts as it is in the last.
+`PYTHONPATH=.types:benchmarks python -m search.page FILE... --hypervolume FILE --fidelity FILE`
+renews docs/search-benchmarks.md and its drawing. A case that stands in several files counts as
+it is in the last; the two options name what `search.hypervolume` and `search.fidelity` printed.
 """
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 from search.cases import BUDGETS, ROOT, Case, Result
 from search.chart import drawing
+from search.fidelity import EPOCHS, ETA, FULL, OPTUNA_MOST
+from search.hypervolume import TRIALS
 from search.kept import kept
 from search.problems import FAMILIES
 from search.regret import FIRST, Found, first_places, mean_places, of_family, section
@@ -33,6 +37,22 @@ They are functions and simulations, not your training: read the tables as who co
 as what a search will save.
 """
 
+HYPERVOLUME = f"""## Two objectives
+
+The share of the best front's hypervolume that {TRIALS} trials did not cover (to a reference of 1.1,
+1.1): the median of the seeds and its quartiles, less is better. Held out; zdt1 may be tuned on.
+"""
+
+FIDELITY = f"""## A little training first
+
+Simulated trainings in virtual time, in which each worker has time for {FULL:.0f} trainings of
+{EPOCHS} epochs; eta is {ETA}. The regret of the trial that looks best by then, if it were trained
+to the end: the median of the seeds and its quartiles. Nothing was tuned on these. A promoted trial
+of ours goes on from its parent's checkpoint; hyperband and bohb begin anew with another seed where
+they have come to their end, and wait for a rung to fill, so that they cannot use many workers.
+optuna's pruners cost no time here, and were not measured with more than {OPTUNA_MOST} workers.
+"""
+
 NOTES = """## Reading it
 
 - `against auto` is Wilcoxon's signed-rank test over pairs of one problem and seed, by the logarithm
@@ -46,7 +66,8 @@ NOTES = """## Reading it
 """
 
 
-def page(found: Found) -> str:
+def page(found: Found, further: Sequence[str] = ()) -> str:
+    """Return the page; `further` are sections that stand behind those of the families."""
     families = list(dict.fromkeys(case.family for case in found))
     parts = [HEAD, _summary(found)]
     for family in families:
@@ -55,7 +76,7 @@ def page(found: Found) -> str:
             section(family, found).replace("###", "##", 1),
             f"Tuned on: {tuned}. {_not_first(of_family(family, found))}",
         ]
-    return "\n\n".join(part.strip() for part in (*parts, NOTES)) + "\n"
+    return "\n\n".join(part.strip() for part in (*parts, *further, NOTES)) + "\n"
 
 
 def _summary(found: Found) -> str:
@@ -84,8 +105,11 @@ def _not_first(found: Found) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    parser.add_argument("--hypervolume", type=Path, metavar="FILE")
+    parser.add_argument("--fidelity", type=Path, metavar="FILE")
+    asked = parser.parse_args()
     found: dict[Case, Result] = {}
-    for file in parser.parse_args().files:
+    for file in asked.files:
         found |= kept(file)
     panels = {
         FAMILIES[family].title: {
@@ -93,10 +117,15 @@ def main() -> None:
         }
         for family in dict.fromkeys(case.family for case in found)
     }
+    further = [
+        f"{head}\n{file.read_text(encoding='utf-8')}"
+        for head, file in ((HYPERVOLUME, asked.hypervolume), (FIDELITY, asked.fidelity))
+        if file is not None
+    ]
     ours = [name for name, contender in CONTENDERS.items() if not contender.package]
     DRAWING.parent.mkdir(exist_ok=True)
     DRAWING.write_text(drawing(panels, ours), encoding="utf-8")
-    PAGE.write_text(page(found), encoding="utf-8")
+    PAGE.write_text(page(found, further), encoding="utf-8")
 
 
 if __name__ == "__main__":
