@@ -7,7 +7,7 @@ from typing import Any
 
 from . import defaults
 from .algorithm_spec import AlgorithmSpec, EarlyStoppingSpec, Setting
-from .checkpoint import TRIAL_DIR, Checkpoint
+from .checkpoint import TRIAL_DIR, Checkpoint, Keep
 from .durations import parse_duration
 from .experiment import Experiment, ExperimentSpec
 from .fidelity import widened
@@ -15,7 +15,7 @@ from .objective import Constraint, Direction, Further, Metric, Objective, Strate
 from .objective_spec import FurtherObjective, MetricConstraint, ObjectiveSpec
 from .parameter_spec import FeasibleSpace, GraphConfig, NasConfig, ParameterSpec
 from .policy import NoImprovement, OnLost, Policy, ResumePolicy
-from .policy_spec import StopWhen, TrialPolicy
+from .policy_spec import AskTell, StopWhen, TrialPolicy
 from .problem import Architecture, Operation, Problem
 from .space import Distribution, Parameter, ParameterCondition, ParameterKind, SearchSpace
 from .stopping import StoppingRule
@@ -160,7 +160,8 @@ def problem(experiment: Experiment, *, uid: str, seed: int) -> Problem:
 def checkpoint(spec: ExperimentSpec) -> Checkpoint | None:
     """Compile where trials keep checkpoints; None where the file says nothing of them."""
     if spec.checkpoint is not None:
-        return Checkpoint(spec.checkpoint.path, spec.checkpoint.volume)
+        keep = Keep(spec.checkpoint.keep or Keep.NEEDED)
+        return Checkpoint(spec.checkpoint.path, spec.checkpoint.volume, keep=keep)
     given = settings(spec.algorithm.algorithm_settings) if spec.algorithm else {}
     return Checkpoint(given[TRIAL_DIR]) if given.get(TRIAL_DIR) else None
 
@@ -186,7 +187,14 @@ def policy(experiment: Experiment) -> Policy:
         repeats=spec.repeats or 1,
         ttl_seconds=spec.ttl_seconds_after_finished,
         retain=bool(template and template.retain),
+        lease=_lease(spec.ask_tell),
     )
+
+
+def _lease(asked: AskTell | None) -> float | None:
+    if asked is None:
+        return None
+    return defaults.LEASE_SECONDS if asked.lease_seconds is None else asked.lease_seconds
 
 
 def min_delta_of(document: Mapping[str, Any]) -> float:

@@ -13,6 +13,12 @@ class TrialPolicy(Model):
     on_lost: str | None = None
 
 
+class AskTell(Model):
+    """No workload: people ask for points, run them themselves, and tell what came of it."""
+
+    lease_seconds: float | None = None
+
+
 class InitialTrial(Model):
     """A point to run first; with an observation it is known, and neither run nor counted."""
 
@@ -27,10 +33,14 @@ class WarmStart(Model):
 
 
 class CheckpointSpec(Model):
-    """Where a trial keeps its checkpoint: a path in its container, on a volume of Kubernetes."""
+    """Where a trial keeps its checkpoint: a path in its container, on a volume of Kubernetes.
+
+    `keep` says whose are kept.
+    """
 
     path: str | None = None
     volume: Object | None = None
+    keep: str | None = None
 
 
 class NoImprovementSpec(Model):

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("words", nargs=-1, required=True, metavar="NAME | ADDRESS | -- COMMAND...")
 @click.option("--algorithm", help="The name to ask for, where a service has several.")
-@early_stopping_option("NAME is an early-stopping rule that is installed.")
+@early_stopping_option("An early-stopping rule is meant.")
 @click.option(
     "--setting", "settings", multiple=True, metavar="NAME=VALUE", help="A setting of the rule."
 )
@@ -39,11 +39,12 @@ def plugin_test(
       tunewright plugin test localhost:6789 --algorithm mine
       tunewright plugin test -- python my_service.py --port {port}
       tunewright plugin test my-rule --early-stopping --setting start_step=2
+      tunewright plugin test localhost:6789 --early-stopping --algorithm my-rule
     """
     from ..suggestion.plugin.conformance import Ruling
 
     if early_stopping:
-        name, report = words[0], _rule_examined(words, settings)
+        name, report = _rule_examined(words, algorithm, settings)
     else:
         name, report = _examined(words, algorithm)
     console.table(
@@ -76,15 +77,19 @@ def _examined(words: Sequence[str], algorithm: str | None) -> tuple[str, "Report
     raise Invalid([Fault("NAME", f"{word} is no address and no algorithm", f"{remedy} the names")])
 
 
-def _rule_examined(words: Sequence[str], settings: Sequence[str]) -> "Report":
+def _rule_examined(
+    words: Sequence[str], rule: str | None, settings: Sequence[str]
+) -> tuple[str, "Report"]:
     from ..api.errors import Fault, Invalid
-    from ..suggestion.plugin.stopping_contract import examine_rule
+    from ..suggestion.plugin.stopping_contract import at, examine_rule, here
 
     if len(words) > 1:
-        remedy = "a service's rule is tried by `tunewright run --early-stopping RULE=ADDRESS`"
-        raise Invalid([Fault("NAME", "only rules that are installed are examined", remedy)])
+        raise Invalid([Fault("NAME", "a rule is no command", "name it, or its service's address")])
     given = {name: value for name, _, value in (text.partition("=") for text in settings)}
-    return examine_rule(words[0], given or None)
+    if ":" not in words[0]:
+        return words[0], examine_rule(here(words[0], given or None))
+    name = rule or "medianstop"
+    return name, examine_rule(at(words[0], name, given or None))
 
 
 def _explain(broken: Sequence["Finding"]) -> None:

@@ -10,6 +10,7 @@ from ..api.checkpoint import Checkpoint
 from ..api.objective import Objective
 from ..api.policy import Policy
 from ..api.problem import Problem
+from ..api.template_spec import TrialTemplate
 from ..db.records import ExperimentRecord
 from ..metrics_collector.spec import CollectorKind, CollectorSpec, collector_spec
 from .local.sharing import takes_port
@@ -46,8 +47,7 @@ def brief_of(record: ExperimentRecord) -> Brief:
     """
     experiment = defaults.complete(documents.parse(record.document))
     problem = compiled.problem(experiment, uid=record.uid, seed=record.seed)
-    template = experiment.spec.trial_template
-    assert template is not None
+    template = experiment.spec.trial_template or TrialTemplate()
     written = _written(experiment.spec.metrics_collector_spec)
     collector = collector_spec(written)
     return Brief(

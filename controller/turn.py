@@ -20,6 +20,7 @@ from ..db.records import AttemptRecord, TrialRecord, Usage
 from ..db.records import View as StoredView
 from .brief import Brief, brief_of
 from .edits import changes_of, edited
+from .goals import Goals
 from .loading import Memory, counts_of, is_readable, view_of
 from .plan import actions as do
 from .plan import plan, reasons
@@ -106,6 +107,7 @@ class Turns:
         self._store = store
         self._uid = uid
         self._brief: Brief | None = None
+        self._goals = Goals(store, uid)
 
     def take(self, events: Sequence[Event], memory: Memory, now: float) -> Turn:
         """Take one turn; when it raises, nothing of it is in the store."""
@@ -114,7 +116,8 @@ class Turns:
             stored = self._store.view(self._uid)
             brief = self._brief_of(stored)
             self._hear_answers(events, stored, memory, now)
-            view = view_of(stored, brief, memory)
+            reached = self._goals.reached(brief.objective)
+            view = view_of(stored, brief, memory, reached=reached)
             decided = plan(view, now)
             turn = Turn(view, stored, brief, decided.wake_at, decided.done)
             recorder = _Recorder(self._store, turn, now)

@@ -2,7 +2,8 @@
 
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -12,7 +13,7 @@ from ..api.errors import Conflict, Fault, Invalid, NotFound
 from ..api.identity import ExperimentKey
 from ..controller.edits import EDITABLE, edited
 from ..db.records import ExperimentRecord, TrialRecord
-from ..sdk.client import Client
+from ..sdk.client import Client, CommandFailed
 from ..sdk.names import find_trial
 from ..sdk.sources.source import Source
 from .table import Table
@@ -79,7 +80,7 @@ class Desk:
 
         Raises:
             Invalid: with every fault.
-            CommandFailed: it cannot run here, or its name is taken.
+            Conflict: it cannot run here, or its name is taken; the message says why.
         """
         bundle = self.check(text)
         if len(bundle.experiments) > 1:
@@ -87,7 +88,8 @@ class Desk:
         with TemporaryDirectory(prefix="tunewright-") as folder:
             path = Path(folder) / "experiment.yaml"
             path.write_text(text, encoding="utf-8")
-            begun = self._client.create(path, workdir=workdir or str(self.workdir))
+            with _refusals():
+                begun = self._client.create(path, workdir=workdir or str(self.workdir))
         return ExperimentKey(begun.namespace, begun.name)
 
     # Changing. Each returns what is to be said.
@@ -98,12 +100,14 @@ class Desk:
         return f"{record.key.name} starts no more trials."
 
     def resume(self, record: ExperimentRecord) -> str:
-        self._client.resume(str(record.key))
+        with _refusals():
+            self._client.resume(str(record.key))
         return f"{record.key.name} goes on."
 
     def stop(self, record: ExperimentRecord) -> str:
         _refuse_ended(record)
-        self._client.stop(str(record.key))
+        with _refusals():
+            self._client.stop(str(record.key))
         return f"{record.key.name} is being stopped."
 
     def delete(self, record: ExperimentRecord) -> str:
@@ -134,6 +138,15 @@ class Desk:
         self.source.records.trial(record.uid, index)
         self.source.ask(record, f"trial-{verb}", {"index": index})
         return f"trial {index}: {verb}"
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    """Let what a command refuses be a conflict: the request was understood."""
+    try:
+        yield
+    except CommandFailed as error:
+        raise Conflict(str(error)) from error
 
 
 def _refuse_ended(record: ExperimentRecord) -> None:

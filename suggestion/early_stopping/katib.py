@@ -18,19 +18,17 @@ from typing import Protocol
 
 import grpc
 
-from ...api.errors import Fault, PluginBroken, PluginUnavailable, TunewrightError
+from ...api.errors import PluginBroken, TunewrightError
 from ...api.history import Entry, Proposed
 from ...api.identity import trial_name
 from ...api.objective import Objective
 from ...api.problem import Problem
 from ...api.stopping import CurveLog, Progress, Stop, StoppingRule
 from ...proto import api_pb2, api_pb2_grpc
-from ...proto.convert_stopping import Limit, limit_from_katib, rules_request, settings_request
-from ..endpoint import Endpoint
+from ...proto.convert_stopping import Limit, limit_from_katib, rules_request
+from .stubs import Stubs, told
 
 REFRESH_SECONDS = 1.0
-_AWAY = {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED}
-SETTINGS_PATH = "spec.earlyStopping.algorithmSettings"
 
 
 class Source(Protocol):
@@ -71,15 +69,16 @@ class KatibStopping:
         source: Source,
         clock: Callable[[], float],
         executor: Executor,
+        stubs: Stubs,
         *,
         timeout: float = 60.0,
     ) -> None:
         self._source = source
         self._clock = clock
         self._executor = executor
+        self._stubs = stubs
         self._timeout = timeout
         self._known: dict[str, _Known] = {}
-        self._channels: dict[str, grpc.Channel] = {}
 
     def evaluate(
         self,
@@ -100,11 +99,6 @@ class KatibStopping:
             self._executor.submit(self._tell, known, experiment_uid, rule, stop)
         return found
 
-    def close(self) -> None:
-        """Close the connections; nothing is evaluated any more."""
-        for channel in self._channels.values():
-            channel.close()
-
     def _look(self, known: _Known, uid: str, rule: StoppingRule, log: CurveLog) -> None:
         """Ask again where trials have succeeded since the last answer, once a second at most."""
         now = self._clock()
@@ -122,11 +116,13 @@ class KatibStopping:
             request = rules_request(
                 self._source.problem(uid), rule, known.entries, self._source.metrics_address()
             )
-            reply = self._stub(rule).GetEarlyStoppingRules(request, timeout=self._timeout)
+            reply = self._stubs.of(rule, api_pb2_grpc.EarlyStoppingStub).GetEarlyStoppingRules(
+                request, timeout=self._timeout
+            )
             known.limits = [limit_from_katib(wire) for wire in reply.early_stopping_rules]
             known.position, known.trouble = end, None
         except grpc.RpcError as error:
-            known.trouble = _ours(rule, error)
+            known.trouble = told(rule, error)
         except ValueError as error:
             known.trouble = PluginBroken(f"{rule.endpoint} answered {error}")
         finally:
@@ -153,36 +149,9 @@ class KatibStopping:
             None,
         ) or trial_name(problem.experiment, uid, stop.index)
         request = api_pb2.SetTrialStatusRequest(trial_name=name)
-        self._stub(rule).SetTrialStatus(request, timeout=self._timeout)
-
-    def _stub(self, rule: StoppingRule) -> api_pb2_grpc.EarlyStoppingStub:
-        assert rule.endpoint is not None
-        if rule.endpoint not in self._channels:
-            self._channels[rule.endpoint] = Endpoint.of(rule.endpoint).service().channel()
-        return api_pb2_grpc.EarlyStoppingStub(self._channels[rule.endpoint])
-
-
-def validate_at_plugin(rule: StoppingRule, *, timeout: float = 60.0) -> Sequence[Fault]:
-    """Ask the plug-in what is wrong with the rule's settings.
-
-    Raises:
-        PluginUnavailable: it does not answer.
-        PluginBroken: it fails.
-    """
-    assert rule.endpoint is not None
-    with Endpoint.of(rule.endpoint).service().channel() as channel:
-        stub = api_pb2_grpc.EarlyStoppingStub(channel)
-        try:
-            stub.ValidateEarlyStoppingSettings(settings_request(rule), timeout=timeout)
-        except grpc.RpcError as error:
-            match error.code():
-                case grpc.StatusCode.UNIMPLEMENTED:
-                    return ()
-                case grpc.StatusCode.INVALID_ARGUMENT:
-                    said = (error.details() or "it is refused").splitlines()
-                    return [Fault(SETTINGS_PATH, line) for line in said]
-            raise _ours(rule, error) from error
-    return ()
+        self._stubs.of(rule, api_pb2_grpc.EarlyStoppingStub).SetTrialStatus(
+            request, timeout=self._timeout
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,8 +194,3 @@ class _Judged:
         others = {name: (summary.count, summary.latest) for name, summary in known.items()}
         values = {**others, own: (report.reports, report.best)}
         return [values.get(limit.metric, (0, math.nan)) for limit in self.limits]
-
-
-def _ours(rule: StoppingRule, error: grpc.RpcError) -> TunewrightError:
-    said = f"{rule.endpoint}: {error.details() or error.code().name}"
-    return PluginUnavailable(said) if error.code() in _AWAY else PluginBroken(said)

@@ -9,19 +9,22 @@ import itertools
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TypeAlias
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass, replace
+from typing import Any, TypeAlias
 
-from ...api.errors import Invalid
+from ...api.errors import Fault, Invalid
 from ...api.stopping import Evaluator, StoppingRule
+from ..early_stopping.endpoints import describe_rules, validate_at_plugin
 from ..early_stopping.registry import Rules, find, validate_rule
+from ..early_stopping.remote import RemoteStopping
+from ..early_stopping.stubs import Stubs
 from .conformance import Complaint, Finding, Report
 from .question import Broken
 from .stopping_story import (
     MAXIMIZE,
     MINIMIZE,
     REPORTS,
-    UID,
     Curve,
     Ends,
     MemoryLog,
@@ -41,18 +44,18 @@ _EXTRA = 1000  # the index of trials that a clause adds to the story
 
 @dataclass(frozen=True, slots=True)
 class Examined:
-    """A rule with the settings that it is examined with."""
+    """A rule with the settings that it is examined with, and what makes evaluators of it.
+
+    `setting_names` are those that the rule has.
+    """
 
     rule: StoppingRule
+    setting_names: frozenset[str]
+    evaluator: Callable[[], Evaluator]
 
     @property
     def asks_for_nan(self) -> bool:
         return self.rule.settings.get("stop_on_nan") == "true"
-
-    def evaluator(self) -> Evaluator:
-        """Return an evaluator that knows nothing yet; a second passes at each look at its clock."""
-        ticks = itertools.count()
-        return Rules(lambda: float(next(ticks)))
 
     def kept(self) -> Callable[[], Evaluator]:
         """Let one evaluator judge every report."""
@@ -63,9 +66,8 @@ class Examined:
         return replay(waves, self.rule, self.kept())
 
     def with_setting(self, name: str, value: object) -> "Examined":
-        return Examined(
-            StoppingRule(self.rule.name, {**self.rule.settings, name: str(value)}, None)
-        )
+        settings = {**self.rule.settings, name: str(value)}
+        return replace(self, rule=replace(self.rule, settings=settings))
 
 
 Clause: TypeAlias = Callable[[Examined], None]
@@ -94,7 +96,7 @@ def both_directions_are_alike(examined: Examined) -> None:
 
 def start_step_is_respected(examined: Examined) -> None:
     """Nobody is stopped before it, where the rule has this setting."""
-    if all(setting.name != "start_step" for setting in find(examined.rule.name).settings):
+    if "start_step" not in examined.setting_names:
         return
     for start in (2, 7, REPORTS + 1):
         ends = examined.with_setting("start_step", start).ends(story())
@@ -160,7 +162,7 @@ def a_batch_is_judged_report_by_report(examined: Examined) -> None:
 def experiments_are_apart(examined: Examined) -> None:
     """What was seen of an experiment changes nothing in another."""
     evaluators = examined.kept()
-    replay(mirrored(story()), examined.rule, evaluators, uid="another")
+    replay(mirrored(story()), examined.rule, evaluators)
     ends = replay(story(), examined.rule, evaluators)
     _same(examined.ends(story()), ends, "after another experiment, trials are judged otherwise")
 
@@ -189,11 +191,12 @@ def _read(examined: Examined, trials: int, reports: range) -> int:
     for index, window in ((_EXTRA, range(1, 101)), (_EXTRA + 1, reports)):
         own = log.values[index] = [0.6] * (window.start - 1)
         most = 0
-        for _ in window:
+        for count in window:
             own.append(0.6)
             report, before = progress(index, own, MINIMIZE), log.asked
-            evaluator.evaluate(UID, examined.rule, MINIMIZE, [report], log)
-            most = max(most, log.asked - before)
+            evaluator.evaluate(log.uid, examined.rule, MINIMIZE, [report], log)
+            if count > window.start:  # the trial's own past may be read once, too
+                most = max(most, log.asked - before)
     return most
 
 
@@ -214,7 +217,7 @@ def _is_stopped(examined: Examined, index: int, curve: Curve, *, batch: int) -> 
         end = min(begin + batch, len(curve))
         log.values[index] = [*curve[:end]]
         reports = [progress(index, curve[:count], MINIMIZE) for count in range(begin + 1, end + 1)]
-        if evaluator.evaluate(UID, examined.rule, MINIMIZE, reports, log):
+        if evaluator.evaluate(log.uid, examined.rule, MINIMIZE, reports, log):
             return True
     return False
 
@@ -246,20 +249,58 @@ CLAUSES: Mapping[str, Clause] = {
 }
 
 
-def check_clause(
-    name: str, clause: str, settings: Mapping[str, str] | None = None
-) -> Complaint | None:
-    """Examine the rule of that name; return how it breaks a clause, None where it is kept.
+def here(name: str, settings: Mapping[str, str] | None = None) -> Examined:
+    """Examine a rule of this process; without settings with those that it cannot do without.
 
     Raises:
         Invalid: there is no such rule, or the settings are none of it.
     """
     rule = StoppingRule(name, NEEDED.get(name, {}) if settings is None else settings)
-    faults = validate_rule(rule)
+    _refuse(validate_rule(rule))
+    names = frozenset(setting.name for setting in find(name).settings)
+    return Examined(rule, names, lambda: Rules(_seconds()))
+
+
+def at(address: str, name: str, settings: Mapping[str, str] | None = None) -> Examined:
+    """Examine a rule of a service that speaks tunewright.v1.
+
+    Raises:
+        Invalid: there is no such rule, or the settings are none of it.
+        PluginUnavailable: nothing answers at the address.
+        PluginBroken: what answers does not know the protocol.
+    """
+    rule = StoppingRule(name, NEEDED.get(name, {}) if settings is None else settings, address)
+    _refuse(validate_at_plugin(rule))
+    stubs = Stubs()
+    found = {each.name: each for each in describe_rules(stubs, rule)}
+    names = frozenset(each.name for each in found[name].settings) if name in found else frozenset()
+    return Examined(rule, names, lambda: RemoteStopping(stubs, _AtOnce()))
+
+
+class _AtOnce(Executor):
+    """Runs what is submitted before it returns: a report's stop is the answer to that report."""
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> "Future[Any]":
+        done: Future[Any] = Future()
+        done.set_result(fn(*args, **kwargs))
+        return done
+
+
+def _seconds() -> Callable[[], float]:
+    """Return a clock on which a second passes at each look."""
+    ticks = itertools.count()
+    return lambda: float(next(ticks))
+
+
+def _refuse(faults: Sequence[Fault]) -> None:
     if faults:
         raise Invalid(faults)
+
+
+def check_clause(examined: Examined, clause: str) -> Complaint | None:
+    """Return how the rule breaks a clause; None where it is kept."""
     try:
-        CLAUSES[clause](Examined(rule))
+        CLAUSES[clause](examined)
     except Broken as broken:
         return Complaint(str(broken))
     except Exception as error:  # noqa: BLE001  # whatever it is, it is the rule's
@@ -267,15 +308,11 @@ def check_clause(
     return None
 
 
-def examine_rule(name: str, settings: Mapping[str, str] | None = None) -> Report:
-    """Check every clause.
-
-    Raises:
-        Invalid: as `check_clause` does.
-    """
+def examine_rule(examined: Examined) -> Report:
+    """Check every clause."""
     findings = []
     for clause in CLAUSES:
         begun = time.monotonic()
-        complaint = check_clause(name, clause, settings)
-        findings.append(Finding(name, clause, complaint, time.monotonic() - begun))
+        complaint = check_clause(examined, clause)
+        findings.append(Finding(examined.rule.name, clause, complaint, time.monotonic() - begun))
     return Report(tuple(findings))

@@ -2,6 +2,7 @@
 
 import math
 import random
+import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
@@ -17,7 +18,6 @@ Wave: TypeAlias = Mapping[int, Curve]
 Ends: TypeAlias = Mapping[int, int]
 """Of each trial that was stopped, the report at which it was."""
 
-UID = "contract"
 REPORTS = 30
 METRIC = "quality"
 MINIMIZE = Objective(Metric(METRIC, Strategy.MIN), Direction.MINIMIZE)
@@ -27,9 +27,12 @@ _GRID = 1024  # values are whole numbers of 1/_GRID, so that 1 - value is exact
 
 @dataclass(slots=True)
 class MemoryLog:
-    """A `CurveLog` of what was reported so far; `asked` counts what was read of it."""
+    """A `CurveLog` of what was reported so far; `asked` counts what was read of it.
 
-    uid: str = UID
+    Each is an experiment of its own: a service may have held another.
+    """
+
+    uid: str = field(default_factory=lambda: f"contract-{uuid.uuid4()}")
     values: dict[int, list[float]] = field(default_factory=dict)
     ended: list[tuple[int, bool]] = field(default_factory=list)
     asked: int = 0
@@ -87,8 +90,6 @@ def replay(
     rule: StoppingRule,
     evaluators: Callable[[], Evaluator],
     objective: Objective = MINIMIZE,
-    *,
-    uid: str = UID,
 ) -> Ends:
     """Run the trials of wave after wave, report by report in turn.
 
@@ -97,7 +98,7 @@ def replay(
     Raises:
         Broken: it answers what is no stop of the trial that reported.
     """
-    log = MemoryLog(uid)
+    log = MemoryLog()
     ends: dict[int, int] = {}
     for wave in waves:
         for count in range(1, max(map(len, wave.values())) + 1):
@@ -107,7 +108,7 @@ def replay(
                 seen = log.values.setdefault(index, [])
                 seen.append(curve[count - 1])
                 report = progress(index, seen, objective)
-                found = evaluators().evaluate(uid, rule, objective, [report], log)
+                found = evaluators().evaluate(log.uid, rule, objective, [report], log)
                 if found:
                     _check(found, report)
                     ends[index] = count

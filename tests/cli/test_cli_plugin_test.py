@@ -103,6 +103,14 @@ def test_a_stopping_rule_is_examined_by_name(with_rules):
     assert broken.out.endswith("hasty is broken.\n")
 
 
+def test_a_stopping_rule_is_examined_at_an_address(tunewright, address):
+    words = ["plugin", "test", address, "--early-stopping", "--algorithm"]
+    kept, unknown = tunewright(*words, "plateau"), tunewright(*words, "plateauu")
+    assert (kept.code, set(verdicts(kept).values())) == (0, {"kept"})
+    assert unknown.code == 2
+    assert "did you mean plateau?" in unknown.err
+
+
 def test_a_rule_of_another_package_stops_trials(with_rules, experiment):
     result = with_rules("run", experiment(slow), "--early-stopping", "hasty")
     assert result.code == 0, result.err
@@ -124,7 +132,7 @@ def test_a_rule_that_cannot_be_loaded_is_refused_and_hides_no_other(with_rules, 
     [
         (["hastyy"], "did you mean hasty?"),
         (["threshold", "--setting", "bond=1"], "unknown setting bond"),
-        (["a", "b"], "only rules that are installed are examined"),
+        (["a", "b"], "a rule is no command"),
     ],
 )
 def test_what_cannot_be_examined_says_why(with_rules, words, said):

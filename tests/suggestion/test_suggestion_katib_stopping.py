@@ -1,10 +1,10 @@
 """Katib's early-stopping plug-ins, over gRPC, with the calls made at once."""
 
 import math
-from concurrent.futures import Executor, Future
 
 import grpc
 import pytest
+from support.at_once import AtOnce
 from support.search import Log, problem, whole
 from tunewright.api.errors import PluginBroken, PluginUnavailable
 from tunewright.api.history import Proposal
@@ -12,7 +12,7 @@ from tunewright.api.objective import Direction, Metric, Objective, Strategy
 from tunewright.api.observation import summarize_on
 from tunewright.api.stopping import Progress, StoppingRule
 from tunewright.proto import api_pb2, api_pb2_grpc, serving
-from tunewright.suggestion.early_stopping.katib import KatibStopping, validate_at_plugin
+from tunewright.suggestion.early_stopping.endpoints import EndpointRules, validate_at_plugin
 from tunewright.suggestion.early_stopping.registry import Rules
 
 LOSS = Objective(Metric("loss", Strategy.MIN), Direction.MINIMIZE)
@@ -49,13 +49,6 @@ class Plugin(api_pb2_grpc.EarlyStoppingServicer):
         return api_pb2.ValidateEarlyStoppingSettingsReply()
 
 
-class AtOnce(Executor):
-    def submit(self, fn, /, *args, **kwargs):
-        done = Future()
-        done.set_result(fn(*args, **kwargs))
-        return done
-
-
 class House:
     """An evaluator over a log: it is the plug-in's source, and the rule's `CurveLog`."""
 
@@ -65,7 +58,7 @@ class House:
         self.log = Log()
         self.log.propose(Proposal({"n": 1}), Proposal({"n": 2}, name="its-own"))
         self.rule = StoppingRule("mine", {"patience": "2"}, endpoint)
-        self.evaluator = KatibStopping(self, lambda: self.now, AtOnce(), timeout=10)
+        self.evaluator = EndpointRules(self, lambda: self.now, AtOnce(), timeout=10)
         self.rules = Rules(lambda: self.now, lambda: self.evaluator)
 
     def problem(self, uid):

@@ -8,7 +8,14 @@ from tunewright.api.objective import Direction
 from tunewright.suggestion.early_stopping import registry
 from tunewright.suggestion.early_stopping.curves import Curves
 from tunewright.suggestion.early_stopping.rule import Rule, start_step
-from tunewright.suggestion.plugin.stopping_contract import CLAUSES, check_clause, examine_rule
+from tunewright.suggestion.plugin.stopping_contract import (
+    CLAUSES,
+    at,
+    check_clause,
+    examine_rule,
+    here,
+)
+from tunewright.suggestion.service import start_service
 
 RULES = {
     "medianstop": {},
@@ -27,7 +34,20 @@ WITH_NAN = {"threshold": {"bound": "0.5", "stop_on_nan": "true"}}
     ids=str,
 )
 def test_a_rule_keeps_its_contract(name, settings, clause):
-    assert check_clause(name, clause, settings) is None
+    assert check_clause(here(name, settings), clause) is None
+
+
+@pytest.fixture(scope="module")
+def address():
+    server, address = start_service("127.0.0.1:0")
+    yield address
+    server.stop(0).wait()
+
+
+@pytest.mark.parametrize("name", ["medianstop", "asha", "plateau"])
+def test_a_rule_keeps_its_contract_over_the_wire(name, address):
+    """Each replica of the store asks the service, which is sent what it lacks."""
+    assert examine_rule(at(address, name)).broken == []
 
 
 def test_every_built_in_rule_is_examined():
@@ -165,7 +185,7 @@ def install(monkeypatch):
 @pytest.mark.parametrize("rule", [Sound, Remembering])
 def test_a_sound_rule_breaks_nothing(install, rule):
     install(rule)
-    assert examine_rule("sound").broken == []
+    assert examine_rule(here("sound")).broken == []
 
 
 @pytest.mark.parametrize(
@@ -189,10 +209,12 @@ def test_a_sound_rule_breaks_nothing(install, rule):
 )
 def test_what_breaks_the_contract_is_seen(install, rule, clause, said):
     install(rule)
-    broken = {finding.rule: str(finding.complaint) for finding in examine_rule("sound").broken}
+    broken = {
+        finding.rule: str(finding.complaint) for finding in examine_rule(here("sound")).broken
+    }
     assert said in broken[clause]
 
 
 def test_settings_that_the_rule_refuses_are_refused_here():
     with pytest.raises(Invalid, match="percentile must be between"):
-        check_clause("percentile", "the best goes on", {"percentile": "101"})
+        here("percentile", {"percentile": "101"})

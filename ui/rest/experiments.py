@@ -1,5 +1,6 @@
 """Experiments: looking, beginning, changing."""
 
+import shlex
 from collections.abc import AsyncIterator, Sequence
 from enum import StrEnum
 from typing import Annotated, Any
@@ -8,10 +9,11 @@ import yaml
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response, StreamingResponse
 
-from ...api.errors import Invalid
+from ...api.errors import Fault, Invalid
 from ...api.identity import ExperimentKey
 from ...db.records import ExperimentRecord
 from ...sdk import shapes
+from ...sdk.flags import Wanted, document
 from ..desk import Desk
 from ..live import Live
 from ..problems import written
@@ -102,6 +104,28 @@ def validate(request: Request, desk: FromDesk, new: models.Text) -> Response:
         return answer(request, {"valid": False, "experiments": [], "faults": faults})
     names = [each.metadata.name or each.metadata.generate_name for each in bundle.experiments]
     return answer(request, {"valid": True, "experiments": names, "faults": []})
+
+
+@router.post("/draft", response_model=models.Text)
+def draft(request: Request, short: models.Draft) -> Response:
+    """Write the file of an Experiment that is told in short; nothing is begun."""
+    wanted = Wanted(
+        params=short.parameters,
+        command=_words(short.command),
+        name=short.name,
+        trials=short.trials,
+        parallel=short.parallel,
+        minimize=short.metric if short.type == "minimize" else None,
+        maximize=short.metric if short.type == "maximize" else None,
+    )
+    return answer(request, {"text": yaml.safe_dump(document(wanted), sort_keys=False)})
+
+
+def _words(command: str) -> list[str]:
+    try:
+        return shlex.split(command)
+    except ValueError as error:
+        raise Invalid([Fault("command", str(error), "close every quote")]) from None
 
 
 @router.get("/experiments/{namespace}/{name}", response_model=models.Experiment)

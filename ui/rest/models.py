@@ -239,6 +239,18 @@ class Text(_Model):
     text: str
 
 
+class Draft(_Model):
+    """An Experiment in short; parameters are spelt as `tunewright run --param` has them."""
+
+    name: str
+    command: str
+    parameters: list[str]
+    metric: str
+    type: Literal["minimize", "maximize"] = "minimize"
+    trials: int | None = Field(default=None, ge=1)
+    parallel: int | None = Field(default=None, ge=1)
+
+
 class Changes(_Model):
     """New budgets, by their path below `spec`: `{"maxTrialCount": 100}`."""
 

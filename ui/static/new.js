@@ -1,6 +1,5 @@
 // The editor: says what is wrong as one types, and begins the experiment.
 import { ask, element, toast } from "./app.js";
-import { experimentOf } from "./short.js";
 
 const at = (id) => document.getElementById(id);
 const text = at("text");
@@ -25,6 +24,17 @@ async function check() {
   try {
     const verdict = await ask("/api/v1/validate", { method: "POST", body: JSON.stringify({ text: text.value }) });
     if (mine === asked) showVerdict(verdict);
+  } catch (error) {
+    toast(error.message, true);
+  }
+}
+
+async function write({ space, trials, parallel, ...given }) {
+  const parameters = space.split("\n").map((line) => line.trim()).filter(Boolean);
+  const draft = { ...given, parameters, trials: Number(trials) || null, parallel: Number(parallel) || null };
+  try {
+    ({ text: text.value } = await ask("/api/v1/draft", { method: "POST", body: JSON.stringify(draft) }));
+    check();
   } catch (error) {
     toast(error.message, true);
   }
@@ -55,12 +65,7 @@ at("open").addEventListener("change", async (event) => {
 });
 at("short").addEventListener("submit", (event) => {
   event.preventDefault();
-  try {
-    text.value = experimentOf(Object.fromEntries(new FormData(event.target)));
-    check();
-  } catch (error) {
-    toast(error.message, true);
-  }
+  write(Object.fromEntries(new FormData(event.target)));
 });
 at("begin").addEventListener("click", begin);
 check();
