@@ -70,8 +70,8 @@ docs: setup ## build the docs' site into build/docs, its links checked
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --clean
 	@echo "build/docs/index.html"
 
-pages: setup ## write docs/troubleshooting.md from the tests' table of mistakes
-	@PYTHONPATH=tests $(BIN)/python -m support.troubleshooting
+pages: setup ## write the files in docs/ that are made of others
+	@PYTHONPATH=tests $(BIN)/python -m support.write_pages
 
 proto: ## regenerate the stubs with grpcio-tools 1.62
 	@$(PYTHON) proto/generate.py
