@@ -7,7 +7,7 @@ STAMP := $(VENV)/.ready
 ROOMS := api cli controller db metrics_collector proto sdk suggestion ui
 export MYPYPATH := .types
 
-.PHONY: help setup run test lint format types bench crds images cluster cluster-down cluster-install cluster-operators test-cluster docs pages proto clean
+.PHONY: help setup run test lint format types bench crds images cluster cluster-down cluster-install cluster-operators test-cluster docs pages release proto clean
 
 help: ## list the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,6 +46,9 @@ bench: setup ## measure against the rivals, write docs/benchmarks.md
 
 images: ## build the images; REGISTRY= TAG= PUSH=1 BASE= ARCH=amd64,arm64 OVERLAY= BUILDER=
 	@$(PYTHON) deploy/images/build.py
+
+release: setup ## the wheel, images, install.yaml and notes, in build/release; IMAGES=0 and words of `images`
+	@$(BIN)/python deploy/release.py
 
 cluster: setup ## start a one-node Kubernetes for the tests (built once: ten minutes)
 	@$(BIN)/python tests/services.py install cluster
