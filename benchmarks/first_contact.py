@@ -37,6 +37,7 @@ class Way:
     shows: str
 
 
+_OPTIONS = "--param lr=log:1e-3..1 --minimize loss --trials 20"
 WAYS = (
     Way(
         "a clone, as the README says",
@@ -48,8 +49,7 @@ WAYS = (
         (
             "python3 -m venv env",
             "env/bin/pip install --quiet '{root}[local,search]'",
-            "env/bin/tunewright run --param lr=log:1e-3..1 --minimize loss --trials 20"
-            " -- python3 train.py {{lr}}",
+            f"env/bin/tunewright run {_OPTIONS} -- python3 train.py {{{{lr}}}}",
         ),
         "best: loss = ",
     ),
