@@ -15,8 +15,10 @@ TRIAL_DIR = "suggestion_trial_dir"
 class Checkpoint:
     """`path` is where the trial sees its checkpoint, None where it may be anywhere.
 
-    `volume` is the source of a Kubernetes volume that all trials of the experiment can mount.
+    `volume` is the source of a Kubernetes volume that all trials of the experiment can mount;
+    `folder` stands before the names of their directories on it, with a / at its end.
     """
 
     path: str | None = None
     volume: Mapping[str, Any] | None = None
+    folder: str = ""

@@ -19,6 +19,7 @@ BENCHMARKS = {
     "engine": "1,000 trivial trials at 2 in parallel",
     "long_run": "An experiment of 100,000 trials",
     "collect": "The collector at a million lines",
+    "report": "What a call of report() costs",
     "store": "A million observations into each database",
     "metrics_service": "The metrics service on a database server",
     "suggest": "Time to suggest",

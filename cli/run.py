@@ -143,7 +143,7 @@ def run(
         if where.is_cluster and given["image"] is None:
             remedy = "name the image that holds the command"
             raise Invalid([Fault("--image", "a cluster runs trials in images", remedy)])
-        from .flags import Wanted, document
+        from ..sdk.flags import Wanted, document
 
         wanted = Wanted(
             command=words,

@@ -44,7 +44,7 @@ def suggestion(
     tls_key: Path | None,
     token_file: Path | None,
 ) -> None:
-    """Serve the algorithms.
+    """Serve the algorithms, and the early-stopping rules.
 
     It keeps nothing: of several replicas each answers as the others would.
 

@@ -168,11 +168,12 @@ def _kept(brief: Brief, record: TrialRecord) -> Kept | None:
     asked, attempt, run = brief.checkpoint, record.attempt, len(record.earlier)
     if asked is None or asked.volume is None:
         return None
+    name, parent = f"{record.name}-{run}" if run else record.name, record.proposal.parent
     return Kept(
         volume=asked.volume,
         path=asked.path or CHECKPOINT,
-        own=f"{record.name}-{run}" if run else record.name,
-        parent=record.proposal.parent,
+        own=f"{asked.folder}{name}",
+        parent=None if parent is None else f"{asked.folder}{parent}",
         is_retried=attempt is not None and attempt.attempt > run + 1,
     )
 

@@ -20,7 +20,7 @@ PATH = "/tunewright/checkpoint"
 NAME = "tunewright-checkpoint"
 _ALL = "/tunewright/checkpoints"
 _COPY = (
-    'part="$2.$HOSTNAME"; '
+    'part="$2.$HOSTNAME"; mkdir -p "${2%/*}" || exit 1; '
     'if [ -d "$1" ] && [ ! -e "$2" ]; then '
     'rm -rf "$part"; cp -R "$1" "$part" || exit 1; '
     'mv -T "$part" "$2" 2>/dev/null || rm -rf "$part"; '

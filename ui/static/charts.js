@@ -1,0 +1,1 @@
+export const CHARTS=[]; export function mount(root){root.textContent="plots";return {update(){},select(){},dispose(){}}}
