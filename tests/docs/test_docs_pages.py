@@ -12,6 +12,7 @@ from support.pages import CODE, Block
 DOCS = command.ROOT / "docs"
 PAGES = [DOCS / "tutorial.md", *sorted((DOCS / "how-to").glob("*.md"))]
 NAMES = [str(path.relative_to(DOCS)) for path in PAGES]
+README = command.ROOT / "README.md"
 
 pytestmark = [pytest.mark.timeout(300), pytest.mark.needs("linux")]
 
@@ -65,7 +66,7 @@ def folder(tmp_path):
     return tmp_path
 
 
-@pytest.mark.parametrize("path", PAGES, ids=NAMES)
+@pytest.mark.parametrize("path", [README, *PAGES], ids=["README.md", *NAMES])
 def test_what_a_page_shows_runs_as_it_stands(path, folder):
     page = path.read_text(encoding="utf-8")
     for module in pages.needs(page):
