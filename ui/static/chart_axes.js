@@ -12,11 +12,14 @@ export const STATES = {
   EarlyStopped: { colour: "--series-5", symbol: "rect" },
   Running: { colour: "--series-1", symbol: "emptyCircle" },
   Failed: { colour: "--series-2", symbol: "triangle" },
-  MetricsUnavailable: { colour: "--series-4", symbol: "pin" },
+  MetricsUnavailable: { colour: "--series-4", symbol: "emptyTriangle" },
   Killed: { colour: "--series-8", symbol: "diamond" },
   Pending: { colour: "--series-8", symbol: "emptyCircle" },
   Dropped: { colour: "--series-8", symbol: "emptyDiamond" },
 };
+
+/** What ended without a finite value though nothing failed: a cross. */
+export const NO_NUMBER = { colour: "--bad", symbol: "path://M0,1L1,0L5,4L9,0L10,1L6,5L10,9L9,10L5,6L1,10L0,9L4,5Z" };
 
 export const stateOf = (name) => STATES[name] ?? STATES.Killed;
 
@@ -89,6 +92,9 @@ export function parameterAxis(parameter, rest = {}) {
   return numbers(name, { min: low ?? undefined, max: high ?? undefined, ...rest, type: log ? "log" : "value" });
 }
 
+/** Text that stays readable above lines and points. */
+export const halo = () => ({ textBorderColor: colour("--surface"), textBorderWidth: 3 });
+
 export const grid = (rest = {}) => ({ left: 72, right: 24, top: 28, bottom: 48, ...rest });
 
 export const tip = (formatter) => ({
@@ -98,7 +104,7 @@ export const tip = (formatter) => ({
 
 export function legend(rest = {}) {
   return {
-    type: "scroll", top: 0, inactiveColor: colour("--line"),
+    type: "scroll", top: 0, itemWidth: 16, itemHeight: 11, itemGap: 14, inactiveColor: colour("--line"),
     textStyle: { color: colour("--text") },
     pageTextStyle: { color: colour("--muted") }, pageIconColor: colour("--accent"), pageIconInactiveColor: colour("--line"),
     ...rest,

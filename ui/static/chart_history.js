@@ -1,11 +1,12 @@
 // How values went: over trials, and while each of them ran.
-import { colour, grid, legend, numbers, stateOf, tip } from "./chart_axes.js";
+import { colour, grid, halo, legend, NO_NUMBER, numbers, stateOf, tip } from "./chart_axes.js";
 import { bestSoFar, finite, isLower } from "./chart_data.js";
 import { describe, FAINT, marks, metric, placeOf, sizeOf, tipOf } from "./chart_marks.js";
 import { valueAxis } from "./chart_picks.js";
 import { number } from "./words.js";
 
 const VALUED = new Set(["Succeeded", "EarlyStopped", "Running", "Pending"]);
+const LOST = "no finite value";
 
 /** Rows of trials by the name that the legend has for them. */
 function grouped(rows, nameOf) {
@@ -22,7 +23,7 @@ function goalLine(goal) {
   return {
     silent: true, symbol: "none", data: [{ yAxis: goal }],
     lineStyle: { color: colour("--good"), type: "dashed" },
-    label: { formatter: `goal ${number(goal)}`, color: colour("--good"), position: "insideEndTop" },
+    label: { formatter: `goal ${number(goal)}`, color: colour("--good"), ...halo(), position: "insideEndTop" },
   };
 }
 
@@ -31,9 +32,9 @@ function lost(data, context) {
   const { trials } = data;
   const places = [...trials.index.keys()].filter((place) => trials.finished[place] !== null && !finite(trials.value[place]));
   const rows = places.map((place) => [trials.index[place], isLower(data) ? 1 : 0, place]);
-  const nameOf = (place) => (VALUED.has(trials.state[place]) ? "no finite value" : trials.state[place]);
+  const nameOf = (place) => (VALUED.has(trials.state[place]) ? LOST : trials.state[place]);
   return grouped(rows, nameOf).flatMap(([name, group]) => {
-    const look = name === "no finite value" ? { colour: "--bad", symbol: "arrow" } : stateOf(name);
+    const look = name === LOST ? NO_NUMBER : stateOf(name);
     return marks(group, context, { name, symbol: look.symbol, symbolSize: sizeOf(rows.length) + 1, yAxisIndex: 1, clip: false, itemStyle: { color: colour(look.colour) } });
   });
 }

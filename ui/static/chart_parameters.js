@@ -1,5 +1,5 @@
 // Parameters against the value: all at once, one by one, and how much each matters.
-import { colour, grid, isList, legend, numbers, onAxis, parameterAxis, ramp, series, tip, words } from "./chart_axes.js";
+import { colour, grid, halo, isList, legend, numbers, onAxis, parameterAxis, ramp, series, tip, words } from "./chart_axes.js";
 import { extremes, finite, good, histogram, isLower, ordered } from "./chart_data.js";
 import { importance } from "./chart_importance.js";
 import { marks, metric, thinned, tipOf } from "./chart_marks.js";
@@ -12,11 +12,10 @@ const named = (data, name) => data.parameters.find((each) => each.name === name)
 
 /** An axis of parallel coordinates; its labels stay readable above lines. */
 function upright(axis, dim, name) {
-  const halo = { color: colour("--text"), textBorderColor: colour("--surface"), textBorderWidth: 3 };
   return {
     ...axis, id: String(dim), dim, name, nameLocation: "end", nameGap: 12,
     nameTextStyle: { color: colour("--text"), width: 84, overflow: "truncate", fontWeight: dim ? undefined : "bold" },
-    axisLabel: { ...axis.axisLabel, ...halo }, splitLine: undefined,
+    axisLabel: { ...axis.axisLabel, color: colour("--text"), ...halo() }, splitLine: undefined,
     areaSelectStyle: { width: 18, color: colour("--accent"), borderColor: colour("--accent"), opacity: 0.3 },
   };
 }

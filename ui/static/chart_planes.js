@@ -5,10 +5,10 @@ import { field, runs } from "./chart_field.js";
 import { marks, metric, thinned, tipOf } from "./chart_marks.js";
 import { number } from "./words.js";
 
-const CELLS = 48;
+const CELLS = 64;
 const BANDS = 10;
 const FEW = 12;
-const MOST_AVERAGED = 800;
+const MOST_AVERAGED = 500;
 const MOST_POINTS = 2000;
 
 /** How a parameter's axis maps to [0, 1], and back; null for a list, or without bounds. */

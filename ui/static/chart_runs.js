@@ -1,11 +1,12 @@
 // When trials ran, for how long, and which went on from which.
 import { colour, grid, legend, numbers, seconds, series, stateOf } from "./chart_axes.js";
 import { extremes, finite, joined, slots } from "./chart_data.js";
-import { FAINT, marks, metric, sizeOf, tipOf } from "./chart_marks.js";
+import { FAINT, marks, metric, sizeOf, thinned, tipOf } from "./chart_marks.js";
 import { valueAxis } from "./chart_picks.js";
 import { duration } from "./words.js";
 
-const PIXELS = 2000;
+const PIXELS = 1200; // a plot is hardly wider
+const MOST_EDGES = 2000;
 const HATCHES = {
   EarlyStopped: { dashArrayX: [1, 0], dashArrayY: [2, 5], rotation: Math.PI / 4 },
   Failed: { dashArrayX: [1, 0], dashArrayY: [2, 5], rotation: -Math.PI / 4 },
@@ -23,7 +24,7 @@ function barOf(_params, api) {
   const [left, middle] = api.coord([api.value(1), api.value(0)]);
   const [right] = api.coord([api.value(2), api.value(0)]);
   const high = Math.max(2, Math.min(28, api.size([0, 1])[1] * 0.75));
-  const style = { fill: api.visual("color"), opacity: api.value(3), decal: api.visual("decal"), stroke: colour("--surface"), lineWidth: right - left > 4 ? 1 : 0 };
+  const style = { fill: api.visual("color"), opacity: api.value(3), decal: right - left > 5 ? api.visual("decal") : undefined, stroke: colour("--surface"), lineWidth: right - left > 4 ? 1 : 0 };
   return { type: "rect", shape: { x: left, y: middle - high / 2, width: Math.max(1, right - left), height: high }, style };
 }
 
@@ -100,8 +101,8 @@ export function lineage(data, context) {
   const at = (place) => [deep.get(place), trials.value[place]];
   const edges = places.flatMap((place) => {
     const parent = byName.get(trials.parent[place]);
-    if (parent === undefined || !finite(trials.value[parent])) return [];
-    return [{ coords: [at(parent), at(place)], lineStyle: { opacity: context.isChosen(place) ? 0.5 : FAINT } }];
+    if (parent === undefined || !finite(trials.value[parent]) || !context.isChosen(place)) return [];
+    return [{ coords: [at(parent), at(place)] }];
   });
   return {
     option: {
@@ -110,7 +111,7 @@ export function lineage(data, context) {
       xAxis: numbers("generation", { scale: false, minInterval: 1, max: Math.max(1, ...new Set(deep.values())) }),
       yAxis: valueAxis(data, context.picks),
       series: [
-        { type: "lines", coordinateSystem: "cartesian2d", silent: true, z: 1, data: edges, lineStyle: { color: series(7), width: 1.2 } },
+        { type: "lines", coordinateSystem: "cartesian2d", silent: true, z: 1, progressive: 0, data: thinned(edges, MOST_EDGES), lineStyle: { color: series(7), width: 1.2, opacity: 0.5 } },
         ...marks(places.map((place) => [...at(place), place]), context, { itemStyle: { color: series(0) } }),
       ],
     },
