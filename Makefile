@@ -4,10 +4,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
-ROOMS := api cli controller db metrics_collector proto sdk suggestion
+ROOMS := api cli controller db metrics_collector proto sdk suggestion ui
 export MYPYPATH := .types
 
-.PHONY: help setup run test lint format types bench crds images cluster cluster-down cluster-install cluster-operators test-cluster proto clean
+.PHONY: help setup run test lint format types bench crds images cluster cluster-down cluster-install cluster-operators test-cluster docs pages proto clean
 
 help: ## list the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -65,6 +65,13 @@ test-cluster: $(if $(TUNEWRIGHT_TEST_KUBECONFIG),setup,cluster) ## run the tests
 
 crds: setup ## write deploy/crds from the models
 	@$(BIN)/python deploy/crds/generate.py
+
+docs: setup ## build the docs' site into build/docs, its links checked
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --clean
+	@echo "build/docs/index.html"
+
+pages: setup ## write docs/troubleshooting.md from the tests' table of mistakes
+	@PYTHONPATH=tests $(BIN)/python -m support.troubleshooting
 
 proto: ## regenerate the stubs with grpcio-tools 1.62
 	@$(PYTHON) proto/generate.py

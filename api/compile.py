@@ -15,7 +15,7 @@ from .objective import Constraint, Direction, Further, Metric, Objective, Strate
 from .objective_spec import FurtherObjective, MetricConstraint, ObjectiveSpec
 from .parameter_spec import FeasibleSpace, GraphConfig, NasConfig, ParameterSpec
 from .policy import NoImprovement, OnLost, Policy, ResumePolicy
-from .policy_spec import StopWhen, TrialPolicy
+from .policy_spec import AskTell, StopWhen, TrialPolicy
 from .problem import Architecture, Operation, Problem
 from .space import Distribution, Parameter, ParameterCondition, ParameterKind, SearchSpace
 from .stopping import StoppingRule
@@ -187,7 +187,14 @@ def policy(experiment: Experiment) -> Policy:
         repeats=spec.repeats or 1,
         ttl_seconds=spec.ttl_seconds_after_finished,
         retain=bool(template and template.retain),
+        lease=_lease(spec.ask_tell),
     )
+
+
+def _lease(asked: AskTell | None) -> float | None:
+    if asked is None:
+        return None
+    return defaults.LEASE_SECONDS if asked.lease_seconds is None else asked.lease_seconds
 
 
 def min_delta_of(document: Mapping[str, Any]) -> float:

@@ -26,6 +26,7 @@ from .template_spec import TrialParameterSpec, TrialTemplate
 from .workload_kinds import KINDS, only_container
 
 PARALLEL_TRIALS = 3
+LEASE_SECONDS = 3600.0
 ALGORITHM = "auto"
 METRICS_FILE = "/var/log/katib/metrics.log"
 EVENTS_DIRECTORY = "/var/log/katib/tfevent/"

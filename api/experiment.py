@@ -7,7 +7,7 @@ from .metadata import Metadata
 from .model import Count, Model, Several, Text
 from .objective_spec import FurtherObjective, MetricConstraint, ObjectiveSpec
 from .parameter_spec import NasConfig, ParameterConditionSpec, ParameterSpec
-from .policy_spec import CheckpointSpec, InitialTrial, StopWhen, TrialPolicy, WarmStart
+from .policy_spec import AskTell, CheckpointSpec, InitialTrial, StopWhen, TrialPolicy, WarmStart
 from .template_spec import TrialTemplate
 from .trial import ObservationStatus, ParameterAssignment
 
@@ -33,6 +33,7 @@ class ExperimentSpec(Model):
     objectives: Several[FurtherObjective] = ()
     constraints: Several[MetricConstraint] = ()
     parameter_conditions: Several[ParameterConditionSpec] = ()
+    ask_tell: AskTell | None = None
     trial_policy: TrialPolicy | None = None
     initial_trials: Several[InitialTrial] = ()
     warm_start_from: Several[WarmStart] = ()
@@ -50,6 +51,7 @@ EXTENSIONS = frozenset(
         "objectives",
         "constraints",
         "parameterConditions",
+        "askTell",
         "trialPolicy",
         "initialTrials",
         "warmStartFrom",

@@ -36,6 +36,8 @@ class Policy:
     again. `active_deadline` limits an attempt from its start, `pending_deadline`
     the wait for it. `max_duration` counts the time in which the experiment was
     driven and not suspended. `retain` keeps what a finished trial leaves.
+    `lease` is how long a point that somebody asked for may stay untold; None
+    where trials have workloads.
     """
 
     max_trials: int | None = None
@@ -53,6 +55,7 @@ class Policy:
     repeats: int = 1
     ttl_seconds: float | None = None
     retain: bool = False
+    lease: float | None = None
 
     @property
     def may_restart(self) -> bool:

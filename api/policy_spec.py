@@ -13,6 +13,12 @@ class TrialPolicy(Model):
     on_lost: str | None = None
 
 
+class AskTell(Model):
+    """No workload: people ask for points, run them themselves, and tell what came of it."""
+
+    lease_seconds: float | None = None
+
+
 class InitialTrial(Model):
     """A point to run first; with an observation it is known, and neither run nor counted."""
 

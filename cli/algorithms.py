@@ -1,27 +1,9 @@
 """`tunewright algorithms`."""
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
-
 import click
 
 from . import console
 from .options import early_stopping_option, output_option
-
-if TYPE_CHECKING:
-    from ..suggestion.settings import Setting
-
-
-class _Entry(Protocol):
-    """What algorithms and stopping rules have in common."""
-
-    @property
-    def description(self) -> str: ...
-    @property
-    def settings(self) -> "Sequence[Setting]": ...
-
-
-_Find = Callable[[str], _Entry]
 
 
 @click.command()
@@ -38,8 +20,12 @@ def algorithms(name: str | None, *, early_stopping: bool, output: str) -> None:
       tunewright algorithms --early-stopping
       tunewright algorithms -o json
     """
-    names, find = _table(early_stopping=early_stopping)
-    data = [_shape(name, find)] if name else [_listed(each, find) for each in names]
+    from ..sdk import algorithms as installed
+
+    if early_stopping:
+        data = [installed.rule(name)] if name else installed.every_rule()
+    else:
+        data = [installed.algorithm(name)] if name else installed.every_algorithm()
 
     def show() -> None:
         if name is None:
@@ -65,41 +51,3 @@ def algorithms(name: str | None, *, early_stopping: bool, output: str) -> None:
         )
 
     console.emit(data[0] if name else data, output, show)
-
-
-def _table(*, early_stopping: bool) -> tuple[Sequence[str], _Find]:
-    if early_stopping:
-        from ..suggestion.early_stopping import registry as rules
-
-        return rules.names(), rules.find
-    from ..suggestion import registry
-
-    return registry.names(), registry.find
-
-
-def _listed(name: str, find: _Find) -> dict[str, Any]:
-    """Return the line of one; one that cannot be loaded hides no other."""
-    from ..api.errors import PluginBroken
-
-    try:
-        return _shape(name, find)
-    except PluginBroken as error:
-        return {"name": name, "description": str(error), "settings": []}
-
-
-def _shape(name: str, find: _Find) -> dict[str, Any]:
-    found = find(name)
-    return {
-        "name": name,
-        "description": found.description,
-        "settings": [
-            {
-                "name": setting.name,
-                "type": setting.type_name,
-                "default": setting.default,
-                "rule": setting.rule,
-                "description": setting.description,
-            }
-            for setting in found.settings
-        ],
-    }

@@ -8,12 +8,12 @@ from ..api.errors import NotFound
 from ..api.identity import ExperimentKey
 from ..controller.kube.resources import EXPERIMENTS
 from ..db.records import ExperimentRecord
+from ..sdk.sources.there import There
+from ..sdk.sources.where import Where
+from ..sdk.submit import free_name, refuse_other
 from . import console
 from .exits import INTERRUPTED
-from .submit import free_name, refuse_other
-from .there import There, reach
 from .watch import attach
-from .where import Where
 
 
 def run_there(
@@ -36,7 +36,7 @@ def run_there(
     for other in others:
         name = (other.get("metadata") or {}).get("name")
         console.warn(f"{other.get('kind')} {name} is not created: kubectl apply -f does that")
-    source = reach(where)
+    source = where.reached()
     records = [_submit(source, document, again=again) for document in documents]
     if detach:
         return 0
@@ -54,7 +54,7 @@ def try_out(documents: Sequence[dict[str, Any]], where: Where) -> None:
     Raises:
         Invalid: what it refuses, with a fault for each field.
     """
-    source = reach(where)
+    source = where.reached()
     for document in documents:
         _create(source, document, dry=True)
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import click
 
+from ..sdk.sources.place import Place
 from . import console
 from .options import set_option
-from .place import Place
 from .run_options import Machine, machine_options
 
 
@@ -73,9 +73,9 @@ def _one_trial(document: dict[str, Any], point: dict[str, str]) -> dict[str, Any
 
 
 def _run(place: Place, document: dict[str, Any], options: Any, workdir: str) -> int:
+    from ..sdk.submit import submit
     from . import compose
     from .drive import Setting, run_engine
-    from .submit import submit
 
     with compose.opened(place) as store:
         record = submit(store, document, namespace=None, workdir=workdir, again=False).record
@@ -110,12 +110,16 @@ def _echo(folder: Path, over: threading.Event) -> None:
 
 def _report(store: Any, record: Any) -> int:
     from ..api.compile import objective_of
-    from . import shapes
+    from ..controller.plan.reasons import BY_NAME
+    from ..sdk import shapes
 
     objective = objective_of(record.document)
     trial = store.trials(record.uid, observations=True)[0]
     found = shapes.metrics(trial.observation or {}, objective)
     console.heading(f"{trial.state}: {trial.message}" if trial.message else str(trial.state))
+    known = BY_NAME.get(trial.reason)
+    if known is not None and known.remedy:
+        click.echo(f"({known.remedy})")
     console.table(
         ["metric", "values", "value", "by", "step"],
         [

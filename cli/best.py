@@ -4,9 +4,9 @@ from dataclasses import asdict
 
 import click
 
+from ..sdk.sources.where import Where
 from . import console
 from .options import name_argument, output_option, where_options
-from .where import Where
 
 
 @click.command()
@@ -34,8 +34,9 @@ def best(
       sh -c "$(tunewright best digits --command)"
     """
     from ..api.compile import objective_of
-    from . import pareto, shapes
-    from .names import best_of, find_experiment
+    from ..sdk import shapes
+    from ..sdk.names import best_of, find_experiment
+    from . import pareto
 
     with where.opened() as source:
         record = find_experiment(source.records, name, source.namespace)

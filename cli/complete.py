@@ -20,7 +20,7 @@ def experiment_names(
 
 
 def _names(given: Mapping[str, Any], incomplete: str) -> list[CompletionItem]:
-    from .where import Where
+    from ..sdk.sources.where import Where
 
     where = Where(
         given.get("store"),

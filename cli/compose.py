@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from ..api.errors import Fault, StoreUnavailable, Unsupported
 from ..db.records import ExperimentRecord
 from ..db.store import Store
+from ..sdk.sources.place import Place
 from . import console
-from .place import Place
 from .run_options import Machine
 
 if TYPE_CHECKING:
@@ -154,8 +154,8 @@ def check_machine(document: Mapping[str, Any], options: "LocalOptions", workdir:
     from ..controller.local.workspace import can_bind
     from ..controller.ports import AttemptRef, Workload
     from ..metrics_collector.spec import collector_spec
+    from ..sdk.rendered import primary_name
     from .preview import sample_manifest
-    from .rendered import primary_name
 
     check_sharing(document)
     primary = primary_name(document) or ""
@@ -195,8 +195,8 @@ def _checkpoint_mount(document: Mapping[str, Any], folder: Path) -> tuple[tuple[
 def witness(store: Store, record: ExperimentRecord) -> "Witness":
     """Make what keeps note of the code that the experiment's trials run."""
     from ..controller.provenance import Witness, script_of
+    from ..sdk.rendered import command_of, container_of, primary_name
     from .preview import sample_manifest
-    from .rendered import command_of, container_of, primary_name
 
     manifest, primary = sample_manifest(record.document), primary_name(record.document)
     container = container_of(manifest, primary)
@@ -207,8 +207,8 @@ def witness(store: Store, record: ExperimentRecord) -> "Witness":
 
 def announce(document: Mapping[str, Any], program: str) -> None:
     """Say which program the trials' command names on this machine."""
+    from ..sdk.rendered import command_of, primary_name
     from .preview import sample_manifest
-    from .rendered import command_of, primary_name
 
     command = command_of(sample_manifest(document), primary_name(document))
     if command:

@@ -1,15 +1,14 @@
 """What commands print: tables for people, JSON and YAML for programs."""
 
 import json
-import math
 import shutil
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
 
 import click
 
 from ..api.space import Value, format_value
+from ..sdk.plain import plain
 
 
 def emit(data: object, output: str, table: Callable[[], None]) -> None:
@@ -26,17 +25,6 @@ def as_yaml(data: object) -> str:
     import yaml
 
     return yaml.safe_dump(data, sort_keys=False, allow_unicode=True)
-
-
-def plain(value: object) -> Any:
-    """Return the value as strict JSON can hold it: NaN and infinity become their names."""
-    if isinstance(value, float) and not math.isfinite(value):
-        return "NaN" if math.isnan(value) else ("Infinity" if value > 0 else "-Infinity")
-    if isinstance(value, dict):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
-    return value if value is None or isinstance(value, bool | int | float) else str(value)
 
 
 def table(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

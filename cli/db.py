@@ -4,9 +4,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ..sdk.sources.place import Place, with_password
 from . import console
 from .options import store_option
-from .place import Place, with_password
 
 if TYPE_CHECKING:
     from ..db.katib_import import Imported

@@ -2,9 +2,9 @@
 
 import click
 
+from ..sdk.sources.where import Where
 from .complete import experiment_names
 from .options import where_options
-from .where import Where
 
 
 @click.command()
@@ -21,7 +21,7 @@ def delete(names: tuple[str, ...], yes: bool, where: Where) -> None:
       tunewright delete digits
       tunewright delete digits digits-2 --yes
     """
-    from .names import find_experiment
+    from ..sdk.names import find_experiment
 
     with where.opened() as source:
         records = [find_experiment(source.records, name, source.namespace) for name in names]

@@ -8,9 +8,9 @@ import click
 
 from ..controller.reading import Records
 from ..db.records import AttemptRecord, EventRow, ExperimentRecord, Provenance, TrialRecord
+from ..sdk.sources.where import Where
 from . import console
 from .options import name_argument, output_option, where_options
-from .where import Where
 
 _EVENTS = 15
 _BEST = 5
@@ -31,8 +31,9 @@ def describe(name: str, trial: str | None, where: Where, output: str) -> None:
       tunewright describe digits best -o json
     """
     from ..api.compile import objective_of
-    from . import pareto, shapes
-    from .names import resolve
+    from ..sdk import shapes
+    from ..sdk.names import resolve
+    from . import pareto
 
     with where.opened() as source:
         records = source.records

@@ -13,9 +13,9 @@ from ..api.compile import objective_of
 from ..api.states import ExperimentState
 from ..db.records import ExperimentRecord
 from ..db.store import Store
+from ..sdk.sources.here import Here
+from ..sdk.sources.place import Place
 from . import console
-from .here import Here
-from .place import Place
 
 if TYPE_CHECKING:
     from ..controller.engine import Engine, Outcome

@@ -3,8 +3,8 @@
 import click
 
 from ..api.errors import Fault, Invalid
+from ..sdk.sources.where import Where
 from .options import name_argument, where_options
-from .where import Where
 
 
 @click.command()
@@ -40,7 +40,7 @@ def edit(
     """
     from ..api.documents import parse
     from ..controller.edits import edited
-    from .names import find_experiment
+    from ..sdk.names import find_experiment
 
     given = {
         "maxTrialCount": trials,

@@ -2,9 +2,9 @@
 
 import click
 
+from ..sdk.sources.where import Where
 from . import console
 from .options import name_argument, output_option, where_options
-from .where import Where
 
 
 @click.command()
@@ -19,7 +19,7 @@ def explain(name: str, where: Where, output: str) -> None:
       tunewright explain digits
       tunewright explain digits -o json
     """
-    from .names import find_experiment
+    from ..sdk.names import find_experiment
 
     with where.opened() as source:
         record = find_experiment(source.records, name, source.namespace)

@@ -12,9 +12,10 @@ import click
 from ..api.objective import Objective
 from ..controller.reading import Records
 from ..db.records import ExperimentRecord
+from ..sdk.plain import plain
+from ..sdk.sources.where import Where
 from . import console
 from .options import name_argument, where_options
-from .where import Where
 
 _PAGE = 2000
 _FIXED = (
@@ -54,7 +55,7 @@ def export(
     """
     from ..api.compile import objective_of
     from ..api.errors import Fault, Invalid
-    from .names import find_experiment
+    from ..sdk.names import find_experiment
 
     ending = output_file.suffix.lstrip(".") if output_file else "csv"
     kind = kind or (ending if ending in {"json", "parquet"} else "csv")
@@ -92,7 +93,7 @@ def _rows(
     records: Records, record: ExperimentRecord, objective: Objective
 ) -> Iterator[dict[str, Any]]:
     """Yield a row a trial, a page at a time: an experiment of any size fits the memory."""
-    from . import shapes
+    from ..sdk import shapes
 
     after = -1
     while page := records.trials(record.uid, after=after, limit=_PAGE, observations=True):
@@ -118,7 +119,7 @@ def _text(
     stream.write("[")
     for place, row in enumerate(rows):
         stream.write(",\n " if place else "\n ")
-        stream.write(json.dumps(console.plain(row), ensure_ascii=False, allow_nan=False))
+        stream.write(json.dumps(plain(row), ensure_ascii=False, allow_nan=False))
     stream.write("\n]\n")
 
 

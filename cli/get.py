@@ -5,10 +5,11 @@ from typing import Any
 
 import click
 
-from . import console, shapes
+from ..sdk import shapes
+from ..sdk.sources.where import Where
+from . import console
 from .complete import experiment_names
 from .options import where_options, wide_output_option
-from .where import Where
 
 
 @click.command()
@@ -26,7 +27,7 @@ def get(name: str | None, everywhere: bool, where: Where, output: str) -> None:
       tunewright get -n vision -o json
       tunewright get --cluster -A -o wide
     """
-    from .names import find_experiment
+    from ..sdk.names import find_experiment
 
     with where.opened() as source:
         namespace = None if everywhere else source.namespace

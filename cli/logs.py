@@ -1,9 +1,11 @@
 """`tunewright logs`: what a trial printed."""
 
+import sys
+
 import click
 
+from ..sdk.sources.where import Where
 from .options import name_argument, where_options
-from .where import Where
 
 
 @click.command()
@@ -29,11 +31,13 @@ def logs(
       tunewright logs digits best --tail 20
       tunewright logs digits 7 -f
     """
-    from .names import find_trial, resolve
+    from ..sdk.names import find_trial, resolve
 
     with where.opened() as source:
         record, found = resolve(source.records, name, trial, source.namespace)
         if found is None:
             found = find_trial(source.records, record, "last")
         stream = "stderr" if stderr else "stdout"
-        source.print_log(record, found, stream=stream, tail=tail, follow=follow)
+        for part in source.log(record, found, stream=stream, tail=tail, follow=follow):
+            sys.stdout.buffer.write(part)
+            sys.stdout.flush()

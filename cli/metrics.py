@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 
 import click
 
-from ..api.errors import Unsupported
+from ..api.errors import NotFound, Unsupported
+from ..sdk.sources.where import Where
 from . import console
 from .options import name_argument, output_option, where_options
-from .where import Where
 
 
 @click.command()
@@ -34,8 +34,8 @@ def metrics(
       tunewright metrics digits best -o json
     """
     from ..api.compile import objective_of
-    from . import shapes
-    from .names import best_of, find_trial, resolve
+    from ..sdk import shapes
+    from ..sdk.names import best_of, find_trial, resolve
 
     with where.opened() as source:
         records = source.records
@@ -57,6 +57,10 @@ def metrics(
                 console.emit(rows, output, lambda: _log(rows))
                 return
     shown = shapes.metrics(found.observation or {}, objective)
+    if metric is not None and metric not in shown:
+        there = ", ".join(shown) or "none"
+        remedy = f"there are {there}"
+        raise NotFound(f"trial {found.index} of {name} has no metric {metric} ({remedy})")
     shown = {key: value for key, value in shown.items() if metric in {None, key}}
 
     def show() -> None:

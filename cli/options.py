@@ -9,8 +9,12 @@ import click
 from click.core import ParameterSource
 
 from ..api.errors import Fault, Invalid
+from ..db.records import ExperimentRecord
+from ..sdk.sources.place import Place
+from ..sdk.sources.source import Hands
+from ..sdk.sources.where import Where
 from .complete import experiment_names
-from .where import Where
+from .console import note
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -21,6 +25,12 @@ store_option = click.option(
     metavar="FILE|URL",
     help="The store.  [default: store.db in $TUNEWRIGHT_HOME]",
 )
+
+
+def _carry_out(place: Place, record: ExperimentRecord) -> None:
+    from .drive import drive_quietly
+
+    drive_quietly(place, record)
 
 
 def early_stopping_option(text: str) -> Callable[[_Command], _Command]:
@@ -52,7 +62,7 @@ def where_options(command: Callable[..., Any]) -> Callable[..., Any]:
         kubeconfig: str | None,
         **given: Any,
     ) -> Any:
-        named = Where(store, namespace, context, kubeconfig, is_cluster=cluster)
+        named = Where(store, namespace, context, kubeconfig, cluster, Hands(note, _carry_out))
         return command(where=_settled(named), **given)
 
     added = store_options(told)

@@ -2,9 +2,9 @@
 
 import click
 
+from ..sdk.sources.where import Where
 from . import console
 from .options import name_argument, where_options
-from .where import Where
 
 
 @click.command()
@@ -19,7 +19,7 @@ def pause(name: str, now: bool, where: Where) -> None:
       tunewright pause digits
       tunewright pause digits --now
     """
-    from .names import find_experiment
+    from ..sdk.names import find_experiment
 
     with where.opened() as source:
         record = find_experiment(source.records, name, source.namespace)

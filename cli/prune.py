@@ -4,10 +4,10 @@ import time
 
 import click
 
+from ..sdk.sources.place import Place, folder_size, remove_folder
 from . import console
 from .complete import experiment_names
 from .options import store_options
-from .place import Place, folder_size, remove_folder
 
 
 @click.command()
@@ -32,7 +32,7 @@ def prune(
       tunewright prune digits --no-keep-best
     """
     from ..api.durations import parse_duration
-    from .names import find_experiment
+    from ..sdk.names import find_experiment
 
     try:
         age = parse_duration(older_than)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from ..sdk.plain import plain
 from . import console
 from .options import set_option
 
@@ -33,8 +34,8 @@ def render(files: tuple[Path, ...], assignments: tuple[str, ...], output: str) -
 
     from ..api.compile import search_space
     from ..api.documents import load
+    from ..sdk.rendered import command_of, container_of, manifest_of, primary_name
     from .points import parse_point
-    from .rendered import command_of, container_of, manifest_of, primary_name
 
     for experiment in load(files).experiments:
         document = experiment.write()
@@ -46,9 +47,9 @@ def render(files: tuple[Path, ...], assignments: tuple[str, ...], output: str) -
             document, point, f"{name}-trial", experiment.metadata.namespace or "default"
         )
         if output == "yaml":
-            click.echo(console.as_yaml(console.plain(manifest)), nl=False)
+            click.echo(console.as_yaml(plain(manifest)), nl=False)
         elif output == "json":
-            click.echo(json.dumps(console.plain(manifest), indent=2))
+            click.echo(json.dumps(plain(manifest), indent=2))
         else:
             primary = primary_name(document)
             for entry in container_of(manifest, primary).get("env") or ():

@@ -5,10 +5,10 @@ from typing import Any
 
 import click
 
+from ..sdk.sources.where import Where
 from . import console
 from .options import name_argument, where_options
 from .run_options import Machine, machine_options, with_files
-from .where import Where
 
 
 @click.command()
@@ -41,9 +41,9 @@ def resume(
     """
     from dataclasses import replace
 
+    from ..sdk.names import find_experiment
     from . import compose
     from .drive import Setting, detach_engine, drive
-    from .names import find_experiment
     from .watch import attach
 
     machine = Machine(**given)

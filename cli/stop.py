@@ -2,9 +2,9 @@
 
 import click
 
+from ..sdk.sources.where import Where
 from . import console
 from .options import name_argument, where_options
-from .where import Where
 
 
 @click.command()
@@ -17,11 +17,11 @@ def stop(name: str, where: Where) -> None:
     Examples:
       tunewright stop digits
     """
-    from .names import find_experiment
+    from ..sdk.names import find_experiment
 
     with where.opened() as source:
         record = find_experiment(source.records, name, source.namespace)
         if record.state.is_finished:
             console.note(f"{name} has ended already ({record.state}).")
             return
-        source.stop(record)
+        click.echo(source.stop(record))

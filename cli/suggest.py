@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..sdk.sources.where import Where
 from . import console
 from .options import name_argument, output_option, where_options
-from .where import Where
 
 if TYPE_CHECKING:
     from ..api.history import Entry, Suggestion
@@ -68,7 +68,7 @@ def suggest(
     """
     from ..api.compile import problem
     from ..api.experiment import Experiment
-    from .names import find_experiment
+    from ..sdk.names import find_experiment
 
     with where.opened() as source:
         record = find_experiment(source.records, name, source.namespace)

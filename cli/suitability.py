@@ -36,7 +36,7 @@ def check(experiment: Experiment, bundle: Bundle, world: str | None) -> Iterator
 
 
 def _primary(document: dict[str, object]) -> dict[str, object]:
+    from ..sdk.rendered import container_of, primary_name
     from .preview import sample_manifest
-    from .rendered import container_of, primary_name
 
     return dict(container_of(sample_manifest(document), primary_name(document)))

@@ -6,9 +6,9 @@ from typing import Any
 
 import click
 
+from ..sdk.sources.where import Where
 from . import console
 from .options import name_argument, output_option, where_options
-from .where import Where
 
 _STATES = [
     "Created",
@@ -76,8 +76,8 @@ def list_trials(
     """
     from ..api.compile import objective_of
     from ..api.states import TrialState
-    from . import shapes
-    from .names import find_experiment
+    from ..sdk import shapes
+    from ..sdk.names import find_experiment
 
     with where.opened() as source:
         record = find_experiment(source.records, name, source.namespace)
@@ -155,7 +155,7 @@ def _ask(
     said: str,
     where: Where,
 ) -> None:
-    from .names import find_experiment, find_trial
+    from ..sdk.names import find_experiment, find_trial
 
     with where.opened() as source:
         record = find_experiment(source.records, name, source.namespace)
@@ -223,7 +223,7 @@ def add(name: str, assignment: tuple[str, ...], where: Where) -> None:
     """
     from ..api.compile import search_space
     from ..api.experiment import ExperimentSpec
-    from .names import find_experiment
+    from ..sdk.names import find_experiment
     from .points import parse_point
 
     with where.opened() as source:

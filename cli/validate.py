@@ -5,14 +5,18 @@ from pathlib import Path
 import click
 
 from ..api.errors import Fault, Invalid
+from ..sdk.sources.where import Where
 from . import console
 from .options import output_option, where_options
-from .where import Where
 
 
 @click.command()
 @click.argument(
-    "files", nargs=-1, required=True, metavar="FILE...", type=click.Path(path_type=Path)
+    "files",
+    nargs=-1,
+    required=True,
+    metavar="FILE...",
+    type=click.Path(readable=False, path_type=Path),  # `load` says what cannot be read
 )
 @click.option(
     "--for", "world", type=click.Choice(["laptop", "cluster"]), help="Also what differs there."

@@ -5,9 +5,9 @@ import time
 import click
 
 from ..api.states import ExperimentState
+from ..sdk.sources.where import Where
 from . import console
 from .options import name_argument, where_options
-from .where import Where
 
 _LOOK_SECONDS = 0.3
 
@@ -36,7 +36,7 @@ def wait(name: str, condition: str, timeout: str, where: Where) -> int:
       tunewright wait digits --for succeeded
     """
     from ..api.durations import parse_duration
-    from .names import find_experiment
+    from ..sdk.names import find_experiment
 
     try:
         seconds = parse_duration(timeout)

@@ -7,10 +7,10 @@ import click
 
 from ..api.objective import Objective
 from ..db.records import ExperimentRecord
+from ..sdk.sources.source import Source
+from ..sdk.sources.where import Where
 from . import console
 from .options import name_argument, where_options
-from .source import Source
-from .where import Where
 
 _LOOK_SECONDS = 0.5
 _PATIENCE_SECONDS = 5.0  # an engine that was just started takes so long to take the lock
@@ -27,7 +27,7 @@ def watch(name: str, where: Where) -> int:
       tunewright run experiment.yaml --detach
       tunewright watch digits
     """
-    from .names import find_experiment
+    from ..sdk.names import find_experiment
 
     with where.opened() as source:
         return attach(source, find_experiment(source.records, name, source.namespace))

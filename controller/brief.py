@@ -10,6 +10,7 @@ from ..api.checkpoint import Checkpoint
 from ..api.objective import Objective
 from ..api.policy import Policy
 from ..api.problem import Problem
+from ..api.template_spec import TrialTemplate
 from ..db.records import ExperimentRecord
 from ..metrics_collector.spec import CollectorKind, CollectorSpec, collector_spec
 from .local.sharing import takes_port
@@ -29,6 +30,7 @@ class Brief:
     primary_container: str
     collector: CollectorSpec
     initial: tuple[InitialTrial, ...]
+    warm_from: tuple[str, ...] = ()  # the experiments whose best points are tried first
     primary_labels: Mapping[str, str] | None = None  # of the pods whose metrics count
     collector_document: Mapping[str, Any] = field(default_factory=dict)
     success: str = ""  # the GJSON condition of the workload that says so
@@ -45,8 +47,7 @@ def brief_of(record: ExperimentRecord) -> Brief:
     """
     experiment = defaults.complete(documents.parse(record.document))
     problem = compiled.problem(experiment, uid=record.uid, seed=record.seed)
-    template = experiment.spec.trial_template
-    assert template is not None
+    template = experiment.spec.trial_template or TrialTemplate()
     written = _written(experiment.spec.metrics_collector_spec)
     collector = collector_spec(written)
     return Brief(
@@ -60,6 +61,7 @@ def brief_of(record: ExperimentRecord) -> Brief:
                 TrialParameter(entry.name, entry.reference)
                 for entry in template.trial_parameters or ()
             ),
+            frozenset(each.parameter for each in problem.space.conditions),
         ),
         primary_container=template.primary_container_name or "",
         collector=collector,
@@ -69,6 +71,7 @@ def brief_of(record: ExperimentRecord) -> Brief:
         failure=template.failure_condition or "",
         checkpoint=compiled.checkpoint(experiment.spec),
         takes_port=collector.kind is CollectorKind.PROMETHEUS and takes_port(template.trial_spec),
+        warm_from=tuple(each.name for each in experiment.spec.warm_start_from),
         initial=tuple(
             InitialTrial(
                 {

@@ -23,7 +23,7 @@ from .doorbell import listening
 from .lineage import Lineage
 from .loading import Memory, view_of
 from .plan import explain
-from .plan.view import EndReason, Leaving
+from .plan.view import EndReason, InitialTrial, Leaving
 from .ports import AttemptRef, Change, Clock, Ended, Output, Started, Suggester, Workloads
 from .progress import Observer
 from .snapshots import Pictures
@@ -40,6 +40,7 @@ from .turn import (
     Turn,
     Turns,
 )
+from .warm_start import warm_trials
 
 WorkloadsFactory: TypeAlias = Callable[[Callable[[Change], None]], Workloads]
 """Makes the runtime; it is given the function to call, on the event loop, with every change."""
@@ -125,12 +126,13 @@ class Engine:
         Raises:
             StoreUnavailable, StoreUnwritable: the store cannot be written; nothing is left
                 running, and what was recorded is whole.
-            Invalid: the document in the store does not compile.
+            Invalid: the document in the store does not compile, or what it starts from is gone.
         """
         try:
             async with listening(self._socket, self._answer):
                 await self._trials.open()
                 await self._recover()
+                self._memory.warm = await self._in_writer(self._warm_trials)
                 return await self._drive()
         finally:
             await self._close()
@@ -372,6 +374,9 @@ class Engine:
             ref = AttemptRef(self._uid, record.index, record.name, attempt.attempt, attempt.token)
             message = "its engine went away"
             self._inbox.append(Ended(ref, EndReason.STOPPED, None, message, Usage(), now))
+
+    def _warm_trials(self) -> tuple[InitialTrial, ...]:
+        return warm_trials(self._store, self._store.view(self._uid).experiment)
 
     async def _close(self) -> None:
         for task in tuple(self._tasks):

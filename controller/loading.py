@@ -1,10 +1,11 @@
 """From the store's rows to the view that `plan` sees."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..api.objective import Objective, Outcome
+from ..api.policy import Policy
 from ..db.records import AttemptState, ExperimentRecord, TrialRecord
 from ..db.records import View as StoredView
 from ..db.records import Wish as StoredWish
@@ -14,6 +15,7 @@ from .plan.view import (
     Counts,
     EndReason,
     Exit,
+    InitialTrial,
     Leaving,
     Phase,
     Search,
@@ -42,7 +44,9 @@ class Memory:
     search: Search = field(default_factory=Search)
     trials: dict[int, Passing] = field(default_factory=dict)
     leaving: Leaving | None = None
+    warm: tuple[InitialTrial, ...] = ()
     unsaved_seconds: float = 0.0
+    room: int | None = None  # how many more trials may start now; None: as parallelTrialCount says
 
     def of(self, index: int) -> Passing:
         return self.trials.setdefault(index, Passing())
@@ -51,21 +55,28 @@ class Memory:
 def view_of(stored: StoredView, brief: Brief, memory: Memory, *, reached: bool = False) -> View:
     """Return what `plan` is to see; `reached` says that a trial that ended reaches every goal."""
     record = stored.experiment
+    trials = tuple(_trial(trial, brief.objective, memory) for trial in stored.unfinished)
     return View(
-        policy=brief.policy,
+        policy=_policy(brief.policy, trials, memory.room),
         objective=brief.objective,
-        initial=brief.initial,
+        initial=(*brief.initial, *memory.warm),
         state=record.state,
         reason=record.reason,
         message=record.message,
         counts=replace(counts_of(record), reached=reached),
-        trials=tuple(_trial(trial, brief.objective, memory) for trial in stored.unfinished),
+        trials=trials,
         search=memory.search,
         wishes=tuple(_wish(wish, record.document) for wish in stored.wishes if is_readable(wish)),
         suspended=record.suspended,
         active_seconds=record.active_seconds + memory.unsaved_seconds,
         leaving=memory.leaving,
     )
+
+
+def _policy(policy: Policy, trials: Sequence[TrialView], room: int | None) -> Policy:
+    if room is None:
+        return policy
+    return replace(policy, parallel=sum(trial.phase.is_active for trial in trials) + room)
 
 
 def counts_of(record: ExperimentRecord) -> Counts:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
 from ..api.errors import Conflict, Invalid
-from ..api.history import Finished, Proposal, SearchState, Suggestion
+from ..api.history import USER, Finished, Proposal, SearchState, Suggestion
 from ..api.identity import trial_name
 from ..api.observation import Batch, Sample
 from ..api.states import TrialState
@@ -287,8 +287,11 @@ class _Recorder:
             case do.Adopt():
                 self._adopt(action)
             case do.ProposeInitial():
-                points = self._turn.brief.initial[action.first : action.first + action.count]
-                proposals = [Proposal(point.point, reason="initial") for point in points]
+                points = self._turn.view.initial[action.first : action.first + action.count]
+                proposals = [
+                    Proposal(point.point, reason=point.reason, labels=point.labels)
+                    for point in points
+                ]
                 self._propose(action.first, proposals)
             case do.Ask():
                 position = self._turn.stored.experiment.totals.position
@@ -375,9 +378,9 @@ class _Recorder:
 
     def _added(self, arguments: Mapping[str, Any]) -> Proposal:
         if "point" in arguments:
-            return Proposal(arguments["point"], reason="user")
+            return Proposal(arguments["point"], reason=USER)
         again = self._store.trial(self._uid, int(arguments["index"]))
-        return replace(again.proposal, reason="user", name=None)
+        return replace(again.proposal, reason=USER, name=None)
 
     def _apply(self, wish: int) -> None:
         """Edit as asked, or say why not: a document that does not compile would stop us."""

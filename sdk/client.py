@@ -70,19 +70,27 @@ class Client:
 
     # Beginning.
 
-    def create(self, experiment: Mapping[str, Any] | str | os.PathLike[str]) -> Experiment:
+    def create(
+        self,
+        experiment: Mapping[str, Any] | str | os.PathLike[str],
+        *,
+        workdir: str | os.PathLike[str] | None = None,
+    ) -> Experiment:
         """Begin an experiment, given as a document or a file's path, and return at once.
+
+        `workdir` is where trials of this machine start, by default the current directory.
 
         Raises:
             CommandFailed: it is refused; the message names every fault.
         """
         if not isinstance(experiment, Mapping):
-            return self._create(Path(experiment))
+            return self._create(Path(experiment), workdir)
         with written(experiment) as path:
-            return self._create(path)
+            return self._create(path, workdir)
 
-    def _create(self, path: Path) -> Experiment:
-        said = self._ran("run", str(path), "--detach").stderr
+    def _create(self, path: Path, workdir: str | os.PathLike[str] | None) -> Experiment:
+        where = [] if workdir is None or self.is_cluster else ["--workdir", os.fspath(workdir)]
+        said = self._ran("run", str(path), "--detach", *where).stderr
         begun = _BEGUN.search(said)
         if begun is None:
             raise CommandFailed(said.strip())

@@ -133,7 +133,8 @@ def _capabilities(algorithm: Algorithm, problem: Problem) -> list[Fault]:
         faults.append(_no_architecture(problem))
     if problem.space.conditions and not can.conditions:
         message = f"the algorithm {problem.algorithm} does not know conditional parameters"
-        faults.append(Fault("spec.parameterConditions", message, "remove them", "NotSupported"))
+        remedy = "use auto, gp, tpe, nsga2, random, sobol or grid, or remove them"
+        faults.append(Fault("spec.parameterConditions", message, remedy, "NotSupported"))
     if problem.objective.further and not can.objectives:
         message = f"the algorithm {problem.algorithm} makes one metric better, not several"
         remedy = (

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from .. import defaults
 from ..errors import Fault
 from ..experiment import API_VERSION, KIND, Experiment
+from .ask_tell import check_ask_tell
 from .collector import check_collector
 from .fields import unknown_fields
 from .objective import check_algorithms, check_objective
@@ -33,6 +34,7 @@ def check_experiment(experiment: Experiment, broken: Sequence[str] = ()) -> tupl
     implied = template is not None and template.trial_parameters is None
     check_template(spec, report, implied=implied)
     check_collector(spec.metrics_collector_spec, report)
+    check_ask_tell(experiment.spec, report)
     return (*report.faults, *unknown_fields(experiment))
 
 

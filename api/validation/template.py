@@ -22,7 +22,8 @@ def check_template(spec: ExperimentSpec, report: Report, *, implied: bool) -> No
     """
     template = spec.trial_template
     if template is None:
-        report.add(PATH, "must be specified", kind=REQUIRED)
+        if spec.ask_tell is None:
+            report.add(PATH, "must be specified", kind=REQUIRED)
         return
     _check_source(template, report)
     manifest = template.trial_spec

@@ -34,6 +34,7 @@ from .plugins import Plugin, check_endpoint, plugin_of, served_by
 from .port import Document
 from .resources import experiment_record, is_ours, page_of, wish_of, wishes_of
 from .templates import with_template
+from .warm_start import warm_trials
 from .world import World
 from .writing import STATUS_SECONDS, Told, strike, write_spec, write_trials
 
@@ -44,7 +45,14 @@ class Driver:
     """Drives one experiment, one `step` at a time. Opened by `open_driver`."""
 
     def __init__(
-        self, world: World, book: Book, brief: Brief, jobs: Jobs, plugin: Plugin | None
+        self,
+        world: World,
+        book: Book,
+        brief: Brief,
+        jobs: Jobs,
+        plugin: Plugin | None,
+        *,
+        memory: Memory,
     ) -> None:
         self.lines: Sequence[str] = ()
         """What the experiment waits for, in words."""
@@ -54,7 +62,7 @@ class Driver:
         self._jobs = jobs
         self._plugin = plugin
         self._turns = Turns(book, book.experiment.uid)
-        self._memory = Memory()
+        self._memory = memory
         self._attempts = Attempts(world, book, self._memory, brief, jobs)
         self._suggester = world.open_suggester(
             brief.problem, partial(book.history, book.experiment.uid)
@@ -290,4 +298,5 @@ async def open_driver(world: World, document: Document, before: int | None) -> D
     record = replace(record, totals=Totals(proposed=known))
     book = Book(record, conditions or _created(world.clock.now()), pages, min_delta=delta)
     jobs = Jobs(world.kube, cache, resource, world.settings)
-    return Driver(world, book, brief, jobs, plugin)
+    warm = await warm_trials(world.informers, record, brief, proposed=book.proposed)
+    return Driver(world, book, brief, jobs, plugin, memory=Memory(warm=warm))

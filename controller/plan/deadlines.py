@@ -21,6 +21,12 @@ def pending_until(view: View, trial: TrialView) -> float | None:
     return trial.began_at + limit
 
 
+def leased_until(view: View, trial: TrialView) -> float | None:
+    """Until when whoever asked for the point has to tell what came of it."""
+    lease = view.policy.lease
+    return None if lease is None or trial.began_at is None else trial.began_at + lease
+
+
 def metrics_until(view: View, trial: TrialView) -> float | None:
     """Until when a trial whose workload ended waits for its metrics; None: no longer."""
     if trial.exit is None or not trial.metrics_open:
@@ -35,7 +41,8 @@ def moments(view: View) -> Iterator[float]:
         if trial.retry_at is not None and trial.phase is Phase.WAITING:
             yield trial.retry_at
         if trial.phase.is_active:
-            for moment in (active_until(view, trial), pending_until(view, trial)):
+            limits = (active_until, pending_until, leased_until)
+            for moment in (limit(view, trial) for limit in limits):
                 if moment is not None:
                     yield moment
         grace = metrics_until(view, trial)

@@ -12,7 +12,7 @@ from ...api.states import TrialState
 from . import reasons
 from .actions import Finish, Repeat
 from .completion import Verdict
-from .deadlines import active_until, pending_until
+from .deadlines import active_until, leased_until, pending_until
 from .view import EndReason, Leaving, TrialView, Verb, View, Wish
 from .wishes import excess, pausing_now
 
@@ -23,6 +23,7 @@ class Cause(StrEnum):
     EXPERIMENT = "experiment"
     ACTIVE_DEADLINE = "active deadline"
     PENDING_DEADLINE = "pending deadline"
+    LEASE = "lease"
     REPEAT = "repeat"
     PAUSE = "pause"
     PARALLELISM = "parallelism"
@@ -85,6 +86,9 @@ def _overdue(view: View, trial: TrialView, now: float) -> Cause | None:
     until = pending_until(view, trial)
     if until is not None and at >= until:
         return Cause.PENDING_DEADLINE
+    until = leased_until(view, trial)
+    if until is not None and at >= until:
+        return Cause.LEASE
     return None
 
 
@@ -122,6 +126,8 @@ def consequence(view: View, trial: TrialView, why: Cause | None, moment: Moment)
             reason = reasons.PENDING_DEADLINE_EXCEEDED
             text = reason.about(f"{policy.pending_deadline:g}")
             return Finish(index, TrialState.FAILED, reason.name, text)
+        case Cause.LEASE:
+            reason = reasons.LEASE_OVER
         case Cause.REPEAT:
             reason = reasons.REPEATED
         case Cause.PAUSE:

@@ -48,13 +48,20 @@ def _closing(view: View, over: Verdict) -> str:
 
 
 def _slots(view: View) -> Iterator[str]:
+    if view.policy.lease is not None:
+        yield f"{view.active} points are given out, and not told yet"
+    else:
+        yield from _used(view)
+    left = room(view)
+    if left == 0:
+        yield f"all {view.policy.max_trials} trials of maxTrialCount are given out"
+
+
+def _used(view: View) -> Iterator[str]:
     parallel = view.policy.parallel
     yield f"{view.active} of {parallel} slots in use"
     if view.active > parallel:
         yield f"more trials run than parallelTrialCount {parallel} allows now: they may finish"
-    left = room(view)
-    if left == 0:
-        yield f"all {view.policy.max_trials} trials of maxTrialCount are given out"
 
 
 def _search(view: View, now: float) -> Iterator[str]:

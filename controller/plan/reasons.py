@@ -144,6 +144,9 @@ RETRYING = Reason("Retrying", "Attempt failed and is tried again: {}")
 LOST_RETRYING = Reason("LostRetrying", "Attempt was lost and runs again: {}")
 INTERRUPTED = Reason("Interrupted", "Attempt was interrupted and runs again")
 PAUSED = Reason("Paused", "Attempt was stopped by a pause and runs again at resume")
+LEASE_OVER = Reason(
+    "LeaseOver", "What came of the point was not told within its lease: it is given out again"
+)
 REPEATING = Reason("Repeating", "Run {} is done; the point runs again")
 REPEATED = Reason("RepeatAsked", "Attempt was stopped by a person to run again")
 

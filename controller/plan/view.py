@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from ...api.history import SearchState
+from ...api.history import INITIAL, SearchState
 from ...api.objective import Objective, Outcome
 from ...api.policy import Policy
 from ...api.space import Point
@@ -164,10 +164,15 @@ class Search:
 
 @dataclass(frozen=True, slots=True)
 class InitialTrial:
-    """A point to begin with. With `values`, its result is known: it is not run and not counted."""
+    """A point to begin with. With `values`, its result is known: it is not run and not counted.
+
+    `reason` and `labels` go to its trial.
+    """
 
     point: Point
     values: tuple[tuple[str, float], ...] = ()
+    reason: str = INITIAL
+    labels: tuple[tuple[str, str], ...] = ()
 
 
 class Verb(StrEnum):

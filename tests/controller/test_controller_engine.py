@@ -1,113 +1,17 @@
 """The engine over a real store, with an algorithm in process and workloads by script."""
 
 import asyncio
-import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from support.scripted import Run, Script, Scripted
+from support.engines import House, document, x_of
+from support.scripted import Run, Script
 from tunewright.api.errors import StoreUnwritable, Unsupported
-from tunewright.api.identity import ExperimentKey
 from tunewright.api.states import ExperimentState, TrialState
-from tunewright.controller.engine import Engine, Outcome, WallClock
+from tunewright.controller.engine import Engine, Outcome
 from tunewright.controller.ports import Workload
-from tunewright.db.records import ExperimentRecord, Usage
-from tunewright.db.sql import open_store
-from tunewright.db.store import Store
-from tunewright.suggestion.early_stopping.registry import Rules
-from tunewright.suggestion.inline import InlineSuggester
-
-KEY = ExperimentKey("default", "engine")
-
-
-def document(**spec: Any) -> dict[str, Any]:
-    return {
-        "apiVersion": "kubeflow.org/v1beta1",
-        "kind": "Experiment",
-        "metadata": {"name": KEY.name, "namespace": KEY.namespace},
-        "spec": {
-            "objective": {"type": "minimize", "objectiveMetricName": "loss"},
-            "algorithm": {"algorithmName": "random"},
-            "parallelTrialCount": 2,
-            "maxTrialCount": 5,
-            "parameters": [
-                {
-                    "name": "x",
-                    "parameterType": "double",
-                    "feasibleSpace": {"min": "0", "max": "1"},
-                }
-            ],
-            "trialTemplate": {
-                "primaryContainerName": "main",
-                "trialParameters": [{"name": "x", "reference": "x"}],
-                "trialSpec": {
-                    "apiVersion": "batch/v1",
-                    "kind": "Job",
-                    "spec": {
-                        "template": {
-                            "spec": {
-                                "containers": [
-                                    {"name": "main", "command": ["try", "${trialParameters.x}"]}
-                                ]
-                            }
-                        }
-                    },
-                },
-            },
-        }
-        | spec,
-    }
-
-
-def seconds() -> Callable[[], float]:
-    """A clock by which a second passes between any two looks."""
-    count = itertools.count()
-    return lambda: float(next(count))
-
-
-class House:
-    """A store in a folder, and engines over it one after another."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.store: Store = open_store(folder / "store.db", evaluator=Rules(seconds()))
-        self.runtime: Scripted | None = None
-
-    def create(self, **spec: Any) -> ExperimentRecord:
-        return self.store.create_experiment(
-            KEY, document(**spec), seed=3, workdir=str(self.folder), now=1.0
-        )
-
-    def engine(self, script: Script, home: Path | None = None) -> Engine:
-        uid = self.store.experiment(KEY).uid
-
-        def runtime(on_change: Callable[[Any], None]) -> Scripted:
-            self.runtime = Scripted(script, on_change)
-            return self.runtime
-
-        return Engine(
-            store=self.store,
-            uid=uid,
-            workloads=runtime,
-            suggester=InlineSuggester(lambda after: self.store.history(uid, after, 1000)),
-            clock=WallClock(),
-            home=home or self.folder,
-        )
-
-    def run(self, script: Script) -> Outcome:
-        async def drive() -> Outcome:
-            return await self.engine(script).run()
-
-        return asyncio.run(drive())
-
-    @property
-    def record(self) -> ExperimentRecord:
-        return self.store.experiment(KEY)
-
-    def states(self) -> list[TrialState]:
-        return [trial.state for trial in self.store.trials(self.record.uid)]
+from tunewright.db.records import Usage
 
 
 @pytest.fixture
@@ -115,11 +19,6 @@ def house(tmp_path: Path) -> Iterator[House]:
     made = House(tmp_path)
     yield made
     made.store.close()
-
-
-def x_of(workload: Workload) -> float:
-    containers = workload.manifest["spec"]["template"]["spec"]["containers"]
-    return float(containers[0]["command"][1])
 
 
 def test_a_point_that_is_to_run_several_times_comes_to_the_mean(house: House):

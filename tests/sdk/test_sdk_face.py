@@ -31,3 +31,15 @@ def test_report_pulls_in_nothing_but_the_standard_library():
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
     assert ran.stdout == "[]\n"
+
+
+def test_training_libraries_are_left_alone_until_a_callback_is_asked_for():
+    program = (
+        "import sys, tunewright; tunewright.report, tunewright.tune, tunewright.Client;"
+        "import tunewright.sdk.integrations;"
+        "print({'torch', 'keras', 'sklearn', 'xgboost', 'numpy'} & set(sys.modules))"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert ran.stdout == "set()\n"

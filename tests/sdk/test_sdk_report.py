@@ -7,79 +7,33 @@ import sys
 from pathlib import Path
 
 import pytest
+from support.pushes import PushEngine, run, with_engine
 from tunewright.metrics_collector.push import PushServer
 from tunewright.sdk.report import report
 
 
-class Engine:
-    """Keeps what is pushed, as a store would: each sequence once."""
-
-    def __init__(self, stop_at: int | None = None, tokens=("t1", "t2")) -> None:
-        self.kept: dict[tuple[str, str], dict[int, tuple]] = {}
-        self.stop_at = stop_at
-        self.tokens = tokens
-
-    async def __call__(self, token, source, first, samples):
-        if token not in self.tokens:
-            raise KeyError(token)
-        kept = self.kept.setdefault((token, source), {})
-        for number, sample in enumerate(samples, first):
-            kept.setdefault(number, (sample.metric, sample.value, sample.step))
-        stop = self.stop_at is not None and len(kept) >= self.stop_at
-        return max(kept, default=-1), stop
-
-    def values(self, token: str) -> list[float]:
-        return [v for (t, _), kept in self.kept.items() if t == token for _, v, _ in kept.values()]
-
-
-async def run(program: str, address: str, token: str = "t1") -> str:
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-c",
-        "import tunewright\n" + program,
-        env={**os.environ, "TUNEWRIGHT_REPORT": address, "TUNEWRIGHT_TOKEN": token},
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
-    output, _ = await process.communicate()
-    assert process.returncode == 0, output.decode()
-    return output.decode()
-
-
-def with_engine(engine, *programs):
-    async def main():
-        server = PushServer(engine)
-        await server.start()
-        try:
-            return await asyncio.gather(*(run(p, server.address, t) for p, t in programs))
-        finally:
-            await server.close()
-
-    return asyncio.run(main())
-
-
 def test_what_a_trial_reports_arrives_with_its_step():
-    engine = Engine()
+    engine = PushEngine()
     with_engine(engine, ("tunewright.report(loss=0.5, step=4)", "t1"))
     (kept,) = engine.kept.values()
     assert kept == {0: ("loss", 0.5, 4)}
 
 
 def test_names_that_are_no_identifiers_go_in_a_mapping():
-    engine = Engine()
+    engine = PushEngine()
     with_engine(engine, ("tunewright.report({'val/loss': float('nan')}, acc=1)", "t1"))
     (kept,) = engine.kept.values()
     assert [name for name, _, _ in kept.values()] == ["val/loss", "acc"]
 
 
 def test_nothing_is_lost_or_doubled_in_a_thousand_reports():
-    engine = Engine()
+    engine = PushEngine()
     with_engine(engine, ("for i in range(1000): tunewright.report(loss=i, step=i)", "t1"))
     assert engine.values("t1") == list(range(1000))
 
 
 def test_two_trials_at_once_do_not_mix():
-    engine = Engine()
+    engine = PushEngine()
     program = "for i in range(50): tunewright.report(loss={}, step=i)"
     with_engine(engine, (program.format(1), "t1"), (program.format(2), "t2"))
     assert engine.values("t1") == [1] * 50
@@ -87,7 +41,7 @@ def test_two_trials_at_once_do_not_mix():
 
 
 def test_several_processes_of_one_trial_are_sources_of_their_own():
-    engine = Engine()
+    engine = PushEngine()
     fork = (
         "import os\n"
         "tunewright.report(loss=1)\n"
@@ -107,7 +61,7 @@ def test_several_processes_of_one_trial_are_sources_of_their_own():
 
 
 def test_a_trial_is_told_to_stop_at_the_report_that_decided_it():
-    engine = Engine(stop_at=3)
+    engine = PushEngine(stop_at=3)
     program = (
         "for i in range(100):\n"
         "    tunewright.report(loss=i)\n"
@@ -123,7 +77,7 @@ def test_an_engine_that_is_gone_does_not_hold_or_break_the_training():
 
 
 def test_an_engine_that_comes_back_gets_what_was_not_acknowledged():
-    engine = Engine()
+    engine = PushEngine()
 
     async def main():
         first = PushServer(engine)
@@ -181,7 +135,7 @@ def pushed(*sample) -> bytes:
     ],
 )
 def test_a_stranger_ends_the_conversation_and_nothing_else(said):
-    engine = Engine()
+    engine = PushEngine()
 
     async def main():
         server = PushServer(engine)
@@ -235,7 +189,7 @@ def test_what_no_database_keeps_is_refused_where_it_is_reported(metrics, step, t
 
 def test_the_socket_is_the_caller_s_alone():
     async def main():
-        server = PushServer(Engine())
+        server = PushServer(PushEngine())
         await server.start()
         folder = Path(server.address.removeprefix("unix:")).parent
         mode = folder.stat().st_mode & 0o777

@@ -1,0 +1,115 @@
+"""From what a person typed to the experiment or trial that is meant."""
+
+import difflib
+from collections.abc import Sequence
+from dataclasses import replace
+
+from ..api.errors import Conflict, NotFound
+from ..controller.reading import Records
+from ..db.records import ExperimentRecord, TrialRecord
+
+_BEYOND = 2**31
+"""An index that no store can hold."""
+
+
+def find_experiment(records: Records, name: str, namespace: str | None = None) -> ExperimentRecord:
+    """Return the experiment that `name` or `namespace/name` means, in whatever namespace.
+
+    Raises:
+        NotFound: there is none; the message names one that is spelled alike.
+        Conflict: several namespaces have one, and none was named.
+    """
+    if "/" in name:
+        namespace, name = name.split("/", 1)
+    found = records.experiments(name=name, namespace=namespace)
+    if len(found) > 1:
+        keys = ", ".join(sorted(record.key.namespace for record in found))
+        raise Conflict(f"{name} is in the namespaces {keys}: name one with --namespace")
+    if not found:
+        raise NotFound(_no_experiment(records, name, namespace))
+    return records.experiment(found[0].key)
+
+
+def _no_experiment(records: Records, name: str, namespace: str | None) -> str:
+    known = sorted({record.key.name for record in records.experiments(namespace=namespace)})
+    near = difflib.get_close_matches(name, known, n=1)
+    where = f" in namespace {namespace}" if namespace else ""
+    if near:
+        remedy = f"did you mean {near[0]}?"
+    else:
+        remedy = "`tunewright get` lists them" if known else "there are none yet"
+    return f"no experiment is called {name}{where} ({remedy})"
+
+
+def find_trial(
+    records: Records, record: ExperimentRecord, word: str, *, observations: bool = False
+) -> TrialRecord:
+    """Return the trial of an experiment by its index, its name, `best` or `last`.
+
+    Raises:
+        NotFound: there is no such trial.
+    """
+    index = _index(records, record, word)
+    trial = None if index is None else _at(records, record.uid, index)
+    if trial is None:
+        count = record.totals.proposed
+        range_ = f"its trials are 0 to {count - 1}" if count else "it has no trials yet"
+        raise NotFound(f"{record.key.name} has no trial {word} ({range_})")
+    if not observations:
+        return trial
+    return replace(trial, observation=records.observation(record.uid, trial.index))
+
+
+def _at(records: Records, uid: str, index: int) -> TrialRecord | None:
+    try:
+        return records.trial(uid, index) if 0 <= index < _BEYOND else None
+    except NotFound:
+        return None
+
+
+def _index(records: Records, record: ExperimentRecord, word: str) -> int | None:
+    if word.isdecimal():
+        return int(word)
+    if word == "best":
+        return best_of(record).index
+    if word == "last":
+        return record.totals.proposed - 1
+    try:
+        uid, index = records.find_trial(word, record.key.namespace)
+    except NotFound:
+        return None
+    return index if uid == record.uid else None
+
+
+def why_no_best(record: ExperimentRecord) -> str:
+    if record.document["spec"].get("constraints"):
+        return "none has ended with a value of the objective and every constraint kept"
+    return "none has ended with a value of the objective"
+
+
+def best_of(record: ExperimentRecord) -> TrialRecord:
+    if not record.best:
+        raise NotFound(f"{record.key.name} has no best trial yet: {why_no_best(record)}")
+    return record.best[0]
+
+
+def resolve(
+    records: Records, name: str, trial: str | None, namespace: str | None
+) -> tuple[ExperimentRecord, TrialRecord | None]:
+    """Return what `NAME [TRIAL]` means: an experiment, one of its trials, or a trial by name."""
+    if trial is not None:
+        record = find_experiment(records, name, namespace)
+        return record, find_trial(records, record, trial, observations=True)
+    try:
+        return find_experiment(records, name, namespace), None
+    except NotFound:
+        try:
+            uid, index = records.find_trial(name, namespace)
+        except NotFound:
+            raise NotFound(_no_experiment(records, name, namespace)) from None
+        record = by_uid(records.experiments(namespace=namespace), uid)
+        return record, find_trial(records, record, str(index), observations=True)
+
+
+def by_uid(found: Sequence[ExperimentRecord], uid: str) -> ExperimentRecord:
+    return next(record for record in found if record.uid == uid)

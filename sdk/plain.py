@@ -1,0 +1,15 @@
+"""Values as strict JSON can hold them."""
+
+import math
+from typing import Any
+
+
+def plain(value: object) -> Any:
+    """Return the value as strict JSON can hold it: NaN and infinity become their names."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else ("Infinity" if value > 0 else "-Infinity")
+    if isinstance(value, dict):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    return value if value is None or isinstance(value, bool | int | float) else str(value)

@@ -1,0 +1,1 @@
+"""Experiments where they are, a store of this machine or a cluster, behind one port."""

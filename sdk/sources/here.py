@@ -1,0 +1,153 @@
+"""Experiments of this machine: a store, and the folders and engines beside it."""
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ...api.errors import Conflict, NotFound
+from ...db.records import ExperimentRecord, TrialRecord
+from ...db.store import Store
+from .place import Place
+from .source import ALONE, Hands
+
+_LOOK_SECONDS = 0.1
+_CHUNK = 1 << 16
+
+
+class Here:
+    """Implements `source.Source` over an open store."""
+
+    def __init__(
+        self, place: Place, store: Store, namespace: str | None = None, hands: Hands = ALONE
+    ) -> None:
+        self.namespace = namespace
+        self._hands = hands
+        self.place = place
+        self.records = store
+
+    def __str__(self) -> str:
+        return f"store: {self.place}"
+
+    def whereabouts(self, record: ExperimentRecord) -> Mapping[str, object]:
+        return {"occupies_bytes": self.place.occupied(record.key), "store": str(self.place)}
+
+    def is_driven(self, record: ExperimentRecord) -> bool:
+        return self.place.is_driven(record.uid)
+
+    def explain(self, record: ExperimentRecord) -> Sequence[str]:
+        from .reasons import explain_experiment
+
+        return explain_experiment(self.place, self.records, record, time.time())
+
+    def command_line(self, record: ExperimentRecord, trial: TrialRecord) -> str:
+        from ..rendered import command_line
+
+        return command_line(record, trial)
+
+    def rest(self, seconds: float) -> None:
+        time.sleep(seconds)
+
+    def ask(self, record: ExperimentRecord, verb: str, arguments: Mapping[str, Any]) -> None:
+        from .wishes import leave
+
+        if not leave(self.place, self.records, record, verb, arguments):
+            name = record.key.name
+            self._hands.note(
+                f"Nothing drives {name} now: `tunewright resume {name}` carries it out."
+            )
+
+    def suspend(self, record: ExperimentRecord, *, suspended: bool, now: bool) -> None:
+        from .wishes import ask_or_set
+
+        ask_or_set(self.place, self.records, record, suspended=suspended, now=now)
+
+    def edit(self, record: ExperimentRecord, changes: Mapping[str, Any], *, now: bool) -> None:
+        from ...controller.edits import edited
+        from ...controller.local.sharing import check_sharing
+
+        document = edited(record.document, changes)
+        check_sharing(document)
+        if self.is_driven(record):
+            self.ask(record, "edit", {**changes, "now": now})
+        else:
+            self.records.set_document(
+                record.uid, document, version=record.version, suspended=record.suspended
+            )
+        if record.state.is_finished:
+            self._hands.note(f"`tunewright resume {record.key.name}` goes on with it.")
+
+    def stop(self, record: ExperimentRecord) -> str:
+        name = record.key.name
+        self.records.wish(record.uid, "stop", {}, now=time.time())
+        if self.is_driven(record):
+            self.place.wake(record.uid)
+            return f"{name} is being stopped; `tunewright wait {name}` waits."
+        self._hands.carry_out(self.place, record)
+        return f"{name} is stopped."
+
+    def check_deletable(self, record: ExperimentRecord) -> None:
+        if self.is_driven(record):
+            name = record.key.name
+            raise Conflict(f"{name} is running: `tunewright stop {name}` first")
+
+    def delete(self, record: ExperimentRecord) -> None:
+        with self.place.driving(record.uid):
+            self.records.delete_experiment(record.uid)
+            self.place.remove_files(record.key, record.uid)
+
+    # Logs.
+
+    def log(
+        self,
+        record: ExperimentRecord,
+        trial: TrialRecord,
+        *,
+        stream: str,
+        tail: int | None,
+        follow: bool,
+    ) -> Iterator[bytes]:
+        path = log_path(self.place, record, trial, stream)
+        if not path.exists():
+            yield self._kept(record, trial, stream, tail)
+            return
+        with path.open("rb") as written:
+            start = _seek_tail(written.read(), tail) if tail is not None else 0
+            written.seek(start)
+            while True:
+                ended = self.records.trial(record.uid, trial.index).state.is_finished
+                while data := written.read(_CHUNK):
+                    yield data
+                if ended or not follow:
+                    return
+                time.sleep(_LOOK_SECONDS)
+
+    def _kept(
+        self, record: ExperimentRecord, trial: TrialRecord, stream: str, lines: int | None
+    ) -> bytes:
+        """Return what the trial's record kept."""
+        kept = self.records.output(record.uid, trial.index, _attempt(trial), stream)
+        if not kept:
+            why = "it wrote nothing" if trial.state.is_finished else "it wrote nothing yet"
+            raise NotFound(f"trial {trial.index} of {record.key.name} has no {stream}: {why}")
+        self._hands.note("Its directory was pruned; this is the end, which the store keeps.")
+        return kept[_seek_tail(kept, lines) if lines is not None else 0 :]
+
+
+def log_path(place: Place, record: ExperimentRecord, trial: TrialRecord, stream: str) -> Path:
+    """Return the file of the trial's last attempt, which is made with the first byte."""
+    return place.trial_folder(record.key, trial.name) / f"{stream}.{_attempt(trial)}.log"
+
+
+def _attempt(trial: TrialRecord) -> int:
+    return trial.attempt.attempt if trial.attempt else 1
+
+
+def _seek_tail(data: bytes, lines: int) -> int:
+    """Return where the last `lines` lines begin."""
+    place = len(data.rstrip(b"\n"))
+    for _ in range(lines):
+        place = data.rfind(b"\n", 0, place)
+        if place < 0:
+            return 0
+    return place + 1 if lines else len(data)

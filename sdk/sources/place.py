@@ -1,0 +1,197 @@
+"""A place on this machine: a store, and the folder of its trials, locks and sockets."""
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import socket
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+from ...api.errors import Conflict, StoreUnwritable, Unsupported
+from ...api.identity import ExperimentKey
+from ...api.stopping import Evaluator
+from ...db.store import Store
+from ..home import home_folder, trials_folder
+
+STORE_FILE = "store.db"
+_SOCKET_LIMIT = 100  # bytes of a Unix socket's path that every system takes
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a store is, and where on this machine its experiments are driven."""
+
+    store: Path | str
+    folder: Path
+
+    @classmethod
+    def of(cls, written: str | None) -> "Place":
+        """Read `--store`: a database URL or a file; a file's folder is the home of its trials."""
+        if written is None:
+            folder = home_folder()
+            return cls(folder / STORE_FILE, folder)
+        if "://" in written:
+            return cls(written, home_folder())
+        path = Path(written).expanduser().absolute()
+        if path.is_dir():
+            path /= STORE_FILE
+        return cls(path, path.parent)
+
+    def __str__(self) -> str:
+        if isinstance(self.store, Path):
+            return str(self.store)
+        return _without_password(self.store)
+
+    @property
+    def option(self) -> str:
+        """What `--store` of another process must say to mean this place."""
+        return str(self.store)
+
+    @contextmanager
+    def opened(self, *, fsync: bool = False, evaluator: Evaluator | None = None) -> Iterator[Store]:
+        """Open the store for the time of a block."""
+        from ...db.sql import open_store
+
+        if isinstance(self.store, Path):
+            try:
+                self.store.parent.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise StoreUnwritable(f"{self.store.parent} cannot be made: {error}") from error
+        place = (
+            with_password(self.store, "TUNEWRIGHT_STORE_PASSWORD")
+            if isinstance(self.store, str)
+            else self.store
+        )
+        try:
+            store = open_store(place, evaluator=evaluator, fsync=fsync)
+        except (StoreUnwritable, Unsupported) as error:
+            raise type(error)(f"{self}: {error}") from error
+        try:
+            yield store
+        finally:
+            store.close()
+
+    # One engine an experiment.
+
+    @contextmanager
+    def driving(self, uid: str) -> Iterator[None]:
+        """Hold the experiment's lock for the time of a block; it ends with this process.
+
+        Raises:
+            Conflict: another engine has it.
+        """
+        descriptor = os.open(self._lock(uid), os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise Conflict("another process drives it: `tunewright watch` attaches") from None
+            yield
+        finally:
+            os.close(descriptor)
+
+    def is_driven(self, uid: str) -> bool:
+        """Say whether an engine of this machine drives the experiment."""
+        try:
+            descriptor = os.open(self._lock(uid), os.O_RDWR)
+        except FileNotFoundError:
+            return False
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        finally:
+            os.close(descriptor)
+        return False
+
+    def wake(self, uid: str) -> None:
+        """Touch the engine; one that is away or busy finds the wish by itself."""
+        with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as wire:
+            wire.settimeout(1.0)
+            wire.connect(str(self.socket(uid)))
+
+    def ask(self, uid: str) -> list[str]:
+        """Return what the engine says it waits for; nothing when none is there to answer."""
+        with contextlib.suppress(OSError, ValueError), socket.socket(socket.AF_UNIX) as wire:
+            wire.settimeout(2.0)
+            wire.connect(str(self.socket(uid)))
+            lines: list[str] = json.loads(wire.makefile("rb").read())
+            return lines
+        return []
+
+    def socket(self, uid: str) -> Path:
+        """Return the path of the engine's socket; a short one where the folder's is too long."""
+        path = self._run_folder() / f"{uid}.sock"
+        if len(os.fsencode(path)) <= _SOCKET_LIMIT:
+            return path
+        digest = hashlib.sha256(os.fsencode(path)).hexdigest()[:16]
+        return Path(tempfile.gettempdir()) / f"tunewright-{os.getuid()}-{digest}.sock"
+
+    def _lock(self, uid: str) -> Path:
+        return self._run_folder() / f"{uid}.lock"
+
+    def _run_folder(self) -> Path:
+        folder = self.folder / "run"
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return folder
+
+    # Directories.
+
+    def log_file(self, uid: str) -> Path:
+        """Return where a detached engine writes what it has to say."""
+        folder = self.folder / "logs"
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder / f"{uid}.log"
+
+    def trials_folder(self, key: ExperimentKey) -> Path:
+        return trials_folder(self.folder, key.namespace, key.name)
+
+    def trial_folder(self, key: ExperimentKey, trial: str) -> Path:
+        return self.trials_folder(key) / trial
+
+    def occupied(self, key: ExperimentKey) -> int:
+        """Return the bytes that an experiment's directories take."""
+        return folder_size(self.trials_folder(key))
+
+    def remove_files(self, key: ExperimentKey, uid: str) -> None:
+        """Remove the directories of a deleted experiment, and what its engine left."""
+        remove_folder(self.trials_folder(key))
+        for path in (self._lock(uid), self.socket(uid), self.folder / "logs" / f"{uid}.log"):
+            path.unlink(missing_ok=True)
+
+
+def folder_size(folder: Path) -> int:
+    total = 0
+    for root, _, files in os.walk(folder):
+        for name in files:
+            with contextlib.suppress(OSError):
+                total += os.lstat(os.path.join(root, name)).st_size  # noqa: PTH118 - os.walk's own form, ten times as fast
+    return total
+
+
+def remove_folder(folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def with_password(url: str, variable: str) -> str:
+    """Put a password of the environment into a URL that names a user and no password."""
+    password = os.environ.get(variable, "")
+    head, _, tail = url.partition("://")
+    login, at, host = tail.rpartition("@")
+    if not password or not login or ":" in login:
+        return url
+    return f"{head}://{login}:{quote(password, safe='')}{at}{host}"
+
+
+def _without_password(url: str) -> str:
+    head, _, tail = url.partition("://")
+    login, at, host = tail.rpartition("@")
+    user = login.split(":", 1)[0]
+    return f"{head}://{user + ':***' if ':' in login else login}{at}{host}"

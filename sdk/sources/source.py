@@ -1,0 +1,111 @@
+"""Where experiments are: a store on this machine, or a cluster.
+
+Commands find, show and change them through this port, and do not ask which it is.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from ...api.errors import Conflict
+from ...controller.reading import Records
+from ...db.records import ExperimentRecord, TrialRecord
+from .place import Place
+
+
+def _unheard(_said: str) -> None:
+    """Let a remark go."""
+
+
+def _nobody(_place: Place, record: ExperimentRecord) -> None:
+    name = record.key.name
+    raise Conflict(f"nothing drives {name} now: `tunewright resume {name}` carries it out")
+
+
+@dataclass(frozen=True, slots=True)
+class Hands:
+    """What a source asks of the program around it.
+
+    `note` is told what a person should hear beside the answer. `carry_out` lets an engine do
+    what was asked of an experiment that none drives.
+    """
+
+    note: Callable[[str], None] = _unheard
+    carry_out: Callable[[Place, ExperimentRecord], object] = _nobody
+
+
+ALONE = Hands()
+"""Nobody listens, and there is no engine to call."""
+
+
+class Source(Protocol):
+    """`namespace` is where a bare name is looked for, None everywhere."""
+
+    namespace: str | None
+
+    @property
+    def records(self) -> Records: ...
+
+    def __str__(self) -> str: ...
+
+    def whereabouts(self, record: ExperimentRecord) -> Mapping[str, object]:
+        """Return what an experiment's place is called, and what it takes there."""
+        ...
+
+    def is_driven(self, record: ExperimentRecord) -> bool:
+        """Say whether something carries the experiment out now."""
+        ...
+
+    def explain(self, record: ExperimentRecord) -> Sequence[str]:
+        """Say in lines why the experiment is where it is."""
+        ...
+
+    def command_line(self, record: ExperimentRecord, trial: TrialRecord) -> str:
+        """Return what a trial's primary container runs, quoted for a shell."""
+        ...
+
+    def rest(self, seconds: float) -> None:
+        """Let time pass; what happens meanwhile is known afterwards."""
+        ...
+
+    def log(
+        self,
+        record: ExperimentRecord,
+        trial: TrialRecord,
+        *,
+        stream: str,
+        tail: int | None,
+        follow: bool,
+    ) -> Iterator[bytes]:
+        """Yield what the trial's last attempt wrote, `follow` until it has ended.
+
+        Raises:
+            NotFound: it wrote nothing, or nothing is left of it.
+        """
+        ...
+
+    # What people ask for. Conflict: it is refused, and the message says why.
+
+    def ask(self, record: ExperimentRecord, verb: str, arguments: Mapping[str, Any]) -> None:
+        """Leave a wish for whoever drives the experiment."""
+        ...
+
+    def suspend(self, record: ExperimentRecord, *, suspended: bool, now: bool) -> None:
+        """Pause or resume; `now` stops what runs, too."""
+        ...
+
+    def edit(self, record: ExperimentRecord, changes: Mapping[str, Any], *, now: bool) -> None:
+        """Change budgets, by their path below `spec`; `now` stops what runs beyond them."""
+        ...
+
+    def stop(self, record: ExperimentRecord) -> str:
+        """End the experiment; return what is to be said of it."""
+        ...
+
+    def check_deletable(self, record: ExperimentRecord) -> None:
+        """Refuse what must not be deleted as it is."""
+        ...
+
+    def delete(self, record: ExperimentRecord) -> None:
+        """Remove it with all that it recorded."""
+        ...

@@ -1,0 +1,248 @@
+"""Experiments of a cluster, with a kubeconfig alone."""
+
+import json
+import shlex
+import time
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from typing import Any
+
+from ...api.errors import Conflict, Invalid, NotFound, ServerUnavailable
+from ...controller.edits import edited
+from ...controller.kube import labels
+from ...controller.kube.port import Document, Resource, Selection, name_of
+from ...controller.kube.records import ClusterRecords
+from ...controller.kube.resources import EXPERIMENTS, wishes_of
+from ...controller.kube.session import Session
+from ...controller.plan import reasons
+from ...controller.plan.explain import ended
+from ...db.records import ExperimentRecord, TrialRecord
+from ..rendered import command_of
+from .source import ALONE, Hands
+
+_PODS = Resource("", "v1", "pods")
+_LOOK_SECONDS = 1.0
+_ANSWER_SECONDS = 10.0
+_EVENT_SECONDS = 0.6
+_QUIET = {reasons.TRIAL_CREATED.name, reasons.TRIAL_RUNNING.name}
+_WARNINGS = 3
+
+
+class There:
+    """Implements `source.Source` over an API server. `named` is the namespace that was typed."""
+
+    def __init__(self, session: Session, named: str | None, hands: Hands = ALONE) -> None:
+        self.named = named
+        self._hands = hands
+        self.namespace: str | None = named or session.namespace
+        self.session = session
+        self.records = ClusterRecords(session)
+
+    def __str__(self) -> str:
+        return f"cluster: {self.session}"
+
+    def whereabouts(self, record: ExperimentRecord) -> Mapping[str, object]:
+        del record
+        return {"cluster": str(self.session)}
+
+    def is_driven(self, record: ExperimentRecord) -> bool:
+        """Say so: whether an operator runs is not for everybody to see."""
+        del record
+        return True
+
+    def explain(self, record: ExperimentRecord) -> Sequence[str]:
+        """Tell what the operator said last, and why each trial that has not ended is as it is."""
+        view = self.records.view(record.uid)
+        lines = [*_said(view.experiment)]
+        for trial in view.unfinished:
+            if trial.reason not in _QUIET:
+                lines += _telling(trial)
+        lines += [f"asked for and not yet done: {wish.verb}" for wish in view.wishes]
+        events = self.records.events(record.uid, limit=200)
+        warnings = dict.fromkeys(
+            f"{each.reason}: {' '.join(each.message.split())}"
+            for each in events
+            if each.kind == "Warning"
+        )
+        return [*lines, *list(warnings)[-_WARNINGS:]]
+
+    def command_line(self, record: ExperimentRecord, trial: TrialRecord) -> str:
+        """Read it from the job that stands in the trial's resource."""
+        spec = self.records.resource(record, trial)["spec"]
+        return shlex.join(command_of(spec.get("runSpec") or {}, spec.get("primaryContainerName")))
+
+    def rest(self, seconds: float) -> None:
+        """Learn what happens, where trials are followed; the server tells within a second."""
+        if not self.records.go_on(1):
+            time.sleep(max(seconds, _LOOK_SECONDS))
+
+    # What people ask for.
+
+    def ask(self, record: ExperimentRecord, verb: str, arguments: Mapping[str, Any]) -> None:
+        asked = self._leave(record, verb, arguments)
+        if not self._is_answered(record, asked):
+            self._hands.note("The operator has not answered yet; it carries it out when it runs.")
+            return
+        refusal = self._refusal(record, asked)
+        if refusal:
+            raise Conflict(refusal)
+
+    def _leave(self, record: ExperimentRecord, verb: str, arguments: Mapping[str, Any]) -> int:
+        """Write the wish down; its number is the moment of asking, and nobody else's."""
+        while True:
+            document = self._document(record)
+            known = wishes_of(document)
+            number: int = max([int(time.time() * 1000), *(each["id"] + 1 for each in known)])
+            wish = {"id": number, "verb": verb, **arguments}
+            written = json.dumps([*known, wish])
+            patch = {"metadata": {"annotations": {labels.WISHES: written}}}
+            try:
+                self.session.merge(EXPERIMENTS, document, patch)
+            except Conflict:
+                continue  # somebody wrote to it at this moment
+            return number
+
+    def _is_answered(self, record: ExperimentRecord, wish: int) -> bool:
+        """Wait a while for the answer; what takes longer than that is being carried out."""
+        patience = time.monotonic() + _ANSWER_SECONDS
+        while time.monotonic() < patience:
+            if all(each["id"] != wish for each in wishes_of(self._document(record))):
+                return True
+            time.sleep(0.1)
+        return False
+
+    def _refusal(self, record: ExperimentRecord, wish: int) -> str:
+        """Return why it was refused; the operator tells it beside its work, a moment later."""
+        time.sleep(_EVENT_SECONDS)
+        for event in self.records.events(record.uid, after=wish / 1000 - 1.0):
+            if event.reason == reasons.WISH_REFUSED.name:
+                return event.message
+        return ""
+
+    def suspend(self, record: ExperimentRecord, *, suspended: bool, now: bool) -> None:
+        if now:
+            self.ask(record, "pause", {"now": True})
+        elif record.state.is_finished:
+            self.ask(record, "resume", {})
+        else:
+            self._change(record, {"suspend": suspended})
+
+    def edit(self, record: ExperimentRecord, changes: Mapping[str, Any], *, now: bool) -> None:
+        if now:
+            self.ask(record, "edit", {**changes, "now": True})
+        else:
+            self._change(record, edited({"spec": {}}, changes)["spec"])
+
+    def stop(self, record: ExperimentRecord) -> str:
+        name = record.key.name
+        self._leave(record, "stop", {})
+        return f"{name} is being stopped; `tunewright wait {name}` waits."
+
+    def check_deletable(self, record: ExperimentRecord) -> None:
+        """Take what runs, too: its workloads go with it."""
+
+    def delete(self, record: ExperimentRecord) -> None:
+        key = record.key
+        self.session.delete(EXPERIMENTS, key.namespace, key.name, record.uid)
+
+    def _change(self, record: ExperimentRecord, spec: Mapping[str, Any]) -> None:
+        """Change the spec, as it was when it was read.
+
+        Raises:
+            Conflict: it was edited meanwhile.
+        """
+        while True:
+            document = self._document(record)
+            if document["metadata"]["generation"] != record.version:
+                raise Conflict(f"{record.key} was edited meanwhile: look at it, and try again")
+            try:
+                self.session.merge(EXPERIMENTS, document, {"spec": spec})
+            except Conflict:
+                continue  # its status was written at this moment
+            return
+
+    def _document(self, record: ExperimentRecord) -> Document:
+        return self.session.get(EXPERIMENTS, record.key.namespace, record.key.name)
+
+    # Logs.
+
+    def log(
+        self,
+        record: ExperimentRecord,
+        trial: TrialRecord,
+        *,
+        stream: str,
+        tail: int | None,
+        follow: bool,
+    ) -> Iterator[bytes]:
+        if stream != "stdout":
+            remedy = "leave --stderr out: a container's log holds both"
+            raise NotFound(f"a cluster keeps no log of stderr alone ({remedy})")
+        spec = self.records.resource(record, trial)["spec"]
+        seen: set[str] = set()
+        while True:
+            pod = self._pod(record, trial, spec, seen)
+            if pod is not None and (
+                yield from self._log_of(
+                    pod, spec.get("primaryContainerName"), tail=tail, follow=follow
+                )
+            ):
+                seen.add(pod["metadata"]["uid"])
+            now = self.records.trial(record.uid, trial.index)
+            if now.state.is_finished or not follow:
+                break
+            time.sleep(_LOOK_SECONDS)
+        if not seen:
+            raise NotFound(_no_log(record, now))
+
+    def _pod(
+        self, record: ExperimentRecord, trial: TrialRecord, spec: Mapping[str, Any], seen: set[str]
+    ) -> Document | None:
+        """Return the newest pod whose metrics count, of those whose log was not shown."""
+        wanted = {labels.TRIAL: trial.name, **(spec.get("primaryPodLabels") or {})}
+        selected = ",".join(f"{name}={value}" for name, value in wanted.items())
+        found = [
+            pod
+            for pod in self.session.list(Selection(_PODS, record.key.namespace, selected))
+            if pod["metadata"]["uid"] not in seen
+        ]
+        return max(found, key=lambda pod: str(pod["metadata"]["creationTimestamp"]), default=None)
+
+    def _log_of(
+        self, pod: Document, container: str | None, *, tail: int | None, follow: bool
+    ) -> Generator[bytes, None, bool]:
+        """Yield a pod's log; the result says whether there was one."""
+        query = {"container": container} if container else {}
+        query |= {"tailLines": str(tail)} if tail is not None else {}
+        query |= {"follow": "true"} if follow else {}
+        path = _PODS.path(pod["metadata"]["namespace"], name_of(pod), "log")
+        try:
+            yield from self.session.stream(path, query)
+        except (Invalid, NotFound, ServerUnavailable):
+            return False  # it has not started, or is gone
+        return True
+
+
+def _said(record: ExperimentRecord) -> Iterator[str]:
+    status = record.document.get("status") or {}
+    if record.state.is_finished:
+        yield from ended(record.state, record.reason, record.message)
+    elif status.get("conditions"):
+        yield from status.get("waitsFor") or ()
+    else:
+        yield "no operator has seen it yet: is the operator running?"
+
+
+def _telling(trial: TrialRecord) -> Iterator[str]:
+    """Yield why a trial is as it is, and what can be done."""
+    yield f"trial {trial.index}: {trial.message}"
+    reason = reasons.BY_NAME.get(trial.reason)
+    if reason is not None and reason.remedy:
+        yield f"remedy: {reason.remedy}"
+
+
+def _no_log(record: ExperimentRecord, trial: TrialRecord) -> str:
+    if trial.state.is_finished:
+        why = "its pod is gone (trialTemplate.retain: true keeps it)"
+    else:
+        why = f"none of its containers has started: {trial.message}"
+    return f"trial {trial.index} of {record.key.name} has no log: {why}"

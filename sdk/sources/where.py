@@ -1,0 +1,48 @@
+"""What names the place of experiments, and opening it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from .place import Place
+from .source import ALONE, Hands, Source
+
+if TYPE_CHECKING:
+    from .there import There
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """A store or, where `is_cluster`, a context of a kubeconfig."""
+
+    store: str | None = None
+    namespace: str | None = None
+    context: str | None = None
+    kubeconfig: str | None = None
+    is_cluster: bool = False
+    hands: Hands = field(default=ALONE, compare=False)
+
+    @property
+    def place(self) -> Place:
+        return Place.of(self.store)
+
+    @contextmanager
+    def opened(self) -> Iterator[Source]:
+        """Open the store, or the connection to the cluster, for the time of a block."""
+        if self.is_cluster:
+            yield self.reached()
+            return
+        from .here import Here
+
+        place = self.place
+        with place.opened() as store:
+            yield Here(place, store, self.namespace, self.hands)
+
+    def reached(self) -> "There":
+        """Connect to the cluster."""
+        from ...controller.kube.session import Context, connect
+        from .there import There
+
+        session = connect(Context(self.kubeconfig, self.context))
+        return There(session, self.namespace, self.hands)
