@@ -117,7 +117,10 @@ def tune(  # what an experiment has
     try:
         return _tuned(client, named, document, quiet=quiet)
     except FunctionFailed as told:
-        raise _failure(folder, told) from None
+        raised = _kept(folder)
+        if raised is None:
+            raise
+        raise raised from told
 
 
 def shipped(
@@ -150,16 +153,13 @@ def _pickled(function: Callable[..., Returned]) -> bytes:
     return cloudpickle.dumps((sys.path, function))  # type: ignore[no-any-return]
 
 
-def _failure(folder: Path, told: "FunctionFailed") -> Exception:
-    """Return what the first call that failed raised, as far as it could be kept."""
+def _kept(folder: Path) -> Exception | None:
+    """Return what the first call that failed raised, if it could be kept."""
     try:
         kept = pickle.loads((folder / FAILURE).read_bytes())  # noqa: S301  # a trial's of this run
     except (OSError, pickle.PickleError, AttributeError, ImportError, TypeError):
-        kept = None
-    if not isinstance(kept, Exception):
-        return told
-    kept.__cause__ = told
-    return kept
+        return None
+    return kept if isinstance(kept, Exception) else None
 
 
 class FunctionFailed(RuntimeError):

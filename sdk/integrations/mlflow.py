@@ -7,6 +7,7 @@ from typing import Any
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, RunTag
 
+from ...api.errors import Unsupported
 from ..client import Client
 from ..results import Experiment, Sample, Trial
 
@@ -51,7 +52,7 @@ def export(
         if trial.data["finished_at"] is not None and trial.name not in known
     ]
     for trial in new:
-        _write(tracking, home, found, trial, client.metrics(name, trial.index))
+        _write(tracking, home, found, trial, _samples(client, name, trial))
     return len(new)
 
 
@@ -75,6 +76,15 @@ def _known(tracking: MlflowClient, home: str, uid: str) -> Iterator[str]:
         token = page.token
         if not token:
             return
+
+
+def _samples(client: Client, name: str, trial: Trial) -> Iterable[Sample]:
+    """Return every value that was reported or, of a cluster, the one that counts of each metric."""
+    try:
+        return client.metrics(name, trial.index)
+    except Unsupported:
+        at = float(trial.data["finished_at"])
+        return [Sample(metric, value, at, None) for metric, value in trial.metrics.items()]
 
 
 def _write(
@@ -110,9 +120,8 @@ def _write(
 def _metrics(trial: Trial, samples: Iterable[Sample]) -> Iterator[Any]:
     """Yield what was reported, and the trial's value under the name that says so."""
     for sample in samples:
-        yield Metric(
-            _name(sample.metric), sample.value, _milliseconds(sample.time), sample.step or 0
-        )
+        at = _milliseconds(sample.time)
+        yield Metric(_name(sample.metric), sample.value, at, sample.step or 0)
     if trial.value is not None and math.isfinite(trial.value):
         yield Metric("objective_value", trial.value, _milliseconds(trial.data["finished_at"]), 0)
 
