@@ -1,5 +1,6 @@
 """Files in: Experiments, with what they refer to, or every fault with its line."""
 
+import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -74,8 +75,7 @@ def load_texts(
             else:
                 others.append(source)
     if not experiments and not found:
-        file = others[0].file if others else None
-        found.append(Fault("", f"no {KIND} is among the documents", "add one", file=file))
+        found.append(_no_experiment(others))
     rest = tuple(source.value for source in others)
     read_ones = []
     for source in experiments:
@@ -122,6 +122,18 @@ def _not_a_document(source: Source) -> Fault | None:
         remedy = f"apiVersion: {API_VERSION} and kind: {KIND} for an Experiment"
         return Fault("kind", "must be specified", remedy, "Required", source.line, source.file)
     return None
+
+
+def _no_experiment(others: Sequence[Source]) -> Fault:
+    """Point at the document that was meant as one, where a kind is spelt much like it."""
+    kinds = [str(source.value["kind"]) for source in others]
+    near = difflib.get_close_matches(KIND, kinds, n=1)
+    if near:
+        meant = others[kinds.index(near[0])]
+        message, line = f"{near[0]!r} is not known", meant.line_of("kind")
+        return Fault("kind", message, f"did you mean {KIND}?", "NotSupported", line, meant.file)
+    file = others[0].file if others else None
+    return Fault("", f"no {KIND} is among the documents", "add one", file=file)
 
 
 def _experiment(

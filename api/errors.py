@@ -75,7 +75,7 @@ class Fault:
     `path` is dotted with indexes (`spec.parameters[0].feasibleSpace.max`);
     `line` counts from 1, and is None where the input had no lines. `kind` is
     Kubernetes' name of the error: Required, Invalid, Forbidden, Duplicate,
-    NotSupported, Unknown.
+    NotSupported, NotFound, Unknown.
     """
 
     path: str

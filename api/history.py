@@ -15,13 +15,17 @@ from .objective import Outcome
 from .space import Point
 from .states import TrialState
 
+INITIAL, WARM_START, USER = "initial", "warm start", "user"
+GIVEN = frozenset({INITIAL, WARM_START, USER})
+"""Where points come from that no algorithm made: the file, other experiments, a person."""
+
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
     """A point, before it is a trial.
 
     `reason` says why an algorithm repeats a point on purpose, or where a point
-    that it did not make comes from (`initial`, `user`); `labels` go to the
+    that it did not make comes from (one of `GIVEN`); `labels` go to the
     trial; `parent` names the trial it continues; `name` is a plug-in's own
     name for it.
     """

@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from types import MappingProxyType
 
 from .observation import Observation, Summary
 
@@ -86,7 +87,8 @@ class Constraint:
 class Objective:
     """The first objective: what "best" means, and which metrics stand beside it.
 
-    `goal` ends the experiment. `additional` metrics are collected; the `further`
+    A trial that reaches every `goal` that is given, its own and those of the further
+    ones, ends the experiment. `additional` metrics are collected; the `further`
     ones and those of `constraints` are collected too.
     """
 
@@ -140,10 +142,16 @@ class Objective:
             return True
         return value < than if self.direction is Direction.MINIMIZE else value > than
 
-    def reaches_goal(self, value: float | None) -> bool:
-        if self.goal is None or value is None or math.isnan(value):
-            return False
-        return value <= self.goal if self.direction is Direction.MINIMIZE else value >= self.goal
+    def reaches_goal(
+        self, value: float | None, values: Mapping[str, float] = MappingProxyType({})
+    ) -> bool:
+        """Say whether one trial reaches every goal that is given; NaN and None reach none."""
+        wanted = [
+            (self.direction, self.goal, value),
+            *((each.direction, each.goal, values.get(each.metric.name)) for each in self.further),
+        ]
+        given = [one for one in wanted if one[1] is not None]
+        return bool(given) and all(_reaches(*one) for one in given)
 
     def loss(self, value: float) -> float:
         """Turn a value so that smaller is better."""
@@ -160,6 +168,12 @@ class Objective:
             for each, direction in zip(found, directions, strict=True)
             if each is not None
         )
+
+
+def _reaches(direction: Direction, goal: float | None, value: float | None) -> bool:
+    if goal is None or value is None or math.isnan(value):
+        return False
+    return value <= goal if direction is Direction.MINIMIZE else value >= goal
 
 
 def _taken(metric: Metric, runs: Sequence[Observation]) -> list[float]:

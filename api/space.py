@@ -161,7 +161,10 @@ class ParameterCondition:
 
 @dataclass(frozen=True)
 class SearchSpace:
-    """The parameters in the order of the file."""
+    """The parameters in the order of the file.
+
+    A parameter has at most one condition, on an entry of a list; none depends on itself.
+    """
 
     parameters: tuple[Parameter, ...]
     conditions: tuple[ParameterCondition, ...] = field(default=())
@@ -173,8 +176,34 @@ class SearchSpace:
     @cached_property
     def cardinality(self) -> int | None:
         """How many points it has; None when one parameter is continuous."""
-        levels = [parameter.levels for parameter in self.parameters]
-        return None if None in levels else prod(level or 1 for level in levels)
+        if any(parameter.levels is None for parameter in self.parameters):
+            return None
+        return prod(self.ways(parameter.name) for parameter in self.unconditional)
+
+    @cached_property
+    def unconditional(self) -> tuple[Parameter, ...]:
+        """The parameters that every point has."""
+        conditional = {condition.parameter for condition in self.conditions}
+        return tuple(each for each in self.parameters if each.name not in conditional)
+
+    def below(self, name: str, value: Value) -> tuple[Parameter, ...]:
+        """Return the parameters that are active because parameter `name` has this value."""
+        depend = {
+            condition.parameter
+            for condition in self.conditions
+            if condition.when == name and value in condition.values
+        }
+        return tuple(each for each in self.parameters if each.name in depend)
+
+    def ways(self, name: str) -> int:
+        """Count a parameter's values, each with every choice of what depends on it; all finite."""
+        parameter = self.by_name[name]
+        if not any(condition.when == name for condition in self.conditions):
+            return parameter.levels or 1
+        return sum(
+            prod(self.ways(each.name) for each in self.below(name, choice))
+            for choice in parameter.choices
+        )
 
     def contains(self, point: Point) -> bool:
         return point.keys() == self.active(point) and all(
@@ -194,6 +223,13 @@ class SearchSpace:
                 if condition.when not in names or point.get(condition.when) not in condition.values
             }
         return frozenset(names)
+
+    def actual(self, point: Point) -> Point:
+        """Return a point of all parameters without those that are inactive in it."""
+        if not self.conditions:
+            return point
+        names = self.active(point)
+        return {name: value for name, value in point.items() if name in names}
 
 
 def format_value(value: Value) -> str:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from .objective import Objective
+from .observation import Observation
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,10 @@ class CurveLog(Protocol):
 
         Those after `reports` reports, as far as it made so many, and the last.
         """
+        ...
+
+    def observation(self, uid: str, index: int) -> Observation:
+        """Return the summaries of all metrics that the trial's last attempt reported so far."""
         ...
 
 

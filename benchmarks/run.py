@@ -15,12 +15,14 @@ from pathlib import Path
 HERE = Path(__file__).parent
 PAGE = HERE.parent / "docs" / "benchmarks.md"
 BENCHMARKS = {
+    "first_contact": "First contact",
     "engine": "1,000 trivial trials at 2 in parallel",
     "long_run": "An experiment of 100,000 trials",
     "collect": "The collector at a million lines",
     "report": "What a call of report() costs",
     "store": "A million observations into each database",
     "metrics_service": "The metrics service on a database server",
+    "page": "The page: a large experiment, and many who watch",
     "suggest": "Time to suggest",
     "search.stopping": "Early stopping: what it saves and what it costs",
     "search.nas": "Searching architectures",

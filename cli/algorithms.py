@@ -1,28 +1,31 @@
 """`tunewright algorithms`."""
 
-from typing import Any
-
 import click
 
 from . import console
-from .options import output_option
+from .options import early_stopping_option, output_option
 
 
 @click.command()
 @click.argument("name", required=False)
+@early_stopping_option("The early-stopping rules.")
 @output_option
-def algorithms(name: str | None, output: str) -> None:
+def algorithms(name: str | None, *, early_stopping: bool, output: str) -> None:
     """List the search algorithms, or the settings of one.
 
     \b
     Examples:
       tunewright algorithms
       tunewright algorithms tpe
+      tunewright algorithms --early-stopping
       tunewright algorithms -o json
     """
-    from ..suggestion import registry
+    from ..sdk import algorithms as installed
 
-    data = [_shape(name)] if name else [_listed(entry) for entry in registry.names()]
+    if early_stopping:
+        data = [installed.rule(name)] if name else installed.every_rule()
+    else:
+        data = [installed.algorithm(name)] if name else installed.every_algorithm()
 
     def show() -> None:
         if name is None:
@@ -48,33 +51,3 @@ def algorithms(name: str | None, output: str) -> None:
         )
 
     console.emit(data[0] if name else data, output, show)
-
-
-def _listed(name: str) -> dict[str, Any]:
-    """Return an algorithm's line; one that cannot be loaded hides no other."""
-    from ..api.errors import PluginBroken
-
-    try:
-        return _shape(name)
-    except PluginBroken as error:
-        return {"name": name, "description": str(error), "settings": []}
-
-
-def _shape(name: str) -> dict[str, Any]:
-    from ..suggestion import registry
-
-    found = registry.find(name)
-    return {
-        "name": name,
-        "description": found.description,
-        "settings": [
-            {
-                "name": setting.name,
-                "type": setting.type_name,
-                "default": setting.default,
-                "rule": setting.rule,
-                "description": setting.description,
-            }
-            for setting in found.settings
-        ],
-    }

@@ -110,12 +110,16 @@ def _echo(folder: Path, over: threading.Event) -> None:
 
 def _report(store: Any, record: Any) -> int:
     from ..api.compile import objective_of
+    from ..controller.plan.reasons import BY_NAME
     from ..sdk import shapes
 
     objective = objective_of(record.document)
     trial = store.trials(record.uid, observations=True)[0]
     found = shapes.metrics(trial.observation or {}, objective)
     console.heading(f"{trial.state}: {trial.message}" if trial.message else str(trial.state))
+    known = BY_NAME.get(trial.reason)
+    if known is not None and known.remedy:
+        click.echo(f"({known.remedy})")
     console.table(
         ["metric", "values", "value", "by", "step"],
         [

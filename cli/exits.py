@@ -7,6 +7,7 @@
 """
 
 import contextlib
+import errno
 import json
 import os
 import sys
@@ -56,7 +57,7 @@ def code_of(error: BaseException) -> int:
             show(error)
             return error.codes.exit
         case _:
-            _report_bug(error)
+            _report_unforeseen(error)
             return FAILED
 
 
@@ -67,11 +68,29 @@ def show(error: TunewrightError) -> None:
         told = {"error": type(error).__name__, "message": str(error), "faults": faults}
         click.echo(json.dumps(told), err=True)
         return
-    lines = str(error).splitlines() or [type(error).__name__]
-    for line in lines:
-        click.echo(f"{click.style('error:', fg='red', bold=True)} {line}", err=True)
-    if len(lines) > 1:
-        click.echo(f"{len(lines)} errors", err=True)
+    listed = [str(fault) for fault in error.faults] if isinstance(error, Invalid) else [str(error)]
+    for text in listed:
+        _show_text(text or type(error).__name__)
+    if len(listed) > 1:
+        click.echo(f"{len(listed)} errors", err=True)
+
+
+def _show_text(text: str) -> None:
+    first, *rest = text.splitlines()
+    click.echo(f"{click.style('error:', fg='red', bold=True)} {first}", err=True)
+    for line in rest:
+        click.echo(f"  {line.strip()}", err=True)
+
+
+_OF_THE_MACHINE = {
+    errno.ENOSPC: "free some space",
+    errno.EDQUOT: "free some space, or ask for more",
+    errno.EROFS: "name a place that can be written",
+    errno.EACCES: "mend its permissions, or name another place",
+    errno.EPERM: "mend its permissions, or name another place",
+    errno.EMFILE: "raise the limit of open files (ulimit -n)",
+}
+"""What a machine may lack anywhere, and its remedy."""
 
 
 def _give_up_stdout() -> None:
@@ -80,7 +99,11 @@ def _give_up_stdout() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _report_bug(error: BaseException) -> None:
+def _report_unforeseen(error: BaseException) -> None:
+    if isinstance(error, OSError) and error.errno in _OF_THE_MACHINE:
+        named = f"{error.filename}: " if error.filename else ""
+        _show_text(f"{named}{error.strerror} ({_OF_THE_MACHINE[error.errno]})")
+        return
     where = _log(error)
     brief = f"{type(error).__name__}: {error}".splitlines()[0]
     click.echo(f"{click.style('error:', fg='red', bold=True)} this is a bug: {brief}", err=True)

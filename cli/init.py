@@ -22,7 +22,7 @@ def init(file: Path, force: bool) -> None:
     """
     from ..api.documents import parse
     from ..api.errors import Conflict
-    from .flags import Wanted, document
+    from ..sdk.flags import Wanted, document
 
     if file.exists() and not force:
         raise Conflict(f"{file} exists: --force overwrites it, or name another file")
@@ -71,7 +71,7 @@ def init(file: Path, force: bool) -> None:
 
 
 def _problem(written: str) -> str:
-    from .flags import parameter
+    from ..sdk.flags import parameter
 
     try:
         parameter(written)

@@ -19,6 +19,7 @@ COMMANDS = {
     "trials": ("trials:trials", "List trials; stop, retry, drop or add one."),
     "logs": ("logs:logs", "Show what a trial printed."),
     "metrics": ("metrics:metrics", "Show the metrics of trials."),
+    "ui": ("ui:ui", "Serve a page that shows experiments, live."),
     "watch": ("watch:watch", "Look at an experiment while it runs."),
     "wait": ("wait:wait", "Wait until an experiment has ended; the exit code says how."),
     "pause": ("pause:pause", "Start no more trials for now."),

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import click
 
-from ..api.errors import Unsupported
+from ..api.errors import NotFound, Unsupported
 from ..sdk.sources.where import Where
 from . import console
 from .options import name_argument, output_option, where_options
@@ -57,6 +57,10 @@ def metrics(
                 console.emit(rows, output, lambda: _log(rows))
                 return
     shown = shapes.metrics(found.observation or {}, objective)
+    if metric is not None and metric not in shown:
+        there = ", ".join(shown) or "none"
+        remedy = f"there are {there}"
+        raise NotFound(f"trial {found.index} of {name} has no metric {metric} ({remedy})")
     shown = {key: value for key, value in shown.items() if metric in {None, key}}
 
     def show() -> None:

@@ -33,6 +33,11 @@ def _carry_out(place: Place, record: ExperimentRecord) -> None:
     drive_quietly(place, record)
 
 
+def early_stopping_option(text: str) -> Callable[[_Command], _Command]:
+    """Add `--early-stopping`: rules are meant, not algorithms; `text` says for what."""
+    return click.option("--early-stopping", is_flag=True, help=text)
+
+
 def store_options(command: _Command) -> _Command:
     """Add where the store is: `--store` and `--namespace`."""
     command = click.option(

@@ -5,8 +5,8 @@ import click
 from .lazy import LazyGroup
 
 COMMANDS = {
-    "new": ("plugin_new:plugin_new", "Write a package to begin an algorithm with."),
-    "test": ("plugin_test:plugin_test", "Say whether an algorithm keeps the contract."),
+    "new": ("plugin_new:plugin_new", "Write a package to begin an algorithm or a rule with."),
+    "test": ("plugin_test:plugin_test", "Say whether an algorithm or a rule keeps its contract."),
     "bench": ("plugin_bench:plugin_bench", "Measure how well an algorithm searches."),
 }
 

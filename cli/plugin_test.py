@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from . import console
+from .options import early_stopping_option
 
 if TYPE_CHECKING:
     from ..suggestion.plugin.conformance import Finding, Report
@@ -15,21 +16,37 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("words", nargs=-1, required=True, metavar="NAME | ADDRESS | -- COMMAND...")
 @click.option("--algorithm", help="The name to ask for, where a service has several.")
-def plugin_test(words: tuple[str, ...], algorithm: str | None) -> int:
+@early_stopping_option("An early-stopping rule is meant.")
+@click.option(
+    "--setting", "settings", multiple=True, metavar="NAME=VALUE", help="A setting of the rule."
+)
+def plugin_test(
+    words: tuple[str, ...],
+    algorithm: str | None,
+    *,
+    early_stopping: bool,
+    settings: tuple[str, ...],
+) -> int:
     """Run the conformance suite against an algorithm that is installed, or against a service.
 
     With a COMMAND, where `{port}` stands for the port, restarts are tested too. A rule that is
-    broken is shown with the smallest history that breaks it.
+    broken is shown with the smallest history that breaks it. A stopping rule is shown losses in
+    (0, 1), of which those above a half are bad: its --setting must suit them.
 
     \b
     Examples:
       tunewright plugin test my-algorithm
       tunewright plugin test localhost:6789 --algorithm mine
       tunewright plugin test -- python my_service.py --port {port}
+      tunewright plugin test my-rule --early-stopping --setting start_step=2
+      tunewright plugin test localhost:6789 --early-stopping --algorithm my-rule
     """
     from ..suggestion.plugin.conformance import Ruling
 
-    name, report = _examined(words, algorithm)
+    if early_stopping:
+        name, report = _rule_examined(words, algorithm, settings)
+    else:
+        name, report = _examined(words, algorithm)
     console.table(
         ["rule", "verdict", "took"],
         [[f.rule, f.verdict, console.duration(f.seconds)] for f in report.findings],
@@ -58,6 +75,21 @@ def _examined(words: Sequence[str], algorithm: str | None) -> tuple[str, "Report
         return word, run_here(word)
     remedy = "an address is HOST:PORT; a command stands behind --; `tunewright algorithms` lists"
     raise Invalid([Fault("NAME", f"{word} is no address and no algorithm", f"{remedy} the names")])
+
+
+def _rule_examined(
+    words: Sequence[str], rule: str | None, settings: Sequence[str]
+) -> tuple[str, "Report"]:
+    from ..api.errors import Fault, Invalid
+    from ..suggestion.plugin.stopping_contract import at, examine_rule, here
+
+    if len(words) > 1:
+        raise Invalid([Fault("NAME", "a rule is no command", "name it, or its service's address")])
+    given = {name: value for name, _, value in (text.partition("=") for text in settings)}
+    if ":" not in words[0]:
+        return words[0], examine_rule(here(words[0], given or None))
+    name = rule or "medianstop"
+    return name, examine_rule(at(words[0], name, given or None))
 
 
 def _explain(broken: Sequence["Finding"]) -> None:

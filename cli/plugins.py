@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ..api.stopping import Evaluator
 
 _PAGE = 5000
+_CALLS = 8  # to services of rules at once, so that a slow one holds up no other experiment
 
 
 def check_plugins(document: Mapping[str, Any]) -> None:
@@ -66,7 +67,7 @@ def _rule_faults(document: Mapping[str, Any]) -> Sequence["Fault"]:
     rule = stopping_rule_of(document)
     if rule is None or rule.endpoint is None:
         return ()
-    from ..suggestion.early_stopping.katib import validate_at_plugin
+    from ..suggestion.early_stopping.endpoints import validate_at_plugin
 
     return validate_at_plugin(rule)
 
@@ -94,10 +95,10 @@ class Stopping:
             yield
 
     def _plugins(self) -> "Evaluator":
-        from ..suggestion.early_stopping.katib import KatibStopping
+        from ..suggestion.early_stopping.endpoints import EndpointRules
 
-        calls = self._held.enter_context(ThreadPoolExecutor(1, "early-stopping"))
-        plugins = KatibStopping(self, time.monotonic, calls)
+        calls = self._held.enter_context(ThreadPoolExecutor(_CALLS, "early-stopping"))
+        plugins = EndpointRules(self, time.monotonic, calls)
         self._held.callback(plugins.close)  # ends a call that still waits
         return plugins
 

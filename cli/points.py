@@ -30,12 +30,18 @@ def parse_point(
             except ValueError as error:
                 remedy = f"{name} may be {parameter.describe()}"
                 faults.append(Fault(f"{path} {name}", str(error), remedy))
-    missing = [name for name in space.by_name if name not in values]
+    whole = {p.name: values.get(p.name, middle(p)) for p in space.parameters}
+    point = space.actual(values if complete else whole)
+    missing = [name for name in space.by_name if name in space.active(point) - point.keys()]
     if complete and missing and not faults:
         faults.append(Fault(path, f"no value for {', '.join(missing)}", "give each as NAME=VALUE"))
+    stray = [name for name in values if name not in space.active(point)]
+    if stray and not missing and not faults:
+        remedy = "spec.parameterConditions say when it is; leave it out"
+        faults += [Fault(path, f"{name} is no part of this point", remedy) for name in stray]
     if faults:
         raise Invalid(faults)
-    return {p.name: values[p.name] if p.name in values else middle(p) for p in space.parameters}
+    return {name: point[name] for name in space.by_name if name in point}
 
 
 def _near(space: SearchSpace, name: str) -> str:

@@ -31,7 +31,7 @@ def _sample_point(experiment: Experiment) -> Point:
     names = [entry.reference for entry in (template and template.trial_parameters) or ()]
     if experiment.spec.nas_config is not None:
         return {name: f"<{name}>" for name in names if not is_meta(name)}
-    return {parameter.name: middle(parameter) for parameter in space.parameters}
+    return space.actual({parameter.name: middle(parameter) for parameter in space.parameters})
 
 
 def _manifest(document: Mapping[str, Any], point: Point) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """`tunewright run`: from a file or from options to the end of an experiment."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -45,7 +46,23 @@ class _Chosen:
         return {**document, "spec": {**document["spec"], self.key: said}} if said else document
 
 
-@click.command(context_settings={"ignore_unknown_options": False})
+class _Run(click.Command):
+    """Explains an unknown option that was meant for the command to be tuned."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        typed = list(args)
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            if "--" in typed or not any(word.startswith("--param") for word in typed):
+                raise
+            remedy = (
+                "What belongs to the command stands behind --, as in -- python train.py --lr {lr}"
+            )
+            raise click.UsageError(f"{error.format_message()} {remedy}", ctx) from error
+
+
+@click.command(cls=_Run, context_settings={"ignore_unknown_options": False})
 @click.argument("words", nargs=-1, metavar="FILE... | [-- COMMAND...]")
 @click.option(
     "--param", "params", multiple=True, metavar="NAME=SPACE", help="A parameter to search."
@@ -84,6 +101,7 @@ class _Chosen:
 )
 @click.option("-d", "--detach", is_flag=True, help="Leave it running in the background.")
 @click.option("--again", is_flag=True, help="Start anew beside one of the same name.")
+@click.option("--ui", "shows", is_flag=True, help="Serve the page while it runs.")
 @machine_options
 @where_options
 def run(
@@ -92,6 +110,7 @@ def run(
     dry_run: bool,
     detach: bool,
     again: bool,
+    shows: bool,
     where: Where,
     **given: Any,
 ) -> int:
@@ -127,7 +146,7 @@ def run(
         if where.is_cluster and given["image"] is None:
             remedy = "name the image that holds the command"
             raise Invalid([Fault("--image", "a cluster runs trials in images", remedy)])
-        from .flags import Wanted, document
+        from ..sdk.flags import Wanted, document
 
         wanted = Wanted(
             command=words,
@@ -144,22 +163,35 @@ def run(
     else:
         _refuse_stray(given, print_only, words)
         documents, others = _loaded(words, given, algorithm, rule, elsewhere=where.is_cluster)
-    if where.is_cluster:
-        from .apply import run_there
+    if shows and (detach or dry_run):
+        remedy = "leave it out; `tunewright ui` serves the page at any time"
+        raise Invalid([Fault("--ui", "it is for a run that is followed here", remedy)])
+    with _page(where) if shows else nullcontext():
+        if where.is_cluster:
+            from .apply import run_there
 
-        machine.refuse_elsewhere()
-        return run_there(documents, others, where, dry_run=dry_run, detach=detach, again=again)
-    return _go(
-        documents,
-        others,
-        machine,
-        where.place,
-        where.namespace,
-        dry_run=dry_run,
-        detach=detach,
-        again=again,
-        files=words,
-    )
+            machine.refuse_elsewhere()
+            return run_there(documents, others, where, dry_run=dry_run, detach=detach, again=again)
+        return _go(
+            documents,
+            others,
+            machine,
+            where.place,
+            where.namespace,
+            dry_run=dry_run,
+            detach=detach,
+            again=again,
+            files=words,
+        )
+
+
+@contextmanager
+def _page(where: Where) -> Iterator[None]:
+    from .page import beside
+
+    with beside(where) as said:
+        console.note(said)
+        yield
 
 
 def _refuse_stray(given: dict[str, Any], print_only: bool, words: Sequence[str]) -> None:

@@ -1,12 +1,13 @@
 """`tunewright serve`: gRPC services of this machine, or of a cluster."""
 
+import os
 from pathlib import Path
 
 import click
 
 from .serve_all import everything
 from .serve_metrics import metrics
-from .serving import address_options, announce, tls_of, token_of, wait
+from .serving import PORT, address_options, announce, tls_of, token_of, wait
 
 
 @click.group()
@@ -18,10 +19,18 @@ def serve() -> None:
       tunewright serve suggestion --port 6789
       tunewright serve metrics --port 6790
     """
+    # gRPC's own lines would stand before our message of a port that is taken.
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
 
 
 @serve.command()
-@click.option("--port", default=6789, show_default=True, help="The port; 0 takes a free one.")
+@click.option(
+    "--port",
+    type=PORT,
+    default=6789,
+    show_default=True,
+    help="The port; 0 takes a free one.",
+)
 @click.option(
     "--open", "is_open", is_flag=True, help="Answer everybody who reaches it, without a token."
 )
@@ -35,7 +44,7 @@ def suggestion(
     tls_key: Path | None,
     token_file: Path | None,
 ) -> None:
-    """Serve the algorithms.
+    """Serve the algorithms, and the early-stopping rules.
 
     It keeps nothing: of several replicas each answers as the others would.
 

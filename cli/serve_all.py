@@ -6,6 +6,7 @@ import click
 
 from ..sdk.sources.place import Place
 from .options import store_option
+from .serving import PORT
 
 
 @click.command("all")
@@ -18,7 +19,11 @@ from .options import store_option
 @click.option("--namespaces", help="Only these, with commas between; all by default.")
 @click.option("--host", default="0.0.0.0", show_default=True, help="Where collectors reach it.")  # noqa: S104 -- it serves a cluster, and asks who calls
 @click.option(
-    "--plain-port", default=6789, show_default=True, help="The metrics service, without TLS."
+    "--plain-port",
+    type=PORT,
+    default=6789,
+    show_default=True,
+    help="The metrics service, without TLS.",
 )
 @click.option(
     "--http", default="127.0.0.1:8080", show_default=True, help="/healthz, /readyz and /metrics."
@@ -31,7 +36,7 @@ from .options import store_option
     help="Let everybody report and read: for meshes and pods on their node's network.",
 )
 @click.option(
-    "--observations-port", type=int, help="Serve single values through the API server, too."
+    "--observations-port", type=PORT, help="Serve single values through the API server, too."
 )
 @click.option("--kubeconfig", help="The cluster; by default the one that this process runs in.")
 @click.option("--context", help="The context of the kubeconfig.")

@@ -8,7 +8,7 @@ import click
 
 from ..sdk.sources.place import Place
 from .options import store_option
-from .serving import address_options, announce, end, tls_of, token_of, wait
+from .serving import PORT, address_options, announce, end, tls_of, token_of, wait
 
 if TYPE_CHECKING:
     import grpc
@@ -21,8 +21,10 @@ Start = Callable[["Store", "Authority | None"], "list[grpc.Server]"]
 
 
 @click.command()
-@click.option("--port", default=6790, show_default=True, help="The port; 0 takes a free one.")
-@click.option("--plain-port", type=int, help="One more port, without TLS: 6789 is Katib's.")
+@click.option(
+    "--port", type=PORT, default=6790, show_default=True, help="The port; 0 takes a free one."
+)
+@click.option("--plain-port", type=PORT, help="One more port, without TLS: 6789 is Katib's.")
 @address_options
 @click.option(
     "--cluster", is_flag=True, help="Know callers as pods of the cluster that it runs in."
@@ -48,7 +50,7 @@ Start = Callable[["Store", "Authority | None"], "list[grpc.Server]"]
 )
 @click.option(
     "--observations-port",
-    type=int,
+    type=PORT,
     help="Serve single values through the API server, too; with --cluster.",
 )
 @click.option("--kubeconfig", help="Another cluster than the one that it runs in.")

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 GRACE_SECONDS = 5.0
 """How long calls that run may take to finish once the service is to end."""
 
+PORT = click.IntRange(0, 65535)
+
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 

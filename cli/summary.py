@@ -4,6 +4,7 @@ import click
 
 from ..api.compile import objective_of
 from ..api.states import ExperimentState
+from ..controller.plan.reasons import BY_NAME
 from ..controller.reading import Records
 from ..db.records import ExperimentRecord, TrialRecord
 from ..sdk.names import why_no_best
@@ -58,3 +59,6 @@ def _first_failures(records: Records, record: ExperimentRecord) -> None:
         click.echo(f"first {reason}: trial {trial.index} ({trial.name})")
         for line in trial.message.splitlines()[: _FAILURE_LINES + 1]:
             click.echo(f"  {line}")
+        known = BY_NAME.get(reason)
+        if known is not None and known.remedy:
+            click.echo(f"  ({known.remedy})")

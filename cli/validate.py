@@ -12,7 +12,11 @@ from .options import output_option, where_options
 
 @click.command()
 @click.argument(
-    "files", nargs=-1, required=True, metavar="FILE...", type=click.Path(path_type=Path)
+    "files",
+    nargs=-1,
+    required=True,
+    metavar="FILE...",
+    type=click.Path(readable=False, path_type=Path),  # `load` says what cannot be read
 )
 @click.option(
     "--for", "world", type=click.Choice(["laptop", "cluster"]), help="Also what differs there."

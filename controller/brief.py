@@ -30,6 +30,7 @@ class Brief:
     primary_container: str
     collector: CollectorSpec
     initial: tuple[InitialTrial, ...]
+    warm_from: tuple[str, ...] = ()  # the experiments whose best points are tried first
     primary_labels: Mapping[str, str] | None = None  # of the pods whose metrics count
     collector_document: Mapping[str, Any] = field(default_factory=dict)
     success: str = ""  # the GJSON condition of the workload that says so
@@ -60,6 +61,7 @@ def brief_of(record: ExperimentRecord) -> Brief:
                 TrialParameter(entry.name, entry.reference)
                 for entry in template.trial_parameters or ()
             ),
+            frozenset(each.parameter for each in problem.space.conditions),
         ),
         primary_container=template.primary_container_name or "",
         collector=collector,
@@ -69,6 +71,7 @@ def brief_of(record: ExperimentRecord) -> Brief:
         failure=template.failure_condition or "",
         checkpoint=compiled.checkpoint(experiment.spec),
         takes_port=collector.kind is CollectorKind.PROMETHEUS and takes_port(template.trial_spec),
+        warm_from=tuple(each.name for each in experiment.spec.warm_start_from),
         initial=tuple(
             InitialTrial(
                 {

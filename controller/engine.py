@@ -13,18 +13,21 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
+from ..api.checkpoint import Keep
 from ..api.errors import Retryable, StoreUnavailable, StoreUnwritable, TunewrightError
 from ..api.states import ExperimentState
 from ..db.records import AttemptState, Usage
 from ..db.store import Store
 from .asking import ask
 from .doorbell import listening
+from .lineage import Lineage
 from .loading import Memory, view_of
 from .plan import explain
-from .plan.view import EndReason, Leaving
+from .plan.view import EndReason, InitialTrial, Leaving
 from .ports import AttemptRef, Change, Clock, Ended, Output, Started, Suggester, Workloads
 from .progress import Observer
 from .snapshots import Pictures
+from .sweeping import Sweeper, remove
 from .trials import RunningTrials
 from .turn import (
     AskFor,
@@ -37,6 +40,7 @@ from .turn import (
     Turn,
     Turns,
 )
+from .warm_start import warm_trials
 
 WorkloadsFactory: TypeAlias = Callable[[Callable[[Change], None]], Workloads]
 """Makes the runtime; it is given the function to call, on the event loop, with every change."""
@@ -98,6 +102,8 @@ class Engine:
         self._suggester = suggester
         self._clock = clock
         self._socket = socket
+        self._home = home
+        self._sweeper = Sweeper(Lineage(store, uid))
         self._turns = Turns(store, uid)
         self._memory = Memory()
         self._memory.search = replace(self._memory.search, ahead=ahead)
@@ -120,12 +126,13 @@ class Engine:
         Raises:
             StoreUnavailable, StoreUnwritable: the store cannot be written; nothing is left
                 running, and what was recorded is whole.
-            Invalid: the document in the store does not compile.
+            Invalid: the document in the store does not compile, or what it starts from is gone.
         """
         try:
             async with listening(self._socket, self._answer):
                 await self._trials.open()
                 await self._recover()
+                self._memory.warm = await self._in_writer(self._warm_trials)
                 return await self._drive()
         finally:
             await self._close()
@@ -149,7 +156,9 @@ class Engine:
         turn = self._last
         if turn is None:
             return ()
-        return explain(view_of(turn.stored, turn.brief, self._memory), self._clock.now())
+        reached = turn.view.counts.reached
+        view = view_of(turn.stored, turn.brief, self._memory, reached=reached)
+        return explain(view, self._clock.now())
 
     # The loop.
 
@@ -160,10 +169,26 @@ class Engine:
             turn = self._last = await self._turn()
             for effect in turn.effects:
                 await self._carry(effect, turn)
+            await self._sweep(turn)
             self._pictures.show(turn, self._trials)
             if turn.done:
                 return await self._outcome(turn)
             await self._wait(turn.wake_at)
+
+    async def _sweep(self, turn: Turn) -> None:
+        """Remove the checkpoints that nobody needs once a generation has begun, or all is over."""
+        kept, record = turn.brief.checkpoint, turn.stored.experiment
+        if kept is None or kept.keep is Keep.ALL:
+            return
+        if any(isinstance(effect, StartAttempt) for effect in turn.effects):
+            names = await self._in_writer(lambda: self._sweeper.spare(record, kept))
+            if names:
+                self._spawn(asyncio.to_thread(remove, self._home, names))
+        if turn.done:
+            names = await self._in_writer(
+                lambda: self._sweeper.left(self._store.view(self._uid).experiment, kept)
+            )
+            await asyncio.to_thread(remove, self._home, names)
 
     async def _outcome(self, turn: Turn) -> Outcome:
         await self._in_writer(lambda: self._save_time(0.0))
@@ -349,6 +374,9 @@ class Engine:
             ref = AttemptRef(self._uid, record.index, record.name, attempt.attempt, attempt.token)
             message = "its engine went away"
             self._inbox.append(Ended(ref, EndReason.STOPPED, None, message, Usage(), now))
+
+    def _warm_trials(self) -> tuple[InitialTrial, ...]:
+        return warm_trials(self._store, self._store.view(self._uid).experiment)
 
     async def _close(self) -> None:
         for task in tuple(self._tasks):

@@ -15,6 +15,7 @@ from .plan.view import (
     Counts,
     EndReason,
     Exit,
+    InitialTrial,
     Leaving,
     Phase,
     Search,
@@ -43,6 +44,7 @@ class Memory:
     search: Search = field(default_factory=Search)
     trials: dict[int, Passing] = field(default_factory=dict)
     leaving: Leaving | None = None
+    warm: tuple[InitialTrial, ...] = ()
     unsaved_seconds: float = 0.0
     room: int | None = None  # how many more trials may start now; None: as parallelTrialCount says
 
@@ -50,18 +52,18 @@ class Memory:
         return self.trials.setdefault(index, Passing())
 
 
-def view_of(stored: StoredView, brief: Brief, memory: Memory) -> View:
-    """Return what `plan` is to see."""
+def view_of(stored: StoredView, brief: Brief, memory: Memory, *, reached: bool = False) -> View:
+    """Return what `plan` is to see; `reached` says that a trial that ended reaches every goal."""
     record = stored.experiment
     trials = tuple(_trial(trial, brief.objective, memory) for trial in stored.unfinished)
     return View(
         policy=_policy(brief.policy, trials, memory.room),
         objective=brief.objective,
-        initial=brief.initial,
+        initial=(*brief.initial, *memory.warm),
         state=record.state,
         reason=record.reason,
         message=record.message,
-        counts=counts_of(record),
+        counts=replace(counts_of(record), reached=reached),
         trials=trials,
         search=memory.search,
         wishes=tuple(_wish(wish, record.document) for wish in stored.wishes if is_readable(wish)),
@@ -104,6 +106,7 @@ def _trial(record: TrialRecord, objective: Objective, memory: Memory) -> TrialVi
         retries=record.retries,
         retry_at=record.retry_at,
         value=outcome.value,
+        values=outcome.values,
         broken=outcome.broken,
         metrics_open=passing.metrics_open,
         last_sign_at=passing.last_sign_at,

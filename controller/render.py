@@ -9,6 +9,10 @@ A placeholder that is the whole of a scalar gives a number where the value is on
 wherever they occur: commands and their arguments, values of variables and of
 parameters, names, images, paths, labels, annotations, and data of config maps.
 A template given as text says more: what is quoted there stays text.
+
+A conditional parameter that a point does not have stands for nothing: an element of a list
+that names it is left out, with an option (`--momentum`) before it that it would be the value
+of; elsewhere its placeholder is empty.
 """
 
 import re
@@ -50,11 +54,13 @@ class TrialParameter:
 class Template:
     """A trial template: the object itself, or the text that a ConfigMap holds.
 
-    Without `parameters` each parameter of the point is known by its own name.
+    Without `parameters` each parameter of the point is known by its own name. `conditional`
+    are the parameters that a point may be without.
     """
 
     source: Mapping[str, Any] | str
     parameters: tuple[TrialParameter, ...] = ()
+    conditional: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +70,9 @@ class TrialIdentity:
 
 
 Substitute: TypeAlias = Callable[[str], str]
+
+Values: TypeAlias = Mapping[str, Value | None]
+"""What placeholders stand for; None for a parameter that the point does not have."""
 
 
 def render(template: Template, point: Point, trial: TrialIdentity) -> dict[str, Any]:
@@ -157,12 +166,13 @@ def _restore(value: Any, restore: Substitute) -> Any:
 
 def _values(
     template: Template, manifest: Mapping[str, Any], point: Point, trial: TrialIdentity
-) -> dict[str, Value]:
+) -> Values:
     """Return what each placeholder stands for."""
+    known = {**dict.fromkeys(template.conditional), **point}
     if not template.parameters:
-        return dict(point)
+        return known
     return {
-        parameter.name: _value(parameter, index, manifest, point, trial)
+        parameter.name: _value(parameter, index, manifest, known, trial)
         for index, parameter in enumerate(template.parameters)
     }
 
@@ -171,12 +181,12 @@ def _value(
     parameter: TrialParameter,
     index: int,
     manifest: Mapping[str, Any],
-    point: Point,
+    known: Values,
     trial: TrialIdentity,
-) -> Value:
+) -> Value | None:
     meta = _META.fullmatch(parameter.reference)
-    if meta is None and parameter.reference in point:
-        return point[parameter.reference]
+    if meta is None and parameter.reference in known:
+        return known[parameter.reference]
     found = None if meta is None else _metadata(meta[1], manifest, trial)
     if found is None:
         raise _invalid(
@@ -204,7 +214,7 @@ def _metadata(key: str, manifest: Mapping[str, Any], trial: TrialIdentity) -> st
     return None if found is None else str(found)
 
 
-def _fill(value: Any, values: Mapping[str, Value], *, path: str, text: bool) -> Any:
+def _fill(value: Any, values: Values, *, path: str, text: bool) -> Any:
     """Put the values into a tree. `text` says that a field of text is above."""
     if isinstance(value, Mapping):
         return {
@@ -218,7 +228,7 @@ def _fill(value: Any, values: Mapping[str, Value], *, path: str, text: bool) -> 
             _fill(
                 each, values, path=f"{path}[{index}]", text=text and not isinstance(each, Mapping)
             )
-            for index, each in enumerate(value)
+            for index, each in _present(value, values)
         ]
     if not isinstance(value, str):
         return value
@@ -228,23 +238,42 @@ def _fill(value: Any, values: Mapping[str, Value], *, path: str, text: bool) -> 
     return _number(_known(whole[1], values, path))
 
 
+def _present(elements: Sequence[Any], values: Values) -> Iterator[tuple[int, Any]]:
+    """Yield the elements of a list that a point has values for, each with its place."""
+    for index, each in enumerate(elements):
+        after = elements[index + 1] if index + 1 < len(elements) else None
+        is_option = isinstance(each, str) and each.startswith("-") and "=" not in each
+        whole = _PLACEHOLDER.fullmatch(after) if isinstance(after, str) else None
+        if _is_absent(each, values) or (is_option and whole and _is_absent(after, values)):
+            continue
+        yield index, each
+
+
+def _is_absent(element: Any, values: Values) -> bool:
+    """Say whether a scalar names a parameter that the point does not have."""
+    if not isinstance(element, str):
+        return False
+    return any(values.get(name, "") is None for name in _PLACEHOLDER.findall(element))
+
+
 def _is_text(key: Any, value: Any, *, below: bool) -> bool:
     """Whether scalars at this key are text; a table of texts hands it down to its values."""
     return key in _TEXT_FIELDS or (below and not isinstance(value, Mapping | list))
 
 
-def _put(text: str, values: Mapping[str, Value], path: str) -> str:
+def _put(text: str, values: Values, path: str) -> str:
     if "$" not in text:
         return text
     return _PLACEHOLDER.sub(lambda match: format_value(_known(match[1], values, path)), text)
 
 
-def _known(name: str, values: Mapping[str, Value], path: str) -> Value:
+def _known(name: str, values: Values, path: str) -> Value:
     if name not in values:
         known = ", ".join(values) or "none"
         message = f"nothing is known as {_written(name)}"
         raise _invalid(path, message, f"the names are: {known}")
-    return values[name]
+    value = values[name]
+    return "" if value is None else value
 
 
 def _number(value: Value) -> Value:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
 from ..api.errors import Conflict, Invalid
-from ..api.history import Finished, Proposal, SearchState, Suggestion
+from ..api.history import USER, Finished, Proposal, SearchState, Suggestion
 from ..api.identity import trial_name
 from ..api.observation import Batch, Sample
 from ..api.states import TrialState
@@ -20,6 +20,7 @@ from ..db.records import AttemptRecord, TrialRecord, Usage
 from ..db.records import View as StoredView
 from .brief import Brief, brief_of
 from .edits import changes_of, edited
+from .goals import Goals
 from .loading import Memory, counts_of, is_readable, view_of
 from .plan import actions as do
 from .plan import plan, reasons
@@ -106,6 +107,7 @@ class Turns:
         self._store = store
         self._uid = uid
         self._brief: Brief | None = None
+        self._goals = Goals(store, uid)
 
     def take(self, events: Sequence[Event], memory: Memory, now: float) -> Turn:
         """Take one turn; when it raises, nothing of it is in the store."""
@@ -114,7 +116,8 @@ class Turns:
             stored = self._store.view(self._uid)
             brief = self._brief_of(stored)
             self._hear_answers(events, stored, memory, now)
-            view = view_of(stored, brief, memory)
+            reached = self._goals.reached(brief.objective)
+            view = view_of(stored, brief, memory, reached=reached)
             decided = plan(view, now)
             turn = Turn(view, stored, brief, decided.wake_at, decided.done)
             recorder = _Recorder(self._store, turn, now)
@@ -284,8 +287,11 @@ class _Recorder:
             case do.Adopt():
                 self._adopt(action)
             case do.ProposeInitial():
-                points = self._turn.brief.initial[action.first : action.first + action.count]
-                proposals = [Proposal(point.point, reason="initial") for point in points]
+                points = self._turn.view.initial[action.first : action.first + action.count]
+                proposals = [
+                    Proposal(point.point, reason=point.reason, labels=point.labels)
+                    for point in points
+                ]
                 self._propose(action.first, proposals)
             case do.Ask():
                 position = self._turn.stored.experiment.totals.position
@@ -372,9 +378,9 @@ class _Recorder:
 
     def _added(self, arguments: Mapping[str, Any]) -> Proposal:
         if "point" in arguments:
-            return Proposal(arguments["point"], reason="user")
+            return Proposal(arguments["point"], reason=USER)
         again = self._store.trial(self._uid, int(arguments["index"]))
-        return replace(again.proposal, reason="user", name=None)
+        return replace(again.proposal, reason=USER, name=None)
 
     def _apply(self, wish: int) -> None:
         """Edit as asked, or say why not: a document that does not compile would stop us."""

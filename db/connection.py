@@ -52,6 +52,7 @@ _DRIVERS = {
 }
 
 _UNWRITABLE = ("disk is full", "readonly database", "disk i/o error", "unable to open database")
+_NO_DATABASE = ("file is not a database", "database disk image is malformed")
 _LOST = (
     *("database is locked", "deadlock", "could not serialize", "lock wait timeout", "(1020,"),
     # Both read that a row is not there; one of them wrote it first.
@@ -214,6 +215,20 @@ def _our_errors() -> Iterator[None]:
 
 
 _DRIVERS_MODULES = ("sqlite3", "psycopg", "pymysql")
+_MEANINGS: tuple[tuple[tuple[str, ...], type[TunewrightError], str], ...] = (
+    (
+        _UNWRITABLE,
+        StoreUnwritable,
+        "the store cannot be written: {}; free some space or mend its permissions",
+    ),
+    (
+        _NO_DATABASE,
+        Unsupported,
+        "the store is no database of ours: {}; name another with --store or TUNEWRIGHT_HOME",
+    ),
+    (_GONE, NotFound, "what this belongs to was deleted meanwhile: {}"),
+    (_LOST, _LostError, "the store is held by other processes: {}"),
+)
 _DRIVER_ERRORS = {
     "OperationalError",
     "InternalError",
@@ -227,14 +242,9 @@ def translate(error: BaseException) -> BaseException:
     said = str(error).lower()
     if any(kind.__name__ == "DataError" for kind in type(error).__mro__):
         return unfit(error)
-    if any(words in said for words in _UNWRITABLE):
-        return StoreUnwritable(
-            f"the store cannot be written: {error}; free some space or mend its permissions"
-        )
-    if any(words in said for words in _GONE):
-        return NotFound(f"what this belongs to was deleted meanwhile: {error}")
-    if any(words in said for words in _LOST):
-        return _LostError(f"the store is held by other processes: {error}")
+    for all_words, ours, message in _MEANINGS:
+        if any(words in said for words in all_words):
+            return ours(message.format(error))
     if type(error).__name__ in _DRIVER_ERRORS:
         return StoreUnavailable(f"the store does not answer: {error}")
     return error

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
-from ..api.history import Finished, Proposal, Proposed
+from ..api.history import Entry, Finished, Proposal, Proposed
 from ..api.observation import Batch, Observation
 from ..api.states import ExperimentState, TrialState
 from .records import Ack, TrialRecord, Usage, View
@@ -20,6 +20,10 @@ class Ledger(Protocol):
 
     def view(self, uid: str) -> View:
         """Return what is unfinished, and totals of the rest; the best are without attempts."""
+        ...
+
+    def history(self, uid: str, after: int = 0, limit: int | None = None) -> Sequence[Entry]:
+        """Return the log entries behind position `after`, in order."""
         ...
 
     def trial(self, uid: str, index: int) -> TrialRecord: ...

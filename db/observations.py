@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, select, update
 
 from ..api.errors import NotFound
-from ..api.observation import Batch, Observation, PlainSample, Sample
+from ..api.observation import Batch, PlainSample, Sample
 from ..api.states import TrialState
 from . import trial_statements as run
 from .connection import unfit
@@ -141,11 +141,6 @@ class Observations(Stopping):
             return [
                 reporter_of(row) for row in _REPORTERS(connection, trial=trial.id, number=attempt)
             ]
-
-    def observation(self, uid: str, index: int, attempt: int | None = None) -> Observation:
-        with self._database.reading() as connection:
-            trial = self._trial(connection, uid, index)
-            return self._summaries.of_attempt(connection, trial.id, attempt or trial.attempt)
 
     def samples(
         self,

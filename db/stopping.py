@@ -13,7 +13,7 @@ from sqlalchemy import Connection, bindparam, func, or_, select
 
 from ..api.errors import StoreUnavailable, StoreUnwritable
 from ..api.objective import Direction, Objective
-from ..api.observation import PlainSample, Summary, first_summary
+from ..api.observation import Observation, PlainSample, Summary, first_summary
 from ..api.states import TrialState
 from ..api.stopping import Evaluator, Progress, Stop
 from .connection import Database
@@ -113,6 +113,11 @@ class Stopping(Trials):
                 own, curves.c.report.in_(reports) | (curves.c.report == last)
             )
             return {row.report: decode(row.mean) for row in connection.execute(query)}
+
+    def observation(self, uid: str, index: int, attempt: int | None = None) -> Observation:
+        with self._database.reading() as connection:
+            trial = self._trial(connection, uid, index)
+            return self._summaries.of_attempt(connection, trial.id, attempt or trial.attempt)
 
     def pending_stops(self) -> Sequence[PendingStop]:
         with self._database.reading() as connection:

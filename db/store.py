@@ -14,7 +14,6 @@ commit for all of them.
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
-from ..api.history import Entry
 from ..api.identity import ExperimentKey
 from ..api.observation import Batch, Sample
 from ..api.states import TrialState
@@ -84,12 +83,6 @@ class Store(Ledger, Protocol):
         ...
 
     # The life of a trial. `index` counts from 0.
-
-    # What the engine reads.
-
-    def history(self, uid: str, after: int = 0, limit: int | None = None) -> Sequence[Entry]:
-        """Return the log entries behind position `after`, in order."""
-        ...
 
     def wish(self, uid: str, verb: str, arguments: Mapping[str, Any], *, now: float) -> Wish:
         """Leave a wish for the engine."""

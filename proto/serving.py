@@ -98,7 +98,7 @@ def start(
             else server.add_insecure_port(address)
         )
     except RuntimeError:
-        raise Unsupported(f"{address} is taken by another program: name another") from None
+        raise Unsupported(f"{address} is taken by another program: name another port") from None
     server.start()
     host = address.rpartition(":")[0]
     return server, address if address.startswith("unix:") else f"{host}:{port}"

@@ -759,24 +759,71 @@ class Setting(google.protobuf.message.Message):
 global___Setting = Setting
 
 @typing.final
+class Capabilities(google.protobuf.message.Message):
+    """What an algorithm honours; what it does not is refused by Validate."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    KINDS_FIELD_NUMBER: builtins.int
+    DISTRIBUTIONS_FIELD_NUMBER: builtins.int
+    CONDITIONS_FIELD_NUMBER: builtins.int
+    OBJECTIVES_FIELD_NUMBER: builtins.int
+    ARCHITECTURE_FIELD_NUMBER: builtins.int
+    NEEDS_LEVELS_FIELD_NUMBER: builtins.int
+    REPEATS_FIELD_NUMBER: builtins.int
+    conditions: builtins.bool
+    """conditional parameters"""
+    objectives: builtins.bool
+    """several objectives"""
+    architecture: builtins.bool
+    """nasConfig"""
+    needs_levels: builtins.bool
+    """every parameter must be finite"""
+    repeats: builtins.str
+    """why a point may come twice; "" where it does not"""
+    @property
+    def kinds(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[global___ParameterKind.ValueType]: ...
+    @property
+    def distributions(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[global___Distribution.ValueType]: ...
+    def __init__(
+        self,
+        *,
+        kinds: collections.abc.Iterable[global___ParameterKind.ValueType] | None = ...,
+        distributions: collections.abc.Iterable[global___Distribution.ValueType] | None = ...,
+        conditions: builtins.bool = ...,
+        objectives: builtins.bool = ...,
+        architecture: builtins.bool = ...,
+        needs_levels: builtins.bool = ...,
+        repeats: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["architecture", b"architecture", "conditions", b"conditions", "distributions", b"distributions", "kinds", b"kinds", "needs_levels", b"needs_levels", "objectives", b"objectives", "repeats", b"repeats"]) -> None: ...
+
+global___Capabilities = Capabilities
+
+@typing.final
 class Algorithm(google.protobuf.message.Message):
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
     NAME_FIELD_NUMBER: builtins.int
     DESCRIPTION_FIELD_NUMBER: builtins.int
     SETTINGS_FIELD_NUMBER: builtins.int
+    CAPABILITIES_FIELD_NUMBER: builtins.int
     name: builtins.str
     description: builtins.str
     @property
     def settings(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___Setting]: ...
+    @property
+    def capabilities(self) -> global___Capabilities: ...
     def __init__(
         self,
         *,
         name: builtins.str = ...,
         description: builtins.str = ...,
         settings: collections.abc.Iterable[global___Setting] | None = ...,
+        capabilities: global___Capabilities | None = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["description", b"description", "name", b"name", "settings", b"settings"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["capabilities", b"capabilities"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["capabilities", b"capabilities", "description", b"description", "name", b"name", "settings", b"settings"]) -> None: ...
 
 global___Algorithm = Algorithm
 
@@ -795,6 +842,294 @@ class DescribeReply(google.protobuf.message.Message):
     def ClearField(self, field_name: typing.Literal["algorithms", b"algorithms"]) -> None: ...
 
 global___DescribeReply = DescribeReply
+
+@typing.final
+class StoppingRule(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    @typing.final
+    class SettingsEntry(google.protobuf.message.Message):
+        DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: builtins.int
+        VALUE_FIELD_NUMBER: builtins.int
+        key: builtins.str
+        value: builtins.str
+        def __init__(
+            self,
+            *,
+            key: builtins.str = ...,
+            value: builtins.str = ...,
+        ) -> None: ...
+        def ClearField(self, field_name: typing.Literal["key", b"key", "value", b"value"]) -> None: ...
+
+    NAME_FIELD_NUMBER: builtins.int
+    SETTINGS_FIELD_NUMBER: builtins.int
+    name: builtins.str
+    @property
+    def settings(self) -> google.protobuf.internal.containers.ScalarMap[builtins.str, builtins.str]: ...
+    def __init__(
+        self,
+        *,
+        name: builtins.str = ...,
+        settings: collections.abc.Mapping[builtins.str, builtins.str] | None = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["name", b"name", "settings", b"settings"]) -> None: ...
+
+global___StoppingRule = StoppingRule
+
+@typing.final
+class EndedCurve(google.protobuf.message.Message):
+    """A trial that ended: its running averages of the objective by counts of reports, after
+    each of the first 64, then after every tenth part more, and after the last. NaN reports
+    count, but enter no average.
+    """
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    @typing.final
+    class MeansEntry(google.protobuf.message.Message):
+        DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: builtins.int
+        VALUE_FIELD_NUMBER: builtins.int
+        key: builtins.int
+        value: builtins.float
+        def __init__(
+            self,
+            *,
+            key: builtins.int = ...,
+            value: builtins.float = ...,
+        ) -> None: ...
+        def ClearField(self, field_name: typing.Literal["key", b"key", "value", b"value"]) -> None: ...
+
+    INDEX_FIELD_NUMBER: builtins.int
+    EARLY_STOPPED_FIELD_NUMBER: builtins.int
+    MEANS_FIELD_NUMBER: builtins.int
+    index: builtins.int
+    early_stopped: builtins.bool
+    @property
+    def means(self) -> google.protobuf.internal.containers.ScalarMap[builtins.int, builtins.float]: ...
+    def __init__(
+        self,
+        *,
+        index: builtins.int = ...,
+        early_stopped: builtins.bool = ...,
+        means: collections.abc.Mapping[builtins.int, builtins.float] | None = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["early_stopped", b"early_stopped", "index", b"index", "means", b"means"]) -> None: ...
+
+global___EndedCurve = EndedCurve
+
+@typing.final
+class Progress(google.protobuf.message.Message):
+    """One report of a running trial: the `report`-th, counted from 1; its mean stands in `means`."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    REPORT_FIELD_NUMBER: builtins.int
+    VALUE_FIELD_NUMBER: builtins.int
+    BEST_FIELD_NUMBER: builtins.int
+    report: builtins.int
+    value: builtins.float
+    best: builtins.float
+    def __init__(
+        self,
+        *,
+        report: builtins.int = ...,
+        value: builtins.float = ...,
+        best: builtins.float = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["best", b"best", "report", b"report", "value", b"value"]) -> None: ...
+
+global___Progress = Progress
+
+@typing.final
+class RunningCurve(google.protobuf.message.Message):
+    """What a running trial has reported since it was last told of: the running averages after
+    the reports `first_report`, +1, …, and those reports among them that are to be judged.
+    """
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    INDEX_FIELD_NUMBER: builtins.int
+    ATTEMPT_FIELD_NUMBER: builtins.int
+    FIRST_REPORT_FIELD_NUMBER: builtins.int
+    MEANS_FIELD_NUMBER: builtins.int
+    REPORTS_FIELD_NUMBER: builtins.int
+    index: builtins.int
+    attempt: builtins.int
+    first_report: builtins.int
+    @property
+    def means(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.float]: ...
+    @property
+    def reports(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___Progress]: ...
+    def __init__(
+        self,
+        *,
+        index: builtins.int = ...,
+        attempt: builtins.int = ...,
+        first_report: builtins.int = ...,
+        means: collections.abc.Iterable[builtins.float] | None = ...,
+        reports: collections.abc.Iterable[global___Progress] | None = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["attempt", b"attempt", "first_report", b"first_report", "index", b"index", "means", b"means", "reports", b"reports"]) -> None: ...
+
+global___RunningCurve = RunningCurve
+
+@typing.final
+class JudgeRequest(google.protobuf.message.Message):
+    """`ended` are those that ended behind position `after` of the log, up to `position`, in order.
+    One that is held already, from another replica of the caller, is passed over.
+    """
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    EXPERIMENT_UID_FIELD_NUMBER: builtins.int
+    RULE_FIELD_NUMBER: builtins.int
+    OBJECTIVE_FIELD_NUMBER: builtins.int
+    AFTER_FIELD_NUMBER: builtins.int
+    POSITION_FIELD_NUMBER: builtins.int
+    ENDED_FIELD_NUMBER: builtins.int
+    RUNNING_FIELD_NUMBER: builtins.int
+    experiment_uid: builtins.str
+    after: builtins.int
+    position: builtins.int
+    @property
+    def rule(self) -> global___StoppingRule: ...
+    @property
+    def objective(self) -> global___Objective: ...
+    @property
+    def ended(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___EndedCurve]: ...
+    @property
+    def running(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___RunningCurve]: ...
+    def __init__(
+        self,
+        *,
+        experiment_uid: builtins.str = ...,
+        rule: global___StoppingRule | None = ...,
+        objective: global___Objective | None = ...,
+        after: builtins.int = ...,
+        position: builtins.int = ...,
+        ended: collections.abc.Iterable[global___EndedCurve] | None = ...,
+        running: collections.abc.Iterable[global___RunningCurve] | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["objective", b"objective", "rule", b"rule"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["after", b"after", "ended", b"ended", "experiment_uid", b"experiment_uid", "objective", b"objective", "position", b"position", "rule", b"rule", "running", b"running"]) -> None: ...
+
+global___JudgeRequest = JudgeRequest
+
+@typing.final
+class Stop(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    INDEX_FIELD_NUMBER: builtins.int
+    ATTEMPT_FIELD_NUMBER: builtins.int
+    REASON_FIELD_NUMBER: builtins.int
+    index: builtins.int
+    attempt: builtins.int
+    reason: builtins.str
+    def __init__(
+        self,
+        *,
+        index: builtins.int = ...,
+        attempt: builtins.int = ...,
+        reason: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["attempt", b"attempt", "index", b"index", "reason", b"reason"]) -> None: ...
+
+global___Stop = Stop
+
+@typing.final
+class JudgeReply(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    STOPS_FIELD_NUMBER: builtins.int
+    @property
+    def stops(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___Stop]: ...
+    def __init__(
+        self,
+        *,
+        stops: collections.abc.Iterable[global___Stop] | None = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["stops", b"stops"]) -> None: ...
+
+global___JudgeReply = JudgeReply
+
+@typing.final
+class ValidateRuleRequest(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    RULE_FIELD_NUMBER: builtins.int
+    @property
+    def rule(self) -> global___StoppingRule: ...
+    def __init__(
+        self,
+        *,
+        rule: global___StoppingRule | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["rule", b"rule"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["rule", b"rule"]) -> None: ...
+
+global___ValidateRuleRequest = ValidateRuleRequest
+
+@typing.final
+class ValidateRuleReply(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+
+global___ValidateRuleReply = ValidateRuleReply
+
+@typing.final
+class DescribeRulesRequest(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+
+global___DescribeRulesRequest = DescribeRulesRequest
+
+@typing.final
+class Rule(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: builtins.int
+    DESCRIPTION_FIELD_NUMBER: builtins.int
+    SETTINGS_FIELD_NUMBER: builtins.int
+    name: builtins.str
+    description: builtins.str
+    @property
+    def settings(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___Setting]: ...
+    def __init__(
+        self,
+        *,
+        name: builtins.str = ...,
+        description: builtins.str = ...,
+        settings: collections.abc.Iterable[global___Setting] | None = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["description", b"description", "name", b"name", "settings", b"settings"]) -> None: ...
+
+global___Rule = Rule
+
+@typing.final
+class DescribeRulesReply(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    RULES_FIELD_NUMBER: builtins.int
+    @property
+    def rules(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___Rule]: ...
+    def __init__(
+        self,
+        *,
+        rules: collections.abc.Iterable[global___Rule] | None = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["rules", b"rules"]) -> None: ...
+
+global___DescribeRulesReply = DescribeRulesReply
 
 @typing.final
 class Sample(google.protobuf.message.Message):

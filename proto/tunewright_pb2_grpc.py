@@ -137,6 +137,144 @@ class Suggestion(object):
             insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
 
 
+class EarlyStoppingStub(object):
+    """Which running trials stop. Stateless: what a service holds of an experiment may be
+    forgotten at any time, and is sent again.
+    """
+
+    def __init__(self, channel):
+        """Constructor.
+
+        Args:
+            channel: A grpc.Channel.
+        """
+        self.Judge = channel.unary_unary(
+                '/tunewright.v1.EarlyStopping/Judge',
+                request_serializer=tunewright__pb2.JudgeRequest.SerializeToString,
+                response_deserializer=tunewright__pb2.JudgeReply.FromString,
+                )
+        self.ValidateRule = channel.unary_unary(
+                '/tunewright.v1.EarlyStopping/ValidateRule',
+                request_serializer=tunewright__pb2.ValidateRuleRequest.SerializeToString,
+                response_deserializer=tunewright__pb2.ValidateRuleReply.FromString,
+                )
+        self.DescribeRules = channel.unary_unary(
+                '/tunewright.v1.EarlyStopping/DescribeRules',
+                request_serializer=tunewright__pb2.DescribeRulesRequest.SerializeToString,
+                response_deserializer=tunewright__pb2.DescribeRulesReply.FromString,
+                )
+
+
+class EarlyStoppingServicer(object):
+    """Which running trials stop. Stateless: what a service holds of an experiment may be
+    forgotten at any time, and is sent again.
+    """
+
+    def Judge(self, request, context):
+        """Judges reports of running trials, by the curves of those that ended.
+        FAILED_PRECONDITION: the service does not hold what the request goes on from: position
+        `after`, or the reports of a trial before `first_report`. Send all.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ValidateRule(self, request, context):
+        """INVALID_ARGUMENT with every fault in the details, one a line.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DescribeRules(self, request, context):
+        """What the service offers: rules and their settings.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+
+def add_EarlyStoppingServicer_to_server(servicer, server):
+    rpc_method_handlers = {
+            'Judge': grpc.unary_unary_rpc_method_handler(
+                    servicer.Judge,
+                    request_deserializer=tunewright__pb2.JudgeRequest.FromString,
+                    response_serializer=tunewright__pb2.JudgeReply.SerializeToString,
+            ),
+            'ValidateRule': grpc.unary_unary_rpc_method_handler(
+                    servicer.ValidateRule,
+                    request_deserializer=tunewright__pb2.ValidateRuleRequest.FromString,
+                    response_serializer=tunewright__pb2.ValidateRuleReply.SerializeToString,
+            ),
+            'DescribeRules': grpc.unary_unary_rpc_method_handler(
+                    servicer.DescribeRules,
+                    request_deserializer=tunewright__pb2.DescribeRulesRequest.FromString,
+                    response_serializer=tunewright__pb2.DescribeRulesReply.SerializeToString,
+            ),
+    }
+    generic_handler = grpc.method_handlers_generic_handler(
+            'tunewright.v1.EarlyStopping', rpc_method_handlers)
+    server.add_generic_rpc_handlers((generic_handler,))
+
+
+ # This class is part of an EXPERIMENTAL API.
+class EarlyStopping(object):
+    """Which running trials stop. Stateless: what a service holds of an experiment may be
+    forgotten at any time, and is sent again.
+    """
+
+    @staticmethod
+    def Judge(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/tunewright.v1.EarlyStopping/Judge',
+            tunewright__pb2.JudgeRequest.SerializeToString,
+            tunewright__pb2.JudgeReply.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def ValidateRule(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/tunewright.v1.EarlyStopping/ValidateRule',
+            tunewright__pb2.ValidateRuleRequest.SerializeToString,
+            tunewright__pb2.ValidateRuleReply.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def DescribeRules(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/tunewright.v1.EarlyStopping/DescribeRules',
+            tunewright__pb2.DescribeRulesRequest.SerializeToString,
+            tunewright__pb2.DescribeRulesReply.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+
 class MetricsStub(object):
     """Metrics in, directives out.
     """

@@ -92,6 +92,93 @@ class SuggestionServicer(metaclass=abc.ABCMeta):
 
 def add_SuggestionServicer_to_server(servicer: SuggestionServicer, server: typing.Union[grpc.Server, grpc.aio.Server]) -> None: ...
 
+class EarlyStoppingStub:
+    """Which running trials stop. Stateless: what a service holds of an experiment may be
+    forgotten at any time, and is sent again.
+    """
+
+    def __init__(self, channel: typing.Union[grpc.Channel, grpc.aio.Channel]) -> None: ...
+    Judge: grpc.UnaryUnaryMultiCallable[
+        tunewright_pb2.JudgeRequest,
+        tunewright_pb2.JudgeReply,
+    ]
+    """Judges reports of running trials, by the curves of those that ended.
+    FAILED_PRECONDITION: the service does not hold what the request goes on from: position
+    `after`, or the reports of a trial before `first_report`. Send all.
+    """
+
+    ValidateRule: grpc.UnaryUnaryMultiCallable[
+        tunewright_pb2.ValidateRuleRequest,
+        tunewright_pb2.ValidateRuleReply,
+    ]
+    """INVALID_ARGUMENT with every fault in the details, one a line."""
+
+    DescribeRules: grpc.UnaryUnaryMultiCallable[
+        tunewright_pb2.DescribeRulesRequest,
+        tunewright_pb2.DescribeRulesReply,
+    ]
+    """What the service offers: rules and their settings."""
+
+class EarlyStoppingAsyncStub:
+    """Which running trials stop. Stateless: what a service holds of an experiment may be
+    forgotten at any time, and is sent again.
+    """
+
+    Judge: grpc.aio.UnaryUnaryMultiCallable[
+        tunewright_pb2.JudgeRequest,
+        tunewright_pb2.JudgeReply,
+    ]
+    """Judges reports of running trials, by the curves of those that ended.
+    FAILED_PRECONDITION: the service does not hold what the request goes on from: position
+    `after`, or the reports of a trial before `first_report`. Send all.
+    """
+
+    ValidateRule: grpc.aio.UnaryUnaryMultiCallable[
+        tunewright_pb2.ValidateRuleRequest,
+        tunewright_pb2.ValidateRuleReply,
+    ]
+    """INVALID_ARGUMENT with every fault in the details, one a line."""
+
+    DescribeRules: grpc.aio.UnaryUnaryMultiCallable[
+        tunewright_pb2.DescribeRulesRequest,
+        tunewright_pb2.DescribeRulesReply,
+    ]
+    """What the service offers: rules and their settings."""
+
+class EarlyStoppingServicer(metaclass=abc.ABCMeta):
+    """Which running trials stop. Stateless: what a service holds of an experiment may be
+    forgotten at any time, and is sent again.
+    """
+
+    @abc.abstractmethod
+    def Judge(
+        self,
+        request: tunewright_pb2.JudgeRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[tunewright_pb2.JudgeReply, collections.abc.Awaitable[tunewright_pb2.JudgeReply]]:
+        """Judges reports of running trials, by the curves of those that ended.
+        FAILED_PRECONDITION: the service does not hold what the request goes on from: position
+        `after`, or the reports of a trial before `first_report`. Send all.
+        """
+
+    @abc.abstractmethod
+    def ValidateRule(
+        self,
+        request: tunewright_pb2.ValidateRuleRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[tunewright_pb2.ValidateRuleReply, collections.abc.Awaitable[tunewright_pb2.ValidateRuleReply]]:
+        """INVALID_ARGUMENT with every fault in the details, one a line."""
+
+    @abc.abstractmethod
+    def DescribeRules(
+        self,
+        request: tunewright_pb2.DescribeRulesRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[tunewright_pb2.DescribeRulesReply, collections.abc.Awaitable[tunewright_pb2.DescribeRulesReply]]:
+        """What the service offers: rules and their settings."""
+
+def add_EarlyStoppingServicer_to_server(servicer: EarlyStoppingServicer, server: typing.Union[grpc.Server, grpc.aio.Server]) -> None: ...
+
 class MetricsStub:
     """Metrics in, directives out."""
 

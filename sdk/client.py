@@ -84,9 +84,15 @@ class Client:
 
     # Beginning.
 
-    def create(self, experiment: Mapping[str, Any] | str | os.PathLike[str]) -> Experiment:
+    def create(
+        self,
+        experiment: Mapping[str, Any] | str | os.PathLike[str],
+        *,
+        workdir: str | os.PathLike[str] | None = None,
+    ) -> Experiment:
         """Begin an experiment, given as a document or a file's path, and return at once.
 
+        `workdir` is where trials of this machine start, by default the current directory.
         One with `spec.askTell` waits for `ask`; another is run by an engine of its own, here,
         or by the cluster's operator.
 
@@ -96,12 +102,14 @@ class Client:
             Unsupported: it cannot run here; the message says where it can.
         """
         if not isinstance(experiment, Mapping):
-            return self._create(Path(experiment))
+            return self._create(Path(experiment), workdir)
         with written(experiment) as path:
-            return self._create(path)
+            return self._create(path, workdir)
 
-    def _create(self, path: Path) -> Experiment:
-        said = commands.run(["run", str(self.checked(path)), "--detach", *self._options()])
+    def _create(self, path: Path, workdir: str | os.PathLike[str] | None) -> Experiment:
+        where = [] if workdir is None or self.is_cluster else ["--workdir", os.fspath(workdir)]
+        words = ["run", str(self.checked(path)), "--detach", *where, *self._options()]
+        said = commands.run(words)
         begun = _BEGUN.search(said)
         if begun is None:
             raise commands.CommandFailed(said.strip())

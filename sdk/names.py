@@ -74,7 +74,10 @@ def _index(records: Records, record: ExperimentRecord, word: str) -> int | None:
         return best_of(record).index
     if word == "last":
         return record.totals.proposed - 1
-    uid, index = records.find_trial(word, record.key.namespace)
+    try:
+        uid, index = records.find_trial(word, record.key.namespace)
+    except NotFound:
+        return None
     return index if uid == record.uid else None
 
 

@@ -18,11 +18,13 @@ def manifest_of(
 
 def template_of(document: Mapping[str, Any]) -> Template:
     """Compile the template of a validated document."""
-    template = document["spec"]["trialTemplate"]
+    spec = document["spec"]
+    template = spec["trialTemplate"]
     parameters = template.get("trialParameters") or ()
     return Template(
         template["trialSpec"],
         tuple(TrialParameter(str(item["name"]), str(item["reference"])) for item in parameters),
+        frozenset(str(item["parameter"]) for item in spec.get("parameterConditions") or ()),
     )
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from ..api.errors import Conflict, NotFound
 from ..api.identity import DEFAULT_NAMESPACE, ExperimentKey
 from ..controller.reading import Records
+from ..controller.warm_start import check_sources
 from ..db.records import ExperimentRecord
 from ..db.store import Store
 
@@ -41,6 +42,7 @@ def submit(
 
     Raises:
         Conflict: another spec has the name; the message shows the difference.
+        Invalid: it is to begin from experiments that are not there, or do not suit it.
     """
     metadata = dict(document.get("metadata") or {})
     namespace = namespace or metadata.get("namespace") or DEFAULT_NAMESPACE
@@ -58,10 +60,11 @@ def submit(
             found = Found.FINISHED if there.state.is_finished else Found.UNFINISHED
             return Submitted(there, found)
     metadata |= {"name": name, "namespace": namespace}
-    spec = document["spec"]
-    seed = spec.get("seed")
+    key = ExperimentKey(namespace, name)
+    check_sources(store, key, document)
+    seed = document["spec"].get("seed")
     record = store.create_experiment(
-        ExperimentKey(namespace, name),
+        key,
         {**document, "metadata": metadata},
         seed=secrets.randbelow(2**31) if seed is None else int(seed),
         workdir=workdir,

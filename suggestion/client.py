@@ -25,7 +25,7 @@ from ..proto import (
 )
 from .endpoint import Endpoint
 from .inline import History
-from .katib_client import KatibPlugin
+from .katib_client import KatibPlugin, beyond_katib
 from .session import check, searched
 
 if TYPE_CHECKING:
@@ -98,6 +98,8 @@ class RemoteSuggester:
                 v1 = _v1(channel)
                 request = tunewright_pb2.ValidateRequest(problem=convert.problem_to_wire(problem))
                 await v1.Validate(request, timeout=self._timeout)
+            elif beyond := beyond_katib(problem):
+                return beyond
             else:
                 katib = _katib(channel)
                 experiment = convert_katib.experiment_to_katib(problem, {})

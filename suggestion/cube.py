@@ -6,6 +6,8 @@ to it. Steps are levels: each has the probability of the interval of half a step
 around it, the ends included, so that no level is favoured or cut.
 """
 
+import bisect
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,6 +16,8 @@ from statistics import NormalDist
 
 from ..api.space import Distribution, Parameter, ParameterKind, Point, SearchSpace, Value
 
+_MIDDLE = 0.5
+_INACTIVE = ()  # it is hashed alike in every process, and no number is equal to it
 _TAIL = 1e-12  # quantiles of a normal distribution are finite within
 _NORMALS = frozenset({Distribution.NORMAL, Distribution.LOG_NORMAL})
 
@@ -144,42 +148,98 @@ class Axis:
         return min(max(unit, 0.0), 1.0)
 
 
+class Numbers:
+    """Numbers the points of a finite space from 0 without gaps.
+
+    It is a forest: below each value of a list stand the parameters that are active because of
+    it. What stands side by side is combined, the last counting fastest; the values of a list
+    follow one another, each with the combinations below it.
+    """
+
+    def __init__(self, space: SearchSpace, axes: Sequence[Axis]) -> None:
+        self._axes = {axis.parameter.name: axis for axis in axes}
+        self._ways = {name: space.ways(name) for name in self._axes}
+        self._first = tuple(each.name for each in space.unconditional)
+        self._below: dict[str, list[tuple[str, ...]]] = {}  # by level
+        self._starts: dict[str, list[int]] = {}  # the first number of each level
+        for name in {condition.when for condition in space.conditions}:
+            below = [
+                tuple(each.name for each in space.below(name, choice))
+                for choice in self._axes[name].choices
+            ]
+            sizes = (math.prod(self._ways[each] for each in names) for names in below)
+            self._below[name] = below
+            self._starts[name] = list(itertools.accumulate(sizes, initial=0))
+
+    def rank(self, point: Point) -> int:
+        return self._rank(self._first, point)
+
+    def unrank(self, rank: int) -> Point:
+        found: dict[str, Value] = {}
+        self._unrank(self._first, rank, found)
+        return found
+
+    def _rank(self, names: Sequence[str], point: Point) -> int:
+        rank = 0
+        for name in names:
+            place = self._axes[name].level_of(point[name])
+            if name in self._below:
+                inner = self._rank(self._below[name][place], point)
+                place = self._starts[name][place] + inner
+            rank = rank * self._ways[name] + place
+        return rank
+
+    def _unrank(self, names: Sequence[str], rank: int, found: dict[str, Value]) -> None:
+        for name in reversed(names):
+            rank, place = divmod(rank, self._ways[name])
+            if name in self._below:
+                starts = self._starts[name]
+                level = bisect.bisect_right(starts, place) - 1
+                self._unrank(self._below[name][level], place - starts[level], found)
+                place = level
+            found[name] = self._axes[name].level(place)
+
+
 class Cube:
-    """A search space as the unit cube of its axes, in the order of the file."""
+    """A search space as the unit cube of its axes, in the order of the file.
+
+    A point has no values for parameters that its others leave inactive: their axes are ignored
+    where a point is made, and in the middle where one is read.
+    """
 
     def __init__(self, space: SearchSpace) -> None:
+        self.space = space
         self.axes = tuple(Axis(parameter) for parameter in space.parameters)
         self.names = tuple(parameter.name for parameter in space.parameters)
         self.cardinality = space.cardinality
+        self._numbers = None if self.cardinality is None else Numbers(space, self.axes)
 
     def point(self, units: Sequence[float]) -> Point:
         """Return the point at these quantiles."""
-        return {
-            name: axis.value(unit)
-            for name, axis, unit in zip(self.names, self.axes, units, strict=True)
-        }
+        return self.space.actual(
+            {
+                name: axis.value(unit)
+                for name, axis, unit in zip(self.names, self.axes, units, strict=True)
+            }
+        )
 
     def units(self, point: Point) -> list[float]:
         """Return the quantiles of a point."""
-        return [axis.unit(point[name]) for name, axis in zip(self.names, self.axes, strict=True)]
+        return [
+            axis.unit(point[name]) if name in point else _MIDDLE
+            for name, axis in zip(self.names, self.axes, strict=True)
+        ]
 
     def rank(self, point: Point) -> int:
         """Number a point of a finite space: the last parameter counts fastest."""
-        rank = 0
-        for name, axis in zip(self.names, self.axes, strict=True):
-            rank = rank * (axis.levels or 1) + axis.level_of(point[name])
-        return rank
+        assert self._numbers is not None
+        return self._numbers.rank(point)
 
     def unrank(self, rank: int) -> Point:
         """Return the point of a finite space that has this number."""
-        places = []
-        for axis in reversed(self.axes):
-            rank, place = divmod(rank, axis.levels or 1)
-            places.append(place)
-        return {
-            name: axis.level(place)
-            for name, axis, place in zip(self.names, self.axes, reversed(places), strict=True)
-        }
+        assert self._numbers is not None
+        found = self._numbers.unrank(rank)
+        return {name: found[name] for name in self.names if name in found}
 
     def key(self, point: Point) -> int:
         """Return what two points have in common only if they are one and the same.
@@ -191,7 +251,11 @@ class Cube:
             return self.rank(point)
         return hash(
             tuple(
-                float(point[name]) if axis.levels is None else axis.level_of(point[name])
+                _INACTIVE
+                if name not in point
+                else float(point[name])
+                if axis.levels is None
+                else axis.level_of(point[name])
                 for name, axis in zip(self.names, self.axes, strict=True)
             )
         )

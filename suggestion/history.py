@@ -25,6 +25,7 @@ from .algorithm import Fold, seed_of
 from .cube import Cube
 from .seeds import derive, generator
 
+_DRAWS = 256
 _UNSEEN = 0x756E7365656E  # the path of draws among unseen points: no retry counts that far
 
 
@@ -147,10 +148,17 @@ class PointFold(Fold):
             if self.cube.key(proposal.point) not in self.seen:
                 return proposal
         if size is None:
-            return Proposal(self.random_point(index, self.retries))
+            return Proposal(self._unseen_by_chance(index))
         return Proposal(
             self.cube.unrank(self._next_unseen(derive(self.seed, index, _UNSEEN), size))
         )
+
+    def _unseen_by_chance(self, index: int) -> Point:
+        """Draw until a point is unseen: where a number is inactive the others may be few."""
+        draws = range(self.retries, self.retries + _DRAWS)
+        points = (self.random_point(index, retry) for retry in draws)
+        last = self.random_point(index, self.retries)
+        return next((point for point in points if self.cube.key(point) not in self.seen), last)
 
     def _next_unseen(self, start: int, size: int) -> int:
         """Walk from a random rank to the first unseen one."""

@@ -20,8 +20,17 @@ from typing import TYPE_CHECKING, cast
 import grpc
 import grpc.aio
 
-from ..api.errors import PluginBroken, Unsupported
-from ..api.history import Dropped, Entry, Finished, Proposal, Proposed, SearchState, Suggestion
+from ..api.errors import Fault, PluginBroken, Unsupported
+from ..api.history import (
+    GIVEN,
+    Dropped,
+    Entry,
+    Finished,
+    Proposal,
+    Proposed,
+    SearchState,
+    Suggestion,
+)
 from ..api.problem import Problem
 from ..api.space import Point
 from ..proto import api_pb2, api_pb2_grpc, convert_katib
@@ -73,7 +82,9 @@ class KatibPlugin:
             PluginBroken: it answered what it may not.
             Unsupported: the experiment needs what the protocol cannot carry.
         """
-        _needs_no_more_than_katib(problem)
+        beyond = beyond_katib(problem)
+        if beyond:
+            raise Unsupported("; ".join(map(str, beyond)))
         known = self._incarnation
         if known is None or known.connection is not connection:
             known = self._begin(connection, log)
@@ -210,7 +221,7 @@ class _Kept:
 def _own(log: Iterator[Entry] | Sequence[Entry]) -> Iterator[int]:
     """Yield the trials whose points a plug-in made."""
     for entry in log:
-        if isinstance(entry, Proposed) and entry.proposal.reason not in {"initial", "user"}:
+        if isinstance(entry, Proposed) and entry.proposal.reason not in GIVEN:
             yield entry.index
 
 
@@ -218,15 +229,16 @@ def _dropped(log: Sequence[Entry]) -> set[int]:
     return {entry.index for entry in log if isinstance(entry, Dropped)}
 
 
-def _needs_no_more_than_katib(problem: Problem) -> None:
+def beyond_katib(problem: Problem) -> Sequence[Fault]:
+    """Return a fault for each field of the experiment that the protocol cannot carry."""
     asked = {
         "spec.parameterConditions": problem.space.conditions,
         "spec.objectives": problem.objective.further,
         "spec.constraints": problem.objective.constraints,
     }
-    for field_, written in asked.items():
-        if written:
-            raise Unsupported(
-                f"{field_} cannot be carried by api.v1.beta1: "
-                "use a plug-in that speaks tunewright.v1"
-            )
+    message, remedy = "cannot be carried by api.v1.beta1", "use a plug-in that speaks tunewright.v1"
+    return [
+        Fault(field_, message, remedy, "NotSupported")
+        for field_, written in asked.items()
+        if written
+    ]

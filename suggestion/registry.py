@@ -9,11 +9,11 @@ import importlib
 import importlib.util
 from collections.abc import Mapping, Sequence
 from functools import cache
-from importlib.metadata import EntryPoint, entry_points
 
 from ..api.errors import Fault, Invalid, MissingExtra, PluginBroken
 from ..api.problem import Problem
 from ..api.space import Parameter
+from . import entry_points
 from .algorithm import Algorithm, Capabilities, Fold
 from .settings import name_fault, setting_faults
 
@@ -46,7 +46,7 @@ BUILT_IN: Mapping[str, str] = {
 
 def names() -> Sequence[str]:
     """Return every name that can be asked for, the built-in ones first."""
-    return (*BUILT_IN, *sorted(_plugins().keys() - BUILT_IN.keys()))
+    return (*BUILT_IN, *sorted(entry_points.entries(GROUP).keys() - BUILT_IN.keys()))
 
 
 def find(name: str) -> Algorithm:
@@ -56,7 +56,7 @@ def find(name: str) -> Algorithm:
         Invalid: no algorithm has that name; the message names the nearest.
         PluginBroken: its entry point cannot be imported, or is no algorithm.
     """
-    if name not in BUILT_IN and name not in _plugins():
+    if name not in BUILT_IN and name not in entry_points.entries(GROUP):
         raise Invalid([name_fault(name, names(), path=NAME_PATH)])
     return _load(name)
 
@@ -107,22 +107,14 @@ def is_quick(problem: Problem) -> bool:
 
 @cache
 def _load(name: str) -> Algorithm:
-    if name in BUILT_IN:
-        module, _, attribute = BUILT_IN[name].partition(":")
-        found = getattr(importlib.import_module(f".algorithms.{module}", __package__), attribute)
-    else:
-        try:
-            found = _plugins()[name].load()
-        except Exception as error:
-            raise PluginBroken(f"the entry point of algorithm {name} fails: {error}") from error
-    if not (isinstance(found, type) and issubclass(found, Algorithm)):
-        raise PluginBroken(f"the entry point of algorithm {name} is no subclass of Algorithm")
-    return found()
+    if name not in BUILT_IN:
+        return _made(entry_points.load(GROUP, name, Algorithm, "algorithm"))
+    module, _, attribute = BUILT_IN[name].partition(":")
+    return _made(getattr(importlib.import_module(f".algorithms.{module}", __package__), attribute))
 
 
-@cache
-def _plugins() -> Mapping[str, EntryPoint]:
-    return {entry.name: entry for entry in entry_points(group=GROUP)}
+def _made(algorithm: type[Algorithm]) -> Algorithm:
+    return algorithm()
 
 
 def _missing_modules(algorithm: Algorithm) -> list[Fault]:
@@ -141,7 +133,8 @@ def _capabilities(algorithm: Algorithm, problem: Problem) -> list[Fault]:
         faults.append(_no_architecture(problem))
     if problem.space.conditions and not can.conditions:
         message = f"the algorithm {problem.algorithm} does not know conditional parameters"
-        faults.append(Fault("spec.parameterConditions", message, "remove them", "NotSupported"))
+        remedy = "use auto, gp, tpe, nsga2, random, sobol or grid, or remove them"
+        faults.append(Fault("spec.parameterConditions", message, remedy, "NotSupported"))
     if problem.objective.further and not can.objectives:
         message = f"the algorithm {problem.algorithm} makes one metric better, not several"
         remedy = (

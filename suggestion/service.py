@@ -1,4 +1,4 @@
-"""The suggestion service: every algorithm over tunewright.v1 and over Katib's api.v1.beta1.
+"""The suggestion service: algorithms over tunewright.v1 and Katib's api.v1.beta1, and rules.
 
 Stateless: what it holds of an experiment may be forgotten at any time. A
 tunewright.v1 client sends what is behind the position; Katib's sends all, of
@@ -24,7 +24,10 @@ from ..proto import (
     tunewright_pb2_grpc,
 )
 from . import registry
+from .algorithm import Capabilities
+from .early_stopping.served import EarlyStoppingService
 from .held import Experiments
+from .settings_wire import setting_to_wire
 
 HEALTH_SERVICES = ("manager.v1beta1.Suggestion", "")
 
@@ -87,20 +90,24 @@ class SuggestionService(tunewright_pb2_grpc.SuggestionServicer):
                 tunewright_pb2.Algorithm(
                     name=name,
                     description=algorithm.description,
-                    settings=[
-                        tunewright_pb2.Setting(
-                            name=setting.name,
-                            type=setting.type_name,
-                            default=setting.default,
-                            rule=setting.rule,
-                            description=setting.description,
-                        )
-                        for setting in algorithm.settings
-                    ],
+                    settings=list(map(setting_to_wire, algorithm.settings)),
+                    capabilities=_capabilities(algorithm.capabilities),
                 )
                 for name, algorithm in found
             ]
         )
+
+
+def _capabilities(can: Capabilities) -> tunewright_pb2.Capabilities:
+    return tunewright_pb2.Capabilities(
+        kinds=sorted(convert.KINDS[kind] for kind in can.kinds),
+        distributions=sorted(convert.DISTRIBUTIONS[each] for each in can.distributions),
+        conditions=can.conditions,
+        objectives=can.objectives,
+        architecture=can.architecture,
+        needs_levels=can.needs_levels,
+        repeats=can.repeats,
+    )
 
 
 class KatibService(api_pb2_grpc.SuggestionServicer):
@@ -170,6 +177,7 @@ def start_service(
 
     def register(server: grpc.Server) -> None:
         tunewright_pb2_grpc.add_SuggestionServicer_to_server(SuggestionService(held), server)
+        tunewright_pb2_grpc.add_EarlyStoppingServicer_to_server(EarlyStoppingService(), server)
         api_pb2_grpc.add_SuggestionServicer_to_server(KatibService(held), server)
 
     try:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 POSTGRES_FOLDERS = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
 PACKAGES = {
+    "chromium": "chromium",
     "initdb": "postgresql",
     "mariadbd": "mariadb-server",
     "openssl": "openssl",

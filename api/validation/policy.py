@@ -1,13 +1,16 @@
 """Budget, limits, and what is known before."""
 
 import math
+from collections.abc import Mapping
 
+from ..checkpoint import Keep
 from ..compile import parameter as compile_parameter
 from ..defaults import PARALLEL_TRIALS
 from ..durations import parse_duration
 from ..experiment import ExperimentSpec
 from ..policy import OnLost, ResumePolicy
 from ..policy_spec import InitialTrial
+from ..space import Parameter, ParameterCondition, ParameterKind, SearchSpace
 from .report import REQUIRED, Report
 from .space import exists
 
@@ -35,6 +38,8 @@ def check_policy(spec: ExperimentSpec, report: Report) -> None:
         path = spec.checkpoint.path
         if path is not None and not path.startswith("/"):
             report.add("spec.checkpoint.path", f"{path!r} is no absolute path", "it starts with /")
+        if spec.checkpoint.keep is not None:
+            report.one_of("spec.checkpoint.keep", spec.checkpoint.keep, list(Keep))
     for i, initial in enumerate(spec.initial_trials):
         _check_initial(initial, spec, f"spec.initialTrials[{i}]", report)
 
@@ -103,12 +108,22 @@ def _check_stop_when(spec: ExperimentSpec, report: Report) -> None:
     report.at_least(f"{path}.minDelta", stop.no_improvement.min_delta, 0)
 
 
+def _active(spec: ExperimentSpec, assignments: Mapping[str, str]) -> frozenset[str]:
+    """Return the parameters that a point of these values has."""
+    conditions = tuple(
+        ParameterCondition(each.parameter, each.when.parameter, each.when.in_)
+        for each in spec.parameter_conditions
+        if each.when is not None
+    )
+    names = (Parameter(each.name, ParameterKind.CATEGORICAL) for each in spec.parameters)
+    return SearchSpace(tuple(names), conditions).active(assignments)
+
+
 def _check_initial(initial: InitialTrial, spec: ExperimentSpec, path: str, report: Report) -> None:
     if not report.require(f"{path}.assignments", initial.assignments):
         return
     assignments = initial.assignments or {}
     known = {parameter.name: parameter for parameter in spec.parameters}
-    sometimes = {condition.parameter for condition in spec.parameter_conditions}
     for name, text in assignments.items():
         where = f"{path}.assignments.{name}"
         if not exists(name, known, where, report):
@@ -121,8 +136,13 @@ def _check_initial(initial: InitialTrial, spec: ExperimentSpec, path: str, repor
             dimension.parse(text)
         except ValueError as error:
             report.add(where, str(error), f"a value of {dimension.describe()}")
-    for name in known.keys() - assignments.keys() - sometimes:
-        report.add(f"{path}.assignments", f"has no value for {name}", kind=REQUIRED)
+    active = _active(spec, assignments)
+    for name in known.keys() - assignments.keys():
+        if name in active:
+            report.add(f"{path}.assignments", f"has no value for {name}", kind=REQUIRED)
+    for name in (assignments.keys() & known.keys()) - active:
+        where = f"{path}.assignments.{name}"
+        report.add(where, f"{name} is no part of this point", "spec.parameterConditions say when")
     metric = spec.objective.objective_metric_name if spec.objective else ""
     if initial.observation is not None and metric and metric not in initial.observation:
         report.add(f"{path}.observation", f"has no value of the objective, {metric}", kind=REQUIRED)

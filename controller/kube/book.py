@@ -116,9 +116,10 @@ class Book:
             attempt=None,
         )
 
-    def history(self, after: int) -> Sequence[Entry]:
+    def history(self, uid: str, after: int = 0, limit: int | None = None) -> Sequence[Entry]:
         """Return the log behind a position."""
-        return self._tally.log[after:]
+        del uid
+        return self._tally.log[after:][:limit]
 
     # What comes from elsewhere.
 

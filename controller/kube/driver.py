@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 from ...api.conditions import Conditions, pass_to
 from ...api.errors import Invalid
@@ -25,6 +26,7 @@ from ..turn import AskFor, Event, TrialFinished, Turn, Turns
 from .attempts import AGAIN_SECONDS, Attempts
 from .book import Book
 from .cache import key_of
+from .claims import make_claim, with_claim
 from .informers import asks_to_stop
 from .jobs import Jobs, rendered
 from .page import Page
@@ -32,6 +34,7 @@ from .plugins import Plugin, check_endpoint, plugin_of, served_by
 from .port import Document
 from .resources import experiment_record, is_ours, page_of, wish_of, wishes_of
 from .templates import with_template
+from .warm_start import warm_trials
 from .world import World
 from .writing import STATUS_SECONDS, Told, strike, write_spec, write_trials
 
@@ -42,7 +45,14 @@ class Driver:
     """Drives one experiment, one `step` at a time. Opened by `open_driver`."""
 
     def __init__(
-        self, world: World, book: Book, brief: Brief, jobs: Jobs, plugin: Plugin | None
+        self,
+        world: World,
+        book: Book,
+        brief: Brief,
+        jobs: Jobs,
+        plugin: Plugin | None,
+        *,
+        memory: Memory,
     ) -> None:
         self.lines: Sequence[str] = ()
         """What the experiment waits for, in words."""
@@ -52,9 +62,11 @@ class Driver:
         self._jobs = jobs
         self._plugin = plugin
         self._turns = Turns(book, book.experiment.uid)
-        self._memory = Memory()
+        self._memory = memory
         self._attempts = Attempts(world, book, self._memory, brief, jobs)
-        self._suggester = world.open_suggester(brief.problem, book.history)
+        self._suggester = world.open_suggester(
+            brief.problem, partial(book.history, book.experiment.uid)
+        )
         self._inbox: list[Event] = []
         self._asking: asyncio.Task[None] | None = None
         self._is_tried = bool(book.pages)
@@ -147,7 +159,7 @@ class Driver:
             self._book.refuse_edit(edited.version, str(error), self._world.clock.now())
         else:
             served = brief if self._plugin is None else served_by(brief, self._plugin.endpoint)
-            self._brief = self._attempts.brief = served
+            self._brief = self._attempts.brief = with_claim(served, self._book.key.name)
             self._book.learn(edited)
 
     # The turn.
@@ -269,6 +281,8 @@ async def open_driver(world: World, document: Document, before: int | None) -> D
     if plugin is not None:
         await plugin.begin()
         brief = served_by(brief, plugin.endpoint)
+    await make_claim(world.kube, record, brief, world.katib_configs)
+    brief = with_claim(brief, record.key.name)
     source = brief.template.source
     assert not isinstance(source, str)  # `with_template` has read it
     resource = await world.informers.resource(source["apiVersion"], source["kind"])
@@ -284,4 +298,5 @@ async def open_driver(world: World, document: Document, before: int | None) -> D
     record = replace(record, totals=Totals(proposed=known))
     book = Book(record, conditions or _created(world.clock.now()), pages, min_delta=delta)
     jobs = Jobs(world.kube, cache, resource, world.settings)
-    return Driver(world, book, brief, jobs, plugin)
+    warm = await warm_trials(world.informers, record, brief, proposed=book.proposed)
+    return Driver(world, book, brief, jobs, plugin, memory=Memory(warm=warm))

@@ -9,7 +9,7 @@ FromVolume keeps on its claim stays.
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import yaml
@@ -54,7 +54,7 @@ class Image:
     container: Mapping[str, Any]
     account: str = ""
     mount: str = "/opt/katib/data"
-    claim: Mapping[str, Any] = field(default_factory=lambda: _CLAIM)
+    claim: Mapping[str, Any] | None = None  # what the entry says; None where it says nothing
 
 
 def images_of(config: Document) -> Mapping[str, Image]:
@@ -92,7 +92,7 @@ def _image(entry: Mapping[str, Any]) -> Image:
         {key: value for key, value in entry.items() if key not in _ASIDE},
         str(entry.get("serviceAccountName") or ""),
         str(entry.get("volumeMountPath") or "/opt/katib/data"),
-        entry.get("persistentVolumeClaimSpec") or _CLAIM,
+        entry.get("persistentVolumeClaimSpec") or None,
     )
 
 
@@ -192,7 +192,7 @@ class Plugin:
         return {**self._head("v1", "Service"), "spec": spec}
 
     def _claim(self) -> dict[str, Any]:
-        return {**self._head("v1", "PersistentVolumeClaim"), "spec": self.image.claim}
+        return {**self._head("v1", "PersistentVolumeClaim"), "spec": self.image.claim or _CLAIM}
 
     def _deployment(self) -> dict[str, Any]:
         pod: dict[str, Any] = {"containers": [self._container()]}
@@ -239,6 +239,19 @@ async def plugin_of(
     config = await _config(kube, namespaces)
     image = images_of(config).get(algorithm) if config is not None else None
     return Plugin(kube, image, experiment, algorithm, brief.policy) if image else None
+
+
+async def claim_spec(
+    kube: Kube, algorithm: str, namespaces: Sequence[str]
+) -> Mapping[str, Any] | None:
+    """Return what a `katib-config` says to claim for an algorithm, None where it says nothing.
+
+    Raises:
+        Invalid: the one that is there cannot be read.
+    """
+    config = await _config(kube, namespaces)
+    image = images_of(config).get(algorithm) if config is not None else None
+    return None if image is None else image.claim
 
 
 async def _config(kube: Kube, namespaces: Sequence[str]) -> Document | None:

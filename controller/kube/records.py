@@ -114,7 +114,7 @@ class ClusterRecords:
         return self._book(uid).view(uid)
 
     def history(self, uid: str, after: int = 0, limit: int | None = None) -> Sequence[Entry]:
-        return self._book(uid).history(after)[:limit]
+        return self._book(uid).history(uid, after, limit)
 
     def trials(
         self,
@@ -150,7 +150,7 @@ class ClusterRecords:
         book = self._book(uid)
         ranked = [
             (book.objective.loss(entry.value), entry.position)
-            for entry in book.history(0)
+            for entry in book.history(book.experiment.uid)
             if isinstance(entry, Finished)
             and entry.verdict is Verdict.OBSERVED
             and entry.value is not None

@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
@@ -53,6 +54,9 @@ def connect(context: Context) -> "Session":
     """
     settings = client.Configuration()
     remedy = "name one with --kubeconfig or KUBECONFIG, or another --context"
+    if context.kubeconfig is not None and not Path(context.kubeconfig).is_file():
+        message = f"no cluster is known: there is no file {context.kubeconfig}"
+        raise Invalid([Fault("--cluster", message, remedy)])
     try:
         config.load_kube_config(
             config_file=context.kubeconfig, context=context.name, client_configuration=settings

@@ -6,6 +6,7 @@ Tunewright's, the template's `envFrom` and `env`, the operator's. `$(NAME)` in
 variables count, `$$` stands for `$`, an unknown name stays as it is.
 """
 
+import difflib
 import os
 import re
 import shutil
@@ -219,19 +220,47 @@ def executable_of(argv: tuple[str, ...], search: str, cwd: Path) -> str:
         _program.cache_clear()
         found = _program(name, search, cwd)
     if found is None:
-        hint = ""
-        if name == "python" and shutil.which("python3", path=search):
-            hint = "this machine has `python3`; activate a virtual environment, write python3, or "
-        raise Unsupported(f"there is no program {name!r} on this machine: {hint}{IMAGE_REMEDY}")
+        raise _no_program(name, search, cwd)
     script = next((each for each in argv[1:] if not each.startswith("-")), "")
     if (
         _INTERPRETER.match(name.rpartition("/")[2])
         and not {"-c", "-m", "-e"} & set(argv[1 : argv.index(script) if script else None])
-        and script.startswith("/")
-        and not Path(script).exists()
+        and (script.startswith("/") or script.endswith((".py", ".sh")))
+        and not (cwd / script).exists()
     ):
-        raise Unsupported(f"the script {script} does not exist on this machine: {IMAGE_REMEDY}")
+        raise _no_script(script, cwd)
     return found
+
+
+def _no_program(name: str, search: str, cwd: Path) -> Unsupported:
+    """Say what may have been meant by a program that is not here."""
+    lacking = f"there is no program {name!r} on this machine"
+    if "/" in name and (cwd / name).is_file():
+        remedy = f"make it executable: chmod +x {name}, or put its interpreter before it"
+        return Unsupported(f"{name} cannot be run, it is not executable: {remedy}")
+    first, blank, _ = name.partition(" ")
+    if blank and _program(first, search, cwd):
+        return Unsupported(f"{lacking}: write its words one by one, without quotes around them all")
+    if name == "python" and shutil.which("python3", path=search):
+        hint = "this machine has `python3`; activate a virtual environment, write python3, or "
+    else:
+        near = difflib.get_close_matches(name, _programs(search), n=1, cutoff=0.8)
+        hint = f"did you mean {near[0]}? Else " if near else ""
+    return Unsupported(f"{lacking}: {hint}{IMAGE_REMEDY}")
+
+
+def _no_script(script: str, cwd: Path) -> Unsupported:
+    folder = (cwd / script).parent
+    there = [path.name for path in folder.iterdir()] if folder.is_dir() else []
+    near = difflib.get_close_matches(Path(script).name, there, n=1)
+    remedy = f"did you mean {Path(script).with_name(near[0])}?" if near else IMAGE_REMEDY
+    where = "on this machine" if script.startswith("/") else f"in {cwd}"
+    return Unsupported(f"the script {script} does not exist {where}: {remedy}")
+
+
+def _programs(search: str) -> list[str]:
+    folders = [Path(folder) for folder in search.split(os.pathsep)]
+    return sorted({path.name for each in folders if each.is_dir() for path in each.iterdir()})
 
 
 @lru_cache

@@ -32,7 +32,7 @@ def verdict(view: View, counts: Counts) -> Verdict | None:  # noqa: PLR0911 - a 
     if any(wish.verb is Verb.STOP for wish in view.wishes):
         return _stopped(counts)
     # The purpose is reached.
-    if view.objective.reaches_goal(counts.best):
+    if counts.reached or view.objective.reaches_goal(counts.best):
         return _success(view, counts, reasons.GOAL_REACHED)
     # Going on would waste time. A limit of 0 tolerates no failure, as 1 does.
     limit = policy.max_failed

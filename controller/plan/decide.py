@@ -91,7 +91,8 @@ def _step(view: View, trial: TrialView, early: Moment) -> Finish | Repeat | Adop
 def _given(view: View, trial: TrialView) -> Outcome:
     values = dict(view.initial[trial.index].values)
     value = values.get(view.objective.metric.name)
-    return Outcome(value, broken=view.objective.broken(value, values))
+    broken = view.objective.broken(value, values)
+    return Outcome(value, tuple(values.items()), broken=broken)
 
 
 def _verdict(view: View, counts: Counts) -> Verdict | None:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from ...api.history import SearchState
+from ...api.history import INITIAL, SearchState
 from ...api.objective import Objective, Outcome
 from ...api.policy import Policy
 from ...api.space import Point
@@ -76,6 +76,7 @@ class TrialView:
     retries: int = 0
     retry_at: float | None = None
     value: float | None = None
+    values: tuple[tuple[str, float], ...] = ()
     broken: str = ""
     metrics_open: bool = False
     last_sign_at: float | None = None
@@ -86,18 +87,22 @@ class TrialView:
 
     @property
     def outcome(self) -> Outcome:
-        return Outcome(self.value, broken=self.broken)
+        return Outcome(self.value, self.values, broken=self.broken)
 
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """Totals of the experiment's trials. `best` is the best value so far, never NaN."""
+    """Totals of the experiment's trials.
+
+    `best` is the best value so far, never NaN; `reached` says that a trial reaches every goal.
+    """
 
     proposed: int = 0
     by_state: Mapping[TrialState, int] = field(default_factory=dict)
     observed: int = 0
     since_improvement: int = 0
     best: float | None = None
+    reached: bool = False
 
     def of(self, state: TrialState) -> int:
         return self.by_state.get(state, 0)
@@ -124,6 +129,7 @@ class Counts:
             observed=self.observed + (outcome.value is not None),
             since_improvement=0 if improved else self.since_improvement + 1,
             best=ranked if better else self.best,
+            reached=self.reached or objective.reaches_goal(ranked, dict(outcome.values)),
         )
 
 
@@ -158,10 +164,15 @@ class Search:
 
 @dataclass(frozen=True, slots=True)
 class InitialTrial:
-    """A point to begin with. With `values`, its result is known: it is not run and not counted."""
+    """A point to begin with. With `values`, its result is known: it is not run and not counted.
+
+    `reason` and `labels` go to its trial.
+    """
 
     point: Point
     values: tuple[tuple[str, float], ...] = ()
+    reason: str = INITIAL
+    labels: tuple[tuple[str, str], ...] = ()
 
 
 class Verb(StrEnum):

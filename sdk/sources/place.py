@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from ...api.errors import Conflict, StoreUnwritable
+from ...api.errors import Conflict, StoreUnwritable, Unsupported
 from ...api.identity import ExperimentKey
 from ...api.stopping import Evaluator
 from ...db.store import Store
@@ -69,7 +69,10 @@ class Place:
             if isinstance(self.store, str)
             else self.store
         )
-        store = open_store(place, evaluator=evaluator, fsync=fsync)
+        try:
+            store = open_store(place, evaluator=evaluator, fsync=fsync)
+        except (StoreUnwritable, Unsupported) as error:
+            raise type(error)(f"{self}: {error}") from error
         try:
             yield store
         finally:

@@ -31,7 +31,7 @@ class Asha(Algorithm):
     name = "asha"
     description = "promotes the best eta-th of each rung as slots come free, and never waits"
     settings = _SETTINGS
-    capabilities = Capabilities(repeats=REPEATS)
+    capabilities = Capabilities(conditions=True, repeats=REPEATS)
     is_quick = True
 
     def start(self, problem: Problem) -> Fold:

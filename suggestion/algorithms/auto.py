@@ -9,7 +9,7 @@ class Auto(Algorithm):
     name = "auto"
     description = "chooses for you, by the space, the objectives and what has been seen so far"
     settings = (random_state(),)
-    capabilities = Capabilities(objectives=True)
+    capabilities = Capabilities(conditions=True, objectives=True)
     requires = ("numpy", "scipy", "threadpoolctl", "optuna", "cmaes")
 
     def start(self, problem: Problem) -> Fold:

@@ -22,14 +22,21 @@ class Situation:
 
     `size` counts the points of a finite space. `told` counts the trials that ended well or
     badly, `running` those that have not ended and those that are asked for now.
+    `conditional`: some parameters are active only beside certain values of others.
     """
 
     size: int | None
     numbers: int
     lists: int
     objectives: int
+    conditional: bool = False
     told: int = 0
     running: int = 0
+
+    @property
+    def is_numeric(self) -> bool:
+        """Whether every point is the same numbers."""
+        return self.lists == 0 and not self.conditional
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +71,7 @@ CHOICES: Sequence[Choice] = (
     ),
     Choice(
         ("cmaes",),
-        lambda at: at.told >= MANY and at.lists == 0 and at.numbers > 1,
+        lambda at: at.told >= MANY and at.numbers > 1 and at.is_numeric,
         f"{MANY:,} trials have ended, enough for a strategy that needs many and answers at once",
     ),
     Choice(
@@ -74,7 +81,7 @@ CHOICES: Sequence[Choice] = (
     ),
     Choice(
         ("gp", "cmaes"),
-        lambda at: at.numbers >= WIDE and at.lists == 0,
+        lambda at: at.numbers >= WIDE and at.is_numeric,
         f"{WIDE} numbers and more are wide for a Gaussian process alone: an evolution strategy "
         "shows it where to look",
     ),
@@ -131,6 +138,7 @@ def beginning(problem: Problem) -> Situation:
         numbers=len(parameters) - lists,
         lists=lists,
         objectives=1 + len(problem.objective.further),
+        conditional=bool(problem.space.conditions),
     )
 
 

@@ -14,7 +14,7 @@ class Bohb(Algorithm):
     name = "bohb"
     description = "hyperband whose configurations come from a model of the best (optuna's TPE)"
     settings = (*RESOURCE_SETTINGS, random_state())
-    capabilities = Capabilities(repeats=REPEATS)
+    capabilities = Capabilities(conditions=True, repeats=REPEATS)
     requires = ("numpy", "optuna")
 
     def start(self, problem: Problem) -> Fold:

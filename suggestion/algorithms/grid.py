@@ -21,7 +21,10 @@ class Grid(Algorithm):
     )
     settings = (random_state(),)
     capabilities = Capabilities(
-        distributions=frozenset({Distribution.UNIFORM}), objectives=True, needs_levels=True
+        distributions=frozenset({Distribution.UNIFORM}),
+        conditions=True,
+        objectives=True,
+        needs_levels=True,
     )
     is_quick = True
 

@@ -48,7 +48,7 @@ class HalvingFold(Fold):
         self.brackets = brackets
         self.round = len(brackets)
         parameters = tuple(each for each in problem.space.parameters if each.name != resource)
-        self.inner = replace(problem, space=SearchSpace(parameters))
+        self.inner = replace(problem, space=SearchSpace(parameters, problem.space.conditions))
         self._samplers: dict[Value, RandomFold] = {}
         for rung in self._all():
             self.at(rung.resource)
@@ -203,6 +203,7 @@ class HalvingFold(Fold):
         return {
             name: value if name == self._resource else point[name]
             for name in self.problem.space.by_name
+            if name == self._resource or name in point
         }
 
     def _name(self, index: int) -> str:

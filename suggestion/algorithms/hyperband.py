@@ -47,7 +47,7 @@ class Hyperband(Algorithm):
     name = "hyperband"
     description = "trains many configurations a little and the best of them more, in brackets"
     settings = (*RESOURCE_SETTINGS, random_state())
-    capabilities = Capabilities(repeats=REPEATS)
+    capabilities = Capabilities(conditions=True, repeats=REPEATS)
     is_quick = True
 
     def start(self, problem: Problem) -> Fold:
@@ -130,6 +130,9 @@ def resource_faults(problem: Problem) -> list[Fault]:
         return [Fault(path, message, f"the parameters are {names}")]
     if len(problem.space.parameters) == 1:
         return [Fault(path, "the resource is the only parameter", "add one that is searched")]
+    if any(parameter.name in {each.parameter, each.when} for each in problem.space.conditions):
+        message = f"the resource {parameter.name} has a part in spec.parameterConditions"
+        return [Fault(path, message, "every trial has it, whatever the amount: remove it there")]
     if not parameter.is_numeric and not all(map(_is_number, parameter.choices)):
         message = f"the resource {parameter.name} has entries that are no numbers"
         return [Fault(path, message, "make it a parameter of type int or double")]

@@ -42,7 +42,7 @@ class Nsga2(Algorithm):
         ),
         random_state(),
     )
-    capabilities = Capabilities(objectives=True)
+    capabilities = Capabilities(conditions=True, objectives=True)
 
     def start(self, problem: Problem) -> Fold:
         values = setting_values(self.settings, problem.settings)

@@ -28,6 +28,7 @@ from ...api.history import (
     Verdict,
 )
 from ...api.identity import trial_name
+from ...api.lineage import GENERATION, MEMBER, PARENT
 from ...api.problem import Problem
 from ...api.space import Point
 from ..algorithm import Fold, seed_of
@@ -36,9 +37,6 @@ from ..history import is_observed
 from ..seeds import derive, generator
 from .pbt import POPULATION, RESAMPLE, TRUNCATION
 from .pbt_steps import explored
-
-_LABEL = "pbt.suggestion.katib.kubeflow.org"
-GENERATION, MEMBER, PARENT = f"{_LABEL}/generation", f"{_LABEL}/member", f"{_LABEL}/parent"
 
 _RETRIES = 16
 _FIRST, _WINNER, _CHANGE = 1, 2, 3  # the paths of draws

@@ -11,7 +11,7 @@ class Random(Algorithm):
     name = "random"
     description = "draws every point from the parameters' distributions"
     settings = (random_state(),)
-    capabilities = Capabilities(objectives=True)
+    capabilities = Capabilities(conditions=True, objectives=True)
     is_quick = True
 
     def start(self, problem: Problem) -> Fold:

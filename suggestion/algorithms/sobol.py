@@ -17,7 +17,7 @@ class Sobol(Algorithm):
     name = "sobol"
     description = "fills the space evenly with Sobol's sequence, scrambled by the seed (scipy)"
     settings = (random_state(),)
-    capabilities = Capabilities(objectives=True)
+    capabilities = Capabilities(conditions=True, objectives=True)
     requires = ("numpy", "scipy")
 
     def start(self, problem: Problem) -> Fold:

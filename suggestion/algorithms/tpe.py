@@ -39,7 +39,7 @@ class Tpe(Algorithm):
         ),
         random_state(),
     )
-    capabilities = Capabilities(objectives=True)
+    capabilities = Capabilities(conditions=True, objectives=True)
     requires = ("numpy", "optuna")
 
     def start(self, problem: Problem) -> Fold:
@@ -76,7 +76,7 @@ class MultivariateTpe(Algorithm):
         _not_negative("n_ei_candidates", "24", "draws of which the best becomes the point"),
         random_state("random_state should be greate or equal than zero"),
     )
-    capabilities = Capabilities(objectives=True)
+    capabilities = Capabilities(conditions=True, objectives=True)
     requires = ("numpy", "optuna")
 
     def start(self, problem: Problem) -> Fold:

@@ -5,6 +5,7 @@ sampler that is made for each point, seeded by its index: nothing of the search
 lives in the sampler. Pending trials count as bad neighbours (constant liar), so
 that a batch is diverse; those that failed count as worse than any value. Of several
 objectives the good trials are those of the first fronts (Ozaki et al. 2020, GECCO).
+A conditional parameter is learned from the trials that have it.
 """
 
 import math
@@ -122,7 +123,7 @@ class TpeFold(PointFold):
         self._codes = {
             axis.parameter.name: Code(axis) for axis in self.cube.axes if axis.levels != 1
         }
-        self._distributions = {name: code.distribution for name, code in self._codes.items()}
+        self._groups = self._together() if arguments["multivariate"] else [list(self._codes)]
         self._single = {
             axis.parameter.name: axis.level(0) for axis in self.cube.axes if axis.levels == 1
         }
@@ -163,12 +164,20 @@ class TpeFold(PointFold):
             for number, point in self.pending.items()
         ]
         drawn = self._ask(index, derive(self.seed, index, retry))
-        return Proposal(
-            {
-                name: self._codes[name].decode(drawn[name]) if name in drawn else self._single[name]
-                for name in self.cube.names
-            }
-        )
+        point = {
+            name: self._codes[name].decode(drawn[name]) if name in drawn else self._single[name]
+            for name in self.cube.names
+        }
+        return Proposal(self.cube.space.actual(point))
+
+    def _together(self) -> list[list[str]]:
+        """Group the parameters that are always active together: only those have a joint model."""
+        condition = {each.parameter: each for each in self.problem.space.conditions}
+        groups: dict[object, list[str]] = {}
+        for name in self._codes:
+            own = condition.get(name)
+            groups.setdefault(own and (own.when, frozenset(own.values)), []).append(name)
+        return list(groups.values())
 
     def _ask(self, index: int, seed: int) -> Mapping[str, Any]:
         with warnings.catch_warnings():
@@ -177,14 +186,18 @@ class TpeFold(PointFold):
             sampler = TPESampler(seed=seed, constant_liar=True, **self._arguments)
         study = Study("search", self._storage, sampler=sampler)
         trial = self._trial(index, {}, None)
-        if self._arguments["multivariate"]:
-            return sampler.sample_relative(study, trial, self._distributions)
-        return {
-            name: sampler.sample_independent(study, trial, name, distribution)
-            for name, distribution in self._distributions.items()
-        }
+        drawn: dict[str, Any] = {}
+        for names in self._groups:
+            space = {name: self._codes[name].distribution for name in names}
+            if self._arguments["multivariate"]:
+                drawn |= sampler.sample_relative(study, trial, space)
+                continue
+            for name, distribution in space.items():
+                drawn[name] = sampler.sample_independent(study, trial, name, distribution)
+        return drawn
 
     def _trial(self, index: int, point: Point, losses: Losses | None) -> FrozenTrial:
+        codes = {name: code for name, code in self._codes.items() if name in point}
         return FrozenTrial(
             number=index,
             trial_id=index,
@@ -193,10 +206,8 @@ class TpeFold(PointFold):
             values=losses,
             datetime_start=None,
             datetime_complete=None,
-            params={name: code.encode(point[name]) for name, code in self._codes.items()}
-            if point
-            else {},
-            distributions=self._distributions,
+            params={name: code.encode(point[name]) for name, code in codes.items()},
+            distributions={name: code.distribution for name, code in codes.items()},
             user_attrs={},
             system_attrs={},
             intermediate_values={},

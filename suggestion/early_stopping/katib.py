@@ -4,9 +4,10 @@ A plug-in (`EarlyStopping` of api.v1.beta1) is asked when the first report
 arrives, and again when further trials have succeeded. It is asked in another
 thread: the store never waits for it, and judges by the limits that are known.
 
-As in Katib a limit on the objective is compared with the best value so far, and
-a trial is stopped when all limits are met. Unlike in Katib, new limits hold for
-trials that run already, and for every report from `start_step` on.
+As in Katib a limit on the objective is compared with the best value so far, one on
+another metric with its latest, and a trial is stopped when all limits are met. Unlike
+in Katib, new limits hold for trials that run already, and for every report of the
+objective once the limit's metric has `start_step` values.
 """
 
 import math
@@ -17,19 +18,17 @@ from typing import Protocol
 
 import grpc
 
-from ...api.errors import Fault, PluginBroken, PluginUnavailable, TunewrightError, Unsupported
+from ...api.errors import PluginBroken, TunewrightError
 from ...api.history import Entry, Proposed
 from ...api.identity import trial_name
 from ...api.objective import Objective
 from ...api.problem import Problem
 from ...api.stopping import CurveLog, Progress, Stop, StoppingRule
 from ...proto import api_pb2, api_pb2_grpc
-from ...proto.convert_stopping import Limit, limit_from_katib, rules_request, settings_request
-from ..endpoint import Endpoint
+from ...proto.convert_stopping import Limit, limit_from_katib, rules_request
+from .stubs import Stubs, told
 
 REFRESH_SECONDS = 1.0
-_AWAY = {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED}
-SETTINGS_PATH = "spec.earlyStopping.algorithmSettings"
 
 
 class Source(Protocol):
@@ -70,15 +69,16 @@ class KatibStopping:
         source: Source,
         clock: Callable[[], float],
         executor: Executor,
+        stubs: Stubs,
         *,
         timeout: float = 60.0,
     ) -> None:
         self._source = source
         self._clock = clock
         self._executor = executor
+        self._stubs = stubs
         self._timeout = timeout
         self._known: dict[str, _Known] = {}
-        self._channels: dict[str, grpc.Channel] = {}
 
     def evaluate(
         self,
@@ -92,16 +92,12 @@ class KatibStopping:
         self._look(known, experiment_uid, rule, log)
         if known.trouble is not None and known.position is None:
             raise known.trouble
-        stops = (_judge(report, known.limits, objective, rule.name) for report in reports)
+        judged = _Judged(experiment_uid, rule.name, objective, known.limits, log)
+        stops = (judged.stop(report) for report in reports)
         found = [stop for stop in stops if stop is not None][:1]
         for stop in found:
             self._executor.submit(self._tell, known, experiment_uid, rule, stop)
         return found
-
-    def close(self) -> None:
-        """Close the connections; nothing is evaluated any more."""
-        for channel in self._channels.values():
-            channel.close()
 
     def _look(self, known: _Known, uid: str, rule: StoppingRule, log: CurveLog) -> None:
         """Ask again where trials have succeeded since the last answer, once a second at most."""
@@ -120,11 +116,13 @@ class KatibStopping:
             request = rules_request(
                 self._source.problem(uid), rule, known.entries, self._source.metrics_address()
             )
-            reply = self._stub(rule).GetEarlyStoppingRules(request, timeout=self._timeout)
+            reply = self._stubs.of(rule, api_pb2_grpc.EarlyStoppingStub).GetEarlyStoppingRules(
+                request, timeout=self._timeout
+            )
             known.limits = [limit_from_katib(wire) for wire in reply.early_stopping_rules]
             known.position, known.trouble = end, None
         except grpc.RpcError as error:
-            known.trouble = _ours(rule, error)
+            known.trouble = told(rule, error)
         except ValueError as error:
             known.trouble = PluginBroken(f"{rule.endpoint} answered {error}")
         finally:
@@ -151,62 +149,48 @@ class KatibStopping:
             None,
         ) or trial_name(problem.experiment, uid, stop.index)
         request = api_pb2.SetTrialStatusRequest(trial_name=name)
-        self._stub(rule).SetTrialStatus(request, timeout=self._timeout)
-
-    def _stub(self, rule: StoppingRule) -> api_pb2_grpc.EarlyStoppingStub:
-        assert rule.endpoint is not None
-        if rule.endpoint not in self._channels:
-            self._channels[rule.endpoint] = Endpoint.of(rule.endpoint).service().channel()
-        return api_pb2_grpc.EarlyStoppingStub(self._channels[rule.endpoint])
-
-
-def validate_at_plugin(rule: StoppingRule, *, timeout: float = 60.0) -> Sequence[Fault]:
-    """Ask the plug-in what is wrong with the rule's settings.
-
-    Raises:
-        PluginUnavailable: it does not answer.
-        PluginBroken: it fails.
-    """
-    assert rule.endpoint is not None
-    with Endpoint.of(rule.endpoint).service().channel() as channel:
-        stub = api_pb2_grpc.EarlyStoppingStub(channel)
-        try:
-            stub.ValidateEarlyStoppingSettings(settings_request(rule), timeout=timeout)
-        except grpc.RpcError as error:
-            match error.code():
-                case grpc.StatusCode.UNIMPLEMENTED:
-                    return ()
-                case grpc.StatusCode.INVALID_ARGUMENT:
-                    said = (error.details() or "it is refused").splitlines()
-                    return [Fault(SETTINGS_PATH, line) for line in said]
-            raise _ours(rule, error) from error
-    return ()
-
-
-def _judge(
-    report: Progress, limits: Sequence[Limit], objective: Objective, name: str
-) -> Stop | None:
-    others = {limit.metric for limit in limits} - {objective.metric.name}
-    if others:
-        raise Unsupported(
-            f"{name} limits {', '.join(sorted(others))}: "
-            f"only limits on the objective {objective.metric.name} can be judged"
+        self._stubs.of(rule, api_pb2_grpc.EarlyStoppingStub).SetTrialStatus(
+            request, timeout=self._timeout
         )
-    met = [
-        limit
-        for limit in limits
-        if report.reports >= limit.start_step and limit.is_met(report.best, limit.value)
-    ]
-    if not limits or len(met) < len(limits):
-        return None
-    said = " and ".join(f"{limit.comparison} {limit.value:.6g}" for limit in met)
-    reason = (
-        f"{name}: after {report.reports} reports the best {objective.metric.name} is "
-        f"{report.best:.6g}, {said}"
-    )
-    return Stop(report.index, report.attempt, reason)
 
 
-def _ours(rule: StoppingRule, error: grpc.RpcError) -> TunewrightError:
-    said = f"{rule.endpoint}: {error.details() or error.code().name}"
-    return PluginUnavailable(said) if error.code() in _AWAY else PluginBroken(said)
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """What reports of an experiment are judged by."""
+
+    experiment_uid: str
+    rule: str
+    objective: Objective
+    limits: Sequence[Limit]
+    log: CurveLog
+
+    def stop(self, report: Progress) -> Stop | None:
+        """Return the stop of a trial that meets all limits; a metric without a value meets none."""
+        values = self._values(report)
+        met = [
+            self._said(limit, value)
+            for limit, (count, value) in zip(self.limits, values, strict=True)
+            if count >= limit.start_step and count > 0 and limit.is_met(value, limit.value)
+        ]
+        if not self.limits or len(met) < len(self.limits):
+            return None
+        metric = self.objective.metric.name
+        reason = (
+            f"{self.rule}: after {report.reports} reports the best {metric} is "
+            f"{report.best:.6g}, {' and '.join(met)}"
+        )
+        return Stop(report.index, report.attempt, reason)
+
+    def _said(self, limit: Limit, value: float) -> str:
+        beyond = f"{limit.comparison} {limit.value:.6g}"
+        is_own = limit.metric == self.objective.metric.name
+        return beyond if is_own else f"the latest {limit.metric} {value:.6g} is {beyond}"
+
+    def _values(self, report: Progress) -> Sequence[tuple[int, float]]:
+        """Return what each limit is compared with, and how many values its metric has."""
+        own = self.objective.metric.name
+        is_alone = all(limit.metric == own for limit in self.limits)
+        known = {} if is_alone else self.log.observation(self.experiment_uid, report.index)
+        others = {name: (summary.count, summary.latest) for name, summary in known.items()}
+        values = {**others, own: (report.reports, report.best)}
+        return [values.get(limit.metric, (0, math.nan)) for limit in self.limits]

@@ -1,37 +1,48 @@
-"""Which early-stopping rules there are, and the evaluator that serves them all."""
+"""Which early-stopping rules there are, and the evaluator that serves them all.
+
+The built-in ones stand in a table; further ones come as entry points of the
+group `tunewright.early_stopping`. The rule of a service at an endpoint is `katib`'s subject.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 
-from ...api.errors import Fault
+from ...api.errors import Fault, Invalid, PluginBroken
 from ...api.objective import Objective
 from ...api.stopping import CurveLog, Evaluator, Progress, Stop, StoppingRule
-from ..settings import Setting, name_fault, setting_faults
-from . import halving, plateau, threshold
-from .percentile import MEDIAN_SETTINGS, PERCENTILE_SETTINGS, Percentile
+from .. import entry_points
+from ..settings import name_fault, setting_faults
+from .halving import Asha
+from .percentile import MedianStop, Percentile
+from .plateau import Plateau
+from .rule import Rule
+from .threshold import Threshold
 
+GROUP = "tunewright.early_stopping"
 NAME_PATH = "spec.earlyStopping.algorithmName"
 SETTINGS_PATH = "spec.earlyStopping.algorithmSettings"
 
-
-@dataclass(frozen=True, slots=True)
-class Kind:
-    description: str
-    settings: Sequence[Setting]
-    make: Callable[[Callable[[], float]], Evaluator]
-    validate: Callable[[Mapping[str, str]], str] = lambda _settings: ""
-    """Says what is wrong with settings that are each in range; "" when nothing is."""
-
-
-RULES: Mapping[str, Kind] = {
-    "medianstop": Kind("stops what is worse than the median", MEDIAN_SETTINGS, Percentile),
-    "percentile": Kind("stops what is worse than a percentile", PERCENTILE_SETTINGS, Percentile),
-    "asha": Kind("lets one of eta trials pass each rung", halving.SETTINGS, halving.Asha),
-    "threshold": Kind(
-        "stops what is beyond a bound", threshold.SETTINGS, threshold.Threshold, threshold.complaint
-    ),
-    "plateau": Kind("stops what gets no better", plateau.SETTINGS, plateau.Plateau),
+BUILT_IN: Mapping[str, type[Rule]] = {
+    rule.name: rule for rule in (MedianStop, Percentile, Asha, Threshold, Plateau)
 }
+
+
+def names() -> Sequence[str]:
+    """Return every name that can be asked for, the built-in ones first."""
+    return (*BUILT_IN, *sorted(entry_points.entries(GROUP).keys() - BUILT_IN.keys()))
+
+
+def find(name: str) -> type[Rule]:
+    """Return the rule with that name.
+
+    Raises:
+        Invalid: no rule has that name; the message names the nearest.
+        PluginBroken: its entry point cannot be imported, or is no rule.
+    """
+    if name in BUILT_IN:
+        return BUILT_IN[name]
+    if name not in entry_points.entries(GROUP):
+        raise Invalid([name_fault(name, names(), path=NAME_PATH)])
+    return entry_points.load(GROUP, name, Rule, "early-stopping rule")
 
 
 def validate_rule(rule: StoppingRule) -> Sequence[Fault]:
@@ -41,11 +52,14 @@ def validate_rule(rule: StoppingRule) -> Sequence[Fault]:
     """
     if rule.endpoint is not None:
         return ()
-    if rule.name not in RULES:
-        return [name_fault(rule.name, RULES, path=NAME_PATH)]
-    kind = RULES[rule.name]
-    faults = setting_faults(kind.settings, rule.settings, path=SETTINGS_PATH, algorithm=rule.name)
-    complaint = "" if faults else kind.validate(rule.settings)
+    try:
+        found = find(rule.name)
+    except Invalid as error:
+        return error.faults
+    except PluginBroken as error:
+        return [Fault(NAME_PATH, str(error))]
+    faults = setting_faults(found.settings, rule.settings, path=SETTINGS_PATH, algorithm=rule.name)
+    complaint = "" if faults else found.complaint(rule.settings)
     return [Fault(SETTINGS_PATH, complaint, "", "Required")] if complaint else faults
 
 
@@ -59,9 +73,10 @@ class Rules:
     def __init__(
         self, clock: Callable[[], float], plugins: Callable[[], Evaluator] | None = None
     ) -> None:
+        self._clock = clock
         self._made: Evaluator | None = None
         self._plugins = plugins
-        self._evaluators = {name: kind.make(clock) for name, kind in RULES.items()}
+        self._rules: dict[str, Rule] = {}
 
     def evaluate(
         self,
@@ -71,11 +86,21 @@ class Rules:
         reports: Sequence[Progress],
         log: CurveLog,
     ) -> Sequence[Stop]:
-        """Decide by the rule's own evaluator; a rule that there is not stops nobody."""
-        evaluator = self._evaluators.get(rule.name) if rule.endpoint is None else self._plugin()
+        """Decide by the rule's own evaluator.
+
+        Raises:
+            Invalid: there is no such rule: it was installed when the experiment began.
+            PluginBroken: it cannot be loaded any more.
+        """
+        evaluator = self._rule(rule.name) if rule.endpoint is None else self._plugin()
         if evaluator is None:
             return ()
         return evaluator.evaluate(experiment_uid, rule, objective, reports, log)
+
+    def _rule(self, name: str) -> Rule:
+        if name not in self._rules:
+            self._rules[name] = find(name)(self._clock)
+        return self._rules[name]
 
     def _plugin(self) -> Evaluator | None:
         if self._made is None and self._plugins is not None:

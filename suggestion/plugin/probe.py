@@ -11,7 +11,15 @@ from ...api.fidelity import GREATEST, NAME, widened
 from ...api.history import Entry, Finished, Proposal, Proposed, Suggestion, Verdict
 from ...api.objective import Direction, Metric, Objective, Strategy
 from ...api.problem import Problem
-from ...api.space import Distribution, Parameter, ParameterKind, Point, SearchSpace, Value
+from ...api.space import (
+    Distribution,
+    Parameter,
+    ParameterCondition,
+    ParameterKind,
+    Point,
+    SearchSpace,
+    Value,
+)
 from ...api.states import TrialState
 from .. import registry
 from ..suggester import AnySuggester
@@ -63,11 +71,51 @@ _SINGLE = SearchSpace(
         Parameter("c", ParameterKind.CATEGORICAL, choices=("x",)),
     )
 )
+_CONDITIONAL = SearchSpace(
+    (
+        Parameter("momentum", ParameterKind.DOUBLE, Decimal(0), Decimal(1)),  # before its list
+        Parameter("optimizer", ParameterKind.CATEGORICAL, choices=("adam", "sgd", "lion")),
+        Parameter(
+            "rate",
+            ParameterKind.DOUBLE,
+            Decimal("0.00001"),
+            Decimal("0.1"),
+            distribution=Distribution.LOG_UNIFORM,
+        ),
+        Parameter("layers", ParameterKind.DISCRETE, choices=("1", "2", "3")),
+        Parameter("width1", ParameterKind.INT, Decimal(1), Decimal(64), Decimal(1)),
+        Parameter("width2", ParameterKind.INT, Decimal(1), Decimal(64), Decimal(1)),
+        Parameter("skips", ParameterKind.CATEGORICAL, choices=("no", "yes")),
+        Parameter("share", ParameterKind.DOUBLE, Decimal(0), Decimal(1), Decimal("0.25")),
+    ),
+    (
+        ParameterCondition("momentum", "optimizer", ("sgd", "lion")),
+        ParameterCondition("width2", "layers", ("2", "3")),
+        ParameterCondition("skips", "layers", ("3",)),
+        ParameterCondition("share", "skips", ("yes",)),
+    ),
+)
+_SMALL_CONDITIONAL = SearchSpace(
+    (
+        Parameter("a", ParameterKind.CATEGORICAL, choices=("x", "y", "z")),
+        Parameter("b", ParameterKind.INT, Decimal(1), Decimal(3), Decimal(1)),
+        Parameter("c", ParameterKind.DISCRETE, choices=("1", "2")),
+        Parameter("d", ParameterKind.DOUBLE, Decimal(0), Decimal(1), Decimal("0.5")),
+        Parameter("e", ParameterKind.INT, Decimal(1), Decimal(2), Decimal(1)),
+    ),
+    (
+        ParameterCondition("b", "a", ("y",)),
+        ParameterCondition("c", "a", ("y", "z")),
+        ParameterCondition("d", "c", ("2",)),
+    ),
+)
 SPACES: Mapping[str, SearchSpace] = {
     "every kind": _RICH,
     "every distribution": _DISTRIBUTED,
     "a few points": _SMALL,
     "one point": _SINGLE,
+    "conditions": _CONDITIONAL,
+    "a few points with conditions": _SMALL_CONDITIONAL,
 }
 
 

@@ -1,32 +1,54 @@
-"""A package to begin an algorithm with: its tests pass, an experiment uses it."""
+"""A package to begin an algorithm or a rule with: its tests pass, an experiment uses it."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 from string import Template
 
 from ...api.errors import Conflict, Fault, Invalid
 from .. import registry
+from ..early_stopping import registry as stopping_rules
 
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
-_FILES = {
-    "pyproject.toml": "pyproject.toml",
-    "README.md": "README.md",
-    "experiment.yaml": "experiment.yaml",
-    "algorithm.py": "src/{package}/algorithm.py",
-    "test_algorithm.py": "tests/test_algorithm.py",
-}
+_COMMON = ("pyproject.toml", "README.md", "experiment.yaml")
 
 
-def write(name: str, folder: Path) -> Sequence[Path]:
-    """Write the package of an algorithm into a new folder; return its files.
+@dataclass(frozen=True, slots=True)
+class Skeleton:
+    """What can be begun: `folder` holds its files, `module` is where the idea goes.
+
+    `names` are those that are taken; `what` says in messages what it is.
+    """
+
+    folder: str
+    module: str
+    names: Callable[[], Sequence[str]]
+    what: str
+
+    @property
+    def places(self) -> Mapping[str, str]:
+        """Where each file goes; `{package}` stands for the package's name."""
+        return {
+            **{name: name for name in _COMMON},
+            f"{self.module}.py": f"src/{{package}}/{self.module}.py",
+            f"test_{self.module}.py": f"tests/test_{self.module}.py",
+        }
+
+
+ALGORITHM = Skeleton("algorithm", "algorithm", registry.names, "an algorithm")
+EARLY_STOPPING = Skeleton("early_stopping", "rule", stopping_rules.names, "an early-stopping rule")
+
+
+def write(name: str, folder: Path, skeleton: Skeleton = ALGORITHM) -> Sequence[Path]:
+    """Write a package into a new folder; return its files.
 
     Raises:
-        Invalid: the name is none that an algorithm and a package can have.
+        Invalid: the name is none that the class and a package can have.
         Conflict: the folder is there, with something in it.
     """
-    _check(name)
+    _check(name, skeleton)
     if folder.exists() and any(folder.iterdir()):
         raise Conflict(f"{folder} is not empty: name another with --directory")
     package = name.replace("-", "_")
@@ -35,12 +57,12 @@ def write(name: str, folder: Path) -> Sequence[Path]:
         "package": package,
         "class_name": "".join(word.capitalize() for word in name.split("-")),
     }
-    skeleton = files(__package__) / "skeleton"
+    sources = files(__package__) / "skeleton" / skeleton.folder
     texts = {
         folder / place.format(package=package): Template(
-            (skeleton / f"{source}.txt").read_text(encoding="utf-8")
+            (sources / f"{source}.txt").read_text(encoding="utf-8")
         ).substitute(words)
-        for source, place in _FILES.items()
+        for source, place in skeleton.places.items()
     }
     texts[folder / "src" / package / "__init__.py"] = ""
     for path, text in texts.items():
@@ -49,9 +71,9 @@ def write(name: str, folder: Path) -> Sequence[Path]:
     return sorted(texts)
 
 
-def _check(name: str) -> None:
+def _check(name: str, skeleton: Skeleton) -> None:
     if not _NAME.fullmatch(name):
-        remedy = "use lower-case letters and digits, in words joined by -, as in my-algorithm"
-        raise Invalid([Fault("NAME", f"{name!r} is no name of an algorithm", remedy)])
-    if name in registry.names():
-        raise Invalid([Fault("NAME", f"an algorithm {name} is there already", "take another")])
+        remedy = "use lower-case letters and digits, in words joined by -, as in my-idea"
+        raise Invalid([Fault("NAME", f"{name!r} is no name of {skeleton.what}", remedy)])
+    if name in skeleton.names():
+        raise Invalid([Fault("NAME", f"{skeleton.what} {name} is there already", "take another")])

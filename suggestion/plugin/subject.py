@@ -9,12 +9,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from ...api.errors import Fault, PluginUnavailable
+from ...api.errors import Fault, PluginBroken, PluginUnavailable, Unsupported
 from ...api.problem import Problem
 from .. import registry
 from ..client import RemoteSuggester
 from ..inline import History, InlineSuggester
 from ..suggester import AnySuggester
+
+_REMEDIES = {
+    PermissionError: "make it executable: chmod +x, or put its interpreter before it",
+    FileNotFoundError: "check its path; a relative one begins where you are",
+}
 
 
 class Subject(Protocol):
@@ -90,12 +95,22 @@ class AtAddress:
         if not self.command:
             return
         self.stop()
-        self._process = subprocess.Popen(self.command, stdout=subprocess.DEVNULL)  # noqa: ASYNC220  # it returns at once
+        written = shlex.join(self.command)
+        try:
+            self._process = subprocess.Popen(self.command, stdout=subprocess.DEVNULL)  # noqa: ASYNC220  # it returns at once
+        except OSError as error:
+            why = f"{written} cannot be started: {error.strerror}"
+            raise Unsupported(f"{why} ({_REMEDIES.get(type(error), 'name a program')})") from error
         for _ in range(int(self.timeout * 10)):
             if await asyncio.to_thread(self._answers):
                 return
+            code = self._process.poll()
+            if code is not None:
+                raise PluginBroken(
+                    f"{written} ended with exit code {code} before it listened on {self.address}"
+                )
             await asyncio.sleep(0.1)
-        raise PluginUnavailable(f"{shlex.join(self.command)} does not listen on {self.address}")
+        raise PluginUnavailable(f"{written} does not listen on {self.address}")
 
     def _client(self, history: History, *, stateless: bool) -> RemoteSuggester:
         return RemoteSuggester(

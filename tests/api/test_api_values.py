@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tunewright.api.conditions import Condition, pass_to, set_condition
 from tunewright.api.durations import parse_duration
 from tunewright.api.identity import trial_name
-from tunewright.api.objective import Direction, Metric, Objective, Strategy
+from tunewright.api.objective import Direction, Further, Metric, Objective, Strategy
 from tunewright.api.observation import Sample, summarize
 from tunewright.api.space import (
     Parameter,
@@ -125,6 +125,30 @@ def test_nan_is_never_better_and_never_the_goal(direction):
     assert not objective.better(math.nan, None)
     assert objective.better(0.5, math.nan)
     assert not objective.reaches_goal(math.nan)
+
+
+@pytest.mark.parametrize(
+    ("own", "of_memory", "value", "memory", "reached"),
+    [
+        (0.1, 4.0, 0.1, 4.0, True),
+        (0.1, 4.0, 0.05, 5.0, True),
+        (0.1, 4.0, 0.2, 5.0, False),
+        (0.1, 4.0, 0.05, 3.0, False),
+        (0.1, 4.0, 0.05, None, False),
+        (0.1, 4.0, 0.05, math.nan, False),
+        (None, 4.0, 9.0, 4.0, True),
+        (None, 4.0, None, 4.0, True),
+        (0.1, None, 0.05, None, True),
+        (None, None, 0.0, 9.0, False),
+    ],
+)
+def test_all_goals_that_are_given_must_be_reached(own, of_memory, value, memory, reached):
+    memory_left = Further(Metric("left", Strategy.LATEST), Direction.MAXIMIZE, of_memory)
+    objective = Objective(
+        Metric("a", Strategy.LATEST), Direction.MINIMIZE, goal=own, further=(memory_left,)
+    )
+    values = {} if memory is None else {"left": memory}
+    assert objective.reaches_goal(value, values) is reached
 
 
 @pytest.mark.parametrize("edges", [TRIAL_EDGES, EXPERIMENT_EDGES], ids=["trial", "experiment"])

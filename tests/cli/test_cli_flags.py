@@ -3,7 +3,7 @@
 import pytest
 from tunewright.api.documents import parse
 from tunewright.api.errors import Invalid
-from tunewright.cli.flags import Wanted, document, parameter
+from tunewright.sdk.flags import Wanted, document, parameter
 
 
 @pytest.mark.parametrize(

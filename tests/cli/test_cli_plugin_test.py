@@ -1,10 +1,14 @@
 """`tunewright plugin test`, against services that are processes of their own."""
 
+import dataclasses
+
 import pytest
 from support.command import COMMAND
 from support.katib_plugin import PROGRAM
+from support.packages import install
 
 SERVE = [*COMMAND, "serve", "suggestion", "--port"]
+LIST = ["algorithms", "--early-stopping", "-o", "json"]
 RESTARTED = ["the same history gives the same points", "a restart changes nothing"]
 
 
@@ -55,3 +59,83 @@ def test_an_algorithm_that_is_not_there_is_broken(tunewright, address):
     assert result.code == 1
     assert "every search space was refused at validation" in result.out
     assert result.out.endswith("randomm is broken.\n")
+
+
+HASTY = """
+from tunewright.suggestion.early_stopping.rule import Rule
+
+
+class Hasty(Rule):
+    name = "hasty"
+    description = "stops everybody"
+
+    def reason(self, report, case):
+        return "time is money"
+"""
+
+
+def slow(document):
+    pod = document["spec"]["trialTemplate"]["trialSpec"]["spec"]["template"]["spec"]
+    pod["containers"][0]["command"] = [
+        "sh",
+        "-c",
+        ": ${trialParameters.x}; echo loss=1; exec sleep 30",
+    ]
+
+
+@pytest.fixture
+def with_rules(tunewright):
+    """The command, beside packages with rules of which one cannot be loaded."""
+    site = tunewright.folder / "site"
+    rules = {"hasty": "hasty:Hasty", "absent": "hasty:Absent"}
+    install(site, "hasty", HASTY, rules, group="tunewright.early_stopping")
+    return dataclasses.replace(tunewright, site=site)
+
+
+def test_a_stopping_rule_is_examined_by_name(with_rules):
+    kept = with_rules("plugin", "test", "threshold", "--early-stopping", "--setting", "bound=0.5")
+    broken = with_rules("plugin", "test", "hasty", "--early-stopping")
+
+    assert kept.code == 0, kept.err
+    assert set(verdicts(kept).values()) == {"kept"}
+    assert broken.code == 1
+    assert "the best goes on: a trial that was the best all the time is stopped" in broken.out
+    assert broken.out.endswith("hasty is broken.\n")
+
+
+def test_a_stopping_rule_is_examined_at_an_address(tunewright, address):
+    words = ["plugin", "test", address, "--early-stopping", "--algorithm"]
+    kept, unknown = tunewright(*words, "plateau"), tunewright(*words, "plateauu")
+    assert (kept.code, set(verdicts(kept).values())) == (0, {"kept"})
+    assert unknown.code == 2
+    assert "did you mean plateau?" in unknown.err
+
+
+def test_a_rule_of_another_package_stops_trials(with_rules, experiment):
+    result = with_rules("run", experiment(slow), "--early-stopping", "hasty")
+    assert result.code == 0, result.err
+    trials = with_rules("trials", "echo", "-o", "json").json
+    assert {trial["state"] for trial in trials} == {"EarlyStopped"}
+
+
+def test_a_rule_that_cannot_be_loaded_is_refused_and_hides_no_other(with_rules, experiment):
+    run = with_rules("run", experiment(), "--early-stopping", "absent")
+    listed = {item["name"]: item for item in with_rules(*LIST).json}
+    assert run.code == 2
+    assert "the entry point of early-stopping rule absent fails" in run.err
+    assert "has no attribute 'Absent'" in listed["absent"]["description"]
+    assert listed["hasty"]["description"] == "stops everybody"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["hastyy"], "did you mean hasty?"),
+        (["threshold", "--setting", "bond=1"], "unknown setting bond"),
+        (["a", "b"], "a rule is no command"),
+    ],
+)
+def test_what_cannot_be_examined_says_why(with_rules, words, said):
+    result = with_rules("plugin", "test", *words, "--early-stopping")
+    assert result.code == 2
+    assert said in result.err

@@ -170,6 +170,26 @@ def test_a_rule_of_a_plug_in_stops_trials(tunewright, experiment, stopper):
     assert list(dict.fromkeys(stopper.told)) == [trial["name"] for trial in trials[1:]]
 
 
+def test_a_rule_of_another_tunewright_stops_trials(tunewright, experiment):
+    def change(document):
+        worse_after_the_first(document)
+        settings = [{"name": "min_trials_required", "value": "1"}]
+        document["spec"]["earlyStopping"] = {
+            "algorithmName": "medianstop",
+            "algorithmSettings": settings,
+        }
+
+    with tunewright.start("serve", "suggestion", "--port", "0") as service:
+        address = service.stdout.readline().split()[-1]
+        result = tunewright("run", experiment(change), "--early-stopping", f"medianstop={address}")
+        service.terminate()
+
+    assert result.code == 0, result.err
+    trials = tunewright("trials", "echo", "-o", "json").json
+    assert [trial["state"] for trial in trials] == ["Succeeded", "EarlyStopped", "EarlyStopped"]
+    assert "the best loss is 1, above the median 0 of 1" in trials[1]["message"]
+
+
 def test_settings_that_the_plug_in_refuses_stop_the_run_before_the_first_trial(
     tunewright, experiment, stopper
 ):

@@ -1,113 +1,18 @@
 """The engine over a real store, with an algorithm in process and workloads by script."""
 
 import asyncio
-import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from support.scripted import Run, Script, Scripted
+from support.engines import House, document, x_of
+from support.scripted import Run, Script
 from tunewright.api.errors import StoreUnwritable, Unsupported
-from tunewright.api.identity import ExperimentKey
 from tunewright.api.states import ExperimentState, TrialState
-from tunewright.controller.engine import Engine, Outcome, WallClock
+from tunewright.controller.engine import Engine, Outcome
 from tunewright.controller.ports import Workload
-from tunewright.db.records import ExperimentRecord, Usage
-from tunewright.db.sql import open_store
-from tunewright.db.store import Store
-from tunewright.suggestion.early_stopping.registry import Rules
-from tunewright.suggestion.inline import InlineSuggester
-
-KEY = ExperimentKey("default", "engine")
-
-
-def document(**spec: Any) -> dict[str, Any]:
-    return {
-        "apiVersion": "kubeflow.org/v1beta1",
-        "kind": "Experiment",
-        "metadata": {"name": KEY.name, "namespace": KEY.namespace},
-        "spec": {
-            "objective": {"type": "minimize", "objectiveMetricName": "loss"},
-            "algorithm": {"algorithmName": "random"},
-            "parallelTrialCount": 2,
-            "maxTrialCount": 5,
-            "parameters": [
-                {
-                    "name": "x",
-                    "parameterType": "double",
-                    "feasibleSpace": {"min": "0", "max": "1"},
-                }
-            ],
-            "trialTemplate": {
-                "primaryContainerName": "main",
-                "trialParameters": [{"name": "x", "reference": "x"}],
-                "trialSpec": {
-                    "apiVersion": "batch/v1",
-                    "kind": "Job",
-                    "spec": {
-                        "template": {
-                            "spec": {
-                                "containers": [
-                                    {"name": "main", "command": ["try", "${trialParameters.x}"]}
-                                ]
-                            }
-                        }
-                    },
-                },
-            },
-        }
-        | spec,
-    }
-
-
-def seconds() -> Callable[[], float]:
-    """A clock by which a second passes between any two looks."""
-    count = itertools.count()
-    return lambda: float(next(count))
-
-
-class House:
-    """A store in a folder, and engines over it one after another."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.store: Store = open_store(folder / "store.db", evaluator=Rules(seconds()))
-        self.runtime: Scripted | None = None
-
-    def create(self, **spec: Any) -> ExperimentRecord:
-        return self.store.create_experiment(
-            KEY, document(**spec), seed=3, workdir=str(self.folder), now=1.0
-        )
-
-    def engine(self, script: Script, home: Path | None = None) -> Engine:
-        uid = self.store.experiment(KEY).uid
-
-        def runtime(on_change: Callable[[Any], None]) -> Scripted:
-            self.runtime = Scripted(script, on_change)
-            return self.runtime
-
-        return Engine(
-            store=self.store,
-            uid=uid,
-            workloads=runtime,
-            suggester=InlineSuggester(lambda after: self.store.history(uid, after, 1000)),
-            clock=WallClock(),
-            home=home or self.folder,
-        )
-
-    def run(self, script: Script) -> Outcome:
-        async def drive() -> Outcome:
-            return await self.engine(script).run()
-
-        return asyncio.run(drive())
-
-    @property
-    def record(self) -> ExperimentRecord:
-        return self.store.experiment(KEY)
-
-    def states(self) -> list[TrialState]:
-        return [trial.state for trial in self.store.trials(self.record.uid)]
+from tunewright.db.records import Usage
 
 
 @pytest.fixture
@@ -115,11 +20,6 @@ def house(tmp_path: Path) -> Iterator[House]:
     made = House(tmp_path)
     yield made
     made.store.close()
-
-
-def x_of(workload: Workload) -> float:
-    containers = workload.manifest["spec"]["template"]["spec"]["containers"]
-    return float(containers[0]["command"][1])
 
 
 def test_a_point_that_is_to_run_several_times_comes_to_the_mean(house: House):
@@ -256,6 +156,28 @@ def test_a_goal_is_not_reached_by_a_trial_that_breaks_a_constraint(house: House)
     assert house.record.reason == "ExperimentMaxTrialsReached"
     assert house.record.best == ()
     assert "memory 9 is more than 3" in house.store.trial(house.record.uid, 0).message
+
+
+TWO_GOALS = {
+    "objective": {"type": "minimize", "objectiveMetricName": "loss", "goal": 0.5},
+    "objectives": [{"metric": "memory", "type": "minimize", "goal": 3}],
+    "parallelTrialCount": 1,
+    "maxTrialCount": 4,
+}
+TOLD = [["loss=0.1", "memory=9"], ["loss=0.9", "memory=1"], ["loss=0.4", "memory=3"]]
+
+
+def test_several_goals_end_it_once_one_trial_reaches_them_all(house: House):
+    house.create(**TWO_GOALS)
+    house.run(lambda workload: Run([*TOLD, []][workload.ref.index]))
+    assert house.record.reason == "ExperimentGoalReached"
+    assert house.states() == [TrialState.SUCCEEDED] * 3
+
+
+def test_a_trial_that_breaks_a_constraint_reaches_no_goals(house: House):
+    house.create(**TWO_GOALS, constraints=[{"metric": "memory", "max": 2}])
+    house.run(lambda workload: Run([*TOLD, ["loss=0.9", "memory=1"]][workload.ref.index]))
+    assert house.record.reason == "ExperimentMaxTrialsReached"
 
 
 def test_a_hopeless_trial_is_stopped_early_and_keeps_its_observation(house: House):
@@ -450,3 +372,63 @@ def test_a_promoted_trial_goes_on_from_the_checkpoint_of_its_lower_rung(house: H
     promoted = {trial.name: trial.proposal.parent for trial in trials if trial.proposal.parent}
     assert promoted
     assert inherited == promoted
+
+
+def population(house: House, **spec: Any) -> None:
+    settings = {"suggestion_trial_dir": "/c", "n_population": "5", "truncation_threshold": "0.2"}
+    given = [{"name": name, "value": value} for name, value in settings.items()]
+    house.create(
+        maxTrialCount=25,
+        parallelTrialCount=5,
+        algorithm={"algorithmName": "pbt", "algorithmSettings": given},
+        **spec,
+    )
+
+
+def keeps_a_checkpoint(workload: Workload) -> Run:
+    (Path(workload.environment["TUNEWRIGHT_CHECKPOINT_DIR"]) / "weights").touch()
+    return Run([f"loss={x_of(workload)}"])
+
+
+def kept_at_the_end(house: House) -> set[int]:
+    """Return the trials whose checkpoints are there."""
+    trials = house.store.trials(house.record.uid)
+    return {t.index for t in trials if (house.folder / t.name / "checkpoint" / "weights").exists()}
+
+
+def test_checkpoints_of_a_population_that_nobody_goes_on_from_are_removed(house: House):
+    population(house, checkpoint={})
+    assert house.run(keeps_a_checkpoint).state is ExperimentState.SUCCEEDED
+    trials = house.store.trials(house.record.uid)
+    by_name = {trial.name: trial.index for trial in trials}
+    parents = {by_name[t.proposal.parent] for t in trials[15:] if t.proposal.parent}
+    kept, needed = kept_at_the_end(house), {*range(15, 25), *parents, house.record.best[0].index}
+    assert kept >= needed
+    assert len(kept - needed) <= 1  # what was the best when the last generation began
+    assert len(kept) < 18
+
+
+@pytest.mark.parametrize("keep", ["All", "Best"])
+def test_the_file_says_which_checkpoints_are_kept(house: House, keep: str):
+    population(house, checkpoint={"keep": keep})
+    house.run(keeps_a_checkpoint)
+    best = house.record.best[0].index
+    assert kept_at_the_end(house) == ({best} if keep == "Best" else set(range(25)))
+
+
+def test_checkpoints_of_an_interrupted_experiment_stay(house: House):
+    population(house, checkpoint={"keep": "Best"})
+    engines: list[Engine] = []
+
+    def script(workload: Workload) -> Run:
+        run = keeps_a_checkpoint(workload)
+        if len(kept_at_the_end(house)) == 8:
+            engines[0].leave()
+        return run
+
+    async def drive() -> Outcome:
+        engines.append(house.engine(script))
+        return await engines[0].run()
+
+    assert asyncio.run(drive()).interrupted
+    assert len(kept_at_the_end(house)) >= 8

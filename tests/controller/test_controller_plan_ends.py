@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from support.views import NOW, OBJECTIVE, POLICY, counted, ended, kinds, running, view, waiting
 from tunewright.api.history import SearchState
-from tunewright.api.objective import Direction, Objective
+from tunewright.api.objective import Direction, Further, Metric, Objective, Strategy
 from tunewright.api.policy import NoImprovement, Policy, ResumePolicy
 from tunewright.api.states import ExperimentState
 from tunewright.controller.plan import plan
@@ -16,6 +16,9 @@ from tunewright.controller.plan.view import Leaving, Search, Verb, View, Wish
 SUCCEEDED, FAILED = ExperimentState.SUCCEEDED, ExperimentState.FAILED
 MAXIMIZE = Objective(OBJECTIVE.metric, Direction.MAXIMIZE, goal=0.9)
 MINIMIZE = replace(OBJECTIVE, goal=0.1)
+TWO_GOALS = replace(
+    MINIMIZE, further=(Further(Metric("size", Strategy.MIN), Direction.MINIMIZE, 3.0),)
+)
 EXHAUSTED = Search(state=SearchState.EXHAUSTED)
 BROKEN = Search(failure="no such setting")
 
@@ -43,6 +46,10 @@ TIMED = replace(POLICY, max_duration=60.0)
         pytest.param(goal(MINIMIZE, 0.05), SUCCEEDED, "ExperimentGoalReached", id="below a goal"),
         pytest.param(goal(MINIMIZE, 0.1), SUCCEEDED, "ExperimentGoalReached", id="just a goal"),
         pytest.param(goal(MAXIMIZE, 0.95), SUCCEEDED, "ExperimentGoalReached", id="above a goal"),
+        pytest.param(
+            view(counts=replace(counted(succeeded=2, observed=2), reached=True)),
+            SUCCEEDED, "ExperimentGoalReached", id="a trial reached all goals",
+        ),
         pytest.param(
             of(POLICY, succeeded=10, observed=10), SUCCEEDED, "ExperimentMaxTrialsReached",
             id="all trials of the budget succeeded",
@@ -105,6 +112,7 @@ def test_it_is_over(seen: View, state: ExperimentState, reason: str):
     "seen",
     [
         pytest.param(goal(MINIMIZE, 0.2), id="short of a goal"),
+        pytest.param(goal(TWO_GOALS, 0.05), id="one of two goals"),
         pytest.param(of(POLICY, succeeded=9, observed=9), id="one trial is left"),
         pytest.param(of(TOLERANT, succeeded=3, failed=1, observed=3), id="failures are tolerated"),
         pytest.param(of(POLICY, failed=2), id="two failed"),

@@ -141,3 +141,33 @@ def test_what_stands_for_nothing_is_refused_with_its_path(source, parameters, pa
     with pytest.raises(Invalid) as refused:
         rendered(source, {"lr": 1}, parameters)
     assert refused.value.faults[0].path == path
+
+
+@pytest.mark.parametrize(
+    ("written", "becomes"),
+    [
+        pytest.param(["a", "--m=${trialParameters.m}", "b"], ["a", "b"], id="an option in a word"),
+        pytest.param(["a", "--m", "${trialParameters.m}", "b"], ["a", "b"], id="in two words"),
+        pytest.param(["a", "${trialParameters.m}"], ["a"], id="an argument"),
+        pytest.param(["--n=1", "${trialParameters.m}"], ["--n=1"], id="after a whole option"),
+        pytest.param(["--n", "${trialParameters.n}"], ["--n", "2"], id="what the point has stays"),
+        pytest.param(["${trialParameters.n}${trialParameters.m}"], [], id="beside one that it has"),
+        pytest.param("train ${trialParameters.m}.", "train .", id="within text"),
+    ],
+)
+def test_a_parameter_that_a_point_does_not_have_stands_for_nothing(written, becomes):
+    template = Template({**JOB, "spec": {"args": written}}, conditional=frozenset({"m"}))
+    assert render(template, {"n": 2}, TRIAL)["spec"]["args"] == becomes
+
+
+def test_a_variable_of_a_parameter_that_a_point_does_not_have_is_empty():
+    source = {**JOB, "spec": {"env": [{"name": "M", "value": "${trialParameters.momentum}"}]}}
+    named = (TrialParameter("momentum", "m"),)
+    template = Template(source, named, frozenset({"m"}))
+    assert render(template, {}, TRIAL)["spec"]["env"] == [{"name": "M", "value": ""}]
+
+
+def test_a_name_that_is_no_parameter_at_all_is_refused_still():
+    template = Template({**JOB, "spec": {"args": ["${trialParameters.x}"]}}, (), frozenset({"m"}))
+    with pytest.raises(Invalid, match="nothing is known"):
+        render(template, {}, TRIAL)

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from tunewright.api.history import Proposal, Suggestion
 from tunewright.api.identity import ExperimentKey
+from tunewright.api.observation import Batch, Sample
 from tunewright.api.states import TrialState
 from tunewright.controller.loading import Memory
 from tunewright.controller.plan.view import EndReason
@@ -214,3 +215,42 @@ def test_what_an_algorithm_says_of_its_answers_is_told_once(store: Store, uid: s
     told = [event for event in store.events(uid) if event.reason == "SuggestionNote"]
     assert [event.message for event in told] == ["gp: it learns", "tpe: many run"]
     assert turn.view.search.note == "tpe: many run"
+
+
+def two_goals(store: Store, ends: list[tuple[float, float]]) -> str:
+    """Return an experiment with goals for loss and memory, and trials that ended with these."""
+    spec = {
+        **SPEC,
+        "objective": {"type": "minimize", "objectiveMetricName": "loss", "goal": 0.5},
+        "objectives": [{"metric": "memory", "type": "minimize", "goal": 3}],
+        "maxTrialCount": 9,
+    }
+    kind = {"apiVersion": "kubeflow.org/v1beta1", "kind": "Experiment"}
+    document = {**kind, "metadata": {"name": "turn"}, "spec": spec}
+    key = ExperimentKey("default", "turn")
+    uid = store.create_experiment(key, document, seed=1, workdir="/", now=1.0).uid
+    for index, (loss, memory) in enumerate(ends):
+        store.propose(uid, index, [(f"turn-{index}", Proposal({"x": 0.5}))], made_from=0, now=2.0)
+        store.start_attempt(uid, index, 1, token=f"t{index}", now=3.0)
+        store.attempt_running(uid, index, 1, pid=7, pid_started_at=1.0, now=4.0)
+        samples = (Sample("loss", loss, 5.0), Sample("memory", memory, 5.0))
+        store.record([Batch(uid, index, 1, "stdout", 0, samples)], now=5.0)
+        store.attempt_ended(
+            uid, index, 1, exit_code=0, reason="Completed", message="", usage=Usage(), now=6.0
+        )
+        store.finish_trial(uid, index, TrialState.SUCCEEDED, reason="", message="", now=7.0)
+    return uid
+
+
+def test_goals_that_a_trial_reached_before_a_crash_end_the_experiment(store: Store):
+    uid = two_goals(store, [(0.1, 9.0), (0.4, 2.0), (0.3, 9.0)])
+    Turns(store, uid).take([], Memory(), 8.0)
+    assert store.view(uid).experiment.reason == "ExperimentGoalReached"
+
+
+def test_a_trial_that_is_taken_out_reaches_no_goal(store: Store):
+    """Two objectives, and the one trial that reached both goals is dropped."""
+    uid = two_goals(store, [(0.1, 9.0), (0.4, 2.0)])
+    store.drop_trial(uid, 1, now=7.5)
+    Turns(store, uid).take([], Memory(), 8.0)
+    assert store.view(uid).experiment.reason != "ExperimentGoalReached"

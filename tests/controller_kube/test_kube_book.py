@@ -143,7 +143,7 @@ def test_whatever_happens_a_book_says_what_a_store_says(store, script):
     for each in script:
         counts = [step(store, uid, counts[0], *each), step(ours, uid, counts[1], *each)]
 
-    assert seen(ours, uid, ours.history(0)) == seen(store, uid, store.history(uid))
+    assert seen(ours, uid, ours.history(uid)) == seen(store, uid, store.history(uid))
 
 
 @many
@@ -154,7 +154,7 @@ def test_a_book_is_found_again_in_the_resources(script):
         count = step(ours, "", count, *each)
 
     found = again(ours)
-    assert seen(found, "", found.history(0)) == seen(ours, "", ours.history(0))
+    assert seen(found, "", found.history("")) == seen(ours, "", ours.history(""))
     assert listed(experiment_status(found)) == listed(experiment_status(ours))
     for index, page in ours.pages.items():
         assert trial_status(found.pages[index]) == trial_status(page)
@@ -184,10 +184,10 @@ def test_a_trial_whose_resource_was_deleted_was_killed_and_its_index_stays_taken
         *(3, 1, 2),
     )
     assert found.view("").experiment.best[0].index == 2
-    assert [type(entry) for entry in found.history(0)] == [
+    assert [type(entry) for entry in found.history("")] == [
         *(Proposed, Finished, Dropped, Dropped, Proposed, Finished),
     ]
-    assert found.history(2)[0] == Dropped(3, NOBODY)
+    assert found.history("", 2)[0] == Dropped(3, NOBODY)
     assert found.told(1).state is TrialState.KILLED
 
 

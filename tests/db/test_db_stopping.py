@@ -36,6 +36,14 @@ class StopsAll:
         return [Stop(report.index, report.attempt, f"{rule.name}: enough") for report in reports]
 
 
+class ReadsOthers(StopsAll):
+    """A rule that stops nobody, and notes the latest accuracy of the trial that reports."""
+
+    def evaluate(self, uid, rule, objective, reports, log):
+        self.read += [log.observation(uid, report.index)["accuracy"].latest for report in reports]
+        return ()
+
+
 @pytest.fixture
 def driven(opened: Callable[..., Store]) -> Callable[[Evaluator], tuple[Store, str]]:
     """Make a store over a rule, with two running trials."""
@@ -71,6 +79,14 @@ def test_a_rule_reads_averages_after_the_counts_that_it_names_and_the_last(drive
     store, uid = driven(rule)
     report(store, uid, 0, 4.0, 2.0, 0.0)
     assert rule.read == [{1: 4.0, 2: 3.0, 3: 2.0}]
+
+
+def test_a_rule_reads_other_metrics_with_those_of_the_same_batch(driven):
+    rule = ReadsOthers()
+    store, uid = driven(rule)
+    samples = (Sample("accuracy", 0.25, 10.0), Sample("loss", 4.0, 10.0))
+    store.record([Batch(uid, 1, 1, "stdout", 0, samples)], now=5.0)
+    assert rule.read == [0.25]
 
 
 def test_a_rule_that_fails_stops_nobody_and_the_batch_is_kept(driven):

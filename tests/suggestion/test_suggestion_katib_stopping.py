@@ -1,17 +1,18 @@
 """Katib's early-stopping plug-ins, over gRPC, with the calls made at once."""
 
 import math
-from concurrent.futures import Executor, Future
 
 import grpc
 import pytest
+from support.at_once import AtOnce
 from support.search import Log, problem, whole
-from tunewright.api.errors import PluginBroken, PluginUnavailable, Unsupported
+from tunewright.api.errors import PluginBroken, PluginUnavailable
 from tunewright.api.history import Proposal
 from tunewright.api.objective import Direction, Metric, Objective, Strategy
+from tunewright.api.observation import summarize_on
 from tunewright.api.stopping import Progress, StoppingRule
 from tunewright.proto import api_pb2, api_pb2_grpc, serving
-from tunewright.suggestion.early_stopping.katib import KatibStopping, validate_at_plugin
+from tunewright.suggestion.early_stopping.endpoints import EndpointRules, validate_at_plugin
 from tunewright.suggestion.early_stopping.registry import Rules
 
 LOSS = Objective(Metric("loss", Strategy.MIN), Direction.MINIMIZE)
@@ -48,22 +49,16 @@ class Plugin(api_pb2_grpc.EarlyStoppingServicer):
         return api_pb2.ValidateEarlyStoppingSettingsReply()
 
 
-class AtOnce(Executor):
-    def submit(self, fn, /, *args, **kwargs):
-        done = Future()
-        done.set_result(fn(*args, **kwargs))
-        return done
-
-
 class House:
     """An evaluator over a log: it is the plug-in's source, and the rule's `CurveLog`."""
 
     def __init__(self, endpoint):
         self.now = 0.0
+        self.others = {}
         self.log = Log()
         self.log.propose(Proposal({"n": 1}), Proposal({"n": 2}, name="its-own"))
         self.rule = StoppingRule("mine", {"patience": "2"}, endpoint)
-        self.evaluator = KatibStopping(self, lambda: self.now, AtOnce(), timeout=10)
+        self.evaluator = EndpointRules(self, lambda: self.now, AtOnce(), timeout=10)
         self.rules = Rules(lambda: self.now, lambda: self.evaluator)
 
     def problem(self, uid):
@@ -78,6 +73,9 @@ class House:
     def ended_since(self, uid, position, *, early_stopped=False):
         ended = [entry for entry in self.log.after(position) if hasattr(entry, "verdict")]
         return self.log.position, [entry.index for entry in ended]
+
+    def observation(self, uid, index):
+        return self.others
 
     def judge(self, best, reports=5, index=1):
         progress = Progress(index, 1, reports, best, best, best)
@@ -121,6 +119,29 @@ def test_a_trial_is_stopped_when_all_limits_are_met(house, plugin, limits, best,
     assert bool(house.judge(best, reports)) is stops
 
 
+@pytest.mark.parametrize(
+    ("limits", "reported", "stops"),
+    [
+        pytest.param([("<", "0.5")], [0.9, 0.4], True, id="its latest value"),
+        pytest.param([("<", "0.5")], [0.4, 0.9], False, id="not its best"),
+        pytest.param([("<", "0.5", 3)], [0.4, 0.4], False, id="before its own start_step"),
+        pytest.param([("<", "0.5", 2)], [0.4, 0.4], True, id="at its own start_step"),
+        pytest.param([("<", "0.5")], [], False, id="nothing of it was reported"),
+        pytest.param([(">", "0.5")], [math.nan], False, id="NaN"),
+    ],
+)
+def test_a_limit_on_another_metric_is_compared_with(house, plugin, limits, reported, stops):
+    plugin.limits = [limit(">", "0.5"), *(limit(*one, metric="accuracy") for one in limits)]
+    samples = [("accuracy", value, float(n), None) for n, value in enumerate(reported)]
+    house.others = summarize_on({}, samples)
+    found = house.judge(0.6)
+    assert bool(found) is stops
+    if stops:
+        assert found[0].reason.endswith(
+            "greater than 0.5 and the latest accuracy 0.4 is less than 0.5"
+        )
+
+
 def test_a_stop_says_why_and_the_plug_in_is_told(house, plugin):
     plugin.limits = [limit(">", "0.5")]
     (stop,) = house.judge(0.6)
@@ -156,11 +177,10 @@ def test_it_is_asked_again_when_a_trial_has_succeeded_and_new_limits_hold_for_wh
 @pytest.mark.parametrize(
     ("limits", "error", "said"),
     [
-        ([limit(">", "0.5", metric="accuracy")], Unsupported, "limits accuracy"),
         ([limit(">", "much")], PluginBroken, "'much'"),
         ([api_pb2.EarlyStoppingRule(name="loss", value="1")], PluginBroken, "comparison"),
     ],
-    ids=["another metric", "no number", "no comparison"],
+    ids=["no number", "no comparison"],
 )
 def test_what_cannot_be_judged_is_said(house, plugin, limits, error, said):
     plugin.limits = limits

@@ -143,7 +143,7 @@ def test_a_grid_smaller_than_the_budget_is_refused():
                     (listed("o", "a", "b"), double("x", 0, 1)),
                     (ParameterCondition("x", "o", ("a",)),),
                 ),
-                algorithm="tpe",
+                algorithm="cmaes",
             ),
             "spec.parameterConditions",
             id="conditional parameters",

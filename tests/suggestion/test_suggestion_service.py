@@ -14,6 +14,8 @@ from tunewright.proto import (
     health_pb2,
     health_pb2_grpc,
     serving,
+    tunewright_pb2,
+    tunewright_pb2_grpc,
 )
 from tunewright.suggestion.client import RemoteSuggester
 from tunewright.suggestion.held import GREATEST
@@ -146,6 +148,22 @@ def test_katibs_controller_gets_exactly_what_it_asks_for(channel):
     again = stub.GetSuggestions(katib_request(task, log, 2, 6))
     assert again == stub.GetSuggestions(katib_request(task, log, 2, 6))
     assert len(again.parameter_assignments) == 2
+
+
+def test_what_algorithms_honour_is_described(channel):
+    stub = tunewright_pb2_grpc.SuggestionStub(channel)
+    reply = stub.Describe(tunewright_pb2.DescribeRequest(), timeout=10)
+    can = {each.name: each.capabilities for each in reply.algorithms}
+    assert can["nsga2"].objectives
+    assert not can["pbt"].objectives
+    assert can["pbt"].repeats
+    assert [*can["grid"].kinds] == [
+        tunewright_pb2.DOUBLE,
+        tunewright_pb2.INT,
+        tunewright_pb2.DISCRETE,
+        tunewright_pb2.CATEGORICAL,
+    ]
+    assert can["enas"].architecture
 
 
 def test_an_exhausted_search_is_out_of_range_for_katib(channel):

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support.search import double, listed, problem, whole
-from tunewright.api.space import Distribution, ParameterKind
+from tunewright.api.space import Distribution, ParameterCondition, ParameterKind, SearchSpace
 from tunewright.suggestion.cube import Axis, Cube
 
 D = Distribution
@@ -91,3 +91,55 @@ def test_ranks_number_the_points_of_a_finite_space(data):
     cube = Cube(problem(whole("a", 0, 4), listed("b", "x", "y"), double("c", 0, 1, 0.5)).space)
     rank = data.draw(st.integers(0, cube.cardinality - 1))
     assert cube.rank(cube.unrank(rank)) == rank
+
+
+CHAIN = SearchSpace(
+    (
+        double("d", 0, 1, 0.5),
+        listed("a", "x", "y", "z"),
+        whole("b", 1, 3),
+        listed("c", "2", "1", kind=ParameterKind.DISCRETE),
+        listed("e", "p", "q"),
+    ),
+    (
+        ParameterCondition("b", "a", ("y",)),
+        ParameterCondition("c", "a", ("y", "z")),
+        ParameterCondition("d", "c", ("2",)),
+    ),
+)
+"""Below y 3 × (1 + 3), below z 1 + 3, below x nothing; each beside p and q."""
+
+
+def test_a_space_with_conditions_has_as_many_points_as_are_different():
+    cube = Cube(CHAIN)
+    points = [cube.unrank(rank) for rank in range(CHAIN.cardinality)]
+    assert CHAIN.cardinality == (1 + 12 + 4) * 2
+    assert len({tuple(point.items()) for point in points}) == len(points)
+    assert all(CHAIN.contains(point) for point in points)
+    assert [cube.rank(point) for point in points] == list(range(len(points)))
+
+
+def test_a_point_keeps_the_order_of_the_file_whatever_depends_on_what():
+    names = {tuple(Cube(CHAIN).unrank(rank)) for rank in range(CHAIN.cardinality)}
+    assert names == {
+        ("a", "e"), ("a", "c", "e"), ("d", "a", "c", "e"), ("a", "b", "c", "e"),
+        ("d", "a", "b", "c", "e"),
+    }  # fmt: skip
+
+
+@given(st.lists(st.floats(0, 1), min_size=5, max_size=5))
+def test_quantiles_give_a_point_without_what_is_inactive(units):
+    cube = Cube(CHAIN)
+    point = cube.point(units)
+    assert CHAIN.contains(point)
+    assert cube.point(cube.units(point)) == point
+
+
+def test_points_that_differ_in_what_is_inactive_alone_are_one():
+    space = SearchSpace(
+        (listed("a", "x", "y"), double("b", 0, 1)), (ParameterCondition("b", "a", ("y",)),)
+    )
+    cube = Cube(space)
+    same = [cube.key(cube.point([0.1, unit])) for unit in (0.2, 0.7)]
+    other = [cube.key(cube.point([0.9, unit])) for unit in (0.2, 0.7)]
+    assert (len({*same}), len({*same, *other})) == (1, 3)

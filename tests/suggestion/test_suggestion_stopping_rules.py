@@ -5,7 +5,7 @@ import math
 import pytest
 from tunewright.api.objective import Direction, Metric, Objective, Strategy
 from tunewright.api.stopping import Progress, StoppingRule
-from tunewright.suggestion.early_stopping.registry import RULES, Rules, validate_rule
+from tunewright.suggestion.early_stopping.registry import BUILT_IN, Rules, validate_rule
 
 LOSS = Objective(Metric("loss", Strategy.MIN), Direction.MINIMIZE)
 ACCURACY = Objective(Metric("accuracy", Strategy.MAX), Direction.MAXIMIZE)
@@ -199,7 +199,7 @@ def test_wrong_settings_are_refused(name, settings, message):
     assert fault.message.startswith(message)
 
 
-@pytest.mark.parametrize("name", RULES)
+@pytest.mark.parametrize("name", BUILT_IN)
 def test_a_trial_of_nothing_but_nan_stops_nobody(name):
     settings = {"bound": 4} if name == "threshold" else {}
     assert stops(name, Curves(*TEN), [math.nan] * 30, **settings) is None

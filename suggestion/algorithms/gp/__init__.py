@@ -1,7 +1,7 @@
 """Our own Gaussian-process search: what it can be told."""
 
 from ....api.problem import Problem
-from ...algorithm import Algorithm, Fold
+from ...algorithm import Algorithm, Capabilities, Fold
 from ...settings import number, random_state, setting_values
 
 
@@ -20,6 +20,7 @@ class GaussianProcess(Algorithm):
         ),
         random_state(),
     )
+    capabilities = Capabilities(conditions=True)
     requires = ("numpy", "scipy", "threadpoolctl")
 
     def start(self, problem: Problem) -> Fold:

@@ -19,7 +19,7 @@ _LONGEST = 0.3  # of a first step, in the cube
 def ascend(function: Ascended, starts: Array, free: Mask) -> tuple[Array, Array]:
     """Return where the ascents ended, and how high.
 
-    Only `free` columns move, between 0 and 1. Each ascent has a memory and a step of
+    Only what is `free`, (m, c), moves, between 0 and 1. Each ascent has a memory and a step of
     its own; a step that does not climb enough is halved in the next round.
     """
     at = starts.copy()

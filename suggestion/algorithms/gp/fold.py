@@ -154,7 +154,8 @@ class GaussianProcessFold(PointFold):
         best = min(best, float(model.losses[len(view.model.losses) :].min(initial=np.inf)))
         chance = np.random.default_rng(derive(self.seed, index))
         score = Score(model, best, view.failures)
-        rows, height = maximize(score, self._encoding, view.good, chance)
+        idle = np.clip(view.region.inside(self._encoding.idle), 0.0, 1.0)
+        rows, height = maximize(score, self._encoding, view.good, idle, chance)
         points = tuple(self._encoding.point(view.region.outside(row)) for row in rows)
         return _Hope(points, height + math.log(view.scale))
 

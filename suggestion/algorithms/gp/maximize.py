@@ -43,14 +43,15 @@ class Score:
 
 
 def maximize(
-    score: Score, encoding: Encoding, good: Array, chance: np.random.Generator
+    score: Score, encoding: Encoding, good: Array, idle: Array, chance: np.random.Generator
 ) -> tuple[Array, float]:
     """Return rows of the region, the most promising first, and the height of the first.
 
-    `good` are rows to look near.
+    `good` are rows to look near; `idle` holds what is inactive, in the region's coordinates.
     """
     anywhere = encoding.spread(chance.random((_RANDOM, len(encoding.blocks))))
-    near = _near(encoding, good, chance)
+    anywhere, _ = encoding.settled(anywhere, idle)
+    near, _ = encoding.settled(_near(encoding, good, chance), idle)
     starts = np.vstack(
         [
             _best(anywhere, score.heights(anywhere), _STARTS_RANDOM),
@@ -62,10 +63,11 @@ def maximize(
     for _ in range(_ROUNDS):
         before = heights
         if is_free:
-            starts, heights = ascend(score, starts, encoding.free)
+            _, free = encoding.settled(starts, idle)
+            starts, heights = ascend(score, starts, free)
         if not is_coarse:
             break
-        starts, heights = _stepped(score, encoding, starts, heights)
+        starts, heights = _stepped(score, encoding, idle, starts, heights)
         if float((heights - before).max()) < 1e-6:
             break
     order = np.argsort(-heights, kind="stable")
@@ -92,9 +94,11 @@ def _best(rows: Array, heights: Array, count: int) -> Array:
     return found
 
 
-def _stepped(score: Score, encoding: Encoding, rows: Array, heights: Array) -> tuple[Array, Array]:
+def _stepped(
+    score: Score, encoding: Encoding, idle: Array, rows: Array, heights: Array
+) -> tuple[Array, Array]:
     """Move each row to its best neighbour, where that is better."""
-    around = [encoding.neighbours(row) for row in rows]
+    around = [encoding.settled(encoding.neighbours(row), idle)[0] for row in rows]
     found = score.heights(np.vstack(around))
     rows, heights, first = rows.copy(), heights.copy(), 0
     for place, neighbours in enumerate(around):

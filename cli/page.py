@@ -1,0 +1,137 @@
+"""Putting the page together: a socket, its address, the server behind it."""
+
+import secrets
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+from ..api.errors import Fault, Invalid, MissingExtra
+from ..sdk.client import Client
+from ..sdk.sources.source import Source
+from ..sdk.sources.where import Where
+
+_FIRST_PORT = 8765
+_PORTS_TRIED = 100
+_LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where the page is, with the token that opens it."""
+
+    host: str
+    port: int
+    token: str
+
+    @classmethod
+    def of(cls, wire: socket.socket, host: str, token: str | None) -> "Address":
+        return cls(host, wire.getsockname()[1], token or secrets.token_urlsafe(24))
+
+    @property
+    def url(self) -> str:
+        everywhere = self.host in {"0.0.0.0", "::"}  # noqa: S104 - compared, not bound
+        host = "127.0.0.1" if everywhere else self.host
+        shown = f"[{host}]" if ":" in host else host
+        return f"http://{shown}:{self.port}/?token={self.token}"
+
+
+@contextmanager
+def listening(host: str, port: int | None) -> Iterator[socket.socket]:
+    """Listen on the port, or on the first one that is free.
+
+    Raises:
+        Invalid: the port is taken, or the host is not this machine's.
+    """
+    ports = [port] if port is not None else [*range(_FIRST_PORT, _FIRST_PORT + _PORTS_TRIED), 0]
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    for number in ports:
+        wire = socket.socket(family, socket.SOCK_STREAM)
+        wire.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            wire.bind((host, number))
+            wire.listen(128)
+        except OSError as error:
+            wire.close()
+            if number != ports[-1] and not isinstance(error, socket.gaierror):
+                continue
+            reason = error.strerror or str(error)
+            remedy = "name another with --port, or none: the next free one is taken"
+            raise Invalid([Fault("--port", f"{host}:{number}: {reason}", remedy)]) from error
+        with closing(wire):
+            yield wire
+        return
+
+
+def serve(
+    wire: socket.socket,
+    address: Address,
+    source: Source,
+    where: Where,
+    workdir: Path,
+    names: Sequence[str],
+) -> None:
+    """Serve until a signal ends it.
+
+    Raises:
+        MissingExtra: FastAPI is not installed.
+    """
+    try:
+        import uvicorn
+
+        from ..ui.app import make_app
+        from ..ui.auth import Access
+        from ..ui.board import Board
+    except ModuleNotFoundError as error:
+        raise MissingExtra("the page", "ui") from error
+
+    app = make_app(
+        Board(source, _client(where), workdir),
+        Access.of(address.token, (*_LOOPBACK, address.host, *names), address.port),
+        version("tunewright"),
+    )
+    config = uvicorn.Config(
+        app, log_level="warning", access_log=False, timeout_graceful_shutdown=1, lifespan="on"
+    )
+    uvicorn.Server(config).run(sockets=[wire])
+
+
+@contextmanager
+def beside(where: Where) -> Iterator[str]:
+    """Serve the page from a process of its own for the time of a block; yield its address."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "tunewright", "ui", "--no-open", *_words(where)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as page:
+        try:
+            yield page.stdout.readline().strip() if page.stdout else ""
+        finally:
+            page.terminate()
+
+
+def _words(where: Where) -> list[str]:
+    """Return the options that tell another process where experiments are."""
+    if not where.is_cluster:
+        return ["--store", where.place.option]
+    named = {
+        "--context": where.context,
+        "--kubeconfig": where.kubeconfig,
+        "--namespace": where.namespace,
+    }
+    return ["--cluster", *(word for pair in named.items() if pair[1] for word in pair if word)]
+
+
+def _client(where: Where) -> Client:
+    if where.is_cluster:
+        return Client(
+            cluster=where.context or True,
+            kubeconfig=where.kubeconfig,
+            namespace=where.namespace,
+        )
+    return Client(store=where.place.option)

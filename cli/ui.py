@@ -1,0 +1,82 @@
+"""`tunewright ui`: the page."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ..sdk.sources.where import Where
+from . import console
+from .options import where_options
+
+if TYPE_CHECKING:
+    from .page import Address
+
+
+@click.command()
+@click.option(
+    "--port", type=click.IntRange(0, 65535), help="[default: 8765, or the next one that is free]"
+)
+@click.option("--host", default="127.0.0.1", show_default=True, help="Where it listens.")
+@click.option(
+    "--allow-host",
+    "names",
+    multiple=True,
+    metavar="NAME",
+    help="A further name by which browsers may call it.",
+)
+@click.option(
+    "--token", envvar="TUNEWRIGHT_UI_TOKEN", help="The token.  [default: a new one each time]"
+)
+@click.option("--open/--no-open", "opens", default=None, help="Open a browser.")
+@where_options
+def ui(
+    port: int | None,
+    host: str,
+    names: tuple[str, ...],
+    token: str | None,
+    opens: bool | None,
+    where: Where,
+) -> None:
+    """Serve a page that shows experiments, live, and starts and stops them.
+
+    It listens on this machine alone, and whoever opens it needs the token in the address
+    that is printed.
+
+    \b
+    Examples:
+      tunewright ui
+      tunewright ui --port 9000 --no-open
+      tunewright ui --cluster --context production
+    """
+    from .page import Address, listening, serve
+
+    with listening(host, port) as wire, where.opened() as source:
+        address = Address.of(wire, host, token)
+        _announce(address, source=str(source))
+        if opens or (opens is None and _has_screen()):
+            click.launch(address.url)
+        serve(wire, address, source, where, Path.cwd(), names)
+
+
+def _announce(address: "Address", *, source: str) -> None:
+    console.note(source)
+    click.echo(f"The page is at {address.url}")
+    for line in _over_ssh(address.port):
+        console.note(line)
+    console.note("Ctrl-C ends it; experiments go on.")
+
+
+def _over_ssh(port: int) -> Sequence[str]:
+    """Say how a page of this machine is reached from where somebody came by SSH."""
+    there = os.environ.get("SSH_CONNECTION", "").split()
+    if len(there) != 4:
+        return ()
+    user = os.environ.get("USER", "")
+    return (f"From your own machine first: ssh -L {port}:127.0.0.1:{port} {user}@{there[2]}",)
+
+
+def _has_screen() -> bool:
+    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))

@@ -1,0 +1,67 @@
+"""The claim on which trials keep their checkpoints where the file names no volume.
+
+Katib's pbt has it: `suggestion_trial_dir` is a path, and each trial finds there its own
+directory `<experiment>/<trial>` of the claim `<experiment>-<algorithm>`. It belongs to its
+experiment, and goes with it. Katib asks for resumePolicy FromVolume for that; here it is
+there whatever the policy, since trials could not go on from each other without it.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from ...api.checkpoint import TRIAL_DIR
+from ...api.errors import Conflict
+from ...api.experiment import API_VERSION
+from ...db.records import ExperimentRecord
+from ..brief import Brief
+from .labels import EXPERIMENT
+from .plugins import CLAIMS, claim_spec
+from .port import Kube
+from .resources import owner
+
+SHARED: Mapping[str, Any] = {
+    "accessModes": ["ReadWriteMany"],
+    "resources": {"requests": {"storage": "5Gi"}},
+}
+"""What Katib ships for pbt: trials run on several nodes."""
+
+
+def with_claim(brief: Brief, experiment: str) -> Brief:
+    """Return the brief with the claim as the volume of checkpoints, where it has none."""
+    kept = brief.checkpoint
+    if kept is None or kept.volume is not None or not brief.problem.settings.get(TRIAL_DIR):
+        return brief
+    volume = {"persistentVolumeClaim": {"claimName": _name(brief, experiment)}}
+    return replace(brief, checkpoint=replace(kept, volume=volume, folder=f"{experiment}/"))
+
+
+async def make_claim(
+    kube: Kube, experiment: ExperimentRecord, brief: Brief, namespaces: Sequence[str]
+) -> None:
+    """Make the claim that `with_claim` names, where it is not there yet.
+
+    `namespaces` are those in which a `katib-config` may be, which may say what to claim.
+    """
+    if with_claim(brief, experiment.key.name) == brief:
+        return
+    key, name = experiment.key, _name(brief, experiment.key.name)
+    claim = {
+        "apiVersion": "v1",
+        "kind": "PersistentVolumeClaim",
+        "metadata": {
+            "name": name,
+            "namespace": key.namespace,
+            "labels": {EXPERIMENT: key.name},
+            "ownerReferences": [owner(API_VERSION, "Experiment", key.name, experiment.uid)],
+        },
+        "spec": await claim_spec(kube, brief.problem.algorithm, namespaces) or SHARED,
+    }
+    try:
+        await kube.create(CLAIMS, key.namespace, claim)
+    except Conflict:
+        return  # it was made before, or by the experiment's plug-in, or by its people
+
+
+def _name(brief: Brief, experiment: str) -> str:
+    return f"{experiment}-{brief.problem.algorithm}"

@@ -1,0 +1,38 @@
+"""`spec.warmStartFrom` on a cluster, where its sources are resources."""
+
+from ...api.compile import objective_of
+from ...db.records import ExperimentRecord
+from ..brief import Brief
+from ..plan.view import InitialTrial
+from ..warm_start import is_due, records_of, source_of, space_of, trials_of
+from .cache import Key
+from .informers import Informers
+from .resources import experiment_record, is_ours, page_of
+
+
+async def warm_trials(
+    informers: Informers, record: ExperimentRecord, brief: Brief, *, proposed: int
+) -> tuple[InitialTrial, ...]:
+    """Return the points that the experiment tries first, after its own; () once it has begun.
+
+    Raises:
+        Invalid: a source is not there, or does not suit it.
+    """
+    if not is_due(brief, proposed):
+        return ()
+    namespace = record.key.namespace
+
+    def look(name: str) -> ExperimentRecord | None:
+        found = informers.experiments.get(Key(namespace, name))
+        return None if found is None else experiment_record(found)[0]
+
+    sources = []
+    for source in records_of(record.key, record.document, look):
+        objective, space = objective_of(source.document), space_of(source)
+        trials = [
+            page_of(trial, objective, space).record
+            for trial in await informers.trials_of(Key(namespace, source.key.name), anew=False)
+            if is_ours(trial, source.uid)
+        ]
+        sources.append(source_of(source, trials))
+    return trials_of(brief, sources)

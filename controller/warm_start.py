@@ -1,0 +1,141 @@
+"""`spec.warmStartFrom`: from the experiments it names to points that are tried first.
+
+They are read before the first trial that is not the file's own is recorded, and what is taken
+of them is recorded as trials at once: what becomes of those experiments later changes nothing.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from ..api.compile import objective_of, search_space
+from ..api.errors import Fault, Invalid, NotFound
+from ..api.experiment import ExperimentSpec
+from ..api.history import WARM_START, Verdict
+from ..api.identity import ExperimentKey
+from ..api.objective import Objective
+from ..api.space import Point, SearchSpace
+from ..db.records import ExperimentRecord, TrialRecord
+from ..db.store import Store
+from ..suggestion.warm_start import Source, beginnings, shared
+from .brief import Brief, brief_of
+from .plan.view import InitialTrial
+
+LABEL = "tunewright.dev/warm-start-from"
+"""The label of such a trial: the experiment that its point comes from."""
+
+_CANDIDATES = 64
+"""How many of a source's best trials are looked at."""
+
+
+def is_due(brief: Brief, proposed: int) -> bool:
+    """Say whether sources are to be read: until more than the file's own points is recorded."""
+    return bool(brief.warm_from) and proposed <= len(brief.initial)
+
+
+def check_sources(store: Store, key: ExperimentKey, document: Mapping[str, Any]) -> None:
+    """Refuse an experiment whose sources a store does not have, or that do not suit it.
+
+    Raises:
+        Invalid: with every fault.
+    """
+    records_of(key, document, lambda name: _stored(store, ExperimentKey(key.namespace, name)))
+
+
+def warm_trials(store: Store, record: ExperimentRecord) -> tuple[InitialTrial, ...]:
+    """Return the points that an experiment of a store tries first, after its own.
+
+    Raises:
+        Invalid: a source is not there, or does not suit it.
+    """
+    brief = brief_of(record)
+    if not is_due(brief, record.totals.proposed):
+        return ()
+
+    def look(name: str) -> ExperimentRecord | None:
+        return _stored(store, ExperimentKey(record.key.namespace, name))
+
+    found = records_of(record.key, record.document, look)
+    trials = [store.best_trials(source.uid, _CANDIDATES) for source in found]
+    return trials_of(brief, map(source_of, found, trials))
+
+
+def records_of(
+    key: ExperimentKey,
+    document: Mapping[str, Any],
+    look: Callable[[str], ExperimentRecord | None],
+) -> Sequence[ExperimentRecord]:
+    """Return the sources of an experiment; `look` finds them by name in its namespace.
+
+    Raises:
+        Invalid: with a fault for each that is not there or does not suit it.
+    """
+    spec = ExperimentSpec.read(document["spec"])
+    space = search_space(spec)
+    records, faults = [], []
+    for place, entry in enumerate(spec.warm_start_from):
+        record = None if entry.name == key.name else look(entry.name)
+        wrong = _wrong(key, space, entry.name, record)
+        if record is not None:
+            records.append(record)
+        if wrong is not None:
+            faults.append(Fault(f"spec.warmStartFrom[{place}].name", *wrong))
+    if faults:
+        raise Invalid(faults)
+    return records
+
+
+def _wrong(
+    key: ExperimentKey, space: SearchSpace, name: str, record: ExperimentRecord | None
+) -> tuple[str, str, str] | None:
+    """Return message, remedy and kind of what is wrong with a source, None if it will do."""
+    if name == key.name:
+        return "an experiment cannot begin from itself", "name an earlier one", "Invalid"
+    if record is None:
+        message = f"there is no experiment {name} in the namespace {key.namespace}"
+        return message, "name one that `tunewright get` shows, or leave it out", "NotFound"
+    if not shared(space, space_of(record)):
+        message = f"the experiment {name} shares no parameter with this one"
+        return message, "name one that searches some of the same parameters", "Invalid"
+    return None
+
+
+def source_of(record: ExperimentRecord, trials: Iterable[TrialRecord]) -> Source:
+    """Return an experiment as a source: its good trials by its own objective, the best first."""
+    points = best_points(objective_of(record.document), trials)
+    return Source(record.key.name, space_of(record), points)
+
+
+def best_points(objective: Objective, trials: Iterable[TrialRecord]) -> Sequence[Point]:
+    good = [
+        (objective.loss(trial.value), trial.index, trial.proposal.point)
+        for trial in trials
+        if trial.verdict is Verdict.OBSERVED and trial.value is not None and not trial.dropped
+    ]
+    return [point for *_, point in sorted(good, key=lambda each: each[:2])[:_CANDIDATES]]
+
+
+def space_of(record: ExperimentRecord) -> SearchSpace:
+    return search_space(ExperimentSpec.read(record.document["spec"]))
+
+
+def trials_of(brief: Brief, sources: Iterable[Source]) -> tuple[InitialTrial, ...]:
+    """Return the points to try, those of the file's own left out."""
+    found = beginnings(
+        brief.problem.space,
+        list(sources),
+        seed=brief.problem.seed,
+        max_trials=brief.policy.max_trials,
+    )
+    own = [trial.point for trial in brief.initial]
+    return tuple(
+        InitialTrial(point, reason=WARM_START, labels=((LABEL, source.name),))
+        for source, point in found
+        if point not in own
+    )
+
+
+def _stored(store: Store, key: ExperimentKey) -> ExperimentRecord | None:
+    try:
+        return store.experiment(key)
+    except NotFound:
+        return None

@@ -1,0 +1,172 @@
+"""Katib's pbt as its file has it: no volume, a path, and the claim that its trials share."""
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+import yaml
+from support.actors import JOBS, Fate, quadratic
+from support.apiserver import NEEDED
+from support.operated import experiment, scene
+from tunewright.controller.kube.plugins import CLAIMS, CONFIG, KEY
+from tunewright.controller.kube.templates import CONFIG_MAPS
+from tunewright.controller.kube.workloads.checkpoints import NAME
+from tunewright.db.sql import open_store
+
+pytestmark = NEEDED
+
+POPULATION = 5
+
+
+def population(**spec):
+    settings = {
+        "suggestion_trial_dir": "/opt/katib/data",
+        "n_population": str(POPULATION),
+        "truncation_threshold": "0.4",
+    }
+    document = experiment(
+        algorithm={
+            "algorithmName": "pbt",
+            "algorithmSettings": [{"name": k, "value": v} for k, v in settings.items()],
+        },
+        parallelTrialCount=POPULATION,
+        maxTrialCount=2 * POPULATION,
+        **spec,
+    )
+    document["spec"]["trialTemplate"]["retain"] = True
+    return document
+
+
+def copied(job):
+    """Return what the pod of a Job copies, and to where."""
+    containers = job["spec"]["template"]["spec"]["initContainers"]
+    (container,) = [each for each in containers if each["name"] == NAME]
+    prefix = "/tunewright/checkpoints/"
+    return [word.removeprefix(prefix) for word in container["command"][4:6]]
+
+
+def volume(job):
+    (found,) = [each for each in job["spec"]["template"]["spec"]["volumes"] if each["name"] == NAME]
+    return found
+
+
+def mount(job):
+    (main,) = job["spec"]["template"]["spec"]["containers"]
+    (found,) = [each for each in main["volumeMounts"] if each["name"] == NAME]
+    return found
+
+
+@pytest.fixture
+def play(api_server, tmp_path):
+    """Play a story in a namespace in which an operator and a Job controller act."""
+
+    def run(story, script=quadratic):
+        async def played():
+            store = open_store(tmp_path / "store.db")
+            try:
+                async with scene(api_server, store, script) as acting:
+                    acting.parts = replace(acting.parts, katib_configs=(acting.namespace,))
+                    await story(acting)
+            finally:
+                store.close()
+
+        asyncio.run(played())
+
+    return run
+
+
+def test_the_trials_of_a_population_share_a_claim_and_go_on_from_their_parents(play):
+    async def story(play):
+        await play.create(population())
+        play.operate()
+        await play.until(lambda: done(play, 2 * POPULATION))
+
+        claim = await play.kube.get(CLAIMS, play.namespace, "e-pbt")
+        assert claim["spec"]["accessModes"] == ["ReadWriteMany"]
+        assert claim["spec"]["resources"]["requests"]["storage"] == "5Gi"
+        (owner,) = claim["metadata"]["ownerReferences"]
+        assert (owner["kind"], owner["name"]) == ("Experiment", "e")
+
+        jobs = {job["metadata"]["name"]: job for job in await play.all(JOBS)}
+        for trial in await play.trials():
+            name, parent = trial["metadata"]["name"], trial["spec"].get("parent")
+            job = jobs[name]
+            assert volume(job)["persistentVolumeClaim"] == {"claimName": "e-pbt"}
+            assert (mount(job)["mountPath"], mount(job)["subPath"]) == (
+                "/opt/katib/data",
+                f"e/{name}",
+            )
+            assert copied(job) == [f"e/{parent or name}", f"e/{name}"]
+        assert sum(bool(trial["spec"].get("parent")) for trial in await play.trials()) == POPULATION
+
+    play(story)
+
+
+def test_what_a_katib_config_says_to_claim_is_claimed(play):
+    async def story(play):
+        spec = {
+            "accessModes": ["ReadWriteOnce"],
+            "storageClassName": "fast",
+            "resources": {"requests": {"storage": "1Gi"}},
+        }
+        entry = {"algorithmName": "pbt", "image": "katib/pbt", "persistentVolumeClaimSpec": spec}
+        written = yaml.safe_dump({"runtime": {"suggestions": [entry]}})
+        config = {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": {"name": CONFIG, "namespace": play.namespace},
+            "data": {KEY: written},
+        }
+        await play.kube.create(CONFIG_MAPS, play.namespace, config)
+        await play.create(population(resumePolicy="FromVolume"))
+        play.operate()
+        claim = await play.until(lambda: play.kube.get(CLAIMS, play.namespace, "e-pbt"))
+        assert claim["spec"]["storageClassName"] == "fast"
+        assert claim["spec"]["accessModes"] == ["ReadWriteOnce"]
+
+    play(story, lambda _point, _attempt: Fate(stays=True))
+
+
+def test_a_volume_in_the_file_is_used_and_no_claim_is_made(play):
+    async def story(play):
+        named = {"persistentVolumeClaim": {"claimName": "mine"}}
+        await play.create(population(checkpoint={"volume": named}))
+        play.operate()
+        jobs = await play.until(lambda: play.all(JOBS))
+        assert volume(jobs[0])["persistentVolumeClaim"] == {"claimName": "mine"}
+        assert mount(jobs[0])["subPath"] == jobs[0]["metadata"]["name"]
+        assert await play.all(CLAIMS) == []
+
+    play(story, lambda _point, _attempt: Fate(stays=True))
+
+
+@pytest.mark.parametrize("keep", [None, "All"])
+def test_a_new_generation_takes_away_what_nobody_goes_on_from(play, keep):
+    async def story(play):
+        checkpoint = {} if keep is None else {"checkpoint": {"keep": keep}}
+        document = population(**checkpoint)
+        document["spec"]["maxTrialCount"] = 3 * POPULATION
+        await play.create(document)
+        play.operate()
+        await play.until(lambda: done(play, 3 * POPULATION))
+        trials = {trial["metadata"]["name"]: trial["spec"] for trial in await play.trials()}
+        parents = {spec.get("parent") for spec in trials.values()}
+        removed = {name for job in await play.all(JOBS) for name in spare(job) if name in trials}
+        assert bool(removed) is (keep is None)
+        assert all(trials[name]["index"] < POPULATION for name in removed)
+        assert not removed & parents
+
+    play(story)
+
+
+def spare(job):
+    """Return the trials whose directories the pod of a Job removes."""
+    containers = job["spec"]["template"]["spec"]["initContainers"]
+    (container,) = [each for each in containers if each["name"] == NAME]
+    return [word.rpartition("/")[2] for word in container["command"][6:]]
+
+
+async def done(play, count):
+    trials = await play.trials()
+    ended = [each for each in trials if (each.get("status") or {}).get("completionTime")]
+    return len(ended) == count

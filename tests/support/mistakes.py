@@ -1,0 +1,652 @@
+"""Typical mistakes, each with what is typed, what is answered, and the exit code.
+
+`docs/troubleshooting.md` is written from this table, and the tests type every line of it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+EXPERIMENT = """\
+apiVersion: kubeflow.org/v1beta1
+kind: Experiment
+metadata:
+  name: digits
+spec:
+  objective:
+    type: minimize
+    objectiveMetricName: loss
+  algorithm:
+    algorithmName: random
+  maxTrialCount: 2
+  parallelTrialCount: 1
+  seed: 1
+  parameters:
+    - name: lr
+      parameterType: double
+      feasibleSpace:
+        min: "0.01"
+        max: "0.1"
+  trialTemplate:
+    primaryContainerName: training
+    trialSpec:
+      apiVersion: batch/v1
+      kind: Job
+      spec:
+        template:
+          spec:
+            restartPolicy: Never
+            containers:
+              - name: training
+                image: none
+                command: [python, train.py, "--lr=${trialParameters.lr}"]
+"""
+"""The file `experiment.yaml` of every mistake; `train.py` lies beside it."""
+
+PROGRAM = """\
+import sys
+
+print("loss=" + sys.argv[1].partition("=")[2])
+"""
+
+COMMAND = 'command: [python, train.py, "--lr=${trialParameters.lr}"]'
+NAME = "${trialParameters.lr}"
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """`…` in `says` stands for anything within a line, `{…}` for what a scene made.
+
+    In the file, `wrote` stands instead of `right`. `first` are commands that went well before.
+    `scene` names what the machine is like; `quick` mistakes need no process of their own.
+    """
+
+    what: str
+    typed: str
+    says: str
+    code: int = 2
+    wrote: str = ""
+    right: str = ""
+    files: Mapping[str, str] = field(default_factory=dict)
+    first: tuple[str, ...] = ()
+    scene: str = ""
+    quick: bool = True
+    advice: str = ""
+
+
+VALIDATE = "tunewright validate experiment.yaml"
+RUN = "tunewright run experiment.yaml"
+FLAGS = "tunewright run --param lr=log:0.01..1 --minimize loss --trials 2"
+
+THE_FILE = (
+    Mistake(
+        "A field is misspelt",
+        VALIDATE,
+        "error: experiment.yaml:9: spec.algoritm: is not known (did you mean algorithm?)",
+        wrote="  algoritm:",
+        right="  algorithm:",
+    ),
+    Mistake(
+        "The metric is missing",
+        VALIDATE,
+        "error: experiment.yaml:6: spec.objective.objectiveMetricName: must be specified",
+        right="    objectiveMetricName: loss\n",
+        wrote="",
+    ),
+    Mistake(
+        "A word is misspelt",
+        VALIDATE,
+        "error: experiment.yaml:7: spec.objective.type: must be minimize or maximize"
+        " (one of minimize, maximize)",
+        right="type: minimize",
+        wrote="type: minimise",
+    ),
+    Mistake(
+        "The kind is misspelt",
+        VALIDATE,
+        "error: experiment.yaml:2: kind: 'Experimnt' is not known (did you mean Experiment?)",
+        right="kind: Experiment",
+        wrote="kind: Experimnt",
+    ),
+    Mistake(
+        "The API's version is an old one",
+        VALIDATE,
+        "error: experiment.yaml:1: apiVersion: 'kubeflow.org/v1alpha3' is not known"
+        " (kubeflow.org/v1beta1)",
+        right="v1beta1",
+        wrote="v1alpha3",
+    ),
+    Mistake(
+        "It is no YAML",
+        VALIDATE,
+        "error: experiment.yaml:2: not YAML: a colon stands where none can; quote the text, or"
+        " check the indentation",
+        right="kind: Experiment",
+        wrote="kind: Experiment: mine",
+    ),
+    Mistake(
+        "A tab indents",
+        VALIDATE,
+        "error: experiment.yaml:11: not YAML: a tab cannot indent; use blanks",
+        right="  maxTrialCount: 2",
+        wrote="\tmaxTrialCount: 2",
+    ),
+    Mistake(
+        "A key stands twice",
+        VALIDATE,
+        "error: experiment.yaml:8: spec.objective.type: the key stands twice, first in line 7"
+        " (remove one of them)",
+        right="    type: minimize\n",
+        wrote="    type: minimize\n    type: maximize\n",
+    ),
+    Mistake(
+        "A bare no",
+        VALIDATE,
+        "error: experiment.yaml:13: spec.suspend: no means true or false to some readers, and text"
+        ' to others (write "no" in quotes, or true or false)',
+        right="  seed: 1",
+        wrote="  suspend: no",
+    ),
+    Mistake(
+        "Text instead of a number",
+        VALIDATE,
+        "error: experiment.yaml:11: spec.maxTrialCount: must be a whole number, not 'two'",
+        right="maxTrialCount: 2",
+        wrote="maxTrialCount: two",
+    ),
+    Mistake(
+        "The name has signs that no name may have",
+        VALIDATE,
+        "error: experiment.yaml:4: metadata.name: name must consist of lower case alphanumeric"
+        " characters or '-', …",
+        right="name: digits",
+        wrote="name: My_Digits",
+    ),
+    Mistake(
+        "The file does not exist",
+        "tunewright run experimnt.yaml",
+        "error: experimnt.yaml: cannot be read: No such file or directory",
+    ),
+    Mistake(
+        "A directory instead of a file",
+        "tunewright run .",
+        "error: .: cannot be read: Is a directory",
+    ),
+    Mistake(
+        "No permission to read the file",
+        VALIDATE,
+        "error: experiment.yaml: cannot be read: Permission denied",
+        scene="an unreadable file",
+        quick=False,
+    ),
+)
+
+THE_SEARCH = (
+    Mistake(
+        "The algorithm is unknown",
+        RUN,
+        "error: spec.algorithm.algorithmName: unknown algorithm name randon (did you mean random?)",
+        right="algorithmName: random",
+        wrote="algorithmName: randon",
+        advice="`tunewright algorithms` lists them all.",
+    ),
+    Mistake(
+        "A setting is unknown",
+        RUN,
+        "error: spec.algorithm.algorithmSettings[0].name: unknown setting n_startup_trials for"
+        " algorithm tpe (there are gamma, prior_weight, n_EI_candidates, random_state)",
+        right="    algorithmName: random\n",
+        wrote="    algorithmName: tpe\n"
+        '    algorithmSettings: [{name: n_startup_trials, value: "5"}]\n',
+        advice="`tunewright algorithms tpe` shows the settings with their defaults.",
+    ),
+    Mistake(
+        "A setting is of the wrong type",
+        RUN,
+        "error: spec.algorithm.algorithmSettings[0].value: failed to validate gamma(high):"
+        " could not convert string to float: 'high' (it must be in (0, 1))",
+        right="    algorithmName: random\n",
+        wrote="    algorithmName: tpe\n    algorithmSettings: [{name: gamma, value: high}]\n",
+    ),
+    Mistake(
+        "The least is more than the most",
+        VALIDATE,
+        "error: experiment.yaml:19: spec.parameters[0].feasibleSpace.max: max 0.1 must be greater"
+        " than min 1 (swap them)",
+        right='min: "0.01"',
+        wrote='min: "1"',
+    ),
+    Mistake(
+        "A logarithmic scale from 0 on",
+        VALIDATE,
+        "error: experiment.yaml:18: spec.parameters[0].feasibleSpace.min: min 0 must be greater"
+        " than 0 for distribution: logUniform (a small positive min, or distribution uniform)",
+        right='        min: "0.01"\n',
+        wrote='        min: "0"\n        distribution: logUniform\n',
+    ),
+    Mistake(
+        "The least is no number",
+        VALIDATE,
+        "error: experiment.yaml:18: spec.parameters[0].feasibleSpace.min: 'low' is not a number"
+        " (write a finite number, such as 0.1 or 1e-4)",
+        right='min: "0.01"',
+        wrote="min: low",
+    ),
+    Mistake(
+        "The type of a parameter is another tool's",
+        VALIDATE,
+        "error: experiment.yaml:16: spec.parameters[0].parameterType: parameterType: float is not"
+        " supported (one of double, int, discrete, categorical)",
+        right="parameterType: double",
+        wrote="parameterType: float",
+    ),
+    Mistake(
+        "A grid over a range without a step",
+        RUN,
+        "error: spec.parameters[0].feasibleSpace.step: Param lr step is nil; …(give it a step)",
+        right="algorithmName: random",
+        wrote="algorithmName: grid",
+    ),
+    Mistake(
+        "hyperband does not know its resource",
+        RUN,
+        "error: spec.algorithm.algorithmSettings: r_l and resource_name must be set. (r_l is the"
+        " most of the resource, resource_name the parameter that takes it)",
+        right="algorithmName: random",
+        wrote="algorithmName: hyperband",
+    ),
+    Mistake(
+        "The rule of early stopping is unknown",
+        RUN,
+        "error: spec.earlyStopping.algorithmName: …mediastop (did you mean medianstop?)",
+        right="  seed: 1",
+        wrote="  earlyStopping: {algorithmName: mediastop}",
+    ),
+    Mistake(
+        "More at once than in all",
+        VALIDATE,
+        "error: experiment.yaml:12: spec.parallelTrialCount: should be less than or equal to"
+        " spec.maxTrialCount (at most 2)",
+        right="parallelTrialCount: 1",
+        wrote="parallelTrialCount: 5",
+    ),
+)
+
+THE_TEMPLATE = (
+    Mistake(
+        "The template does not use a parameter",
+        VALIDATE,
+        "error: experiment.yaml:15: spec.parameters[0].name: parameter name: lr not found in"
+        " spec.trialTemplate (put ${trialParameters.lr} where its value belongs, or write"
+        " trialParameters: [] when the program reads its point itself)",
+        right=COMMAND,
+        wrote="command: [python, train.py]",
+    ),
+    Mistake(
+        "The template uses a parameter that is none",
+        VALIDATE,
+        "error: experiment.yaml:32: spec.trialTemplate.trialSpec.spec.template.spec.containers[0]"
+        ".command[2]: ${trialParameters.rate} is not in spec.trialTemplate.trialParameters"
+        " (known are lr)",
+        right="${trialParameters.lr}",
+        wrote="${trialParameters.rate}",
+    ),
+    Mistake(
+        "The container is called otherwise",
+        VALIDATE,
+        "error: experiment.yaml:21: spec.trialTemplate.primaryContainerName: the template has no"
+        " container 'main' (one of training)",
+        right="primaryContainerName: training",
+        wrote="primaryContainerName: main",
+    ),
+    Mistake(
+        "A kind whose end is unknown",
+        VALIDATE,
+        "error: experiment.yaml:20: spec.trialTemplate.successCondition: successCondition and"
+        " failureCondition must be specified (of kind Deployment it is not known what means an"
+        " end)",
+        right="kind: Job",
+        wrote="kind: Deployment",
+    ),
+    Mistake(
+        "The command is not found",
+        f"{FLAGS} -- pyton3 train.py --lr={{lr}}",
+        "error: there is no program 'pyton3' on this machine: did you mean python3? Else use the"
+        " image with --runtime docker, or name a program of this machine",
+    ),
+    Mistake(
+        "The script is not found",
+        f"{FLAGS} -- python3 tain.py --lr={{lr}}",
+        "error: the script tain.py does not exist in {folder}: did you mean train.py?",
+    ),
+    Mistake(
+        "The script is not executable",
+        f"{FLAGS} -- ./train.py --lr={{lr}}",
+        "error: ./train.py cannot be run, it is not executable: make it executable: chmod +x"
+        " ./train.py, or put its interpreter before it",
+    ),
+    Mistake(
+        "The command is one word in quotes",
+        f"{FLAGS} -- 'python3 train.py --lr={{lr}}'",
+        "error: there is no program 'python3 train.py …' on this machine: write its words one by"
+        " one, without quotes around them all",
+    ),
+)
+
+WHAT_IS_TYPED = (
+    Mistake(
+        "A command that is none",
+        "tunewright rnu experiment.yaml",
+        "Error: No such command 'rnu'. Did you mean run?",
+    ),
+    Mistake(
+        "An option that is none",
+        "tunewright run experiment.yaml --trails 5",
+        "Error: No such option '--trails'. (Did you mean one of: '--metric', '--trials'?)",
+    ),
+    Mistake(
+        "One argument too many",
+        "tunewright best digits loss",
+        "Error: Got unexpected extra argument (loss)",
+    ),
+    Mistake(
+        "An argument is missing",
+        "tunewright best",
+        "Error: Missing argument 'NAME'.",
+        advice="`tunewright get` lists the names.",
+    ),
+    Mistake(
+        "A word where a number belongs",
+        "tunewright run experiment.yaml --trials many",
+        "Error: Invalid value for '--trials': 'many' is not a valid integer.",
+    ),
+    Mistake(
+        "A range that may mean two things",
+        "tunewright run --param layers=1..3 --minimize loss -- python3 train.py {layers}",
+        "error: --param layers=1..3: 1..3 may mean whole numbers or any (write layers=int:1..3 or"
+        " layers=float:1..3)",
+    ),
+    Mistake(
+        "The command does not use the parameter",
+        f"{FLAGS} -- python3 train.py --lr={{rl}}",
+        "error: --param lr: the command does not use it (write {lr} in the command)",
+    ),
+    Mistake(
+        "Neither --minimize nor --maximize",
+        "tunewright run --param lr=log:0.01..1 -- python3 train.py --lr={lr}",
+        "error: --minimize: the objective is one metric (--minimize loss or --maximize accuracy)",
+    ),
+    Mistake(
+        "No -- before the command",
+        f"{FLAGS} python3 train.py --lr={{lr}}",
+        "Error: No such option '--lr'. …What belongs to the command stands behind --, as in --"
+        " python train.py --lr {lr}",
+    ),
+    Mistake(
+        "The working directory is none",
+        f"{RUN} --workdir runs",
+        "error: --workdir: {folder}/runs is no directory (name one that is there)",
+    ),
+    Mistake(
+        "A parameter that is none",
+        "tunewright render experiment.yaml --set rl=0.1",
+        "error: --set: there is no parameter rl (there are lr)",
+    ),
+    Mistake(
+        "A file that exists already",
+        "tunewright init experiment.yaml",
+        "error: experiment.yaml exists: --force overwrites it, or name another file",
+    ),
+)
+
+EXPERIMENTS = (
+    Mistake(
+        "Two experiments of one name",
+        f"{RUN}",
+        "error: default/digits exists with another spec (there → here):\n"
+        "  spec.seed: 1 → 2\n"
+        "  --again or --name runs this one beside it\n"
+        "  `tunewright edit digits` changes the budget of that one",
+        first=("tunewright run other.yaml",),
+        files={"other.yaml": EXPERIMENT},
+        right="seed: 1",
+        wrote="seed: 2",
+    ),
+    Mistake(
+        "Two experiments of one name, in one file each",
+        "tunewright validate experiment.yaml other.yaml",
+        "error: other.yaml:4: metadata.name: the Experiment digits stands twice (rename one)",
+        files={"other.yaml": EXPERIMENT},
+    ),
+    Mistake(
+        "The experiment is not there",
+        "tunewright best digts",
+        "error: no experiment is called digts (did you mean digits?)",
+        first=(RUN,),
+    ),
+    Mistake(
+        "The trial is not there",
+        "tunewright logs digits 7",
+        "error: digits has no trial 7 (its trials are 0 to 1)",
+        first=(RUN,),
+    ),
+    Mistake(
+        "The metric is not there",
+        "tunewright metrics digits best --metric accuracy",
+        "error: trial … of digits has no metric accuracy (there are loss)",
+        first=(RUN,),
+    ),
+    Mistake(
+        "There is nothing to resume",
+        "tunewright resume digits",
+        "error: no experiment is called digits (there are none yet)",
+    ),
+    Mistake(
+        "A point outside the space",
+        "tunewright trials add digits lr=7",
+        "error: trials add lr: 7 is not in [0.01, 0.1] (lr may be [0.01, 0.1])",
+        first=(RUN,),
+    ),
+)
+
+THE_TRIALS = (
+    Mistake(
+        "A module is missing in the trial",
+        RUN,
+        "Experiment has failed because no trial reported the objective metric loss (NoObservation)"
+        "\nfirst TrialFailed: trial 0 (…)\n"
+        "  Trial has failed: exit code 1:\n"
+        "  Traceback (most recent call last):\n"
+        '    File "…/train.py", line 1, in <module>\n'
+        "      import no_such_module\n"
+        "  ModuleNotFoundError: No module named 'no_such_module'",
+        1,
+        files={"train.py": "import no_such_module\n"},
+        quick=False,
+        advice="Trials run in the environment in which `run` was typed: install it there.",
+    ),
+    Mistake(
+        "All trials fail",
+        RUN,
+        "Experiment has failed because no trial reported the objective metric loss (NoObservation)"
+        "\nfirst TrialFailed: trial 0 (…)\n"
+        "  Trial has failed: exit code 3:\n"
+        "  no such data",
+        1,
+        files={"train.py": 'import sys\n\nprint("no such data", file=sys.stderr)\nsys.exit(3)\n'},
+        quick=False,
+        advice="`tunewright try experiment.yaml` runs a single trial before any budget is spent.",
+    ),
+    Mistake(
+        "The metric is printed in a form that is not read",
+        "tunewright try experiment.yaml",
+        "MetricsUnavailable: Metrics are not available: the objective metric loss was never"
+        " reported\n(print it as `name=value`, or tell metricsCollectorSpec where it is)",
+        1,
+        files={"train.py": 'print("the loss is now 0.3")\n'},
+        quick=False,
+        advice="[Metrics](metrics.md) tells which forms are read as they are.",
+    ),
+    Mistake(
+        "The metric is called otherwise",
+        "tunewright try experiment.yaml",
+        "MetricsUnavailable: Metrics are not available: the objective metric loss was never"
+        " reported; seen: val_loss",
+        1,
+        files={"train.py": 'print("val_loss=0.3")\n'},
+        quick=False,
+    ),
+    Mistake(
+        "A trial takes longer than it may",
+        RUN,
+        "first DeadlineExceeded: trial 0 (…)\n"
+        "  Trial ran longer than trialPolicy.activeDeadlineSeconds (1 s)\n"
+        "  (raise the deadline)",
+        1,
+        right="  seed: 1",
+        wrote="  trialPolicy: {activeDeadlineSeconds: 1}",
+        files={"train.py": "import time\n\ntime.sleep(60)\n"},
+        quick=False,
+    ),
+    Mistake(
+        "A GPU where there is none",
+        RUN,
+        "first TrialRefused: trial 0 (…)\n"
+        "  Trial cannot run here: 1 × nvidia.com/gpu asked for, 0 on this machine: ask for fewer,"
+        " or run the same file on a cluster",
+        1,
+        right="image: none",
+        wrote="image: none\n                resources: {limits: {nvidia.com/gpu: 1}}",
+        scene="a machine without a GPU",
+        quick=False,
+    ),
+)
+
+THE_STORE = (
+    Mistake(
+        "The store cannot be made",
+        "tunewright get --store /proc/tuning/store.db",
+        "error: /proc/tuning cannot be made: …No such file or directory…",
+        1,
+    ),
+    Mistake(
+        "No permission to write the store",
+        "tunewright get --store closed/store.db",
+        "error: {folder}/closed/store.db: the store cannot be written: unable to open database"
+        " file; free some space or mend its permissions",
+        1,
+        scene="a closed folder",
+        quick=False,
+    ),
+    Mistake(
+        "The store is no database",
+        "tunewright get --store train.py",
+        "error: {folder}/train.py: the store is no database of ours: file is not a database; name"
+        " another with --store or TUNEWRIGHT_HOME",
+    ),
+    Mistake(
+        "A kind of database that is none",
+        "tunewright get --store oracle://db/tune",
+        "error: …oracle…",
+    ),
+    Mistake(
+        "The database does not answer",
+        "tunewright get --store postgresql://tune@127.0.0.1:{closed}/tune",
+        "error: the store does not answer: …127.0.0.1…",
+        1,
+        scene="a closed port",
+    ),
+    Mistake(
+        "The password is wrong",
+        "tunewright get --store '{store}'",
+        "error: the store does not answer: …Access denied for user 'tune'@'localhost' (using"
+        " password: YES)…",
+        1,
+        scene="a database with a password",
+        advice="The password may stand in `TUNEWRIGHT_STORE_PASSWORD` instead of the URL.",
+    ),
+    Mistake(
+        "The disk is full",
+        "tunewright export digits > /dev/full",
+        "error: No space left on device (free some space)",
+        1,
+        first=(RUN,),
+        quick=False,
+    ),
+    Mistake(
+        "The disk of the store is full",
+        f"{RUN} --store small/store.db --trials 300",
+        "error: …the store cannot be written: database or disk is full; free some space or mend its"
+        " permissions",
+        1,
+        scene="a small disk",
+        quick=False,
+        advice="What was recorded before is kept: `tunewright resume digits` goes on.",
+    ),
+)
+
+ELSEWHERE = (
+    Mistake(
+        "The kubeconfig is missing",
+        "tunewright get --cluster --kubeconfig kubeconfig",
+        "error: --cluster: no cluster is known: there is no file kubeconfig (name one with"
+        " --kubeconfig or KUBECONFIG, or another --context)",
+    ),
+    Mistake(
+        "The cluster cannot be reached",
+        "tunewright get --kubeconfig there.yaml",
+        "error: the API server cannot be reached: …port={closed}…Connection refused (is the cluster"
+        " up, and is this its context? --context and --kubeconfig name another)",
+        1,
+        scene="a cluster that is away",
+    ),
+    Mistake(
+        "A cluster needs an image",
+        "tunewright run --cluster --param lr=log:0.01..1 --minimize loss -- python3 train.py {lr}",
+        "error: --image: a cluster runs trials in images (name the image that holds the command)",
+    ),
+    Mistake(
+        "The port is taken",
+        "tunewright serve suggestion --port {taken}",
+        "error: 127.0.0.1:{taken} is taken by another program: name another port",
+        scene="a taken port",
+        quick=False,
+    ),
+    Mistake(
+        "A service without a lock on its door",
+        "tunewright serve suggestion --host 0.0.0.0",
+        "error: 0.0.0.0:6789 can be reached from other machines: give TLS files or a token, listen"
+        " on 127.0.0.1, or say that anybody may call",
+        advice="`--tls-cert` and `--tls-key`, `--token-file`, or `--open`.",
+    ),
+    Mistake(
+        "The plug-in does not answer",
+        "tunewright plugin test 127.0.0.1:{closed}",
+        "error: 127.0.0.1:{closed}: failed to connect to all addresses; …",
+        1,
+        scene="a closed port",
+    ),
+    Mistake(
+        "The plug-in is not executable",
+        "tunewright plugin test -- ./train.py --port {port}",
+        "error: ./train.py --port … cannot be started: Permission denied (make it executable: chmod"
+        " +x, or put its interpreter before it)",
+    ),
+    Mistake(
+        "The plug-in ends at once",
+        "tunewright plugin test -- python3 train.py --port={port}",
+        "error: python3 train.py --port=… ended with exit code 0 before it listened on 127.0.0.1:…",
+        1,
+        quick=False,
+    ),
+)
+
+SECTIONS: dict[str, tuple[Mistake, ...]] = {
+    "The file": THE_FILE,
+    "The search": THE_SEARCH,
+    "The trial template and the command": THE_TEMPLATE,
+    "What is typed": WHAT_IS_TYPED,
+    "Experiments and trials": EXPERIMENTS,
+    "What trials do": THE_TRIALS,
+    "The store": THE_STORE,
+    "Clusters, services and plug-ins": ELSEWHERE,
+}

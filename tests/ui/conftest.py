@@ -1,0 +1,158 @@
+"""A real page over real experiments: `tunewright ui` as a process, and a browser."""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+import pytest
+from services import program
+
+REPOSITORY = Path(__file__).parents[2]
+TOKEN = "of-the-tests"
+TRAINING = """\
+import sys, time
+lr, opt, pause = float(sys.argv[1]), sys.argv[2], float(sys.argv[3])
+for epoch in range(1, 6):
+    loss = abs(lr - 0.3) + (0.2 if opt == "sgd" else 0.0) + 1 / epoch
+    print(f"epoch={epoch} loss={loss:.4f} accuracy={1 / (1 + loss):.4f}", flush=True)
+    time.sleep(pause)
+"""
+
+
+@dataclass(frozen=True)
+class Server:
+    """A page that runs, and the home that it shows."""
+
+    folder: Path
+    url: str
+
+    def api(self, path: str) -> str:
+        return f"{self.url}/api/v1{path}"
+
+    def client(self) -> httpx.Client:
+        return httpx.Client(headers={"Authorization": f"Bearer {TOKEN}"}, timeout=30)
+
+    def tunewright(self, *words: str) -> None:
+        done = subprocess.run(
+            [sys.executable, "-m", "tunewright", *words],
+            cwd=self.folder,
+            env=environ(self.folder),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+
+    def tune(self, name: str, *, trials: int, pause: float = 0.0, detach: bool = False) -> None:
+        self.tunewright(
+            *("run", "--name", name, "--param", "lr=0.0..1.0", "--param", "opt=adam,sgd"),
+            *("--minimize", "loss", "--metric", "accuracy", "--trials", str(trials)),
+            *("--parallel", "2", "--algorithm", "random", "--seed", "7"),
+            *(["--detach"] if detach else []),
+            *("--", sys.executable, "train.py", "{lr}", "{opt}", str(pause)),
+        )
+
+
+def environ(folder: Path) -> dict[str, str]:
+    inherited = {key: os.environ[key] for key in ("PATH",) if key in os.environ}
+    package = os.pathsep.join([str(REPOSITORY / ".types"), os.environ.get("PYTHONPATH", "")])
+    return {
+        **inherited,
+        "PYTHONPATH": package,
+        "HOME": str(folder),
+        "TUNEWRIGHT_HOME": str(folder / "home"),
+    }
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A page with one experiment that has ended, `done`."""
+    folder = tmp_path_factory.mktemp("page")
+    (folder / "train.py").write_text(TRAINING, encoding="utf-8")
+    command = (sys.executable, "-m", "tunewright", "ui")
+    with subprocess.Popen(
+        [*command, "--port", "0", "--token", TOKEN, "--no-open"],
+        cwd=folder,
+        env=environ(folder),
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as page:
+        try:
+            said = page.stdout.readline()
+            url = re.search(r"http://[^/]+", said)
+            assert url, said
+            made = Server(folder, url[0])
+            made.tune("done", trials=8)
+            yield made
+        finally:
+            page.terminate()
+
+
+@dataclass
+class Watched:
+    """A browser's page that remembers what went wrong in it."""
+
+    page: object
+    errors: list[str] = field(default_factory=list)
+    strangers: list[str] = field(default_factory=list)
+
+
+@pytest.fixture(scope="session")
+def browser():
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(
+            executable_path=program("chromium"), args=["--no-sandbox"]
+        )
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def opened(browser, server):
+    """Open pages as somebody who has the token; nothing may go wrong in any of them.
+
+    `refused`: the server is to refuse something, which a browser notes as an error.
+    """
+    made = []
+
+    def open_page(path, *, width=1280, theme="light", refused=False):
+        context = browser.new_context(
+            viewport={"width": width, "height": 900}, color_scheme=theme, base_url=server.url
+        )
+        context.grant_permissions(["clipboard-read", "clipboard-write"])
+        watched = Watched(context.new_page())
+        made.append((context, watched))
+        watched.page.on(
+            "console",
+            lambda said: (
+                watched.errors.append(said.text)
+                if said.type == "error" and not (refused and "status of 4" in said.text)
+                else None
+            ),
+        )
+        watched.page.on("pageerror", lambda error: watched.errors.append(str(error)))
+        watched.page.on(
+            "request",
+            lambda request: (
+                None
+                if request.url.startswith((server.url, "data:", "blob:"))
+                else watched.strangers.append(request.url)
+            ),
+        )
+        joint = "&" if "?" in path else "?"
+        bare, hash_, anchor = path.partition("#")
+        watched.page.goto(f"{bare}{joint}token={TOKEN}{hash_}{anchor}")
+        return watched.page
+
+    yield open_page
+    for context, watched in made:
+        context.close()
+        assert watched.errors == []
+        assert watched.strangers == []

@@ -1,0 +1,189 @@
+"""Pages in a real browser: what they show, what they do, and whom they keep out."""
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect
+
+pytestmark = [pytest.mark.xdist_group("page"), pytest.mark.needs("browser")]
+
+EXPERIMENT = "/experiments/default/done"
+PAGES = {
+    "experiments": "/",
+    "plots": EXPERIMENT,
+    "trials": f"{EXPERIMENT}#trials",
+    "events": f"{EXPERIMENT}#events",
+    "yaml": f"{EXPERIMENT}#yaml",
+    "trial": f"{EXPERIMENT}/trials/0",
+    "compare": "/compare?e=default/done",
+    "new": "/new",
+    "algorithms": "/algorithms",
+}
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("path", PAGES.values(), ids=PAGES)
+def test_an_accessibility_checker_finds_nothing_serious(opened, path, theme):
+    page = opened(path, theme=theme)
+    page.wait_for_selector("main h1")
+    found = Axe().run(page).response["violations"]
+    serious = [
+        (each["id"], [node["html"] for node in each["nodes"]][:3])
+        for each in found
+        if each["impact"] in {"serious", "critical"}
+    ]
+    assert serious == []
+
+
+@pytest.mark.parametrize("path", PAGES.values(), ids=PAGES)
+def test_on_a_phone_nothing_is_wider_than_the_screen(opened, path):
+    page = opened(path, width=390)
+    page.wait_for_selector("main h1")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_the_list_is_searched_and_leads_to_an_experiment(opened):
+    page = opened("/")
+    page.get_by_label("Search").fill("nothing like it")
+    page.get_by_role("button", name="Show").click()
+    expect(page.get_by_text("Nothing is like that.")).to_be_visible()
+    page.get_by_role("link", name="Show all").click()
+    page.get_by_role("link", name="done", exact=True).click()
+    expect(page.get_by_role("heading", name="done", exact=True)).to_be_visible()
+    expect(page.locator("#counts")).to_contain_text("8 of 8 trials have ended")
+
+
+def test_a_running_experiment_is_followed_without_a_reload(opened, server):
+    server.tune("followed", trials=6, pause=0.15, detach=True)
+    page = opened("/experiments/default/followed")
+    page.evaluate("window.sameDocument = true")
+    expect(page.locator("#live")).to_have_text("live")
+    expect(page.locator("#counts")).to_contain_text("6 of 6 trials have ended", timeout=60000)
+    expect(page.locator("#state")).to_have_text("Succeeded")
+    expect(page.locator("#best .big")).not_to_be_empty()
+    page.get_by_role("tab", name="Trials").click()
+    expect(page.locator("#trial-table tbody tr")).to_have_count(6)
+    assert page.evaluate("window.sameDocument")
+
+
+def test_trials_are_sorted_and_searched(opened):
+    page = opened(f"{EXPERIMENT}#trials")
+    rows = page.locator("#trial-table tbody tr")
+    expect(rows).to_have_count(8)
+    page.get_by_role("button", name="loss").click()
+    values = [
+        float(text) for text in page.locator("#trial-table tbody td:nth-child(3)").all_inner_texts()
+    ]
+    assert values == sorted(values, key=float)
+    page.get_by_label("Search").fill("sgd")
+    expect(page.locator("#trial-count")).to_contain_text("of 8 trials")
+    assert all("sgd" in text for text in rows.all_inner_texts())
+
+
+def test_an_experiment_is_paused_resumed_edited_stopped_and_deleted(opened, server):
+    server.tune("busy", trials=40, pause=0.2, detach=True)
+    page = opened("/experiments/default/busy")
+    page.get_by_role("button", name="Pause").click()
+    expect(page.locator("#state")).to_have_text("Paused", timeout=20000)
+    page.get_by_role("button", name="Edit budget").click()
+    page.get_by_label("Trials in all").fill("30")
+    page.get_by_role("button", name="Save").click()
+    expect(page.locator("#counts")).to_contain_text("of 30 trials", timeout=20000)
+    page.get_by_role("button", name="Resume").click()
+    expect(page.locator("#state")).to_have_text("Running", timeout=20000)
+    page.get_by_role("button", name="Stop", exact=True).click()
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.locator("#state")).to_have_text("Running")
+    page.get_by_role("button", name="Stop", exact=True).click()
+    page.get_by_role("button", name="Yes").click()
+    delete = page.get_by_role("button", name="Delete")
+    expect(delete).to_be_visible(timeout=30000)
+    delete.click()
+    page.get_by_role("button", name="Yes").click()
+    page.wait_for_url(f"{server.url}/")
+    expect(page.get_by_role("link", name="busy", exact=True)).to_have_count(0)
+
+
+def test_a_refusal_is_told(opened, server):
+    server.tune("twice", trials=2)
+    page = opened("/new?like=default/twice", refused=True)
+    text = page.get_by_role("textbox", name="File")
+    changed = text.input_value().replace("maxTrialCount: 2", "maxTrialCount: 3")
+    text.fill(changed.replace("name: twice-2", "name: twice"))
+    page.get_by_role("button", name="Begin").click()
+    expect(page.locator(".toast.bad")).to_contain_text("exists with another spec")
+
+
+def test_the_editor_says_what_is_wrong_as_one_types(opened):
+    page = opened("/new")
+    expect(page.locator("#verdict")).to_contain_text("my-experiment is fine")
+    text = page.get_by_role("textbox", name="File")
+    text.fill(text.input_value().replace("maxTrialCount", "maxTrialCout"))
+    expect(page.locator("#verdict")).to_contain_text("line 9, spec.maxTrialCout")
+
+
+def test_the_short_form_writes_a_file_and_begins_it(opened, server):
+    page = opened("/new")
+    page.get_by_label("Name").fill("from-the-form")
+    page.get_by_label("Command").fill("python3 train.py {lr} adam 0")
+    page.get_by_label("Parameters, one a line").fill("lr=0.0..1.0")
+    page.get_by_label("Trials", exact=True).fill("3")
+    page.get_by_role("button", name="Write the file").click()
+    expect(page.locator("#verdict")).to_contain_text("from-the-form is fine")
+    page.get_by_role("button", name="Begin").click()
+    page.wait_for_url("**/experiments/default/from-the-form", timeout=20000)
+    expect(page.locator("#counts")).to_contain_text("3 of 3 trials have ended", timeout=60000)
+
+
+def test_a_trial_shows_its_curve_and_its_log(opened):
+    page = opened(f"{EXPERIMENT}/trials/2")
+    expect(page.locator("#log")).to_contain_text("epoch=5 loss=")
+    expect(page.locator("#curve canvas")).to_be_visible()
+    page.locator("#metric").select_option("accuracy")
+    page.get_by_label("Stream").select_option("stderr")
+    expect(page.locator("#log")).to_have_text("It wrote nothing.")
+
+
+def test_experiments_are_compared(opened, server):
+    server.tune("other", trials=3)
+    page = opened("/")
+    page.get_by_label("Compare done").check()
+    page.get_by_label("Compare other").check()
+    page.get_by_role("button", name="Compare those that are ticked").click()
+    expect(page.locator("#compare canvas")).to_be_visible()
+    expect(page.locator("#beside thead th")).to_have_text(["", "other", "done"])
+
+
+def test_tabs_are_walked_with_the_arrow_keys(opened):
+    page = opened(EXPERIMENT)
+    page.get_by_role("tab", name="Plots").focus()
+    page.keyboard.press("ArrowRight")
+    expect(page.get_by_role("tab", name="Trials")).to_be_focused()
+    expect(page.locator("#trials")).to_be_visible()
+    page.keyboard.press("End")
+    expect(page.locator("#yaml")).to_be_visible()
+
+
+def test_the_theme_is_switched_and_remembered(opened):
+    page = opened("/")
+    page.get_by_role("button", name="Switch between light and dark").click()
+    assert page.evaluate("document.documentElement.dataset.theme") == "dark"
+    page.reload()
+    assert page.evaluate("document.documentElement.dataset.theme") == "dark"
+
+
+def test_without_the_token_a_person_is_asked_for_it(browser, server):
+    context = browser.new_context(base_url=server.url)
+    page = context.new_page()
+    page.goto("/")
+    page.get_by_label("Token").fill("of-the-tests")
+    page.get_by_role("button", name="Open").click()
+    expect(page.get_by_role("heading", name="Experiments")).to_be_visible()
+    context.close()
+
+
+def test_what_is_not_there_has_a_page_that_says_so(browser, server):
+    context = browser.new_context(base_url=server.url)
+    page = context.new_page()
+    page.goto("/experiments/default/none?token=of-the-tests")
+    expect(page.get_by_text("no experiment is called default/none")).to_be_visible()
+    context.close()

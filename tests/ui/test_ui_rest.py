@@ -1,0 +1,226 @@
+"""REST: what is answered is what the description says, and who is answered."""
+
+import json
+
+import httpx
+import pytest
+from pydantic import TypeAdapter
+from tunewright.ui.rest import models
+
+pytestmark = pytest.mark.xdist_group("page")
+DONE = "/experiments/default/done"
+
+
+@pytest.fixture(scope="module")
+def ask(server):
+    with server.client() as client:
+        yield lambda path, method="GET", **given: client.request(method, server.api(path), **given)
+
+
+@pytest.mark.parametrize(
+    ("path", "model"),
+    [
+        ("/experiments", models.Experiments),
+        (DONE, models.Experiment),
+        (f"{DONE}/trials", models.Trials),
+        (f"{DONE}/trials/best", models.Trial),
+        (f"{DONE}/trials/3/attempts", list[models.Attempt]),
+        (f"{DONE}/trials/3/metrics", models.Samples),
+        (f"{DONE}/columns", models.Columns),
+        (f"{DONE}/curves", models.Curves),
+        (f"{DONE}/events", list[models.Event]),
+        (f"{DONE}/explain", list[str]),
+        ("/algorithms", list[models.Algorithm]),
+        ("/early-stopping", list[models.Algorithm]),
+    ],
+)
+def test_every_answer_is_as_its_model_says(ask, path, model):
+    answered = ask(path)
+    assert answered.status_code == 200
+    TypeAdapter(model).validate_json(answered.content, strict=True)
+
+
+def test_an_answer_that_is_known_is_not_sent_again(ask):
+    tag = ask(DONE).headers["ETag"]
+    assert ask(DONE, headers={"If-None-Match": tag}).status_code == 304
+    assert ask(DONE, headers={"If-None-Match": '"another"'}).status_code == 200
+
+
+def test_trials_come_a_page_at_a_time_and_the_best_first_if_asked(ask):
+    page = ask(f"{DONE}/trials", params={"order": "best", "offset": 1, "limit": 3}).json()
+    everything = ask(f"{DONE}/trials").json()
+    by_value = sorted(everything["items"], key=lambda trial: trial["value"])
+    assert page["total"] == 8
+    assert [each["index"] for each in page["items"]] == [each["index"] for each in by_value[1:4]]
+
+
+def test_columns_after_a_position_hold_what_changed_since(ask):
+    whole = ask(f"{DONE}/columns").json()
+    assert (
+        ask(f"{DONE}/columns", params={"after": whole["position"]}).json()["trials"]["index"] == []
+    )
+    assert whole["trials"]["index"] == list(range(8))
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status", "said"),
+    [
+        ("GET", "/experiments/default/none", None, 404, "no experiment is called default/none"),
+        ("GET", f"{DONE}/trials/99", None, 404, "done has no trial 99"),
+        ("GET", "/nowhere", None, 404, "Not Found"),
+        ("GET", "/experiments?limit=0", None, 422, "not as the description has it"),
+        ("POST", f"{DONE}/pause", None, 409, "has ended already"),
+        ("PATCH", DONE, {"changes": {"algorithm": 1}}, 422, "cannot be changed any more"),
+        ("PATCH", DONE, {"changes": {"maxTrialCount": -1}}, 422, "maxTrialCount"),
+        ("POST", "/experiments", {"text": "kind: Experiment"}, 422, "spec"),
+        ("POST", "/experiments", {"text": ""}, 422, "the file is empty"),
+    ],
+)
+def test_what_is_wrong_is_said_in_a_problem_document(ask, method, path, body, status, said):
+    answered = ask(path, method, json=body)
+    problem = models.Problem.model_validate_json(answered.content)
+    assert answered.headers["Content-Type"] == "application/problem+json"
+    assert (answered.status_code, problem.status) == (status, status)
+    assert said in problem.detail
+
+
+def test_validate_names_every_fault_with_its_line(ask):
+    head = "apiVersion: kubeflow.org/v1beta1\nkind: Experiment\nmetadata: {name: x}\n"
+    text = f"{head}spec:\n  maxTrialCout: 3\n"
+    verdict = ask("/validate", "POST", json={"text": text}).json()
+    assert verdict["valid"] is False
+    misspelt = next(f for f in verdict["faults"] if f["path"] == "spec.maxTrialCout")
+    assert misspelt["line"] == 5
+    assert "maxTrialCount" in misspelt["message"] + misspelt["remedy"]
+
+
+def test_a_draft_is_a_file_that_validates(ask):
+    short = {
+        "name": "short",
+        "command": "python train.py --lr {lr} --name 'two words'",
+        "parameters": ["lr=log:1e-5..1e-1"],
+        "metric": "accuracy",
+        "type": "maximize",
+        "trials": 5,
+        "parallel": 2,
+    }
+    text = ask("/draft", "POST", json=short).json()["text"]
+    assert "two words" in text
+    assert ask("/validate", "POST", json={"text": text}).json()["experiments"] == ["short"]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"parameters": ["lr=1..2"]}, "may mean whole numbers or any"),
+        ({"command": "python 'train"}, "close every quote"),
+        ({"parameters": ["lr=0.0..1.0", "n=int:1..2"]}, "the command does not use it"),
+    ],
+)
+def test_a_draft_that_says_no_experiment_is_refused(ask, change, said):
+    short = {"name": "x", "command": "run {lr}", "parameters": ["lr=0.0..1.0"], "metric": "loss"}
+    answered = ask("/draft", "POST", json=short | change)
+    assert answered.status_code == 422
+    assert said in answered.json()["detail"]
+
+
+def test_a_log_is_text_and_an_export_is_a_table(ask):
+    assert "epoch=5 loss=" in ask(f"{DONE}/trials/0/log").text
+    lines = ask(f"{DONE}/csv").text.splitlines()
+    assert lines[0].split(",")[:6] == ["trial", "name", "state", "loss", "lr", "opt"]
+    assert len(lines) == 9
+
+
+# Who is answered.
+
+
+@pytest.mark.parametrize(
+    ("method", "headers", "status"),
+    [
+        ("GET", {}, 401),
+        ("GET", {"Authorization": "Bearer of-somebody-else"}, 401),
+        ("GET", {"Cookie": "tunewright-{port}=wrong"}, 401),
+        ("GET", {"Cookie": "tunewright-{port}=of-the-tests"}, 200),
+        ("GET", {"Cookie": "tunewright-{port}=of-the-tests", "Host": "evil.example"}, 421),
+        ("GET", {"Authorization": "Bearer of-the-tests", "Host": "evil.example:{port}"}, 421),
+        (
+            "POST",
+            {"Cookie": "tunewright-{port}=of-the-tests", "Origin": "http://evil.example"},
+            403,
+        ),
+        ("POST", {"Cookie": "tunewright-{port}=of-the-tests", "Origin": "null"}, 403),
+        (
+            "POST",
+            {"Cookie": "tunewright-{port}=of-the-tests", "Sec-Fetch-Site": "cross-site"},
+            403,
+        ),
+        (
+            "POST",
+            {"Cookie": "tunewright-{port}=of-the-tests", "Origin": "http://127.0.0.1:{port}"},
+            409,
+        ),
+    ],
+)
+def test_only_those_with_the_token_and_from_here_are_answered(server, method, headers, status):
+    port = server.url.rpartition(":")[2]
+    sent = {name: value.format(port=port) for name, value in headers.items()}
+    path = f"{DONE}/pause" if method == "POST" else DONE
+    assert httpx.request(method, server.api(path), headers=sent).status_code == status
+
+
+def test_the_token_in_the_address_becomes_a_cookie_that_no_script_can_read(server):
+    entered = httpx.get(f"{server.url}/?token=of-the-tests&page=1")
+    assert (entered.status_code, entered.headers["Location"]) == (303, "/?page=1")
+    cookie = entered.headers["Set-Cookie"].lower()
+    assert "httponly" in cookie
+    assert "samesite=lax" in cookie
+
+
+def test_nobody_can_redirect_elsewhere_by_a_path(server):
+    entered = httpx.get(f"{server.url}//evil.example?token=of-the-tests")
+    assert entered.headers["Location"] == "/evil.example"
+
+
+def test_every_answer_forbids_what_comes_from_elsewhere(server):
+    for path in ("/", "/static/app.css", "/api/v1/experiments"):
+        headers = httpx.get(server.url + path).headers
+        assert "default-src 'self'" in headers["Content-Security-Policy"]
+        assert headers["X-Content-Type-Options"] == "nosniff"
+
+
+# What is told while it runs.
+
+
+def test_a_watcher_is_told_every_trial_that_ends(server, ask):
+    server.tune("told", trials=5, pause=0.1, detach=True)
+    known: dict[int, str] = {}
+    with (
+        server.client() as client,
+        client.stream("GET", server.api("/experiments/default/told/live")) as stream,
+    ):
+        position = 0
+        for line in stream.iter_lines():
+            if not line.startswith("data: "):
+                continue
+            change = json.loads(line.removeprefix("data: "))
+            if change["since"] > position:
+                whole = ask("/experiments/default/told/columns").json()
+                known |= dict(zip(whole["trials"]["index"], whole["trials"]["state"], strict=True))
+            trials = change["trials"]
+            known |= dict(zip(trials["index"], trials["state"], strict=True))
+            position = change["position"]
+            if change["experiment"]["state"] == "Succeeded":
+                break
+    assert known == dict.fromkeys(range(5), "Succeeded")
+
+
+def test_a_watcher_of_what_is_deleted_is_told_so(server, ask):
+    server.tune("short-lived", trials=2)
+    with (
+        server.client() as client,
+        client.stream("GET", server.api("/experiments/default/short-lived/live")) as stream,
+    ):
+        lines = stream.iter_lines()
+        assert next(lines) == "event: change"
+        assert ask("/experiments/default/short-lived", "DELETE").status_code == 200
+        assert "event: gone" in lines

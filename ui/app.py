@@ -1,0 +1,52 @@
+"""The server: REST under `/api/v1`, pages beside it, and who may see them."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from fastapi import FastAPI
+from fastapi.middleware.gzip import GZipMiddleware
+from fastapi.staticfiles import StaticFiles
+
+from . import problems
+from .auth import Access, Guard
+from .board import Board
+from .live import Live
+from .pages import router as pages
+from .rest import algorithms, experiments, trials
+
+STATIC = Path(__file__).parent / "static"
+_ABOUT = """What experiments are there, what they found, and what is to become of them.
+
+Numbers that are not finite are the strings `NaN`, `Infinity` and `-Infinity`. Times are
+seconds since the epoch. Errors are problem documents (RFC 9457). A program sends
+`Authorization: Bearer TOKEN` with the token that `tunewright ui` printed.
+"""
+
+
+def make_app(board: Board, access: Access, version: str) -> FastAPI:
+    """Return the server of one place's experiments."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        app.state.live = Live(board)
+        yield
+
+    app = FastAPI(
+        title="Tunewright",
+        version=version,
+        description=_ABOUT,
+        openapi_url="/api/v1/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        lifespan=lifespan,
+    )
+    app.state.board = board
+    for resources in (experiments, trials, algorithms):
+        app.include_router(resources.router, prefix="/api/v1")
+    app.include_router(pages)
+    app.mount("/static", StaticFiles(directory=STATIC), name="static")
+    problems.install(app)
+    app.add_middleware(GZipMiddleware, minimum_size=2000)
+    app.add_middleware(Guard, access=access)
+    return app

@@ -1,0 +1,155 @@
+"""What the page works on: the experiments of one place, read here, begun and ended by engines."""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from ..api.documents import Bundle, load_texts, parse
+from ..api.errors import Conflict, Fault, Invalid, NotFound
+from ..api.identity import ExperimentKey
+from ..controller.edits import EDITABLE, edited
+from ..db.records import ExperimentRecord, TrialRecord
+from ..sdk.client import Client
+from ..sdk.commands import CommandFailed
+from ..sdk.names import find_trial
+from ..sdk.sources.source import Source
+from .table import Table
+
+_TABLES = 32
+"""How many experiments are held in memory; the one asked for longest ago goes first."""
+
+
+class Board:
+    """An open source, and the commands that start engines. Safe from several threads."""
+
+    def __init__(self, source: Source, client: Client, workdir: Path) -> None:
+        self.source = source
+        self.workdir = workdir
+        self._client = client
+        self._tables: OrderedDict[str, Table] = OrderedDict()
+        self._lock = threading.Lock()
+
+    # Looking.
+
+    def experiments(self) -> Sequence[ExperimentRecord]:
+        return self.source.records.experiments(namespace=self.source.namespace)
+
+    def experiment(self, namespace: str, name: str) -> ExperimentRecord:
+        """Return an experiment with its best trials.
+
+        Raises:
+            NotFound: there is none.
+        """
+        try:
+            return self.source.records.experiment(ExperimentKey(namespace, name))
+        except NotFound:
+            raise NotFound(f"no experiment is called {namespace}/{name}") from None
+
+    def trial(self, record: ExperimentRecord, word: str) -> TrialRecord:
+        """Return a trial by its index, its name, `best` or `last`."""
+        return find_trial(self.source.records, record, word, observations=True)
+
+    def table(self, record: ExperimentRecord) -> Table:
+        """Return the experiment's trials, as they are now."""
+        with self._lock:
+            table = self._tables.pop(record.uid, None) or Table(self.source.records, record)
+            self._tables[record.uid] = table
+            while len(self._tables) > _TABLES:
+                self._tables.popitem(last=False)
+        table.refresh()
+        return table
+
+    # Beginning.
+
+    def check(self, text: str) -> Bundle:
+        """Read a file of Experiments.
+
+        Raises:
+            Invalid: with every fault.
+        """
+        bundle = load_texts([(None, text)], elsewhere=self._client.is_cluster)
+        if not bundle.experiments:
+            raise Invalid([Fault("", "there is no Experiment in it", "kind: Experiment")])
+        return bundle
+
+    def begin(self, text: str, workdir: str | None = None) -> ExperimentKey:
+        """Begin the first Experiment of a file, with an engine of its own.
+
+        Raises:
+            Invalid: with every fault.
+            Conflict: it cannot run here, or its name is taken; the message says why.
+        """
+        bundle = self.check(text)
+        if len(bundle.experiments) > 1:
+            raise Invalid([Fault("", "there are several Experiments in it", "begin one at a time")])
+        with TemporaryDirectory(prefix="tunewright-") as folder:
+            path = Path(folder) / "experiment.yaml"
+            path.write_text(text, encoding="utf-8")
+            with _refusals():
+                begun = self._client.create(path, workdir=workdir or str(self.workdir))
+        return ExperimentKey(begun.namespace, begun.name)
+
+    # Changing. Each returns what is to be said.
+
+    def pause(self, record: ExperimentRecord, *, now: bool = False) -> str:
+        _refuse_ended(record)
+        self.source.suspend(record, suspended=True, now=now)
+        return f"{record.key.name} starts no more trials."
+
+    def resume(self, record: ExperimentRecord) -> str:
+        with _refusals():
+            self._client.resume(str(record.key))
+        return f"{record.key.name} goes on."
+
+    def stop(self, record: ExperimentRecord) -> str:
+        _refuse_ended(record)
+        with _refusals():
+            self._client.stop(str(record.key))
+        return f"{record.key.name} is being stopped."
+
+    def delete(self, record: ExperimentRecord) -> str:
+        self.source.check_deletable(record)
+        self.source.delete(record)
+        return f"{record.key.name} is deleted."
+
+    def edit(self, record: ExperimentRecord, changes: Mapping[str, Any]) -> str:
+        """Change budgets, by their path below `spec`.
+
+        Raises:
+            Invalid: a value is wrong, or may not be changed.
+        """
+        allowed = f"one of {', '.join(EDITABLE)}"
+        faults = [
+            Fault(f"spec.{path}", "it cannot be changed any more", allowed)
+            for path in changes
+            if path not in EDITABLE
+        ]
+        if faults or not changes:
+            raise Invalid(faults or [Fault("spec", "there is nothing to change", allowed)])
+        parse(edited(record.document, changes))
+        self.source.edit(record, changes, now=False)
+        return ", ".join(f"{path} is {value}" for path, value in changes.items())
+
+    def change_trial(self, record: ExperimentRecord, index: int, verb: str) -> str:
+        """Stop, retry or drop a trial."""
+        self.source.records.trial(record.uid, index)
+        self.source.ask(record, f"trial-{verb}", {"index": index})
+        return f"trial {index}: {verb}"
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    """Let what a command refuses be a conflict: the request was understood."""
+    try:
+        yield
+    except CommandFailed as error:
+        raise Conflict(str(error)) from error
+
+
+def _refuse_ended(record: ExperimentRecord) -> None:
+    if record.state.is_finished:
+        raise Conflict(f"{record.key.name} has ended already ({record.state})")

@@ -1,0 +1,35 @@
+"""Several experiments beside each other."""
+
+from collections.abc import Sequence
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import Response
+
+from ...sdk import shapes
+from ..render import page
+from ..rest.experiments import FromBoard
+
+router = APIRouter()
+_GREATEST = 8
+
+
+@router.get("/compare")
+def show(
+    request: Request, board: FromBoard, names: Annotated[Sequence[str], Query(alias="e")] = ()
+) -> Response:
+    """Compare those that the query names as `e=namespace/name`."""
+    keys = [name.partition("/") for name in dict.fromkeys(names)][:_GREATEST]
+    found = [shapes.experiment(board.experiment(namespace, name)) for namespace, _, name in keys]
+    parameters = dict.fromkeys(
+        name for each in found if each["best"] for name in each["best"]["parameters"]
+    )
+    known = [str(record.key) for record in board.experiments()][:500]
+    return page(
+        request,
+        "compare.html",
+        title="Compare",
+        experiments=found,
+        parameters=list(parameters),
+        known=sorted(known),
+    )

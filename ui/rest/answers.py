@@ -1,0 +1,52 @@
+"""How an answer is written: strict JSON with an ETag, and nothing where the asker has it."""
+
+import hashlib
+import json
+from typing import Any
+
+from fastapi import Request
+from fastapi.responses import Response
+
+from ...sdk.plain import plain
+from ..board import Board
+from .models import Problem
+
+PROBLEMS: dict[int | str, dict[str, Any]] = {
+    status: {
+        "model": Problem,
+        "description": said,
+        "content": {"application/problem+json": {}},
+    }
+    for status, said in (
+        (400, "The request cannot be read."),
+        (401, "The token is missing or wrong."),
+        (403, "The request comes from elsewhere."),
+        (404, "Nothing has that name."),
+        (409, "It is refused as things are; the message says why."),
+        (422, "Something in it is wrong: each fault names its field."),
+        (500, "It could not be carried out; the message says why."),
+        (503, "Its place does not answer; it may later."),
+    )
+}
+
+
+def board_of(request: Request) -> Board:
+    board: Board = request.app.state.board
+    return board
+
+
+def answer(request: Request, data: object, status: int = 200) -> Response:
+    """Return data as JSON; 304 without a body where the asker's ETag is this one's."""
+    body = json.dumps(
+        plain(data), ensure_ascii=False, allow_nan=False, separators=(",", ":")
+    ).encode()
+    return tagged(request, body, "application/json", status)
+
+
+def tagged(request: Request, body: bytes, media: str, status: int = 200) -> Response:
+    tag = f'"{hashlib.sha256(body).hexdigest()[:20]}"'
+    headers = {"ETag": tag, "Cache-Control": "no-cache"}
+    known = {each.strip() for each in request.headers.get("if-none-match", "").split(",")}
+    if tag in known:
+        return Response(status_code=304, headers=headers)
+    return Response(body, status, headers, media)

@@ -1,0 +1,206 @@
+"""Trials: their values, curves, metrics and logs."""
+
+import csv
+import io
+import time
+from collections.abc import Iterator, Sequence
+from enum import StrEnum
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import Response
+
+from ...api.compile import objective_of
+from ...api.errors import NotFound
+from ...db.records import AttemptRecord, ExperimentRecord
+from ...sdk import shapes
+from ..board import Board
+from ..curves import curves_of
+from ..table import Row
+from . import models
+from .answers import PROBLEMS, answer, tagged
+from .experiments import Found, FromBoard
+
+router = APIRouter(prefix="/experiments/{namespace}/{name}", tags=["trials"], responses=PROBLEMS)
+_SAMPLES = 20_000
+
+
+class Order(StrEnum):
+    NEWEST = "newest"
+    OLDEST = "oldest"
+    BEST = "best"
+
+
+class Verb(StrEnum):
+    STOP = "stop"
+    RETRY = "retry"
+    DROP = "drop"
+
+
+class Stream(StrEnum):
+    STDOUT = "stdout"
+    STDERR = "stderr"
+
+
+@router.get("/trials", response_model=models.Trials)
+def list_trials(
+    request: Request,
+    board: FromBoard,
+    record: Found,
+    state: str | None = None,
+    order: Order = Order.OLDEST,
+    offset: Annotated[int, Query(ge=0)] = 0,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+) -> Response:
+    """List trials, a page at a time."""
+    table = board.table(record)
+    rows = [row for row in table.rows() if state is None or row.state == state]
+    if order is Order.NEWEST:
+        rows.reverse()
+    elif order is Order.BEST:
+        loss = table.objective.loss
+        rows = sorted((row for row in rows if row.good), key=lambda row: loss(row.value or 0.0))
+    items = [
+        shapes.trial(board.trial(record, str(row.index)), table.objective)
+        for row in rows[offset : offset + limit]
+    ]
+    return answer(request, {"items": items, "total": len(rows), "offset": offset})
+
+
+@router.get("/columns", response_model=models.Columns)
+def columns(request: Request, board: FromBoard, record: Found, after: int = -1) -> Response:
+    """Return trials in columns: all, or those that changed after a position of the log."""
+    return answer(request, {"now": time.time(), **board.table(record).columns(after)})
+
+
+@router.get("/curves", response_model=models.Curves)
+def curves(
+    request: Request, board: FromBoard, record: Found, metric: str | None = None
+) -> Response:
+    """Return how a metric went in the newest and the best trials, thinned for a plot."""
+    table = board.table(record)
+    name = metric or table.objective.metric.name
+    found = curves_of(board.source.records, record.uid, table, name)
+    return answer(request, {"metric": name, "curves": found})
+
+
+@router.get("/csv", response_class=Response)
+def as_csv(request: Request, board: FromBoard, record: Found) -> Response:
+    """Download all trials as a table."""
+    table = board.table(record)
+    text = _csv(record, table.rows(), table.objective.metric.name)
+    response = tagged(request, text.encode(), "text/csv; charset=utf-8")
+    response.headers["Content-Disposition"] = f'attachment; filename="{record.key.name}.csv"'
+    return response
+
+
+def _csv(record: ExperimentRecord, rows: Sequence[Row], metric: str) -> str:
+    parameters = [each["name"] for each in record.document["spec"].get("parameters") or ()]
+    metrics = dict.fromkeys(name for row in rows for name in row.metrics)
+    stream = io.StringIO()
+    writer = csv.writer(stream)
+    writer.writerow(
+        ["trial", "name", "state", metric, *parameters, *(f"metric.{name}" for name in metrics)]
+    )
+    writer.writerows(
+        [
+            row.index,
+            row.name,
+            row.state,
+            row.value,
+            *(row.point.get(name) for name in parameters),
+            *(row.metrics.get(name) for name in metrics),
+        ]
+        for row in rows
+    )
+    return stream.getvalue()
+
+
+@router.get("/trials/{trial}", response_model=models.Trial)
+def get_trial(request: Request, board: FromBoard, record: Found, trial: str) -> Response:
+    """Return a trial by its index, its name, `best` or `last`."""
+    found = board.trial(record, trial)
+    return answer(request, shapes.trial(found, objective_of(record.document)))
+
+
+@router.get("/trials/{trial}/attempts", response_model=list[models.Attempt])
+def list_attempts(request: Request, board: FromBoard, record: Found, trial: str) -> Response:
+    """List the starts of its workload."""
+    index = board.trial(record, trial).index
+    return answer(
+        request, [_attempt(each) for each in board.source.records.attempts(record.uid, index)]
+    )
+
+
+def _attempt(attempt: AttemptRecord) -> dict[str, Any]:
+    return {
+        "attempt": attempt.attempt,
+        "state": str(attempt.state),
+        "started_at": attempt.started_at,
+        "ended_at": attempt.ended_at,
+        "exit_code": attempt.exit_code,
+        "reason": attempt.reason,
+        "message": attempt.message,
+    }
+
+
+@router.get("/trials/{trial}/metrics", response_model=models.Samples)
+def get_metrics(
+    request: Request,
+    board: FromBoard,
+    record: Found,
+    trial: str,
+    metric: str | None = None,
+    since: float | None = None,
+) -> Response:
+    """Return what its last attempt reported, at most 20,000 samples."""
+    index = board.trial(record, trial).index
+    samples = list(
+        board.source.records.samples(record.uid, index, metric=metric, since=since, limit=_SAMPLES)
+    )
+    return answer(
+        request,
+        {
+            "metric": [each.metric for each in samples],
+            "at": [each.time for each in samples],
+            "step": [each.step for each in samples],
+            "value": [each.value for each in samples],
+        },
+    )
+
+
+@router.get(
+    "/trials/{trial}/log",
+    response_class=Response,
+    responses={200: {"content": {"text/plain": {}}}},
+)
+def get_log(
+    request: Request,
+    board: FromBoard,
+    record: Found,
+    trial: str,
+    stream: Stream = Stream.STDOUT,
+    tail: Annotated[int, Query(ge=1, le=100_000)] = 1000,
+) -> Response:
+    """Return the last lines of what its last attempt printed."""
+    text = b"".join(_log(board, record, trial, stream, tail))
+    return tagged(request, text, "text/plain; charset=utf-8")
+
+
+def _log(
+    board: Board, record: ExperimentRecord, trial: str, stream: Stream, tail: int
+) -> Iterator[bytes]:
+    found = board.trial(record, trial)
+    try:
+        yield from board.source.log(record, found, stream=stream, tail=tail, follow=False)
+    except NotFound:
+        return
+
+
+@router.post("/trials/{trial}/{verb}", response_model=models.Said)
+def change_trial(
+    request: Request, board: FromBoard, record: Found, trial: str, verb: Verb
+) -> Response:
+    """Stop a running trial, run one again, or take one out of the best and the search."""
+    index = board.trial(record, trial).index
+    return answer(request, {"message": board.change_trial(record, index, verb)})

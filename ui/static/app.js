@@ -1,0 +1,89 @@
+// What all pages share: theme, times, confirmations, and actions that say what happened.
+import { ago } from "./words.js";
+
+export function element(name, attributes = {}, ...children) {
+  const made = document.createElement(name);
+  for (const [key, value] of Object.entries(attributes)) {
+    if (value !== null && value !== undefined && value !== false) made.setAttribute(key, value);
+  }
+  made.append(...children.filter((child) => child !== null && child !== undefined));
+  return made;
+}
+
+export function toast(text, bad = false) {
+  const shown = element("div", { class: bad ? "toast bad" : "toast" }, text);
+  document.getElementById("toasts").append(shown);
+  setTimeout(() => shown.remove(), bad ? 15000 : 5000);
+}
+
+/** Ask the server; resolves to the answer, rejects with what a person should read. */
+export async function ask(url, options = {}) {
+  let response;
+  try {
+    response = await fetch(url, { ...options, headers: { "Content-Type": "application/json", ...options.headers } });
+  } catch {
+    throw new Error("The server does not answer. Is `tunewright ui` still running?");
+  }
+  if (response.ok) return response.json();
+  const problem = await response.json().catch(() => ({}));
+  throw new Error(problem.detail || `${response.status} ${response.statusText}`);
+}
+
+export function confirmed(text) {
+  const dialog = document.getElementById("confirm");
+  document.getElementById("confirm-text").textContent = text;
+  dialog.returnValue = "no";
+  dialog.showModal();
+  return new Promise((resolve) => {
+    dialog.addEventListener("close", () => resolve(dialog.returnValue === "yes"), { once: true });
+  });
+}
+
+export async function act(button, url, method, body) {
+  button.disabled = true;
+  try {
+    const answer = await ask(url, { method, body: body && JSON.stringify(body) });
+    toast(answer.message);
+    return true;
+  } catch (error) {
+    toast(error.message, true);
+    return false;
+  } finally {
+    button.disabled = false;
+  }
+}
+
+async function pressed(button) {
+  const { post, delete: gone, confirm, then } = button.dataset;
+  if (confirm && !(await confirmed(confirm))) return;
+  if (await act(button, post ?? gone, post ? "POST" : "DELETE")) {
+    if (then) location.assign(then);
+    else document.dispatchEvent(new CustomEvent("acted"));
+  }
+}
+
+export function showTimes(root = document) {
+  for (const time of root.querySelectorAll("time[datetime]")) {
+    const moment = Date.parse(time.dateTime);
+    if (Number.isNaN(moment)) continue;
+    time.title = new Date(moment).toLocaleString();
+    time.textContent = ago(moment / 1000);
+  }
+}
+
+function switchTheme() {
+  const root = document.documentElement;
+  const dark = root.dataset.theme
+    ? root.dataset.theme === "dark"
+    : matchMedia("(prefers-color-scheme: dark)").matches;
+  root.dataset.theme = dark ? "light" : "dark";
+  localStorage.setItem("tunewright-theme", root.dataset.theme);
+}
+
+document.getElementById("theme")?.addEventListener("click", switchTheme);
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("button[data-post], button[data-delete]");
+  if (button) pressed(button);
+});
+showTimes();
+setInterval(showTimes, 10000);

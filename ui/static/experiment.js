@@ -1,0 +1,158 @@
+// One experiment, alive: what it does, its best, its plots and its table.
+import { act, ask, element, toast } from "./app.js";
+import { mount } from "./charts.js";
+import { merge } from "./columns.js";
+import { tabs } from "./tabs.js";
+import { trialTable } from "./trials.js";
+import { duration, number } from "./words.js";
+
+const root = document.getElementById("experiment");
+const { api, link } = root.dataset;
+const REDRAW = 1000;
+const FAR = 6; // redraws between two readings of the curves
+
+let data = null;
+let plots = null;
+let pending = false;
+let redraws = 0;
+let best = null;
+
+const table = trialTable(link);
+const at = (id) => document.getElementById(id);
+
+function showState(experiment, driven, says) {
+  const ended = experiment.state === "Succeeded" || experiment.state === "Failed";
+  const paused = experiment.suspended && !ended;
+  const word = paused ? "Paused" : experiment.state;
+  Object.assign(at("state"), { className: `state ${word}`, textContent: word });
+  const shown = {
+    pause: !ended && !paused && driven,
+    resume: paused || (!driven && experiment.state !== "Failed"),
+    edit: true,
+    stop: !ended,
+    delete: ended || !driven,
+  };
+  for (const button of root.querySelectorAll("[data-show]")) {
+    button.classList.toggle("hidden", !shown[button.dataset.show]);
+  }
+  const { total, finished, dropped, ...states } = experiment.trials;
+  const progress = at("progress");
+  progress.max = experiment.max_trials || Math.max(total, 1);
+  progress.value = finished;
+  const counted = Object.entries(states).map(([name, count]) => `${count.toLocaleString("en-US")} ${name}`);
+  const limit = experiment.max_trials ? ` of ${experiment.max_trials.toLocaleString("en-US")}` : "";
+  at("counts").textContent = `${finished.toLocaleString("en-US")}${limit} trials have ended${counted.length ? `: ${counted.join(", ")}` : ""}`;
+  at("says").replaceChildren(...says.map((line) => element("li", {}, line)));
+  at("active").textContent = duration(experiment.active_seconds);
+  at("parallel").textContent = experiment.parallel_trials ?? 3;
+}
+
+function showBest(trial) {
+  if (!trial || trial.index === best?.index) return;
+  best = trial;
+  at("best").replaceChildren(
+    element("div", { class: "big", title: trial.value }, number(trial.value)),
+    element("p", {}, element("a", { href: `${link}/trials/${trial.index}` }, `trial ${trial.index}`)),
+    element("dl", { class: "facts" }, ...Object.entries(trial.parameters).flatMap(([name, value]) => [
+      element("dt", {}, name),
+      element("dd", { title: value }, number(value)),
+    ])),
+  );
+}
+
+function showDevices() {
+  const seconds = data.trials.device_seconds.reduce((sum, each) => sum + (each ?? 0), 0);
+  at("devices").textContent = seconds ? `${number(seconds / 3600)} device-hours` : "none used";
+}
+
+async function curves(metric) {
+  const query = metric ? `?metric=${encodeURIComponent(metric)}` : "";
+  return (await ask(`${api}/curves${query}`)).curves;
+}
+
+function select(indices) {
+  at("selection").classList.toggle("hidden", !indices);
+  if (indices) at("selection").firstElementChild.textContent = `${indices.length} trials are chosen; the table and the plots show these.`;
+  table.select(indices);
+  plots?.select(indices);
+}
+
+async function redraw() {
+  pending = false;
+  table.update(data);
+  showDevices();
+  if (redraws % FAR === 0 && !at("plots").classList.contains("hidden")) {
+    data.curves = await curves().catch(() => data.curves ?? []);
+  }
+  redraws += 1;
+  if (plots) plots.update(data);
+  else {
+    at("charts").replaceChildren();
+    at("charts").removeAttribute("aria-busy");
+    plots = mount(at("charts"), data, { onSelect: select, curves, href: (index) => `${link}/trials/${index}` });
+  }
+}
+
+function redrawSoon() {
+  if (pending || !data) return;
+  pending = true;
+  setTimeout(redraw, plots ? REDRAW : 0);
+}
+
+async function readAll() {
+  const fresh = await ask(`${api}/columns`);
+  data = { ...fresh, curves: data?.curves ?? [] };
+  redrawSoon();
+}
+
+async function changed(change) {
+  showState(change.experiment, change.driven, change.says);
+  showBest(change.experiment.best);
+  if (!data || change.since > data.position) await readAll();
+  else {
+    merge(data, change);
+    redrawSoon();
+  }
+}
+
+function watch() {
+  const source = new EventSource(`${api}/live`);
+  const live = (on, text) => Object.assign(at("live"), { className: `muted small live${on ? "" : " off"}`, textContent: text });
+  let queue = readAll().catch((error) => toast(error.message, true));
+  source.addEventListener("open", () => live(true, "live"));
+  source.addEventListener("error", () => live(false, "the server does not answer; trying again"));
+  source.addEventListener("change", (event) => {
+    const change = JSON.parse(event.data);
+    queue = queue.then(() => changed(change)).catch((error) => toast(error.message, true));
+  });
+  source.addEventListener("trouble", (event) => live(false, JSON.parse(event.data).message));
+  source.addEventListener("gone", () => {
+    source.close();
+    live(false, "it was deleted");
+  });
+}
+
+function editBudget() {
+  const dialog = at("budget");
+  dialog.returnValue = "no";
+  dialog.showModal();
+  dialog.addEventListener("close", () => {
+    if (dialog.returnValue !== "yes") return;
+    const changes = {};
+    for (const input of dialog.querySelectorAll("input")) {
+      if (input.value !== input.defaultValue && input.value !== "") changes[input.name] = Number(input.value);
+    }
+    if (Object.keys(changes).length) act(root.querySelector("[data-edit]"), api, "PATCH", { changes });
+  }, { once: true });
+}
+
+root.querySelector("[data-edit]").addEventListener("click", editBudget);
+at("selection").querySelector("button").addEventListener("click", () => select(null));
+at("copy-best").addEventListener("click", async () => {
+  const { parameters } = await ask(`${api}/trials/best`).catch(() => ({}));
+  if (!parameters) return toast("There is no best trial yet.", true);
+  await navigator.clipboard.writeText(JSON.stringify(parameters, null, 2));
+  return toast("The parameters are on the clipboard.");
+});
+tabs(root.querySelector('[role="tablist"]'), () => { table.draw(); if (data) redrawSoon(); });
+watch();

@@ -1,0 +1,177 @@
+"""All trials of an experiment in columns, brought up to date by what changed.
+
+Reading them anew for every look would cost more the longer an experiment runs; here a look
+costs what has ended since the last one, and what is unfinished.
+"""
+
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ..api.compile import objective_of, problem
+from ..api.experiment import Experiment
+from ..api.history import Verdict
+from ..api.objective import Objective
+from ..api.space import Parameter, Point
+from ..controller.reading import Records
+from ..db.records import ExperimentRecord, TrialRecord
+from ..sdk import shapes
+
+GENERATION = "pbt.suggestion.katib.kubeflow.org/generation"
+"""The label that says to which generation of a population a trial belongs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A trial as tables and plots need it. `changed` is the log's position when it last changed."""
+
+    changed: int
+    index: int
+    name: str
+    state: str
+    reason: str
+    value: float | None
+    good: bool
+    created: float
+    started: float | None
+    finished: float | None
+    parent: str | None
+    generation: int | None
+    device_seconds: float | None
+    point: Point
+    metrics: Mapping[str, float]
+
+
+_PLAIN = ("index", "name", "state", "reason", "value", "good", "created", "started", "finished")
+_COLUMNS = (*_PLAIN, "parent", "generation", "device_seconds")
+
+
+class Table:
+    """Safe from several threads; `refresh` first, then read."""
+
+    def __init__(self, records: Records, record: ExperimentRecord) -> None:
+        compiled = problem(Experiment.read(record.document), uid=record.uid, seed=record.seed)
+        self.objective = objective_of(record.document)
+        self._parameters: Sequence[Parameter] = compiled.space.parameters
+        self._records = records
+        self._uid = record.uid
+        self._rows: list[Row] = []
+        self._unfinished: frozenset[int] = frozenset()
+        self._metrics: dict[str, None] = {}
+        self._lock = threading.Lock()
+        self.position = 0
+
+    def refresh(self) -> None:
+        """Read what changed since the last call."""
+        with self._lock:
+            if self.position == 0:
+                self._read_all()
+            else:
+                self._read_changes()
+
+    def rows(self) -> Sequence[Row]:
+        with self._lock:
+            return tuple(self._rows)
+
+    def columns(self, after: int = -1) -> dict[str, Any]:
+        """Return the trials that changed after a position of the log, and all unfinished ones."""
+        with self._lock:
+            rows = [
+                row for row in self._rows if row.changed > after or row.index in self._unfinished
+            ]
+            return {
+                "position": self.position,
+                "objectives": _objectives(self.objective),
+                "parameters": [_parameter(each) for each in self._parameters],
+                "metrics": list(self._metrics),
+                "trials": self._written(rows),
+            }
+
+    def _written(self, rows: Sequence[Row]) -> dict[str, Any]:
+        return {
+            **{name: [getattr(row, name) for row in rows] for name in _COLUMNS},
+            "point": {
+                each.name: [row.point.get(each.name) for row in rows] for each in self._parameters
+            },
+            "metric": {name: [row.metrics.get(name) for row in rows] for name in self._metrics},
+        }
+
+    def _read_all(self) -> None:
+        # The log first: what happens between the two reads is read again with the next changes.
+        position = self._records.view(self._uid).experiment.totals.position
+        self._rows = []
+        self._take(self._records.trials(self._uid, observations=True), position)
+        self.position = position
+
+    def _read_changes(self) -> None:
+        entries = self._records.history(self._uid, after=self.position)
+        changed = {entry.index for entry in entries} | self._unfinished
+        position = entries[-1].position if entries else self.position
+        self._take((self._trial(index) for index in sorted(changed)), position)
+        self.position = position
+
+    def _trial(self, index: int) -> TrialRecord:
+        trial = self._records.trial(self._uid, index)
+        return replace(trial, observation=self._records.observation(self._uid, index))
+
+    def _take(self, trials: Iterable[TrialRecord], position: int) -> None:
+        unfinished = set(self._unfinished)
+        for trial in trials:
+            row = self._row(trial, position)
+            if trial.index < len(self._rows):
+                self._rows[trial.index] = row
+            else:
+                self._rows.append(row)
+            (unfinished.discard if trial.state.is_finished else unfinished.add)(trial.index)
+            self._metrics.update(dict.fromkeys(row.metrics))
+        self._unfinished = frozenset(unfinished)
+
+    def _row(self, trial: TrialRecord, position: int) -> Row:
+        labels = dict(trial.proposal.labels)
+        generation = labels.get(GENERATION, "")
+        usage = trial.attempt.usage if trial.attempt else None
+        shown = shapes.metrics(trial.observation or {}, self.objective)
+        return Row(
+            changed=position,
+            index=trial.index,
+            name=trial.name,
+            state="Dropped" if trial.dropped else str(trial.state),
+            reason=trial.reason,
+            value=trial.value,
+            good=trial.verdict is Verdict.OBSERVED and not trial.dropped,
+            created=trial.created_at,
+            started=trial.started_at,
+            finished=trial.finished_at,
+            parent=trial.proposal.parent,
+            generation=int(generation) if generation.isdecimal() else None,
+            device_seconds=usage.device_seconds if usage else None,
+            point=trial.proposal.point,
+            metrics={name: found["value"] for name, found in shown.items()},
+        )
+
+
+def _objectives(objective: Objective) -> list[dict[str, Any]]:
+    first = {
+        "metric": objective.metric.name,
+        "direction": str(objective.direction),
+        "goal": objective.goal,
+    }
+    return [
+        first,
+        *(
+            {"metric": each.metric.name, "direction": str(each.direction), "goal": each.goal}
+            for each in objective.further
+        ),
+    ]
+
+
+def _parameter(parameter: Parameter) -> dict[str, Any]:
+    return {
+        "name": parameter.name,
+        "kind": str(parameter.kind),
+        "log": parameter.distribution.is_log,
+        "low": float(parameter.low) if parameter.is_numeric else None,
+        "high": float(parameter.high) if parameter.is_numeric else None,
+        "choices": list(parameter.choices),
+    }
