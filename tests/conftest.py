@@ -81,6 +81,7 @@ NEEDS: dict[str, tuple[Callable[[], bool], str]] = {
     ),
     "lightning": (lambda: _imports("lightning", "torch"), FRAMEWORKS),
     "browser": (lambda: program("chromium") is not None, "install Chromium"),
+    "torch": (lambda: _imports("torch"), FRAMEWORKS),
     "tmux": (lambda: shutil.which("tmux") is not None, "install tmux"),
 }
 """What a test may need of the machine: whether it is there, and how to have it."""
