@@ -320,6 +320,18 @@ def test_whatever_there_is_is_drawn(opened, data, theme):
         expect(page.get_by_text("There is nothing to draw yet")).to_be_visible()
 
 
+def of_history(page, expression):
+    """Wait until something is true of the first plot, given its `option`."""
+    page.wait_for_function(
+        f"""async () => {{
+        const m = await import('/static/vendor/echarts.js');
+        const plot = m.getInstanceByDom(document.querySelector('[data-chart=history] .canvas'));
+        const option = plot?.getOption();
+        return Boolean(option?.xAxis) && ({expression});
+        }}"""
+    )
+
+
 def heads(page):
     return page.locator(".chart h2").all_inner_texts()
 
@@ -383,6 +395,29 @@ def test_a_band_stays_while_trials_are_added_and_takes_them_in(opened):
     assert page.evaluate("window.chosen") == [*chosen, 20]
 
 
+def test_the_best_are_chosen_without_a_pointer(opened):
+    page = opened("/algorithms")
+    draw(page, columns([float(index) for index in range(20)], direction="maximize"))
+    choose = page.get_by_label("Choose")
+    choose.select_option("the best quarter")
+    page.wait_for_function("Array.isArray(window.chosen)")
+    assert page.evaluate("window.chosen") == [15, 16, 17, 18, 19]
+    choose.select_option("by bands")
+    page.wait_for_function("window.chosen === null")
+
+
+def test_showing_all_again_ends_every_band(opened):
+    page = opened("/algorithms")
+    draw(page, columns([float(index) for index in range(20)]))
+    page.get_by_label("Choose").select_option("the best half")
+    page.wait_for_function("Array.isArray(window.chosen)")
+    page.evaluate("window.plots.select(null); window.chosen = 'nobody asked'")
+    expect(page.get_by_label("Choose")).to_have_value("by bands")
+    page.evaluate("(data) => plots.update(data)", columns([float(index) for index in range(30)]))
+    of_history(page, "option.xAxis[0].max === 29")
+    assert page.evaluate("window.chosen") == "nobody asked"
+
+
 def test_another_metric_of_the_curves_is_asked_for(opened):
     page = opened("/algorithms")
     draw(page, WORLDS["curves"] | {"metrics": ["loss", "accuracy"]})
@@ -406,44 +441,32 @@ def test_a_table_leads_to_the_trials(opened):
 def test_a_point_leads_to_its_trial(opened):
     page = opened("/algorithms")
     draw(page, columns([1.0, 1.0, 1.0]))
-    canvas = page.locator('[data-chart="history"] canvas')
-    expect(canvas.first).to_be_visible()
-    box = canvas.first.bounding_box()
-    middle = 44 + (box["height"] - 44 - 48) / 2
-    page.wait_for_function(
-        "document.querySelector('[data-chart=history] canvas').getContext('2d')"
-        ".getImageData(0, 0, 2000, 2000).data.some((part) => part > 0)"
-    )
-    page.mouse.click(box["x"] + 72 + (box["width"] - 72 - 24) / 2, box["y"] + middle, delay=50)
+    of_history(page, "option.xAxis[0].max === 2")
+    box = page.locator('[data-chart="history"] canvas').first.bounding_box()
+    middle = 72 + (box["width"] - 72 - 24) / 2, 44 + (box["height"] - 44 - 48) / 2
+    page.mouse.click(box["x"] + middle[0], box["y"] + middle[1])
     page.wait_for_url("**#1")
 
 
 def test_plots_follow_the_theme(opened):
     page = opened("/algorithms", theme="light")
     draw(page, columns([3.0, 2.0, 1.0]))
-    canvas = page.locator('[data-chart="history"] canvas').first
-    expect(canvas).to_be_visible()
-    picture = "document.querySelector('[data-chart=history] canvas').toDataURL()"
-    page.wait_for_timeout(100)
-    before = page.evaluate(picture)
+    of_history(page, "option.xAxis[0].axisLabel.color === '#5b6675'")
     page.evaluate("document.documentElement.dataset.theme = 'dark'")
-    page.wait_for_function(f"(before) => {picture} !== before", arg=before)
+    of_history(page, "option.xAxis[0].axisLabel.color === '#a0acbb'")
 
 
 def test_what_a_legend_hides_stays_hidden_when_trials_are_added(opened):
     page = opened("/algorithms")
-    draw(page, WORLDS["failures among them"])
-    expect(page.locator('[data-chart="history"] canvas').first).to_be_visible()
-    chart = "m.getInstanceByDom(document.querySelector('[data-chart=history] .canvas'))"
-    within = "async () => { const m = await import('/static/vendor/echarts.js'); %s }"
-    page.wait_for_function(within % f"return Boolean({chart}?.getOption()?.legend)")
-    page.evaluate(
-        within % f"{chart}.dispatchAction({{type: 'legendToggleSelect', name: 'EarlyStopped'}})"
+    states = ["Succeeded", "EarlyStopped"]
+    draw(page, columns([2.0, 1.0] * 5, states=states * 5))
+    of_history(page, "option.xAxis[0].max === 9")
+    of_history(
+        page, "plot.dispatchAction({type: 'legendToggleSelect', name: 'EarlyStopped'}) ?? true"
     )
-    page.evaluate("window.plots.update({...window.data, now: 101})")
-    page.wait_for_timeout(1200)
-    selected = page.evaluate(within % f"return {chart}.getOption().legend[0].selected")
-    assert selected["EarlyStopped"] is False
+    page.evaluate("(data) => plots.update(data)", columns([2.0, 1.0] * 6, states=states * 6))
+    of_history(page, "option.xAxis[0].max === 11")
+    of_history(page, "option.legend[0].selected.EarlyStopped === false")
 
 
 def test_what_is_put_away_leaves_nothing_behind(opened):

@@ -1,12 +1,15 @@
 // One plot on the page: its heading, its selects, its canvas, and the same as a table.
 import { element, toast } from "./app.js";
+import { bestBand } from "./chart_data.js";
+import { metric, placeOf } from "./chart_marks.js";
 import { upon } from "./chart_parameters.js";
 import { pick } from "./chart_picks.js";
-import { metric, placeOf } from "./chart_marks.js";
 import * as echarts from "./vendor/echarts.js";
 import { number } from "./words.js";
 
 const ROWS = 200;
+const BY_BANDS = "by bands";
+const SHARES = { "the best tenth": 0.1, "the best quarter": 0.25, "the best half": 0.5 };
 const CURVES_LAST = 5000; // milliseconds until another metric's curves are asked for again
 
 export class Card {
@@ -34,13 +37,37 @@ export class Card {
       element("p", { class: "muted small" }, about),
       this.controls,
       this.figure, this.table);
+    if (this.chart.brushes) this.offerShares();
     this.canvas.addEventListener("pointerdown", () => { this.isHeld = true; });
     this.release = () => {
-      if (this.isHeld) this.isHeld = false;
+      this.isHeld = false;
       if (this.isStale) this.stage.soon(this);
     };
     addEventListener("pointerup", this.release);
     addEventListener("pointercancel", this.release);
+  }
+
+  /** What chooses trials without a pointer: a band on the value's axis. */
+  offerShares() {
+    this.share = element("select", {}, ...[BY_BANDS, ...Object.keys(SHARES)].map((name) => element("option", {}, name)));
+    this.share.addEventListener("change", () => {
+      this.brush.clear();
+      const share = SHARES[this.share.value];
+      if (share) this.brush.set("", [bestBand(this.choices().data, share)]);
+      this.tell();
+      this.stage.soon(this);
+    });
+    this.controls.append(element("label", {}, "Choose", this.share));
+  }
+
+  tell() {
+    this.stage.brushed(this.brush, this.selects.get("objective")?.value);
+  }
+
+  /** Forget the bands. */
+  clear() {
+    this.brush.clear();
+    if (this.share) this.share.value = BY_BANDS;
   }
 
   turn() {
@@ -79,7 +106,10 @@ export class Card {
       let select = this.selects.get(name);
       if (!select) {
         select = element("select", {});
-        select.addEventListener("change", () => this.stage.soon(this));
+        select.addEventListener("change", () => {
+          if (name === "objective" && this.brush.delete("")) this.tell();
+          this.stage.soon(this);
+        });
         this.selects.set(name, select);
         this.controls.append(element("label", {}, label, select));
       }
@@ -140,7 +170,8 @@ export class Card {
     const pairs = intervals.map((pair) => [Math.min(...pair), Math.max(...pair)]);
     if (pairs.length) this.brush.set(name, pairs);
     else this.brush.delete(name);
-    this.stage.brushed(this.brush, this.selects.get("objective")?.value);
+    this.share.value = BY_BANDS;
+    this.tell();
   }
 
   /** Bands go with their axes when these are drawn again, perhaps in another order. */

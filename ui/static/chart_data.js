@@ -41,6 +41,12 @@ export function ordered(data, places) {
   return [...places].sort((one, other) => sign * (data.trials.value[one] - data.trials.value[other]));
 }
 
+/** The least and the greatest value of the best `share` of the trials that count. */
+export function bestBand(data, share) {
+  const best = ordered(data, good(data));
+  return extremes(best.slice(0, Math.max(1, Math.round(best.length * share))).map((place) => data.trials.value[place]));
+}
+
 /** The worst value of the best nine tenths: beyond it, plots may cut off. */
 export const rim = once((data) => {
   const best = ordered(data, good(data));
@@ -114,8 +120,8 @@ export function slots({ trials, now }) {
 }
 
 /**
- * Bars of `slots` with those of one row, state and choice joined that stand closer than `gap`,
- * if each is itself no wider: nobody could tell them apart.
+ * Bars of `slots`, with neighbours of one kind joined that neither are longer than `gap` nor
+ * stand further apart: nobody could tell them from one another.
  */
 export function joined(bars, gap, kindOf) {
   const last = new Map();

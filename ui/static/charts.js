@@ -105,7 +105,7 @@ export function mount(root, data, { onSelect = () => {}, href, curves }) {
     stage.chosen = indices && new Set(indices);
     if (!isBrushing) {
       brush = null;
-      for (const card of cards.values()) card.brush.clear();
+      for (const card of cards.values()) card.clear();
     }
     for (const card of cards.values()) if (!(isBrushing && card.chart.brushes)) soon(card);
   }
