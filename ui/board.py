@@ -8,9 +8,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from ..api.asked import Asked
 from ..api.documents import Bundle, load_texts, parse
 from ..api.errors import Conflict, Fault, Invalid, NotFound
 from ..api.identity import ExperimentKey
+from ..controller.ask_tell import Answer
 from ..controller.edits import EDITABLE, edited
 from ..db.records import ExperimentRecord, TrialRecord
 from ..sdk.client import Client
@@ -133,6 +135,31 @@ class Board:
         parse(edited(record.document, changes))
         self.source.edit(record, changes, now=False)
         return ", ".join(f"{path} is {value}" for path, value in changes.items())
+
+    # Trials that people run themselves.
+
+    def ask(self, record: ExperimentRecord) -> Answer:
+        """Give out a point, or say why there is none.
+
+        Raises:
+            Unsupported: the experiment runs its trials itself.
+        """
+        return self._client.answer(str(record.key))
+
+    def told(
+        self, record: ExperimentRecord, index: int, token: str, told: Mapping[str, Any]
+    ) -> bool:
+        """Keep what came of a point; return whether it counts.
+
+        Raises:
+            Invalid: the objective is not among the metrics, or a name is none.
+        """
+        point = Asked(index, "", 0, token, {}, 0.0)  # index and token name it
+        metrics = {name: float(value) for name, value in told["metrics"].items()}
+        try:
+            return self._client.tell(str(record.key), point, metrics, failed=told["failed"])
+        except ValueError as error:  # a name that no metric can have
+            raise Invalid([Fault("metrics", str(error))]) from None
 
     def change_trial(self, record: ExperimentRecord, index: int, verb: str) -> str:
         """Stop, retry or drop a trial."""

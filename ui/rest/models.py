@@ -236,6 +236,39 @@ class NewExperiment(_Model):
     workdir: str | None = None
 
 
+class Point(_Model):
+    """A point that was given out, until `until`; whoever tells has the token."""
+
+    index: int
+    trial: str
+    attempt: int
+    token: str
+    parameters: dict[str, float | int | str]
+    until: float
+
+
+class Answer(_Model):
+    """A point, or why there is none now; `over`: nor later."""
+
+    point: Point | None
+    over: bool
+    why: list[str]
+
+
+class Told(_Model):
+    """What came of a point: its metrics, or why it failed."""
+
+    token: str
+    metrics: dict[str, Number] = {}
+    failed: str | None = None
+
+
+class Counts(_Model):
+    """Whether what was told counts: not when the lease was over and another has the point."""
+
+    counts: bool
+
+
 class Text(_Model):
     text: str
 
