@@ -7,7 +7,7 @@ STAMP := $(VENV)/.ready
 ROOMS := api cli controller db metrics_collector proto sdk suggestion ui
 export MYPYPATH := .types
 
-.PHONY: help setup run test lint format types bench crds images cluster cluster-down cluster-install cluster-operators test-cluster docs pages proto clean
+.PHONY: help setup run test lint format types bench crds images cluster cluster-down cluster-install cluster-operators test-cluster docs pages pictures release proto clean
 
 help: ## list the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,6 +47,9 @@ bench: setup ## measure against the rivals, write docs/benchmarks.md
 images: ## build the images; REGISTRY= TAG= PUSH=1 BASE= ARCH=amd64,arm64 OVERLAY= BUILDER=
 	@$(PYTHON) deploy/images/build.py
 
+release: setup ## the wheel, images, install.yaml and notes, in build/release; IMAGES=0 and words of `images`
+	@$(BIN)/python deploy/release.py
+
 cluster: setup ## start a one-node Kubernetes for the tests (built once: ten minutes)
 	@$(BIN)/python tests/services.py install cluster
 	@PYTHONPATH=tests $(BIN)/python -m cluster.node up
@@ -70,8 +73,11 @@ docs: setup ## build the docs' site into build/docs, its links checked
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --clean
 	@echo "build/docs/index.html"
 
-pages: setup ## write docs/troubleshooting.md from the tests' table of mistakes
-	@PYTHONPATH=tests $(BIN)/python -m support.troubleshooting
+pages: setup ## write the files in docs/ that are made of others
+	@PYTHONPATH=tests $(BIN)/python -m support.write_pages
+
+pictures: setup ## take the pictures of the page in docs/images
+	@$(BIN)/python docs/site/screenshots.py
 
 proto: ## regenerate the stubs with grpcio-tools 1.62
 	@$(PYTHON) proto/generate.py

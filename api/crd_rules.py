@@ -139,6 +139,7 @@ FACTS: Mapping[str, Schema] = {
     "spec.resumePolicy": {"enum": [each.value for each in ResumePolicy]},
     "spec.parameterConditions": _keyed("parameter"),
     **_below("spec.trialPolicy", _POLICY),
+    "spec.askTell.leaseSeconds": _MORE_THAN_NOTHING,
     "spec.warmStartFrom": _keyed("name"),
     "spec.warmStartFrom[].name": {"minLength": 1},
     "spec.checkpoint.path": _ABSOLUTE,

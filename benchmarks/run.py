@@ -15,6 +15,7 @@ from pathlib import Path
 HERE = Path(__file__).parent
 PAGE = HERE.parent / "docs" / "benchmarks.md"
 BENCHMARKS = {
+    "first_contact": "First contact",
     "engine": "1,000 trivial trials at 2 in parallel",
     "long_run": "An experiment of 100,000 trials",
     "collect": "The collector at a million lines",

@@ -85,12 +85,12 @@ def serve(
 
         from ..ui.app import make_app
         from ..ui.auth import Access
-        from ..ui.desk import Desk
+        from ..ui.board import Board
     except ModuleNotFoundError as error:
         raise MissingExtra("the page", "ui") from error
 
     app = make_app(
-        Desk(source, _client(where), workdir),
+        Board(source, _client(where), workdir),
         Access.of(address.token, (*_LOOPBACK, address.host, *names), address.port),
         version("tunewright"),
     )

@@ -255,12 +255,18 @@ def _go(
     files: Sequence[str],
 ) -> int:
     """Run the experiments one after the other; the worst exit code is returned."""
+    from ..controller.ask_tell import is_asked
     from ..suggestion.check import check_algorithm
     from . import compose
     from .plugins import check_plugins
 
     code = 0
     for document in documents:
+        if is_asked(document):
+            check_algorithm(document)
+            if not dry_run:
+                _keep(document, machine, place, namespace, again=again)
+            continue
         options = compose.local_options(machine, others)
         check_algorithm(document)
         if not dry_run:
@@ -285,6 +291,24 @@ def _go(
             return one
         code = max(code, one)
     return code
+
+
+def _keep(
+    document: dict[str, Any],
+    machine: Machine,
+    place: Place,
+    namespace: str | None,
+    *,
+    again: bool,
+) -> None:
+    """Write down an experiment whose trials people run: there is nothing to drive."""
+    from ..sdk.submit import Found, submit
+
+    with place.opened(fsync=machine.fsync) as store:
+        found = submit(store, document, namespace=namespace, workdir=machine.directory, again=again)
+    name = found.record.key.name
+    there = "is created" if found.found is Found.NEW else "is there already"
+    console.note(f"{name} {there}; its points are asked for: Client().ask({name!r})")
 
 
 def _one(

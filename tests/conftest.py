@@ -79,8 +79,10 @@ NEEDS: dict[str, tuple[Callable[[], bool], str]] = {
         lambda: _imports("transformers", "accelerate", "torch"),
         FRAMEWORKS,
     ),
+    "mlflow": (lambda: _imports("mlflow"), FRAMEWORKS),
     "lightning": (lambda: _imports("lightning", "torch"), FRAMEWORKS),
     "browser": (lambda: program("chromium") is not None, "install Chromium"),
+    "torch": (lambda: _imports("torch"), FRAMEWORKS),
     "tmux": (lambda: shutil.which("tmux") is not None, "install tmux"),
 }
 """What a test may need of the machine: whether it is there, and how to have it."""

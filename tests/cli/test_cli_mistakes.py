@@ -17,11 +17,9 @@ from sqlalchemy import create_engine, make_url, text
 from sqlalchemy.pool import NullPool
 from support import mistakes, servers
 from support.mistakes import SECTIONS, Mistake
-from support.troubleshooting import page
 from tunewright.cli.exits import guarded
 from tunewright.cli.main import cli
 
-PAGE = Path(__file__).parents[2] / "docs" / "troubleshooting.md"
 NEEDS = {
     "a database with a password": "mysql",
     "a small disk": "mount-namespaces",
@@ -212,7 +210,3 @@ def test_there_are_fifty_of_them_and_each_is_another():
 
     assert len(names) >= 50
     assert len(set(names)) == len(names)
-
-
-def test_the_page_of_troubleshooting_is_what_make_pages_writes():
-    assert PAGE.read_text() == page(SECTIONS)

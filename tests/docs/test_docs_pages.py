@@ -1,6 +1,5 @@
 """What the tutorial and the how-to pages show is typed, in order, in a home of its own."""
 
-import importlib.util
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +11,7 @@ from support.pages import CODE, Block
 DOCS = command.ROOT / "docs"
 PAGES = [DOCS / "tutorial.md", *sorted((DOCS / "how-to").glob("*.md"))]
 NAMES = [str(path.relative_to(DOCS)) for path in PAGES]
+README = command.ROOT / "README.md"
 
 pytestmark = [pytest.mark.timeout(300), pytest.mark.needs("linux")]
 
@@ -65,13 +65,15 @@ def folder(tmp_path):
     return tmp_path
 
 
-@pytest.mark.parametrize("path", PAGES, ids=NAMES)
+def case(path):
+    """Return a page with what it needs of the machine."""
+    needed = pages.needs(path.read_text(encoding="utf-8"))
+    return pytest.param(path, id=path.stem, marks=[pytest.mark.needs(each) for each in needed])
+
+
+@pytest.mark.parametrize("path", [case(path) for path in (README, *PAGES)])
 def test_what_a_page_shows_runs_as_it_stands(path, folder):
     page = path.read_text(encoding="utf-8")
-    for module in pages.needs(page):
-        if importlib.util.find_spec(module) is None:
-            pytest.skip(f"not run, needs {module}: pip install {module}")
-
     for block in pages.blocks(page):
         run_block(block, folder)
 

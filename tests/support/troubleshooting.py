@@ -1,9 +1,8 @@
 """`docs/troubleshooting.md`, written from the table of mistakes."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 
-from .mistakes import EXPERIMENT, SECTIONS, Mistake
+from .mistakes import EXPERIMENT, Mistake
 
 HEAD = """\
 # Troubleshooting
@@ -31,11 +30,6 @@ def page(sections: Mapping[str, Sequence[Mistake]]) -> str:
         parts.append(f"## {title}\n")
         parts += ["\n".join(_entry(mistake)) for mistake in mistakes]
     return "\n".join(parts)
-
-
-def main() -> None:
-    root = Path(__file__).parents[2]
-    (root / "docs" / "troubleshooting.md").write_text(page(SECTIONS), encoding="utf-8")
 
 
 def _entry(mistake: Mistake) -> Iterator[str]:
@@ -77,7 +71,3 @@ def _shown(text: str) -> str:
     for key, value in SHOWN.items():
         text = text.replace(key, value)
     return text
-
-
-if __name__ == "__main__":
-    main()
