@@ -20,6 +20,12 @@ _MOST_WAITING = 64
 class AsyncClient:
     """Takes what `Client` takes, and raises what it raises.
 
+    >>> async def names() -> list[str]:
+    ...     async with AsyncClient() as client:
+    ...         return [each.name for each in await client.experiments()]
+    >>> asyncio.run(names())
+    []
+
     Of an experiment that it returns, `ask` and `tell` are those of `Client`, which wait: await
     the ones here instead. A call that is cancelled may still be carried out.
     """

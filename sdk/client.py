@@ -43,6 +43,26 @@ class Client:
     uses. `cluster` is True for the current context of the kubeconfig, or the name
     of a context; `kubeconfig` names another file.
 
+    >>> from tunewright import search
+    >>> experiment = Client().create({
+    ...     "apiVersion": "kubeflow.org/v1beta1",
+    ...     "kind": "Experiment",
+    ...     "metadata": {"name": "kettle"},
+    ...     "spec": {
+    ...         "objective": {"type": "minimize", "objectiveMetricName": "seconds"},
+    ...         "maxTrialCount": 3,
+    ...         "askTell": {},
+    ...         **search.parameters({"power": search.double(1000, 3000)}),
+    ...     },
+    ... })
+    >>> while (point := experiment.ask()) is not None:
+    ...     experiment.tell(point, seconds=400_000 / point.parameters["power"])
+    True
+    True
+    True
+    >>> Client().experiment("kettle").state
+    'Succeeded'
+
     What is refused raises the error that says why, here and on a cluster: `NotFound`,
     `Conflict`, `Invalid` with its `faults`, and the others of `tunewright.api.errors`.
     """
