@@ -372,9 +372,18 @@ class Client:
             Invalid: the objective is not among the metrics.
             ValueError: a value is no number.
         """
-        values = values_of(metrics, more)
-        record = self._record(name)
-        return self._asking().tell(record, point.index, point.token, values, failed)
+        return self.told(name, point.index, point.token, values_of(metrics, more), failed)
+
+    def told(
+        self,
+        name: str,
+        index: int,
+        token: str,
+        values: Mapping[str, float],
+        failed: str | None = None,
+    ) -> bool:
+        """Take what came of a point that is known by its trial's index and its token."""
+        return self._asking().tell(self._record(name), index, token, values, failed)
 
     def _asking(self) -> "Desk":
         from .desk import Desk
