@@ -59,8 +59,13 @@ class AsyncClient:
         self._waiting.shutdown(wait=False)
         await asyncio.to_thread(self._client.close)
 
-    async def create(self, experiment: Mapping[str, Any] | str | os.PathLike[str]) -> Experiment:
-        return await asyncio.to_thread(self._client.create, experiment)
+    async def create(
+        self,
+        experiment: Mapping[str, Any] | str | os.PathLike[str],
+        *,
+        workdir: str | os.PathLike[str] | None = None,
+    ) -> Experiment:
+        return await asyncio.to_thread(self._client.create, experiment, workdir=workdir)
 
     async def experiments(self) -> Sequence[Experiment]:
         return await asyncio.to_thread(self._client.experiments)
