@@ -1,4 +1,7 @@
-"""Ask and tell from another machine: over the REST interface of `tunewright ui`."""
+"""Ask and tell from another machine: over the REST of `tunewright ui`, with its token.
+
+The standard library only, so that it works wherever Python does.
+"""
 
 import json
 import time
@@ -8,6 +11,7 @@ from urllib.error import HTTPError, URLError
 from urllib.parse import quote
 from urllib.request import Request, urlopen
 
+from ..api.asked import Asked
 from ..api.errors import (
     Conflict,
     Fault,
@@ -15,109 +19,100 @@ from ..api.errors import (
     Invalid,
     NotFound,
     ServerUnavailable,
-    TunewrightError,
     Unsupported,
 )
-from .client import LONGEST_LOOK, SHORTEST_LOOK
 from .plain import plain
 from .report import values_of
-from .results import Point
 
-_TIMEOUT = 60.0
-_ERRORS: Mapping[int, type[TunewrightError]] = {
-    401: Forbidden,
-    403: Forbidden,
-    404: NotFound,
-    409: Conflict,
-    422: Unsupported,
-    503: ServerUnavailable,
-}
+_SHORTEST_LOOK, _LONGEST_LOOK = 0.05, 2.0
+_PATIENCE = 150.0  # seconds for one answer: an algorithm may think
+_ERRORS = {401: Forbidden, 403: Forbidden, 404: NotFound, 409: Conflict, 503: ServerUnavailable}
 
 
-class Remote:
-    """The experiments of a server, `http://host:port`, for those who have its token.
+class RemoteExperiment:
+    """An experiment with `spec.askTell` on another machine.
 
-    Only `ask` and `tell`, with the meaning that `Client` gives them; the experiment is
-    looked at and changed where it is.
+    `server` is the address that `tunewright ui` prints, without its token.
     """
 
-    def __init__(self, url: str, token: str) -> None:
-        self._url = url.rstrip("/")
+    def __init__(self, server: str, name: str, *, token: str, namespace: str = "default") -> None:
+        if not server.startswith(("http://", "https://")):
+            raise ValueError(f"{server!r} is no address of a server: http://HOST:PORT")
+        self.name = name
+        path = f"/api/v1/experiments/{quote(namespace, safe='')}/{quote(name, safe='')}"
+        self._url = server.rstrip("/") + path
         self._token = token
 
-    def ask(
-        self, name: str, *, namespace: str = "default", timeout: float | None = None
-    ) -> Point | None:
-        """Return a point to try, or None when the experiment is over. It waits for one.
+    def ask(self, *, timeout: float | None = None) -> Asked | None:
+        """Return a point to try, or None when the experiment is over: as `Client.ask`.
 
         Raises:
-            TimeoutError: there was none within so many seconds; the message says why.
-            Unsupported, Conflict: the experiment runs its trials itself.
-            ServerUnavailable: the server does not answer.
+            TimeoutError: there was none within so many seconds.
+            NotFound, Forbidden, Unsupported: what the server said.
+            ServerUnavailable: it does not answer; the same call may succeed later.
         """
         until = None if timeout is None else time.monotonic() + timeout
-        look = SHORTEST_LOOK
+        look = _SHORTEST_LOOK
         while True:
-            answer = self._post(f"{_path(namespace, name)}/ask", {})
+            answer = self._post("ask", {})
             if answer["point"] is not None:
-                return Point(**answer["point"])
+                return Asked(**answer["point"])
             if answer["over"]:
                 return None
             if until is not None and time.monotonic() + look > until:
-                raise TimeoutError(f"{name} has no point: {'; '.join(answer['why'])}")
+                raise TimeoutError(f"{self.name} has no point: {'; '.join(answer['why'])}")
             time.sleep(look)
-            look = min(2 * look, LONGEST_LOOK)
+            look = min(2 * look, _LONGEST_LOOK)
 
     def tell(
         self,
-        name: str,
-        point: Point,
+        point: Asked,
         metrics: Mapping[str, SupportsFloat] | None = None,
         /,
         *,
-        namespace: str = "default",
         failed: str | None = None,
         **more: SupportsFloat,
     ) -> bool:
-        """Tell what came of a point: its metrics, or why it `failed`; whether it counts.
+        """Tell what came of a point, and hear whether it counts: as `Client.tell`.
 
         Raises:
             Invalid: the objective is not among the metrics.
-            ServerUnavailable: the server does not answer.
+            ServerUnavailable: it does not answer; telling twice is telling once.
         """
-        told = {"token": point.token, "metrics": values_of(metrics, more), "failed": failed}
-        path = f"{_path(namespace, name)}/trials/{point.index}/tell"
-        return bool(self._post(path, told)["counts"])
+        told = {
+            "index": point.index,
+            "token": point.token,
+            "metrics": plain(values_of(metrics, more)),
+            "failed": failed,
+        }
+        return bool(self._post("tell", told)["counts"])
 
-    def _post(self, path: str, body: Mapping[str, Any]) -> Any:
-        request = Request(  # noqa: S310 - the address is the caller's own
-            f"{self._url}/api/v1/experiments/{path}",
-            json.dumps(plain(dict(body))).encode(),
-            {"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"},
+    def _post(self, verb: str, body: Mapping[str, Any]) -> Any:
+        request = Request(  # noqa: S310 -- http or https, see __init__
+            f"{self._url}/{verb}",
+            data=json.dumps(body).encode(),
+            headers={
+                "Authorization": f"Bearer {self._token}",
+                "Content-Type": "application/json",
+            },
         )
         try:
-            with urlopen(request, timeout=_TIMEOUT) as response:  # noqa: S310 - as above
-                return json.load(response)
+            with urlopen(request, timeout=_PATIENCE) as answer:  # noqa: S310 -- as above
+                return json.loads(answer.read())
         except HTTPError as error:
             raise _error(error) from None
-        except (URLError, TimeoutError) as error:
+        except (URLError, TimeoutError, ConnectionError) as error:
             raise ServerUnavailable(f"{self._url} does not answer: {error}") from error
 
 
-def _path(namespace: str, name: str) -> str:
-    return f"{quote(namespace, safe='')}/{quote(name, safe='')}"
-
-
-def _error(error: HTTPError) -> TunewrightError:
-    """Return the error that the server meant."""
+def _error(error: HTTPError) -> Exception:
+    """Return what the server's problem document says, as the error that it is there."""
     try:
         problem = json.loads(error.read())
-    except ValueError:
-        problem = {}
-    said = problem.get("detail") or f"{error.code} {error.reason}"
-    if problem.get("faults"):
-        return Invalid(
-            Fault(each["path"], each["message"], each["remedy"], line=each["line"])
-            for each in problem["faults"]
-        )
-    return _ERRORS.get(error.code, TunewrightError)(said)
+        detail, faults = str(problem["detail"]), problem.get("faults") or []
+    except (ValueError, KeyError, TypeError):
+        detail, faults = f"the server answered {error.code}", []
+    if faults:
+        return Invalid(Fault(each["path"], each["message"], each["remedy"]) for each in faults)
+    kind: type[Exception] = _ERRORS.get(error.code, Unsupported)
+    return kind(detail)

@@ -42,7 +42,7 @@ def make_app(board: Board, access: Access, version: str) -> FastAPI:
         lifespan=lifespan,
     )
     app.state.board = board
-    for resources in (experiments, asking, trials, algorithms):
+    for resources in (experiments, trials, algorithms, asking):
         app.include_router(resources.router, prefix="/api/v1")
     app.include_router(pages)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")

@@ -8,7 +8,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from ..api.asked import Asked
 from ..api.documents import Bundle, load_texts, parse
 from ..api.errors import Conflict, Fault, Invalid, NotFound
 from ..api.identity import ExperimentKey
@@ -136,36 +135,28 @@ class Board:
         self.source.edit(record, changes, now=False)
         return ", ".join(f"{path} is {value}" for path, value in changes.items())
 
-    # Trials that people run themselves.
-
-    def ask(self, record: ExperimentRecord) -> Answer:
-        """Give out a point, or say why there is none.
-
-        Raises:
-            Unsupported: the experiment runs its trials itself.
-        """
-        return self._client.answer(str(record.key))
-
-    def told(
-        self, record: ExperimentRecord, index: int, token: str, told: Mapping[str, Any]
-    ) -> bool:
-        """Keep what came of a point; return whether it counts.
-
-        Raises:
-            Invalid: the objective is not among the metrics, or a name is none.
-        """
-        point = Asked(index, "", 0, token, {}, 0.0)  # index and token name it
-        metrics = {name: float(value) for name, value in told["metrics"].items()}
-        try:
-            return self._client.tell(str(record.key), point, metrics, failed=told["failed"])
-        except ValueError as error:  # a name that no metric can have
-            raise Invalid([Fault("metrics", str(error))]) from None
-
     def change_trial(self, record: ExperimentRecord, index: int, verb: str) -> str:
         """Stop, retry or drop a trial."""
         self.source.records.trial(record.uid, index)
         self.source.ask(record, f"trial-{verb}", {"index": index})
         return f"trial {index}: {verb}"
+
+    # Trials that people run themselves.
+
+    def ask(self, record: ExperimentRecord) -> Answer:
+        """Give a point out, if there is one now."""
+        return self._client.answer(str(record.key))
+
+    def tell(
+        self,
+        record: ExperimentRecord,
+        index: int,
+        token: str,
+        metrics: Mapping[str, float],
+        failed: str | None,
+    ) -> bool:
+        """Take what came of a point; say whether it counts."""
+        return self._client.told(str(record.key), index, token, metrics, failed)
 
 
 @contextmanager

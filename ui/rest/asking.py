@@ -1,4 +1,4 @@
-"""Points for those who run trials themselves, from any machine."""
+"""Ask and tell: experiments whose trials people run themselves, from whatever machine."""
 
 from dataclasses import asdict
 
@@ -9,20 +9,20 @@ from . import models
 from .answers import PROBLEMS, answer
 from .experiments import Found, FromBoard
 
-router = APIRouter(
-    prefix="/experiments/{namespace}/{name}", tags=["ask and tell"], responses=PROBLEMS
-)
+router = APIRouter(tags=["ask and tell"], responses=PROBLEMS)
 
 
-@router.post("/ask", response_model=models.Answer)
+@router.post("/experiments/{namespace}/{name}/ask", response_model=models.Answer)
 def ask(request: Request, board: FromBoard, record: Found) -> Response:
-    """Give out a point, or say why there is none now; it is told within its lease, or lost."""
-    return answer(request, asdict(board.ask(record)))
+    """Give a point out, or say why there is none now; it does not wait for one."""
+    found = board.ask(record)
+    point = None if found.point is None else asdict(found.point)
+    return answer(request, {"point": point, "over": found.over, "why": list(found.why)})
 
 
-@router.post("/trials/{index}/tell", response_model=models.Counts)
-def tell(
-    request: Request, board: FromBoard, record: Found, index: int, told: models.Told
-) -> Response:
-    """Take what came of a point."""
-    return answer(request, {"counts": board.told(record, index, told.token, told.model_dump())})
+@router.post("/experiments/{namespace}/{name}/tell", response_model=models.Told)
+def tell(request: Request, board: FromBoard, record: Found, told: models.Telling) -> Response:
+    """Take what came of a point: metrics, or why it failed. Telling twice is telling once."""
+    metrics = {name: float(value) for name, value in told.metrics.items()}
+    counts = board.tell(record, told.index, told.token, metrics, told.failed)
+    return answer(request, {"counts": counts})
