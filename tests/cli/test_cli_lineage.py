@@ -9,7 +9,11 @@ state=$TUNEWRIGHT_CHECKPOINT_DIR/state
 echo $(($(cat $state) + 1)) > $state.new && mv $state.new $state
 echo "loss=-$(cat $state)"
 """
-SETTINGS = {"suggestion_trial_dir": "/ckpt", "n_population": "5", "truncation_threshold": "0.2"}
+SETTINGS = {
+    "suggestion_trial_dir": "/opt/katib/data",
+    "n_population": "5",
+    "truncation_threshold": "0.2",
+}
 
 
 def population(document):
@@ -52,3 +56,27 @@ def test_where_no_trial_goes_on_from_another_there_are_no_such_columns(tunewrigh
     tunewright("run", experiment())
     assert "PARENT" not in tunewright("trials", "echo").out
     assert "Lineage" not in tunewright("describe", "echo", "0").out
+
+
+@pytest.mark.needs("mount-namespaces")
+def test_katibs_file_runs_as_it_is(tunewright, experiment):
+    """A path in the algorithm's settings, and a program that knows nothing else."""
+
+    def change(document):
+        population(document)
+        spec = document["spec"]
+        del spec["checkpoint"]
+        spec["resumePolicy"] = "FromVolume"
+        pod = spec["trialTemplate"]["trialSpec"]["spec"]["template"]["spec"]
+        pod["containers"][0]["command"][-1] = SCRIPT.replace(
+            "$TUNEWRIGHT_CHECKPOINT_DIR", "/opt/katib/data"
+        )
+
+    result = tunewright("run", experiment(change))
+
+    assert result.code == 0, result.err
+    trials = tunewright("trials", "echo", "-o", "json").json
+    assert [trial["value"] for trial in trials] == [-1] * 5 + [-2] * 5 + [-3] * 5
+    kept = {path.parent.parent.name for path in tunewright.folder.rglob("checkpoint/state")}
+    assert {trial["name"] for trial in trials[5:]} <= kept  # the last two generations
+    assert len(kept) < 15

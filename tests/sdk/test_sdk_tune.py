@@ -157,6 +157,6 @@ def test_another_function_under_the_same_name_is_refused_and_never_passes_for_th
         tune(lambda x: -x, space, name="same", trials=3, quiet=True)
 
 
-def test_a_cluster_does_not_call_functions_of_this_machine():
-    with pytest.raises(Unsupported, match="put it into an image"):
-        tune(lambda x: x, {"x": search.double(0, 1)}, client=Client(cluster=True))
+def test_packages_are_those_of_this_python():
+    with pytest.raises(Unsupported, match="install them"):
+        tune(lambda x: x, {"x": search.double(0, 1)}, packages=["numpy"])
