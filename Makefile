@@ -7,7 +7,7 @@ STAMP := $(VENV)/.ready
 ROOMS := api cli controller db metrics_collector proto sdk suggestion ui
 export MYPYPATH := .types
 
-.PHONY: help setup run test lint format types bench crds images cluster cluster-down cluster-install cluster-operators test-cluster docs pages release proto clean
+.PHONY: help setup run test lint format types bench crds images cluster cluster-down cluster-install cluster-operators test-cluster docs pages pictures release proto clean
 
 help: ## list the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -75,6 +75,9 @@ docs: setup ## build the docs' site into build/docs, its links checked
 
 pages: setup ## write the files in docs/ that are made of others
 	@PYTHONPATH=tests $(BIN)/python -m support.write_pages
+
+pictures: setup ## take the pictures of the page in docs/images
+	@$(BIN)/python docs/site/screenshots.py
 
 proto: ## regenerate the stubs with grpcio-tools 1.62
 	@$(PYTHON) proto/generate.py

@@ -7,7 +7,7 @@ from typing import Any
 
 from . import defaults
 from .algorithm_spec import AlgorithmSpec, EarlyStoppingSpec, Setting
-from .checkpoint import TRIAL_DIR, Checkpoint
+from .checkpoint import TRIAL_DIR, Checkpoint, Keep
 from .durations import parse_duration
 from .experiment import Experiment, ExperimentSpec
 from .fidelity import widened
@@ -160,7 +160,8 @@ def problem(experiment: Experiment, *, uid: str, seed: int) -> Problem:
 def checkpoint(spec: ExperimentSpec) -> Checkpoint | None:
     """Compile where trials keep checkpoints; None where the file says nothing of them."""
     if spec.checkpoint is not None:
-        return Checkpoint(spec.checkpoint.path, spec.checkpoint.volume)
+        keep = Keep(spec.checkpoint.keep or Keep.NEEDED)
+        return Checkpoint(spec.checkpoint.path, spec.checkpoint.volume, keep=keep)
     given = settings(spec.algorithm.algorithm_settings) if spec.algorithm else {}
     return Checkpoint(given[TRIAL_DIR]) if given.get(TRIAL_DIR) else None
 

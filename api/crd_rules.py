@@ -8,6 +8,7 @@ bounded, for the server bounds what a rule may cost.
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
+from .checkpoint import Keep
 from .collector_spec import CollectorKind
 from .defaults import ALGORITHM, PARALLEL_TRIALS
 from .observation import LONGEST_NAME
@@ -138,9 +139,11 @@ FACTS: Mapping[str, Schema] = {
     "spec.resumePolicy": {"enum": [each.value for each in ResumePolicy]},
     "spec.parameterConditions": _keyed("parameter"),
     **_below("spec.trialPolicy", _POLICY),
+    "spec.askTell.leaseSeconds": _MORE_THAN_NOTHING,
     "spec.warmStartFrom": _keyed("name"),
     "spec.warmStartFrom[].name": {"minLength": 1},
     "spec.checkpoint.path": _ABSOLUTE,
+    "spec.checkpoint.keep": {"enum": [each.value for each in Keep]},
     "spec.stopWhen.noImprovement.trials": _SOME,
     "spec.stopWhen.noImprovement.minDelta": _NOT_NEGATIVE,
     "spec.repeats": _SOME,

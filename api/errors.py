@@ -24,6 +24,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
+TELL = "TUNEWRIGHT_ERRORS"
+"""The variable that, set to `json`, makes a command tell its error as one line of JSON."""
+
 
 class Codes(NamedTuple):
     """What an error becomes: exit code of a command, HTTP status, gRPC status name."""

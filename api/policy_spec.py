@@ -33,10 +33,14 @@ class WarmStart(Model):
 
 
 class CheckpointSpec(Model):
-    """Where a trial keeps its checkpoint: a path in its container, on a volume of Kubernetes."""
+    """Where a trial keeps its checkpoint: a path in its container, on a volume of Kubernetes.
+
+    `keep` says whose are kept.
+    """
 
     path: str | None = None
     volume: Object | None = None
+    keep: str | None = None
 
 
 class NoImprovementSpec(Model):

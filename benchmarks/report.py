@@ -1,4 +1,4 @@
-"""What `report()` costs a training, beside writing the same to TensorBoard and to a file."""
+"""What a call of `report()` costs a training, beside TensorBoard and a line in a file."""
 
 import asyncio
 import multiprocessing
@@ -22,9 +22,9 @@ def main(quick: bool = False) -> str:  # noqa: FBT001, FBT002 -- the face that r
     count = 2_000 if quick else 20_000
     rows = [
         (
-            f"Microseconds that a call holds up the training, {count:,} calls, {_STEP * 1000:g} ms"
-            f" of work between two; the goal for `report` is {_GOAL}. The engine is a process of"
-            " its own."
+            f"Microseconds that a call holds up the training; {count:,} calls with"
+            f" {_STEP * 1000:g} ms of work between two, the engine a process of its own. The goal"
+            f" for `report` is {_GOAL}."
         ),
         "",
         "| | median | 99 in 100 | mean | all arrived |",

@@ -22,6 +22,7 @@ BENCHMARKS = {
     "report": "What a call of report() costs",
     "store": "A million observations into each database",
     "metrics_service": "The metrics service on a database server",
+    "page": "The page: a large experiment, and many who watch",
     "suggest": "Time to suggest",
     "search.stopping": "Early stopping: what it saves and what it costs",
     "search.nas": "Searching architectures",

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..api.documents import parse
-from ..api.errors import NotFound
+from ..api.errors import Fault, Invalid, NotFound
 from ..api.identity import ExperimentKey
 from ..controller.kube.resources import EXPERIMENTS
 from ..db.records import ExperimentRecord
@@ -26,9 +26,13 @@ def run_there(
     again: bool,
 ) -> int:
     """Create the experiments and, unless `detach`, follow one after the other to its end."""
+    from ..controller.ask_tell import is_asked
     from ..suggestion.check import check_algorithm
 
     for document in documents:
+        if is_asked(document):
+            remedy = "leave --cluster out"
+            raise Invalid([Fault("spec.askTell", "a cluster runs its trials itself", remedy)])
         check_algorithm(document)
     if dry_run:
         try_out(documents, where)

@@ -1,6 +1,6 @@
 """`tunewright describe`: everything about one experiment or trial."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -56,8 +56,26 @@ def describe(name: str, trial: str | None, where: Where, output: str) -> None:
             console.emit(data, output, lambda: _experiment(records, record, data, events))
         else:
             data["attempts"] = [_attempt(a) for a in records.attempts(record.uid, found.index)]
+            data["lineage"] = _lineage(records, found, record.key.namespace)
             command = source.command_line(record, found)
             console.emit(data, output, lambda: _trial(record, found, data, command, events))
+
+
+_LONGEST = 100  # trials of a lineage
+
+
+def _lineage(records: Records, trial: TrialRecord, namespace: str) -> list[str]:
+    """Return the names of the trials that this one goes on from, the first of them first."""
+    from ..api.errors import NotFound
+
+    names, parent = [trial.name], trial.proposal.parent
+    while parent is not None and len(names) < _LONGEST:
+        names.append(parent)
+        try:
+            parent = records.trial(*records.find_trial(parent, namespace)).proposal.parent
+        except NotFound:
+            break
+    return names[::-1] if len(names) > 1 else []
 
 
 def _code(known: Sequence[Provenance], trial: TrialRecord | None) -> Provenance | None:
@@ -115,7 +133,7 @@ def _experiment(
                 "Objective",
                 f"{objective['type']} {objective['metric']} ({objective['strategy']}{goal})",
             ),
-            ("And", ", ".join(f"{o['type']} {o['metric']}" for o in spec.get("objectives") or ())),
+            ("And", ", ".join(map(_further, spec.get("objectives") or ()))),
             ("Pareto front", _front(data.get("pareto"))),
             ("Algorithm", f"{data['algorithm']}, seed {record.seed}"),
             ("Stopping", (spec.get("earlyStopping") or {}).get("algorithmName")),
@@ -193,6 +211,11 @@ def _parameter(item: dict[str, object]) -> list[object]:
     return [item.get("name"), item.get("parameterType"), text]
 
 
+def _further(objective: Mapping[str, Any]) -> str:
+    goal = f" (goal {objective['goal']:g})" if objective.get("goal") is not None else ""
+    return f"{objective['type']} {objective['metric']}{goal}"
+
+
 def _running(records: Records, record: ExperimentRecord) -> None:
     from ..api.states import TrialState
 
@@ -243,6 +266,8 @@ def _trial(
             ("Mean", _spread(trial)),
             ("Why", trial.proposal.reason),
             ("Parent", trial.proposal.parent),
+            ("Generation", None if data["generation"] is None else str(data["generation"])),
+            ("Lineage", " → ".join(data["lineage"])),
             ("Command", command),
             ("Code", _said(data["code"])),
             ("Created", console.moment(trial.created_at)),

@@ -8,16 +8,18 @@
 
 import contextlib
 import errno
+import json
 import os
 import sys
 import tempfile
 import time
 import traceback
+from dataclasses import asdict
 from pathlib import Path
 
 import click
 
-from ..api.errors import Invalid, TunewrightError
+from ..api.errors import TELL, Invalid, TunewrightError
 
 OK = 0
 FAILED = 1
@@ -61,6 +63,11 @@ def code_of(error: BaseException) -> int:
 
 def show(error: TunewrightError) -> None:
     """Print an error with everything that it lists, one a line."""
+    if os.environ.get(TELL) == "json":
+        faults = [asdict(fault) for fault in error.faults] if isinstance(error, Invalid) else []
+        told = {"error": type(error).__name__, "message": str(error), "faults": faults}
+        click.echo(json.dumps(told), err=True)
+        return
     listed = [str(fault) for fault in error.faults] if isinstance(error, Invalid) else [str(error)]
     for text in listed:
         _show_text(text or type(error).__name__)

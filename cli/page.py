@@ -2,6 +2,8 @@
 
 import secrets
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -83,12 +85,12 @@ def serve(
 
         from ..ui.app import make_app
         from ..ui.auth import Access
-        from ..ui.desk import Desk
+        from ..ui.board import Board
     except ModuleNotFoundError as error:
         raise MissingExtra("the page", "ui") from error
 
     app = make_app(
-        Desk(source, _client(where), workdir),
+        Board(source, _client(where), workdir),
         Access.of(address.token, (*_LOOPBACK, address.host, *names), address.port),
         version("tunewright"),
     )
@@ -96,6 +98,33 @@ def serve(
         app, log_level="warning", access_log=False, timeout_graceful_shutdown=1, lifespan="on"
     )
     uvicorn.Server(config).run(sockets=[wire])
+
+
+@contextmanager
+def beside(where: Where) -> Iterator[str]:
+    """Serve the page from a process of its own for the time of a block; yield its address."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "tunewright", "ui", "--no-open", *_words(where)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as page:
+        try:
+            yield page.stdout.readline().strip() if page.stdout else ""
+        finally:
+            page.terminate()
+
+
+def _words(where: Where) -> list[str]:
+    """Return the options that tell another process where experiments are."""
+    if not where.is_cluster:
+        return ["--store", where.place.option]
+    named = {
+        "--context": where.context,
+        "--kubeconfig": where.kubeconfig,
+        "--namespace": where.namespace,
+    }
+    return ["--cluster", *(word for pair in named.items() if pair[1] for word in pair if word)]
 
 
 def _client(where: Where) -> Client:

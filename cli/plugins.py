@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ..api.errors import Fault
     from ..api.history import Entry
     from ..api.problem import Problem
-    from ..api.stopping import Evaluator
+    from ..api.stopping import Evaluator, Stop
 
 _PAGE = 5000
 _CALLS = 8  # to services of rules at once, so that a slow one holds up no other experiment
@@ -113,6 +113,10 @@ class Stopping:
     def history(self, uid: str, after: int) -> Sequence["Entry"]:
         assert self._store is not None
         return self._store.history(uid, after, _PAGE)
+
+    def stop(self, uid: str, stop: "Stop") -> None:
+        assert self._store is not None
+        self._store.decide_stop(uid, stop, now=time.time())
 
     def metrics_address(self) -> str:
         """Serve the metrics on a socket that only this user can reach."""

@@ -41,6 +41,7 @@ def resume(
     """
     from dataclasses import replace
 
+    from ..controller.ask_tell import is_asked
     from ..sdk.names import find_experiment
     from . import compose
     from .drive import Setting, detach_engine, drive
@@ -55,6 +56,9 @@ def resume(
         if record.suspended or source.is_driven(record):
             source.suspend(record, suspended=False, now=False)
             record = source.records.experiment(record.key)
+        if is_asked(record.document):
+            console.note(f"{record.key.name} goes on as soon as a point is asked for.")
+            return 0
         if source.is_driven(record):
             console.note(f"{record.key.name} goes on where it is driven.")
             return 0 if detach else attach(source, record)

@@ -1,6 +1,7 @@
 """`tunewright run`: from a file or from options to the end of an experiment."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -100,6 +101,7 @@ class _Run(click.Command):
 )
 @click.option("-d", "--detach", is_flag=True, help="Leave it running in the background.")
 @click.option("--again", is_flag=True, help="Start anew beside one of the same name.")
+@click.option("--ui", "shows", is_flag=True, help="Serve the page while it runs.")
 @machine_options
 @where_options
 def run(
@@ -108,6 +110,7 @@ def run(
     dry_run: bool,
     detach: bool,
     again: bool,
+    shows: bool,
     where: Where,
     **given: Any,
 ) -> int:
@@ -160,22 +163,35 @@ def run(
     else:
         _refuse_stray(given, print_only, words)
         documents, others = _loaded(words, given, algorithm, rule, elsewhere=where.is_cluster)
-    if where.is_cluster:
-        from .apply import run_there
+    if shows and (detach or dry_run):
+        remedy = "leave it out; `tunewright ui` serves the page at any time"
+        raise Invalid([Fault("--ui", "it is for a run that is followed here", remedy)])
+    with _page(where) if shows else nullcontext():
+        if where.is_cluster:
+            from .apply import run_there
 
-        machine.refuse_elsewhere()
-        return run_there(documents, others, where, dry_run=dry_run, detach=detach, again=again)
-    return _go(
-        documents,
-        others,
-        machine,
-        where.place,
-        where.namespace,
-        dry_run=dry_run,
-        detach=detach,
-        again=again,
-        files=words,
-    )
+            machine.refuse_elsewhere()
+            return run_there(documents, others, where, dry_run=dry_run, detach=detach, again=again)
+        return _go(
+            documents,
+            others,
+            machine,
+            where.place,
+            where.namespace,
+            dry_run=dry_run,
+            detach=detach,
+            again=again,
+            files=words,
+        )
+
+
+@contextmanager
+def _page(where: Where) -> Iterator[None]:
+    from .page import beside
+
+    with beside(where) as said:
+        console.note(said)
+        yield
 
 
 def _refuse_stray(given: dict[str, Any], print_only: bool, words: Sequence[str]) -> None:
@@ -239,12 +255,18 @@ def _go(
     files: Sequence[str],
 ) -> int:
     """Run the experiments one after the other; the worst exit code is returned."""
+    from ..controller.ask_tell import is_asked
     from ..suggestion.check import check_algorithm
     from . import compose
     from .plugins import check_plugins
 
     code = 0
     for document in documents:
+        if is_asked(document):
+            check_algorithm(document)
+            if not dry_run:
+                _keep(document, machine, place, namespace, again=again)
+            continue
         options = compose.local_options(machine, others)
         check_algorithm(document)
         if not dry_run:
@@ -269,6 +291,24 @@ def _go(
             return one
         code = max(code, one)
     return code
+
+
+def _keep(
+    document: dict[str, Any],
+    machine: Machine,
+    place: Place,
+    namespace: str | None,
+    *,
+    again: bool,
+) -> None:
+    """Write down an experiment whose trials people run: there is nothing to drive."""
+    from ..sdk.submit import Found, submit
+
+    with place.opened(fsync=machine.fsync) as store:
+        found = submit(store, document, namespace=namespace, workdir=machine.directory, again=again)
+    name = found.record.key.name
+    there = "is created" if found.found is Found.NEW else "is there already"
+    console.note(f"{name} {there}; its points are asked for: Client().ask({name!r})")
 
 
 def _one(

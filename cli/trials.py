@@ -103,18 +103,20 @@ def list_trials(
     def show() -> None:
         extra = [metric.name for metric in objective.others]
         parameters = [item["name"] for item in record.document["spec"].get("parameters") or ()]
+        lineage = [name for name in _LINEAGE if any(item[name] is not None for item in data)]
         console.table(
             [
                 "trial",
                 "name",
                 "state",
+                *lineage,
                 objective.metric.name,
                 *extra,
                 *parameters,
                 "took",
                 "message",
             ],
-            [_row(item, extra, parameters) for item in data],
+            [_row(item, lineage, extra, parameters) for item in data],
         )
 
     console.emit(data, output, show)
@@ -124,13 +126,20 @@ _TELLING = {"Failed", "MetricsUnavailable", "Created", "ConstraintBroken"}
 """States and reasons whose message says more than they do."""
 
 
-def _row(item: Mapping[str, Any], extra: list[str], parameters: list[str]) -> list[object]:
+_LINEAGE = ("generation", "parent")
+"""Columns of experiments in which trials go on from others."""
+
+
+def _row(
+    item: Mapping[str, Any], lineage: list[str], extra: list[str], parameters: list[str]
+) -> list[object]:
     metrics, point = item["metrics"], item["parameters"]
     end = item["finished_at"] or time.time()
     return [
         item["index"],
         item["name"],
         f"{item['state']}{' (dropped)' if item['dropped'] else ''}",
+        *(item[name] for name in lineage),
         item["value"],
         *((metrics.get(name) or {}).get("value") for name in extra),
         *(point.get(name) for name in parameters),

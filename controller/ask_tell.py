@@ -8,10 +8,10 @@ the attempt. The store holds all that must outlive a call.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from ..api.asked import Asked
 from ..api.compile import objective_of
 from ..api.errors import Fault, Invalid, Unsupported
 from ..api.observation import Batch, Sample
-from ..api.space import Point
 from ..db.ledger import Ledger
 from ..db.records import AttemptRecord, AttemptState, ExperimentRecord, Usage
 from .asking import ask
@@ -22,18 +22,6 @@ from .ports import AttemptRef, Clock, Ended, Started, Suggester
 from .turn import AskFor, Effect, Event, StartAttempt, StopAttempt, Turn, Turns
 
 SOURCE = "tell"
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """A point that was handed out. `token` shows who holds it, until `until` (epoch seconds)."""
-
-    index: int
-    trial: str
-    attempt: int
-    token: str
-    parameters: Point
-    until: float
 
 
 @dataclass(frozen=True, slots=True)

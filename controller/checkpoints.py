@@ -65,5 +65,11 @@ def restore(places: Places, parent: Path | None) -> Mapping[str, str]:
     return told if is_empty else {**told, RESUME_FROM: str(places.seen)}
 
 
+def remove(directory: Path) -> None:
+    """Remove what the runs of a trial wrote as their checkpoints; what cannot be removed stays."""
+    for found in (*directory.glob(_name(0)), *directory.glob(_name(0) + "-[0-9]*")):
+        shutil.rmtree(found, ignore_errors=True)
+
+
 def _name(run: int) -> str:
     return f"checkpoint-{run}" if run else "checkpoint"

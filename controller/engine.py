@@ -13,18 +13,21 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
+from ..api.checkpoint import Keep
 from ..api.errors import Retryable, StoreUnavailable, StoreUnwritable, TunewrightError
 from ..api.states import ExperimentState
 from ..db.records import AttemptState, Usage
 from ..db.store import Store
 from .asking import ask
 from .doorbell import listening
+from .lineage import Lineage
 from .loading import Memory, view_of
 from .plan import explain
 from .plan.view import EndReason, InitialTrial, Leaving
 from .ports import AttemptRef, Change, Clock, Ended, Output, Started, Suggester, Workloads
 from .progress import Observer
 from .snapshots import Pictures
+from .sweeping import Sweeper, remove
 from .trials import RunningTrials
 from .turn import (
     AskFor,
@@ -99,6 +102,8 @@ class Engine:
         self._suggester = suggester
         self._clock = clock
         self._socket = socket
+        self._home = home
+        self._sweeper = Sweeper(Lineage(store, uid))
         self._turns = Turns(store, uid)
         self._memory = Memory()
         self._memory.search = replace(self._memory.search, ahead=ahead)
@@ -164,10 +169,26 @@ class Engine:
             turn = self._last = await self._turn()
             for effect in turn.effects:
                 await self._carry(effect, turn)
+            await self._sweep(turn)
             self._pictures.show(turn, self._trials)
             if turn.done:
                 return await self._outcome(turn)
             await self._wait(turn.wake_at)
+
+    async def _sweep(self, turn: Turn) -> None:
+        """Remove the checkpoints that nobody needs once a generation has begun, or all is over."""
+        kept, record = turn.brief.checkpoint, turn.stored.experiment
+        if kept is None or kept.keep is Keep.ALL:
+            return
+        if any(isinstance(effect, StartAttempt) for effect in turn.effects):
+            names = await self._in_writer(lambda: self._sweeper.spare(record, kept))
+            if names:
+                self._spawn(asyncio.to_thread(remove, self._home, names))
+        if turn.done:
+            names = await self._in_writer(
+                lambda: self._sweeper.left(self._store.view(self._uid).experiment, kept)
+            )
+            await asyncio.to_thread(remove, self._home, names)
 
     async def _outcome(self, turn: Turn) -> Outcome:
         await self._in_writer(lambda: self._save_time(0.0))

@@ -119,6 +119,16 @@ class Stopping(Trials):
             trial = self._trial(connection, uid, index)
             return self._summaries.of_attempt(connection, trial.id, attempt or trial.attempt)
 
+    def decide_stop(self, uid: str, stop: Stop, *, now: float) -> None:
+        def work(connection: Connection) -> None:
+            trial = self._held(connection, uid, stop.index)
+            is_over = TrialState(trial.state).is_finished or trial.attempt != stop.attempt
+            key = {"trial": trial.id, "number": stop.attempt}
+            if not is_over and _STOP(connection, **key).first() is None:
+                _write_stop(connection, trial.id, stop, now)
+
+        self._database.write(work)
+
     def pending_stops(self) -> Sequence[PendingStop]:
         with self._database.reading() as connection:
             return [
@@ -149,14 +159,7 @@ class Stopping(Trials):
         )
         found = self._judge(connection, target, reports, now)
         if found and self._stop_of(connection, target) is None:
-            _NEW_STOP(
-                connection,
-                trial_id=target.trial,
-                attempt=target.attempt,
-                reason=found[0].reason,
-                decided_at=now,
-                answered=False,
-            )
+            _write_stop(connection, target.trial, found[0], now)
 
     def _judge(
         self, connection: Connection, target: Target, reports: Sequence[Progress], now: float
@@ -196,6 +199,17 @@ class Stopping(Trials):
     def _stop_of(self, connection: Connection, target: Target) -> StopRow | None:
         row = _STOP(connection, trial=target.trial, number=target.attempt).first()
         return None if row is None else stop_row(target.index, row)
+
+
+def _write_stop(connection: Connection, trial: int, stop: Stop, now: float) -> None:
+    _NEW_STOP(
+        connection,
+        trial_id=trial,
+        attempt=stop.attempt,
+        reason=stop.reason,
+        decided_at=now,
+        answered=False,
+    )
 
 
 def reports_of(

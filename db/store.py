@@ -17,6 +17,7 @@ from typing import Any, Protocol
 from ..api.identity import ExperimentKey
 from ..api.observation import Batch, Sample
 from ..api.states import TrialState
+from ..api.stopping import Stop
 from .ledger import Ledger
 from .records import (
     Ack,
@@ -102,6 +103,13 @@ class Store(Ledger, Protocol):
 
     def reporters(self, uid: str, index: int, attempt: int) -> Sequence[Reporter]:
         """Return all reporters of an attempt, the first to be heard first."""
+        ...
+
+    def decide_stop(self, uid: str, stop: Stop, *, now: float) -> None:
+        """Write the stop of a trial that was decided after its report was kept.
+
+        Nothing is written where that attempt is over, or has a stop already.
+        """
         ...
 
     def pending_stops(self) -> Sequence[PendingStop]:

@@ -1,43 +1,39 @@
 """`Client`: experiments from Python, on this machine or on a cluster, with the same verbs.
 
-A verb is the command of that name (`tunewright get`, `tunewright pause`, …) with
-`-o json`: what a script sees and what a person sees is one thing. An experiment
-on this machine is driven by an engine of its own, which outlives the client.
+What an engine has to do on this machine is a command in a process of its own,
+which outlives the client; all else is done here.
 """
 
 import json
 import os
 import re
-import subprocess
-import sys
 import tempfile
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self, SupportsFloat
 
-from ..api.errors import Codes, Terminal
-from .results import Experiment, Trial
+from ..api.errors import Unsupported
+from . import commands
+from .report import values_of
+from .results import Experiment, Point, Sample, Trial
+
+if TYPE_CHECKING:
+    from ..controller.ask_tell import Answer
+    from ..db.records import ExperimentRecord, TrialRecord
+    from .desk import Desk
+    from .sources.place import Place
+    from .sources.source import Source
 
 _BEGUN = re.compile(
-    r"^(?P<name>\S+) (runs in the background|is created|is there already)", re.MULTILINE
+    r"^(?P<name>\S+) (runs in the background|is created|is there already|runs already)",
+    re.MULTILINE,
 )
-_COMMAND = (sys.executable, "-m", "tunewright")
-
-
-@contextmanager
-def written(document: Mapping[str, Any]) -> Iterator[Path]:
-    """Have a document as a file for the time of a block."""
-    with tempfile.TemporaryDirectory(prefix="tunewright-") as folder:
-        path = Path(folder) / "experiment.json"
-        path.write_text(json.dumps(document), encoding="utf-8")
-        yield path
-
-
-class CommandFailed(Terminal):
-    """A command was refused or failed; the text is what it said."""
-
-    codes = Codes(exit=1, http=500, grpc="INTERNAL")
+_LOOK_SECONDS = 0.3
+SHORTEST_LOOK, LONGEST_LOOK = 0.02, 1.0
+"""Seconds between two times of asking, while there is no point."""
 
 
 class Client:
@@ -46,6 +42,9 @@ class Client:
     `store` is a file or a database's URL, by default the one that the command line
     uses. `cluster` is True for the current context of the kubeconfig, or the name
     of a context; `kubeconfig` names another file.
+
+    What is refused raises the error that says why, here and on a cluster: `NotFound`,
+    `Conflict`, `Invalid` with its `faults`, and the others of `tunewright.api.errors`.
     """
 
     def __init__(
@@ -56,17 +55,32 @@ class Client:
         kubeconfig: str | os.PathLike[str] | None = None,
         namespace: str | None = None,
     ) -> None:
-        if store is not None and cluster:
+        if store is not None and (cluster or kubeconfig is not None):
             raise ValueError("a cluster has no store: name one of them")
-        where = [] if store is None else ["--store", os.fspath(store)]
-        if cluster:
-            where += ["--cluster", *(["--context", cluster] if isinstance(cluster, str) else [])]
-        if kubeconfig is not None:
-            where += ["--kubeconfig", os.fspath(kubeconfig)]
-        if namespace is not None:
-            where += ["--namespace", namespace]
-        self.is_cluster = bool(cluster)
-        self._where = where
+        self.is_cluster = bool(cluster) or kubeconfig is not None
+        self.namespace = namespace
+        self._store = None if store is None else os.fspath(store)
+        self._context = cluster if isinstance(cluster, str) else None
+        self._kubeconfig = None if kubeconfig is None else os.fspath(kubeconfig)
+        self._desk: Desk | None = None
+        self._desk_of = 0  # the process that opened it: nothing of it survives a fork
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End what asking for points keeps open; a later call opens it again."""
+        desk, self._desk = self._desk, None
+        if desk is not None and self._desk_of == os.getpid():
+            desk.close()
 
     # Beginning.
 
@@ -79,9 +93,13 @@ class Client:
         """Begin an experiment, given as a document or a file's path, and return at once.
 
         `workdir` is where trials of this machine start, by default the current directory.
+        One with `spec.askTell` waits for `ask`; another is run by an engine of its own, here,
+        or by the cluster's operator.
 
         Raises:
-            CommandFailed: it is refused; the message names every fault.
+            Invalid: the document is wrong; `faults` lists everything that is.
+            Conflict: another spec has the name; the message shows the difference.
+            Unsupported: it cannot run here; the message says where it can.
         """
         if not isinstance(experiment, Mapping):
             return self._create(Path(experiment), workdir)
@@ -90,49 +108,128 @@ class Client:
 
     def _create(self, path: Path, workdir: str | os.PathLike[str] | None) -> Experiment:
         where = [] if workdir is None or self.is_cluster else ["--workdir", os.fspath(workdir)]
-        said = self._ran("run", str(path), "--detach", *where).stderr
+        words = ["run", str(self.checked(path)), "--detach", *where, *self._options()]
+        said = commands.run(words)
         begun = _BEGUN.search(said)
         if begun is None:
-            raise CommandFailed(said.strip())
+            raise commands.CommandFailed(said.strip())
         return self.experiment(begun["name"])
+
+    def checked(self, path: Path) -> Path:
+        """Return the path of a file in which nothing is wrong.
+
+        Raises:
+            Invalid: something is.
+        """
+        from ..api.documents import load
+        from ..suggestion.check import check_algorithm
+
+        for each in load([path], elsewhere=self.is_cluster).experiments:
+            check_algorithm(each.write())
+        return path
+
+    def run(self, path: Path, *options: str, quiet: bool = False) -> int:
+        """Drive a file's experiment to its end here, shown in this terminal.
+
+        Returns 0, or 1 when it failed. It raises what `create` raises.
+        """
+        words = ["run", str(self.checked(path)), *options, *self._options()]
+        return commands.show(words, quiet=quiet)
 
     # Looking.
 
     def experiments(self) -> Sequence[Experiment]:
-        return [Experiment.read(each) for each in self._read("get")]
+        """Return all, of the client's namespace if it has one, newest first."""
+        with self._source() as source:
+            records = source.records
+            found = records.experiments(namespace=source.namespace)
+            return [self._shown(source, records.experiment(each.key)) for each in found]
 
     def experiment(self, name: str) -> Experiment:
         """Return an experiment as it is now.
 
         Raises:
-            CommandFailed: there is none of that name.
+            NotFound: there is none of that name.
         """
-        return Experiment.read(self._read("describe", name))
+        with self._found(name) as (source, record):
+            return self._shown(source, record)
 
-    def trials(self, name: str) -> Sequence[Trial]:
-        return [Trial.read(each) for each in self._read("trials", "list", name)]
+    def trials(self, name: str, *, state: str | None = None) -> Sequence[Trial]:
+        """Return its trials by index, those in one `state` alone if it is named."""
+        from ..api.states import TrialState
+
+        states = None if state is None else [TrialState(state)]
+        with self._found(name) as (source, record):
+            found = source.records.trials(record.uid, states=states, observations=True)
+            return [_trial(record, each) for each in found]
 
     def trial(self, name: str, trial: int | str) -> Trial:
-        """Return a trial by its index, its name, `best` or `last`."""
-        return Trial.read(self._read("describe", name, str(trial)))
+        """Return a trial by its index, its name, `best` or `last`.
+
+        Raises:
+            NotFound: there is no such trial.
+        """
+        with self._found(name) as (source, record):
+            return _trial(record, _find(source, record, trial))
 
     def best(self, name: str) -> Trial:
         """Return the best trial.
 
         Raises:
-            CommandFailed: nothing was observed yet.
+            NotFound: nothing was observed yet.
         """
-        return Trial.read(self._read("best", name))
+        return self.trial(name, "best")
+
+    def metrics(
+        self, name: str, trial: int | str = "best", *, metric: str | None = None
+    ) -> Sequence[Sample]:
+        """Return every value that a trial's last attempt reported, in order.
+
+        Raises:
+            Unsupported: a cluster keeps them in its metrics service, which is not reached.
+        """
+        with self._found(name) as (source, record):
+            index = _find(source, record, trial).index
+            found = source.records.samples(record.uid, index, metric=metric)
+            return [Sample(*each) for each in found]
 
     def logs(self, name: str, trial: int | str = "best") -> str:
-        """Return what a trial printed."""
-        return self._run("logs", name, str(trial))
+        """Return what a trial has printed."""
+        return "".join(self._log(name, trial, follow=False))
+
+    def follow_logs(self, name: str, trial: int | str = "last") -> Iterator[str]:
+        """Yield what a trial prints until it has ended."""
+        return self._log(name, trial, follow=True)
+
+    def _log(self, name: str, trial: int | str, *, follow: bool) -> Iterator[str]:
+        from codecs import getincrementaldecoder
+
+        decoder = getincrementaldecoder("utf-8")(errors="replace")
+        with self._found(name) as (source, record):
+            found = _find(source, record, trial)
+            for part in source.log(record, found, stream="stdout", tail=None, follow=follow):
+                yield decoder.decode(part)
+        yield decoder.decode(b"", final=True)
+
+    def events(self, name: str) -> Sequence[Mapping[str, Any]]:
+        """Return what happened, oldest first: `at`, `kind`, `reason`, `message`, `trial`."""
+        with self._found(name) as (source, record):
+            found = source.records.events(record.uid, limit=1000)
+            return [
+                {
+                    "at": each.at,
+                    "trial": each.index,
+                    "kind": each.kind,
+                    "reason": each.reason,
+                    "message": each.message,
+                }
+                for each in found
+            ]
 
     def explain(self, name: str) -> str:
         """Say why the experiment is where it is."""
-        return self._run("explain", name).strip()
-
-    # Changing.
+        with self._found(name) as (source, record):
+            return "\n".join(source.explain(record))
 
     def wait(self, name: str, *, timeout: float | None = None) -> Experiment:
         """Wait until an experiment has ended, however it did.
@@ -140,31 +237,42 @@ class Client:
         Raises:
             TimeoutError: it did not within so many seconds.
         """
-        limit = [] if timeout is None else ["--timeout", f"{timeout:g}s"]
-        try:
-            self._run("wait", name, "--for", "finished", *limit)
-        except CommandFailed:
-            found = self.experiment(name)
-            if not found.is_finished:
-                raise TimeoutError(f"{name} is {found.state} after {timeout:g} s") from None
-            return found
-        return self.experiment(name)
+        until = None if timeout is None else time.monotonic() + timeout
+        with self._found(name) as (source, found):
+            record = found
+            while not record.state.is_finished:
+                if until is not None and time.monotonic() >= until:
+                    driven = "" if source.is_driven(record) else "; nothing drives it now"
+                    raise TimeoutError(f"{name} is {record.state} after {timeout:g} s{driven}")
+                source.rest(_LOOK_SECONDS)
+                record = source.records.experiment(record.key)
+            return self._shown(source, record)
+
+    # Changing.
 
     def pause(self, name: str, *, now: bool = False) -> None:
         """Start no more trials; `now` stops those that run, too."""
-        self._run("pause", name, *(["--now"] if now else []))
+        with self._found(name) as (source, record):
+            if not record.state.is_finished:
+                source.suspend(record, suspended=True, now=now)
 
     def resume(self, name: str) -> None:
         """Go on with what was paused or interrupted."""
-        self._run("resume", name, "--detach")
+        commands.run(["resume", name, "--detach", *self._options()])
 
     def stop(self, name: str) -> None:
         """End it, and keep what it found."""
-        self._run("stop", name)
+        commands.run(["stop", name, *self._options()])
 
     def delete(self, name: str) -> None:
-        """Remove it with all it recorded."""
-        self._run("delete", name, "--yes")
+        """Remove it with all that it recorded.
+
+        Raises:
+            Conflict: it is running.
+        """
+        with self._found(name) as (source, record):
+            source.check_deletable(record)
+            source.delete(record)
 
     def edit(
         self,
@@ -173,47 +281,155 @@ class Client:
         max_trials: int | None = None,
         parallel: int | None = None,
         max_failed: int | None = None,
+        goal: float | None = None,
     ) -> None:
-        """Change its budget."""
-        given = {"--trials": max_trials, "--parallel": parallel, "--max-failed": max_failed}
-        self._run(
-            "edit", name, *(str(w) for k, v in given.items() if v is not None for w in (k, v))
-        )
-
-    def run(self, path: Path, *options: str, quiet: bool = False) -> int:
-        """Drive a file's experiment to its end here, shown in this terminal; return the exit code.
+        """Change its budget.
 
         Raises:
-            CommandFailed: it is refused.
+            Invalid: it cannot be so.
+            ValueError: there is nothing to change.
         """
-        done = subprocess.run(
-            [*_COMMAND, "run", str(path), *options, *self._where],
-            stdout=subprocess.DEVNULL if quiet else None,
-            stderr=subprocess.PIPE if quiet else None,
-            text=True,
-            check=False,
+        from ..api.documents import parse
+        from ..controller.edits import edited
+
+        given = {
+            "maxTrialCount": max_trials,
+            "parallelTrialCount": parallel,
+            "maxFailedTrialCount": max_failed,
+            "objective.goal": goal,
+        }
+        changes = {path: value for path, value in given.items() if value is not None}
+        if not changes:
+            raise ValueError("there is nothing to change: name max_trials, parallel, …")
+        with self._found(name) as (source, record):
+            parse(edited(record.document, changes))
+            source.edit(record, changes, now=False)
+
+    # Trials that people run themselves.
+
+    def ask(self, name: str, *, timeout: float | None = None) -> Point | None:
+        """Return a point to try, or None when the experiment is over.
+
+        It waits while there is none: while the experiment is paused, or until others have
+        told what the algorithm has to know. Whoever does not tell within `spec.askTell`'s
+        lease loses the point to another.
+
+        Raises:
+            TimeoutError: there was none within so many seconds; the message says why.
+            Unsupported: the experiment runs its trials itself.
+        """
+        until = None if timeout is None else time.monotonic() + timeout
+        look = SHORTEST_LOOK
+        while True:
+            answer = self.answer(name)
+            if answer.point is not None or answer.over:
+                return answer.point
+            if until is not None and time.monotonic() + look > until:
+                raise TimeoutError(f"{name} has no point: {'; '.join(answer.why)}")
+            time.sleep(look)
+            look = min(2 * look, LONGEST_LOOK)
+
+    def answer(self, name: str) -> "Answer":
+        """Ask once, without waiting: a point, or why there is none now."""
+        return self._asking().ask(self._record(name))
+
+    def tell(
+        self,
+        name: str,
+        point: Point,
+        metrics: Mapping[str, SupportsFloat] | None = None,
+        /,
+        *,
+        failed: str | None = None,
+        **more: SupportsFloat,
+    ) -> bool:
+        """Tell what came of a point: its metrics, or why it `failed`.
+
+        Returns whether it counts: it does not when the lease was over and another was given
+        the point, or when the experiment has ended meanwhile.
+
+        Raises:
+            Invalid: the objective is not among the metrics.
+            ValueError: a value is no number.
+        """
+        values = values_of(metrics, more)
+        record = self._record(name)
+        return self._asking().tell(record, point.index, point.token, values, failed)
+
+    def _asking(self) -> "Desk":
+        from .desk import Desk
+
+        if self.is_cluster:
+            raise Unsupported("a cluster runs its trials itself: ask and tell need a store")
+        if self._desk is None or self._desk_of != os.getpid():
+            self._desk, self._desk_of = Desk(self._place), os.getpid()
+        return self._desk
+
+    # Where things are.
+
+    @property
+    def _place(self) -> "Place":
+        from .sources.place import Place
+
+        return Place.of(self._store or os.environ.get("TUNEWRIGHT_STORE"))
+
+    @contextmanager
+    def _source(self) -> "Iterator[Source]":
+        from .sources.where import Where
+
+        where = Where(
+            self._store or os.environ.get("TUNEWRIGHT_STORE"),
+            self.namespace,
+            self._context,
+            self._kubeconfig,
+            self.is_cluster,
         )
-        if done.returncode not in {0, 1}:
-            raise CommandFailed(
-                (done.stderr or "").strip().removeprefix("error: ") or "it was interrupted"
-            )
-        return done.returncode
+        with where.opened() as source:
+            yield source
 
-    def _read(self, *words: str) -> Any:
-        return json.loads(self._run(*words, "--output", "json"))
+    @contextmanager
+    def _found(self, name: str) -> "Iterator[tuple[Source, ExperimentRecord]]":
+        from .names import find_experiment
 
-    def _run(self, *words: str) -> str:
-        return self._ran(*words).stdout
+        with self._source() as source:
+            yield source, find_experiment(source.records, name, source.namespace)
 
-    def _ran(self, *words: str) -> "subprocess.CompletedProcess[str]":
-        done = subprocess.run(
-            [*_COMMAND, *words, *self._where],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if done.returncode:
-            said = done.stderr.strip().removeprefix("error: ")
-            raise CommandFailed(said or f"`tunewright {words[0]}` ended with {done.returncode}")
-        return done
+    def _record(self, name: str) -> "ExperimentRecord":
+        with self._found(name) as (_, record):
+            return record
+
+    def _shown(self, source: "Source", record: "ExperimentRecord") -> Experiment:
+        from .shapes import experiment
+
+        data = {**experiment(record), "document": record.document, **source.whereabouts(record)}
+        return Experiment.read(data, self)
+
+    def _options(self) -> list[str]:
+        """Return what tells a command where this client's experiments are."""
+        words = [] if self._store is None else ["--store", self._store]
+        words += ["--cluster"] if self.is_cluster else []
+        words += [] if self._context is None else ["--context", self._context]
+        words += [] if self._kubeconfig is None else ["--kubeconfig", self._kubeconfig]
+        return words + ([] if self.namespace is None else ["--namespace", self.namespace])
+
+
+@contextmanager
+def written(document: Mapping[str, Any]) -> Iterator[Path]:
+    """Have a document as a file for the time of a block."""
+    with tempfile.TemporaryDirectory(prefix="tunewright-") as folder:
+        path = Path(folder) / "experiment.json"
+        path.write_text(json.dumps(document), encoding="utf-8")
+        yield path
+
+
+def _find(source: "Source", record: "ExperimentRecord", trial: int | str) -> "TrialRecord":
+    from .names import find_trial
+
+    return find_trial(source.records, record, str(trial), observations=True)
+
+
+def _trial(record: "ExperimentRecord", trial: "TrialRecord") -> Trial:
+    from ..api.compile import objective_of
+    from .shapes import trial as shape
+
+    return Trial.read(shape(trial, objective_of(record.document)))

@@ -49,9 +49,7 @@ def report(
         ValueError: a value is no number (NaN and infinity are), a name is empty or longer than
             255 characters, a step does not fit into 64 bits.
     """
-    values = {
-        _name(name): _number(name, value) for name, value in {**(metrics or {}), **more}.items()
-    }
+    values = values_of(metrics, more)
     if not values:
         return
     count = None if step is None else _step(step)
@@ -71,6 +69,19 @@ def should_stop() -> bool:
     """
     reporter = _reporter()
     return reporter is not None and reporter.should_stop()
+
+
+def values_of(
+    metrics: Mapping[str, SupportsFloat] | None, more: Mapping[str, SupportsFloat]
+) -> dict[str, float]:
+    """Return values by name, of a mapping and of keywords.
+
+    Raises:
+        ValueError: as `report` does.
+    """
+    return {
+        _name(name): _number(name, value) for name, value in {**(metrics or {}), **more}.items()
+    }
 
 
 def _number(name: object, value: object) -> float:

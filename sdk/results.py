@@ -2,7 +2,24 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple, SupportsFloat, TypeAlias
+
+from ..api.asked import Asked
+
+if TYPE_CHECKING:
+    from .client import Client
+
+Point: TypeAlias = Asked
+"""A point that was asked for: `parameters`, and what names it when it is told."""
+
+
+class Sample(NamedTuple):
+    """One value of a metric. `time` is seconds since the epoch; `step` None where none was said."""
+
+    metric: str
+    value: float
+    time: float
+    step: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +64,10 @@ class Experiment:
     message: str
     best: Trial | None
     data: Mapping[str, Any] = field(repr=False, compare=False, default_factory=dict)
+    client: "Client | None" = field(repr=False, compare=False, default=None)
 
     @classmethod
-    def read(cls, data: Mapping[str, Any]) -> "Experiment":
+    def read(cls, data: Mapping[str, Any], client: "Client | None" = None) -> "Experiment":
         return cls(
             name=data["name"],
             namespace=data["namespace"],
@@ -58,7 +76,34 @@ class Experiment:
             message=data["message"],
             best=Trial.read(data["best"]) if data.get("best") else None,
             data=data,
+            client=client,
         )
+
+    def ask(self, *, timeout: float | None = None) -> Point | None:
+        """Return a point to try, or None when the experiment is over: `Client.ask`."""
+        return self._client.ask(self._name, timeout=timeout)
+
+    def tell(
+        self,
+        point: Point,
+        metrics: Mapping[str, SupportsFloat] | None = None,
+        /,
+        *,
+        failed: str | None = None,
+        **more: SupportsFloat,
+    ) -> bool:
+        """Tell what came of a point: `Client.tell`."""
+        return self._client.tell(self._name, point, metrics, failed=failed, **more)
+
+    @property
+    def _name(self) -> str:
+        return f"{self.namespace}/{self.name}"
+
+    @property
+    def _client(self) -> "Client":
+        if self.client is None:
+            raise ValueError(f"{self.name} came from no client")
+        return self.client
 
     @property
     def is_finished(self) -> bool:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..api.compile import objective_of
+from ..api.lineage import generation_of
 from ..api.objective import Objective
 from ..api.observation import Observation
 from ..db.records import ExperimentRecord, TrialRecord
@@ -65,6 +66,7 @@ def trial(record: TrialRecord, objective: Objective) -> dict[str, Any]:
         "metrics": metrics(record.observation or {}, objective),
         "dropped": record.dropped,
         "parent": record.proposal.parent,
+        "generation": generation_of(record.proposal.labels),
         "why": record.proposal.reason,
         "attempt": attempt.attempt if attempt else 0,
         "retries": record.retries,

@@ -5,16 +5,17 @@ import pickle
 import re
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 from ..api.errors import MissingExtra, Unsupported
 from ..api.identity import DEFAULT_NAMESPACE
-from . import search
+from . import search, shipping
 from .client import Client, written
 from .home import home_folder, trials_folder
-from .results import Result, Trial
+from .results import Result
+from .template import Machine, template
 
 Returned: TypeAlias = float | Mapping[str, float] | None
 
@@ -39,6 +40,9 @@ def tune(  # what an experiment has
     name: str | None = None,
     client: Client | None = None,
     quiet: bool = False,
+    cluster: bool | str = False,
+    packages: Sequence[str] = (),
+    machine: Machine | None = None,
 ) -> Result:
     """Find the parameters at which a function is best.
 
@@ -47,85 +51,95 @@ def tune(  # what an experiment has
     mapping of metrics with `metric` among them, or None where it calls
     `tunewright.report` itself. Progress is shown in the terminal unless `quiet`.
 
-        from tunewright import search, tune
-
-        def loss(x, y):
-            return (x - 1) ** 2 + y**2
-
-        result = tune(loss, {"x": search.double(-5, 5), "y": search.double(-5, 5)})
-        print(result.best.parameters)
+    >>> from tunewright import search, tune
+    >>> def loss(x, y):
+    ...     return (x - 1) ** 2 + y**2
+    >>> space = {"x": search.double(-5, 5), "y": search.double(-5, 5)}
+    >>> result = tune(loss, space, trials=5, seed=1, quiet=True)
+    >>> len(result.trials), result.best.value == loss(**result.best.parameters)
+    (5, True)
 
     `time_limit` is as `spec.maxDuration` ("90s", "1h30m"). The experiment is kept
     under its name, by default the function's with the time; `client` says where.
 
+    With `cluster` (or a client of one) each trial is a Job: a program of the function's
+    source, with what it uses of its module, which installs `packages` and runs in the
+    machine's image, by default that of this Python. `machine` says what a trial is given.
+
     Raises:
-        Invalid: the space cannot be.
-        CommandFailed: the experiment is refused; the message names every fault.
-        Unsupported: the client is one of a cluster.
-        Exception: all trials failed: that of the first one.
+        Invalid: the space cannot be, or the experiment is wrong; `faults` names all that is.
+        Conflict: another experiment has the name.
+        Unsupported: the function cannot be sent to a cluster; the message says why.
+        Exception: all trials failed: that of the first one; from a cluster, `FunctionFailed`.
     """
-    client = client or Client()
-    if client.is_cluster:
-        raise Unsupported(
-            "tune() calls the function on this machine: for a cluster, put it into an image and"
-            " write an Experiment"
-        )
+    client = client or Client(cluster=cluster)
     named = name or _name_of(function)
-    spec: dict[str, Any] = {
-        "objective": {
-            "type": direction,
-            "objectiveMetricName": metric,
-            **({} if goal is None else {"goal": goal}),
-        },
-        "algorithm": {
-            "algorithmName": algorithm,
-            "algorithmSettings": [
-                {"name": key, "value": str(value)} for key, value in (settings or {}).items()
-            ],
-        },
-        **({"earlyStopping": {"algorithmName": early_stopping}} if early_stopping else {}),
-        **({"seed": seed} if seed is not None else {}),
-        **({"maxDuration": time_limit} if time_limit else {}),
-        "maxTrialCount": trials,
-        "parallelTrialCount": parallel,
-        **search.parameters(space),
-    }
-    document = {
+    document: dict[str, Any] = {
         "apiVersion": "kubeflow.org/v1beta1",
         "kind": "Experiment",
-        "metadata": {"name": named, "namespace": DEFAULT_NAMESPACE},
-        "spec": spec,
+        "metadata": {"name": named},
+        "spec": {
+            "objective": {
+                "type": direction,
+                "objectiveMetricName": metric,
+                **({} if goal is None else {"goal": goal}),
+            },
+            "algorithm": {
+                "algorithmName": algorithm,
+                "algorithmSettings": [
+                    {"name": key, "value": str(value)} for key, value in (settings or {}).items()
+                ],
+            },
+            **({"earlyStopping": {"algorithmName": early_stopping}} if early_stopping else {}),
+            **({"seed": seed} if seed is not None else {}),
+            **({"maxDuration": time_limit} if time_limit else {}),
+            "maxTrialCount": trials,
+            "parallelTrialCount": parallel,
+            **search.parameters(space),
+        },
     }
-    folder = trials_folder(home_folder(), DEFAULT_NAMESPACE, named)
+    spec = document["spec"]
+    if client.is_cluster:
+        spec["trialTemplate"] = shipped(function, metric, packages, machine or Machine())
+        return _tuned(client, named, document, quiet=quiet)
+    if packages:
+        raise Unsupported("a trial on this machine has the packages of this Python: install them")
+    namespace = client.namespace or DEFAULT_NAMESPACE
+    folder = trials_folder(home_folder(), namespace, named)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / FAILURE).unlink(missing_ok=True)
     pickled = _pickled(function)
     # Named by its content: another function under the same name is another experiment.
     function_file = folder / f"function-{hashlib.sha256(pickled).hexdigest()[:12]}.pickle"
     function_file.write_bytes(pickled)
-    spec["trialTemplate"] = _template(function_file, metric, space)
+    command = [sys.executable, "-m", _PROGRAM, str(function_file), metric]
+    spec["trialTemplate"] = template(command, machine or Machine(), image="python")
+    try:
+        return _tuned(client, named, document, quiet=quiet)
+    except FunctionFailed as told:
+        raised = _kept(folder)
+        if raised is None:
+            raise
+        raise raised from told
+
+
+def shipped(
+    function: Callable[..., Returned], metric: str, packages: Sequence[str], machine: Machine
+) -> dict[str, Any]:
+    """Return the template of trials that bring the function's source along."""
+    program = shipping.program(function, metric, packages)
+    # Kubernetes reads `$(NAME)` in a command, and `$$` as one sign.
+    command = ["python", "-c", program.replace("$", "$$")]
+    return template(command, machine, image=f"python:{sys.version_info[0]}.{sys.version_info[1]}")
+
+
+def _tuned(client: Client, name: str, document: Mapping[str, Any], *, quiet: bool) -> Result:
     with written(document) as path:
         client.run(path, quiet=quiet)
-    found = client.trials(named)
+    found = client.trials(name)
     if found and all(trial.state == "Failed" for trial in found):
-        raise _failure(folder, found[0])
-    return Result(client.experiment(named), found)
-
-
-def _template(function: Path, metric: str, space: search.Space) -> dict[str, Any]:
-    command = [sys.executable, "-m", _PROGRAM, str(function), metric]
-    # The values reach the function as typed JSON; the file names them, as every file has to.
-    names = [f"--{name}=${{trialParameters.{name}}}" for name in space]
-    container = {"name": "training", "image": "python", "command": [*command, *names]}
-    pod = {"restartPolicy": "Never", "containers": [container]}
-    return {
-        "primaryContainerName": "training",
-        "trialSpec": {
-            "apiVersion": "batch/v1",
-            "kind": "Job",
-            "spec": {"backoffLimit": 0, "template": {"spec": pod}},
-        },
-    }
+        raise FunctionFailed(str(found[0].data.get("message", "")).strip())
+    return Result(client.experiment(name), found)
 
 
 def _pickled(function: Callable[..., Returned]) -> bytes:
@@ -139,17 +153,13 @@ def _pickled(function: Callable[..., Returned]) -> bytes:
     return cloudpickle.dumps((sys.path, function))  # type: ignore[no-any-return]
 
 
-def _failure(folder: Path, first: Trial) -> Exception:
-    """Return what the first call that failed raised, as far as it could be kept."""
+def _kept(folder: Path) -> Exception | None:
+    """Return what the first call that failed raised, if it could be kept."""
     try:
         kept = pickle.loads((folder / FAILURE).read_bytes())  # noqa: S301  # a trial's of this run
     except (OSError, pickle.PickleError, AttributeError, ImportError, TypeError):
-        kept = None
-    told = FunctionFailed(str(first.data.get("message", "")).strip())
-    if not isinstance(kept, Exception):
-        return told
-    kept.__cause__ = told
-    return kept
+        return None
+    return kept if isinstance(kept, Exception) else None
 
 
 class FunctionFailed(RuntimeError):

@@ -10,7 +10,7 @@ from fastapi.staticfiles import StaticFiles
 
 from . import problems
 from .auth import Access, Guard
-from .desk import Desk
+from .board import Board
 from .live import Live
 from .pages import router as pages
 from .rest import algorithms, experiments, trials
@@ -24,12 +24,12 @@ seconds since the epoch. Errors are problem documents (RFC 9457). A program send
 """
 
 
-def make_app(desk: Desk, access: Access, version: str) -> FastAPI:
+def make_app(board: Board, access: Access, version: str) -> FastAPI:
     """Return the server of one place's experiments."""
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        app.state.live = Live(desk)
+        app.state.live = Live(board)
         yield
 
     app = FastAPI(
@@ -41,7 +41,7 @@ def make_app(desk: Desk, access: Access, version: str) -> FastAPI:
         redoc_url=None,
         lifespan=lifespan,
     )
-    app.state.desk = desk
+    app.state.board = board
     for resources in (experiments, trials, algorithms):
         app.include_router(resources.router, prefix="/api/v1")
     app.include_router(pages)

@@ -13,7 +13,7 @@ from ..api.errors import NotFound, TunewrightError
 from ..api.identity import ExperimentKey
 from ..sdk import shapes
 from ..sdk.plain import plain
-from .desk import Desk
+from .board import Board
 
 _LOOK_SECONDS = 0.5
 _EXPLAIN_SECONDS = 3.0
@@ -33,8 +33,8 @@ class _Watch:
 
 
 class Live:
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+    def __init__(self, board: Board) -> None:
+        self._desk = board
         self._watches: dict[ExperimentKey, _Watch] = {}
 
     async def messages(self, key: ExperimentKey) -> AsyncIterator[bytes]:
@@ -87,8 +87,8 @@ class Live:
 class View:
     """What was told of an experiment last. One thread at a time."""
 
-    def __init__(self, desk: Desk, key: ExperimentKey) -> None:
-        self._desk = desk
+    def __init__(self, board: Board, key: ExperimentKey) -> None:
+        self._desk = board
         self._key = key
         self._position = -1
         self._told: Any = None

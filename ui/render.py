@@ -18,7 +18,7 @@ _TINY, _HUGE = 1e-3, 1e6
 
 def page(request: Request, template: str, status: int = 200, **shown: Any) -> HTMLResponse:
     """Render a template; `title` heads the window."""
-    place = str(request.app.state.desk.source)
+    place = str(request.app.state.board.source)
     return HTMLResponse(rendered(template, path=request.url.path, place=place, **shown), status)
 
 

@@ -12,14 +12,12 @@ from typing import Any
 from ..api.compile import objective_of, problem
 from ..api.experiment import Experiment
 from ..api.history import Verdict
+from ..api.lineage import generation_of
 from ..api.objective import Objective
 from ..api.space import Parameter, Point
 from ..controller.reading import Records
 from ..db.records import ExperimentRecord, TrialRecord
 from ..sdk import shapes
-
-GENERATION = "pbt.suggestion.katib.kubeflow.org/generation"
-"""The label that says to which generation of a population a trial belongs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,8 +126,6 @@ class Table:
         self._unfinished = frozenset(unfinished)
 
     def _row(self, trial: TrialRecord, position: int) -> Row:
-        labels = dict(trial.proposal.labels)
-        generation = labels.get(GENERATION, "")
         usage = trial.attempt.usage if trial.attempt else None
         shown = shapes.metrics(trial.observation or {}, self.objective)
         return Row(
@@ -144,7 +140,7 @@ class Table:
             started=trial.started_at,
             finished=trial.finished_at,
             parent=trial.proposal.parent,
-            generation=int(generation) if generation.isdecimal() else None,
+            generation=generation_of(trial.proposal.labels),
             device_seconds=usage.device_seconds if usage else None,
             point=trial.proposal.point,
             metrics={name: found["value"] for name, found in shown.items()},

@@ -5,7 +5,6 @@ from .report import FORBIDDEN, Report
 
 _OF_WORKLOADS = {
     "trialTemplate": "trial_template",
-    "metricsCollectorSpec": "metrics_collector_spec",
     "earlyStopping": "early_stopping",
     "checkpoint": "checkpoint",
     "maxDuration": "max_duration",

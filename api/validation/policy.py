@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping
 
+from ..checkpoint import Keep
 from ..compile import parameter as compile_parameter
 from ..defaults import PARALLEL_TRIALS
 from ..durations import parse_duration
@@ -37,6 +38,8 @@ def check_policy(spec: ExperimentSpec, report: Report) -> None:
         path = spec.checkpoint.path
         if path is not None and not path.startswith("/"):
             report.add("spec.checkpoint.path", f"{path!r} is no absolute path", "it starts with /")
+        if spec.checkpoint.keep is not None:
+            report.one_of("spec.checkpoint.keep", spec.checkpoint.keep, list(Keep))
     for i, initial in enumerate(spec.initial_trials):
         _check_initial(initial, spec, f"spec.initialTrials[{i}]", report)
 

@@ -1,22 +1,21 @@
 """How well algorithms search: simple regret on families of problems, beside the libraries.
 
-`python benchmarks/run.py search.regret` renews the page; with `PYTHONPATH=.types:benchmarks`
-`python -m search.regret --families low --contenders auto,tpe --seeds 3 --tuning` prints what
-a part of it comes to, on the problems that may be tuned on.
+With `PYTHONPATH=.types:benchmarks`, `python -m search.regret --families low --contenders
+auto,tpe --seeds 3 --tuning` prints what a part of it comes to, on the problems that may be
+tuned on. `--keep FILE` writes the results down; `search.page` makes the page of such files.
 """
 
 import argparse
 import statistics
 from collections.abc import Mapping, Sequence
 from math import log10
+from pathlib import Path
 
 from search.cases import BUDGETS, Case, Result, results
+from search.kept import keep
 from search.problems import FAMILIES
 from search.searchers import CONTENDERS
 
-OURS = ("auto", "gp", "tpe", "multivariate-tpe", "cmaes", "bayesianoptimization", "sobol", "random")
-LIBRARIES = ("optuna tpe", "optuna gp", "optuna cmaes", "scikit-optimize", "hyperopt")
-SEEDS = 30
 FIRST = "auto"
 _LEAST = 1e-9  # regrets below are alike
 _SIGNIFICANT = 0.05
@@ -24,39 +23,40 @@ _SIGNIFICANT = 0.05
 Found = Mapping[Case, Result]
 
 
-def main(*, quick: bool) -> str:
-    if quick:
-        return report(["low", "mixed"], ["auto", "tpe", "random"], seeds=3, trials=25)
-    return report(list(FAMILIES), [*OURS, *LIBRARIES], seeds=SEEDS, trials=BUDGETS[-1])
-
-
-def report(
+def measured(
     families: Sequence[str],
     contenders: Sequence[str],
     *,
     seeds: int,
     trials: int,
     tuning: bool = False,
-) -> str:
-    """Measure, and return a section a family."""
-    cases = [
-        Case(family, challenge.name, contender, seed, trials)
-        for family in families
-        for challenge in (FAMILIES[family].tuning if tuning else FAMILIES[family].held_out)
-        for contender in contenders
-        if CONTENDERS[contender].can(challenge.space)
-        for seed in range(1, seeds + 1)
-    ]
-    found = results(cases)
-    parts = [section(family, found) for family in families]
-    return "\n\n".join(part for part in parts if part)
+) -> Found:
+    """Let everyone search who can."""
+    return results(
+        [
+            Case(family, challenge.name, contender, seed, trials)
+            for family in families
+            for challenge in (FAMILIES[family].tuning if tuning else FAMILIES[family].held_out)
+            for contender in contenders
+            if CONTENDERS[contender].can(challenge.space)
+            for seed in range(1, seeds + 1)
+        ]
+    )
+
+
+def report(found: Found) -> str:
+    """Return a section a family."""
+    families = list(dict.fromkeys(case.family for case in found))
+    return "\n\n".join(section(family, found) for family in families)
+
+
+def of_family(family: str, found: Found) -> Found:
+    return {case: result for case, result in found.items() if case.family == family}
 
 
 def section(family: str, found: Found) -> str:
     """Return a family's table: places by budget, the regrets of each problem, and a test."""
-    mine = {case: result for case, result in found.items() if case.family == family}
-    if not mine:
-        return ""
+    mine = of_family(family, found)
     budgets = list(next(iter(mine.values())).regrets)
     places = {budget: mean_places(mine, budget) for budget in budgets}
     problems = list(dict.fromkeys(case.problem for case in mine))
@@ -95,6 +95,20 @@ def mean_places(found: Found, budget: int) -> Mapping[str, float]:
             alike = sum(rival == regret for rival in race.values())
             places.setdefault(name, []).append(better + (alike + 1) / 2)
     return {name: statistics.fmean(each) for name, each in places.items()}
+
+
+def first_places(found: Found) -> Mapping[str, Sequence[str]]:
+    """Return for each problem whose median regret is the least at the end; equals share it."""
+    regrets: dict[str, dict[str, list[float]]] = {}
+    for case, result in found.items():
+        theirs = regrets.setdefault(case.problem, {}).setdefault(case.contender, [])
+        theirs.append(_floored(result.regrets[max(result.regrets)]))
+    firsts = {}
+    for problem, by_name in regrets.items():
+        medians = {name: statistics.median(each) for name, each in by_name.items()}
+        least = min(medians.values())
+        firsts[problem] = [name for name, median in medians.items() if median == least]
+    return firsts
 
 
 def against(contender: str, found: Found) -> str:
@@ -160,17 +174,23 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--trials", type=int, default=BUDGETS[-1], choices=BUDGETS)
     parser.add_argument("--tuning", action="store_true", help="problems that may be tuned on")
+    parser.add_argument("--keep", type=Path, metavar="FILE", help="write the results down")
     return parser.parse_args()
 
 
-if __name__ == "__main__":
+def main() -> None:
     asked = _arguments()
-    print(
-        report(
-            asked.families.split(","),
-            asked.contenders.split(","),
-            seeds=asked.seeds,
-            trials=asked.trials,
-            tuning=asked.tuning,
-        )
+    found = measured(
+        asked.families.split(","),
+        asked.contenders.split(","),
+        seeds=asked.seeds,
+        trials=asked.trials,
+        tuning=asked.tuning,
     )
+    if asked.keep is not None:
+        keep(found, asked.keep)
+    print(report(found))
+
+
+if __name__ == "__main__":
+    main()

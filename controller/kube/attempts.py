@@ -7,6 +7,7 @@ created, a workload whose trial has ended is taken away.
 
 from collections.abc import Iterable, Sequence
 
+from ...api.checkpoint import Keep
 from ...api.errors import Conflict, Invalid, NotFound, Retryable, Terminal
 from ...api.moments import read
 from ...api.states import TrialState
@@ -14,6 +15,7 @@ from ...db.archive import Looked
 from ...db.records import AttemptState, TrialRecord, Usage
 from ...metrics_collector.spec import CollectorKind
 from ..brief import Brief
+from ..lineage import Lineage, recent, spare
 from ..loading import Memory
 from ..plan import reasons
 from ..plan.view import EndReason
@@ -40,6 +42,9 @@ AGAIN_SECONDS = 2.0
 EVENTS_SECONDS = 10.0
 """How often the events about a trial that does not run are asked for."""
 
+_SWEPT = 4
+"""Generations of a population whose checkpoints are looked at: older ones were before."""
+
 _PART = 500
 """How many trials a metrics service that was lost is told of at once."""
 
@@ -55,6 +60,7 @@ class Attempts:
         self._book = book
         self._memory = memory
         self._jobs = jobs
+        self._lineage = Lineage(book, book.experiment.uid)
         self._made = {record.index for record in book.unfinished if _is_going(record)}
         self._logs = LogReaders(
             world.kube, world.archive, world.clock, lambda: world.touch(book.key)
@@ -350,10 +356,21 @@ class Attempts:
         lacking: int = await self._world.archive.keep(self._book.experiment, records)
         return lacking
 
+    def _spare(self) -> Sequence[str]:
+        """Return whose checkpoints are of no use any more, of the generations before last."""
+        kept = self.brief.checkpoint
+        if kept is None or kept.keep is Keep.ALL:
+            return ()
+        members = self._lineage.members(self._book.key.name)
+        best = self._book.experiment.best
+        return spare(recent(members, _SWEPT), best[0].name if best else None)
+
     async def _begin(self, record: TrialRecord) -> None:
         uid = self._book.pages[record.index].uid
         try:
-            await self._jobs.create(self._book.experiment, self.brief, record, uid)
+            await self._jobs.create(
+                self._book.experiment, self.brief, record, uid, spare=self._spare()
+            )
         except Invalid as error:
             ref, now = self._ref(record), self._world.clock.now()
             self._ended[record.index] = Ended(

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ...api.errors import Conflict, NotFound, ServerUnavailable
@@ -44,15 +44,23 @@ class Jobs:
         return False
 
     async def create(
-        self, experiment: ExperimentRecord, brief: Brief, record: TrialRecord, uid: str
+        self,
+        experiment: ExperimentRecord,
+        brief: Brief,
+        record: TrialRecord,
+        uid: str,
+        *,
+        spare: Sequence[str] = (),
     ) -> None:
         """Create the workload of the last attempt, or find it created before.
+
+        It removes the checkpoints of the trials that are `spare`.
 
         Raises:
             ServerUnavailable: the one of the attempt before is still there.
             Invalid, Forbidden, Conflict: the cluster refuses it.
         """
-        wanted = self.manifest(experiment, brief, record, uid)
+        wanted = self.manifest(experiment, brief, record, uid, spare=spare)
         try:
             made = await self.kube.create(self.resource, experiment.key.namespace, wanted)
         except Conflict:
@@ -75,10 +83,16 @@ class Jobs:
         await self.kube.create(self.resource, experiment.key.namespace, wanted, dry=True)
 
     def manifest(
-        self, experiment: ExperimentRecord, brief: Brief, record: TrialRecord, uid: str
+        self,
+        experiment: ExperimentRecord,
+        brief: Brief,
+        record: TrialRecord,
+        uid: str,
+        *,
+        spare: Sequence[str] = (),
     ) -> dict[str, Any]:
         """Return the workload of a trial's last attempt, whole."""
-        made, _ = self._instrumented(experiment, brief, record)
+        made, _ = self._instrumented(experiment, brief, record, spare)
         metadata = {
             **made["metadata"],
             "ownerReferences": [owner(API_VERSION, "Trial", record.name, uid)],
@@ -90,10 +104,15 @@ class Jobs:
         return self._instrumented(experiment, brief, record)[1].way
 
     def _instrumented(
-        self, experiment: ExperimentRecord, brief: Brief, record: TrialRecord
+        self,
+        experiment: ExperimentRecord,
+        brief: Brief,
+        record: TrialRecord,
+        spare: Sequence[str] = (),
     ) -> tuple[dict[str, Any], Instrumented]:
-        plain = rendered(experiment, brief, record)
-        return instrument(plain, _injection(experiment, brief, record, self.settings))
+        injection = _injection(experiment, brief, record, self.settings)
+        kept = _kept(brief, record, spare)
+        return instrument(rendered(experiment, brief, record), replace(injection, kept=kept))
 
     async def events(self, document: Document, pods: Sequence[Document]) -> list[Document]:
         """Return what the cluster said of a workload and of its pods."""
@@ -159,11 +178,10 @@ def _injection(
         primary_labels=brief.primary_labels,
         environment={"TUNEWRIGHT_REPEAT": str(len(record.earlier))},
         reads_logs=_asks_for_logs(experiment.document),
-        kept=_kept(brief, record),
     )
 
 
-def _kept(brief: Brief, record: TrialRecord) -> Kept | None:
+def _kept(brief: Brief, record: TrialRecord, spare: Sequence[str]) -> Kept | None:
     """Return where the trial's checkpoint lies: nowhere without a volume that lasts."""
     asked, attempt, run = brief.checkpoint, record.attempt, len(record.earlier)
     if asked is None or asked.volume is None:
@@ -175,6 +193,7 @@ def _kept(brief: Brief, record: TrialRecord) -> Kept | None:
         own=f"{asked.folder}{name}",
         parent=None if parent is None else f"{asked.folder}{parent}",
         is_retried=attempt is not None and attempt.attempt > run + 1,
+        spare=[f"{asked.folder}{each}" for each in spare],
     )
 
 

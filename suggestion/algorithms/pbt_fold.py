@@ -7,6 +7,10 @@ own; the parameters are then changed (explore). A trial that failed or whose
 value is NaN ranks last; one that was killed, lost or left no metric is neither
 good nor bad: its member tries the same once more in the next generation.
 
+Who asks by Katib's protocol takes all points or none, and would wait for ever for the
+rest of a generation: there members begin the next one early, as soon as their own trial
+is over, ranked among those that are.
+
 A trial carries its generation, its member and its parent as labels, so that the
 log alone says what the state is, also where it comes from Katib.
 """
@@ -16,6 +20,7 @@ import random
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from ...api.history import (
     Dropped,
@@ -28,6 +33,7 @@ from ...api.history import (
     Verdict,
 )
 from ...api.identity import trial_name
+from ...api.lineage import GENERATION, MEMBER, PARENT
 from ...api.problem import Problem
 from ...api.space import Point
 from ..algorithm import Fold, seed_of
@@ -36,9 +42,6 @@ from ..history import is_observed
 from ..seeds import derive, generator
 from .pbt import POPULATION, RESAMPLE, TRUNCATION
 from .pbt_steps import explored
-
-_LABEL = "pbt.suggestion.katib.kubeflow.org"
-GENERATION, MEMBER, PARENT = f"{_LABEL}/generation", f"{_LABEL}/member", f"{_LABEL}/parent"
 
 _RETRIES = 16
 _FIRST, _WINNER, _CHANGE = 1, 2, 3  # the paths of draws
@@ -74,6 +77,7 @@ class PbtFold(Fold):
         self._truncated = max(1, round(share * self._size)) if share else 0
         self._resample = float(given[RESAMPLE]) if given.get(RESAMPLE) else None
         self._generations: defaultdict[int, dict[int, _Trial]] = defaultdict(dict)
+        self._dropped: defaultdict[int, set[int]] = defaultdict(set)
         self._places: dict[int, tuple[int, int]] = {}  # generation and member of each trial
 
     # The log.
@@ -110,37 +114,62 @@ class PbtFold(Fold):
 
     def _drop(self, index: int) -> None:
         generation, member = self._places.pop(index, (-1, -1))
-        self._generations.get(generation, {}).pop(member, None)
+        if self._generations.get(generation, {}).pop(member, None) is not None:
+            self._dropped[generation].add(member)
 
     # The answer.
 
     def suggest(self, first_index: int, count: int) -> Suggestion:
         generation = self._open()
-        below = self._below(generation)
         taken = self._generations.get(generation, {})
+        missing = [member for member in range(self._size) if member not in taken]
+        places = [(generation, member) for member in missing[:count]]
+        if self._problem.all_or_none:
+            places += self._early(generation, count - len(places))
         used = {self._cube.key(trial.proposal.point) for trial in taken.values()}
         proposals: list[Proposal] = []
-        for member in range(self._size):
-            if member in taken or len(proposals) == count:
-                continue
-            index = first_index + len(proposals)
-            place = (generation, member)
-            for retry in range(_RETRIES):  # members of one generation differ where they can
-                proposal = (
-                    self._next(place, below, retry)
-                    if generation
-                    else (self._first(place, 0, index, retry))
-                )
-                key = self._cube.key(proposal.point)
-                if key not in used:
-                    break
-            used.add(key)
-            proposals.append(proposal)
+        for place in places:
+            proposals.append(self._distinct(place, first_index + len(proposals), used))
+        if self._problem.all_or_none:
+            proposals += self._strangers(first_index + len(proposals), count - len(proposals))
         if len(proposals) == count:
             return Suggestion(tuple(proposals))
         running = len(proposals) + sum(not trial.is_over for trial in taken.values())
         note = f"generation {generation}: {running} of {self._size} trials still run"
         return Suggestion(tuple(proposals), SearchState.WAIT, note)
+
+    def _distinct(self, place: tuple[int, int], index: int, used: set[int]) -> Proposal:
+        """Return the trial for a place; members of one generation differ where they can."""
+        generation = place[0]
+        below = self._below(generation)
+        for retry in range(_RETRIES):
+            proposal = (
+                self._next(place, below, retry)
+                if generation
+                else self._first(place, 0, index, retry)
+            )
+            key = self._cube.key(proposal.point)
+            if key not in used:
+                break
+        used.add(key)
+        return proposal
+
+    def _early(self, generation: int, count: int) -> list[tuple[int, int]]:
+        """Return places of the next generation, for members whose trial in this one is over.
+
+        Who takes all or none would wait for ever for what a generation lacks.
+        """
+        over = self._generations.get(generation, {})
+        begun = self._generations.get(generation + 1, {})
+        free = (m for m, trial in sorted(over.items()) if trial.is_over and m not in begun)
+        return [(generation + 1, member) for member in islice(free, max(count, 0))]
+
+    def _strangers(self, first_index: int, count: int) -> list[Proposal]:
+        """Return points of no member, where there are more slots than members."""
+        reason = f"all {self._size} members are running"
+        return [
+            Proposal(self._drawn(0, first_index + offset, 0), reason) for offset in range(count)
+        ]
 
     def _below(self, generation: int) -> _Below:
         trials = self._generations.get(generation - 1, {})
@@ -149,17 +178,29 @@ class PbtFold(Fold):
         return _Below(trials, ranked[:count], ranked[len(ranked) - count :])
 
     def _open(self) -> int:
-        """Return the generation that is being filled, or run: the last, or the one behind it."""
+        """Return the generation that is being filled, or run: the first that is not over.
+
+        Members may have begun the one behind it.
+        """
         last = max((each for each, trials in self._generations.items() if trials), default=0)
-        trials = self._generations.get(last, {})
-        is_whole = len(trials) == self._size
-        return last + (is_whole and all(trial.is_over for trial in trials.values()))
+        return next(each for each in (last - 1, last, last + 1) if not self._is_over(each))
+
+    def _is_over(self, generation: int) -> bool:
+        """Say whether all members have been there; one that was dropped later was."""
+        if generation < 0:
+            return True
+        trials = self._generations.get(generation, {})
+        gone = self._dropped.get(generation, set()) if generation + 1 in self._generations else ()
+        is_whole = len({*trials, *gone}) == self._size
+        return is_whole and all(trial.is_over for trial in trials.values())
 
     def _first(self, place: tuple[int, int], *path: int) -> Proposal:
         """Draw a member without a past."""
+        return Proposal(self._drawn(*path), labels=_labels(*place))
+
+    def _drawn(self, *path: int) -> Point:
         chance = generator(self._seed, _FIRST, *path)
-        point = self._cube.point([chance.random() for _axis in self._cube.axes])
-        return Proposal(point, labels=_labels(*place))
+        return self._cube.point([chance.random() for _axis in self._cube.axes])
 
     def _next(self, place: tuple[int, int], below: _Below, retry: int) -> Proposal:
         generation, member = place

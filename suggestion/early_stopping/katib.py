@@ -40,6 +40,10 @@ class Source(Protocol):
         """Return entries behind a position, in order, as many as it likes."""
         ...
 
+    def stop(self, uid: str, stop: Stop) -> None:
+        """Stop a trial whose report was kept a moment ago."""
+        ...
+
     def metrics_address(self) -> str:
         """Return where Katib's DBManager serves the metrics of trials."""
         ...

@@ -1,13 +1,13 @@
 """Rules at an endpoint that speaks tunewright.v1: reports are sent, stops come back.
 
 The store never waits: reports are sent in another thread, those of one experiment
-together, and a stop that comes back is the answer to the trial's next report. The
-service is stateless: it is sent what is new, and everything when it holds nothing.
+together, and a stop that comes back is told of when it does. The service is stateless:
+it is sent what is new, and everything when it holds nothing.
 """
 
 import math
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 
@@ -67,13 +67,22 @@ class _About:
 class RemoteStopping:
     """Evaluates rules of tunewright.v1 services, for any number of experiments.
 
-    `executor` runs the calls; `timeout` is in seconds, for one call. `unknown_to` are the
-    endpoints that do not know the protocol: what they were sent is forgotten.
+    `executor` runs the calls; `tell` is given an experiment's uid and a stop as soon as it
+    comes; `timeout` is in seconds, for one call. `unknown_to` are the endpoints that do
+    not know the protocol: what they were sent is forgotten.
     """
 
-    def __init__(self, stubs: Stubs, executor: Executor, *, timeout: float = 60.0) -> None:
+    def __init__(
+        self,
+        stubs: Stubs,
+        executor: Executor,
+        tell: Callable[[str, Stop], None] = lambda _uid, _stop: None,
+        *,
+        timeout: float = 60.0,
+    ) -> None:
         self._stubs = stubs
         self._executor = executor
+        self._tell = tell
         self._timeout = timeout
         self._known: dict[str, _Known] = {}
         self._found: set[str | None] = set()
@@ -122,6 +131,8 @@ class RemoteStopping:
                 return
             with known.lock:
                 known.stops |= {(stop.index, stop.attempt): stop for stop in stops}
+            for stop in stops:
+                self._tell(about.uid, stop)
 
     def _judged(
         self, known: _Known, about: _About, waiting: Mapping[_Key, Sequence[Progress]]

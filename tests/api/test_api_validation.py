@@ -286,6 +286,7 @@ RULES = [
     ("a duration", ("spec", "maxDuration", "1 fortnight"), "spec.maxDuration", "Invalid"),
     ("no improvement", ("spec", "stopWhen", {}), "spec.stopWhen.noImprovement", "Required"),
     ("onLost", ("spec", "trialPolicy", {"onLost": "x"}), "spec.trialPolicy.onLost", "Invalid"),
+    ("keep", ("spec", "checkpoint", {"keep": "x"}), "spec.checkpoint.keep", "Invalid"),
     (
         "a known point out of range",
         ("spec", "initialTrials", [{"assignments": {"lr": 9}}]),

@@ -190,6 +190,37 @@ def test_a_rule_of_another_tunewright_stops_trials(tunewright, experiment):
     assert "the best loss is 1, above the median 0 of 1" in trials[1]["message"]
 
 
+WAITS_AFTER_ITS_LAST_REPORT = """
+: ${trialParameters.x}
+if [ -e first ]; then printf 'loss=1\\nloss=1\\n'; exec sleep 50; fi
+touch first
+printf 'loss=0\\nloss=0\\n'
+"""
+
+
+def test_a_stop_of_a_service_reaches_a_trial_that_reports_no_more(tunewright, experiment):
+    def change(document):
+        script(document, WAITS_AFTER_ITS_LAST_REPORT)
+        settings = {"min_trials_required": "1", "start_step": "2"}
+        document["spec"]["maxTrialCount"] = 2
+        document["spec"]["earlyStopping"] = {
+            "algorithmName": "medianstop",
+            "algorithmSettings": [{"name": k, "value": v} for k, v in settings.items()],
+        }
+
+    with tunewright.start("serve", "suggestion", "--port", "0") as service:
+        address = service.stdout.readline().split()[-1]
+        result = tunewright(
+            "run", experiment(change), "--early-stopping", f"medianstop={address}", timeout=40
+        )
+        service.terminate()
+
+    assert result.code == 0, result.err
+    trials = tunewright("trials", "echo", "-o", "json").json
+    assert [trial["state"] for trial in trials] == ["Succeeded", "EarlyStopped"]
+    assert trials[1]["value"] == 1
+
+
 def test_settings_that_the_plug_in_refuses_stop_the_run_before_the_first_trial(
     tunewright, experiment, stopper
 ):

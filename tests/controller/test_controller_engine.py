@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.engines import House, document, x_of
@@ -371,3 +372,63 @@ def test_a_promoted_trial_goes_on_from_the_checkpoint_of_its_lower_rung(house: H
     promoted = {trial.name: trial.proposal.parent for trial in trials if trial.proposal.parent}
     assert promoted
     assert inherited == promoted
+
+
+def population(house: House, **spec: Any) -> None:
+    settings = {"suggestion_trial_dir": "/c", "n_population": "5", "truncation_threshold": "0.2"}
+    given = [{"name": name, "value": value} for name, value in settings.items()]
+    house.create(
+        maxTrialCount=25,
+        parallelTrialCount=5,
+        algorithm={"algorithmName": "pbt", "algorithmSettings": given},
+        **spec,
+    )
+
+
+def keeps_a_checkpoint(workload: Workload) -> Run:
+    (Path(workload.environment["TUNEWRIGHT_CHECKPOINT_DIR"]) / "weights").touch()
+    return Run([f"loss={x_of(workload)}"])
+
+
+def kept_at_the_end(house: House) -> set[int]:
+    """Return the trials whose checkpoints are there."""
+    trials = house.store.trials(house.record.uid)
+    return {t.index for t in trials if (house.folder / t.name / "checkpoint" / "weights").exists()}
+
+
+def test_checkpoints_of_a_population_that_nobody_goes_on_from_are_removed(house: House):
+    population(house, checkpoint={})
+    assert house.run(keeps_a_checkpoint).state is ExperimentState.SUCCEEDED
+    trials = house.store.trials(house.record.uid)
+    by_name = {trial.name: trial.index for trial in trials}
+    parents = {by_name[t.proposal.parent] for t in trials[15:] if t.proposal.parent}
+    kept, needed = kept_at_the_end(house), {*range(15, 25), *parents, house.record.best[0].index}
+    assert kept >= needed
+    assert len(kept - needed) <= 1  # what was the best when the last generation began
+    assert len(kept) < 18
+
+
+@pytest.mark.parametrize("keep", ["All", "Best"])
+def test_the_file_says_which_checkpoints_are_kept(house: House, keep: str):
+    population(house, checkpoint={"keep": keep})
+    house.run(keeps_a_checkpoint)
+    best = house.record.best[0].index
+    assert kept_at_the_end(house) == ({best} if keep == "Best" else set(range(25)))
+
+
+def test_checkpoints_of_an_interrupted_experiment_stay(house: House):
+    population(house, checkpoint={"keep": "Best"})
+    engines: list[Engine] = []
+
+    def script(workload: Workload) -> Run:
+        run = keeps_a_checkpoint(workload)
+        if len(kept_at_the_end(house)) == 8:
+            engines[0].leave()
+        return run
+
+    async def drive() -> Outcome:
+        engines.append(house.engine(script))
+        return await engines[0].run()
+
+    assert asyncio.run(drive()).interrupted
+    assert len(kept_at_the_end(house)) >= 8

@@ -129,6 +129,17 @@ class TestCopy:
         self.run(claim, Kept(VOLUME, "/c", "digits-b", parent="digits-a"))
         assert [each.name for each in (claim / "digits-b").iterdir()] == ["weights"]
 
+    def test_what_nobody_goes_on_from_is_removed_with_its_repetitions(self, claim: Path):
+        for name in ("digits-o", "digits-o-1", "digits-oo"):
+            (claim / name).mkdir()
+        self.run(claim, Kept(VOLUME, "/c", "digits-b", "digits-a", spare=["digits-o", "digits-n"]))
+        left = sorted(each.name for each in claim.iterdir())
+        assert left == ["digits-a", "digits-b", "digits-oo"]
+
+    def test_a_folder_of_the_volume_is_made(self, claim: Path):
+        self.run(claim, Kept(VOLUME, "/c", "digits/digits-b"))
+        assert list((claim / "digits" / "digits-b").iterdir()) == []
+
     @pytest.mark.parametrize("parent", [None, "digits-gone"])
     def test_without_something_to_copy_there_is_an_empty_directory(self, claim: Path, parent):
         self.run(claim, Kept(VOLUME, "/c", "digits-b", parent=parent))

@@ -42,7 +42,7 @@ def copied(job):
     containers = job["spec"]["template"]["spec"]["initContainers"]
     (container,) = [each for each in containers if each["name"] == NAME]
     prefix = "/tunewright/checkpoints/"
-    return [word.removeprefix(prefix) for word in container["command"][-2:]]
+    return [word.removeprefix(prefix) for word in container["command"][4:6]]
 
 
 def volume(job):
@@ -138,6 +138,32 @@ def test_a_volume_in_the_file_is_used_and_no_claim_is_made(play):
         assert await play.all(CLAIMS) == []
 
     play(story, lambda _point, _attempt: Fate(stays=True))
+
+
+@pytest.mark.parametrize("keep", [None, "All"])
+def test_a_new_generation_takes_away_what_nobody_goes_on_from(play, keep):
+    async def story(play):
+        checkpoint = {} if keep is None else {"checkpoint": {"keep": keep}}
+        document = population(**checkpoint)
+        document["spec"]["maxTrialCount"] = 3 * POPULATION
+        await play.create(document)
+        play.operate()
+        await play.until(lambda: done(play, 3 * POPULATION))
+        trials = {trial["metadata"]["name"]: trial["spec"] for trial in await play.trials()}
+        parents = {spec.get("parent") for spec in trials.values()}
+        removed = {name for job in await play.all(JOBS) for name in spare(job) if name in trials}
+        assert bool(removed) is (keep is None)
+        assert all(trials[name]["index"] < POPULATION for name in removed)
+        assert not removed & parents
+
+    play(story)
+
+
+def spare(job):
+    """Return the trials whose directories the pod of a Job removes."""
+    containers = job["spec"]["template"]["spec"]["initContainers"]
+    (container,) = [each for each in containers if each["name"] == NAME]
+    return [word.rpartition("/")[2] for word in container["command"][6:]]
 
 
 async def done(play, count):

@@ -107,3 +107,11 @@ def test_a_rule_that_fails_is_told_of_once_a_trial(driven, caplog):
     ]
     assert "the stopping rule mine fails: ZeroDivisionError: division by zero" in told[0].message
     assert len(caplog.records) == 2
+
+
+def test_a_stop_that_is_decided_later_is_written_once_and_for_what_still_runs(driven):
+    store, uid = driven(Fails())
+    store.decide_stop(uid, Stop(0, 1, "enough"), now=6.0)
+    store.decide_stop(uid, Stop(0, 1, "more than enough"), now=7.0)
+    store.decide_stop(uid, Stop(1, 2, "an attempt that there is not"), now=8.0)
+    assert [(stop.index, stop.reason) for stop in store.pending_stops()] == [(0, "enough")]

@@ -9,7 +9,8 @@ import tunewright
 
 def test_the_face_shows_what_a_program_needs():
     assert sorted(tunewright.__all__) == [
-        *("Client", "__version__", "report", "search", "should_stop", "tune"),
+        *("AsyncClient", "Client", "Conflict", "Invalid", "NotFound", "TunewrightError"),
+        *("__version__", "report", "search", "should_stop", "tune"),
     ]
     assert all(hasattr(tunewright, name) for name in tunewright.__all__)
     assert callable(tunewright.report)

@@ -5,8 +5,7 @@ import os
 import pytest
 from support.command import ROOT
 from tunewright import Client, search, tune
-from tunewright.api.errors import Unsupported
-from tunewright.sdk.client import CommandFailed
+from tunewright.api.errors import Conflict, Invalid, NotFound, Unsupported
 from tunewright.sdk.tune import FunctionFailed
 
 pytestmark = [pytest.mark.timeout(120), pytest.mark.needs("linux")]
@@ -110,7 +109,7 @@ def test_some_failures_are_results_too():
 
 
 def test_wrong_options_are_refused_with_what_the_command_says():
-    with pytest.raises(CommandFailed, match="unknown algorithm name tpee"):
+    with pytest.raises(Invalid, match="unknown algorithm name tpee"):
         tune(lambda x: x, {"x": search.double(0, 1)}, algorithm="tpee", quiet=True)
 
 
@@ -145,7 +144,7 @@ def test_a_client_pauses_resumes_edits_and_stops():
 
 
 def test_what_is_not_there_is_said():
-    with pytest.raises(CommandFailed, match="no experiment is called nothing"):
+    with pytest.raises(NotFound, match="no experiment is called nothing"):
         Client().experiment("nothing")
     with pytest.raises(ValueError, match="a cluster has no store"):
         Client(store="x.db", cluster=True)
@@ -154,10 +153,10 @@ def test_what_is_not_there_is_said():
 def test_another_function_under_the_same_name_is_refused_and_never_passes_for_the_first():
     space = {"x": search.double(0, 1)}
     tune(lambda x: x, space, name="same", trials=3, quiet=True)
-    with pytest.raises(CommandFailed, match="same"):
+    with pytest.raises(Conflict, match="same"):
         tune(lambda x: -x, space, name="same", trials=3, quiet=True)
 
 
-def test_a_cluster_does_not_call_functions_of_this_machine():
-    with pytest.raises(Unsupported, match="put it into an image"):
-        tune(lambda x: x, {"x": search.double(0, 1)}, client=Client(cluster=True))
+def test_packages_are_those_of_this_python():
+    with pytest.raises(Unsupported, match="install them"):
+        tune(lambda x: x, {"x": search.double(0, 1)}, packages=["numpy"])

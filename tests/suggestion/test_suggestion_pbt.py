@@ -234,6 +234,66 @@ def test_the_place_of_a_dropped_trial_is_filled_again():
     assert answer.proposals[0].point != search.proposals[2].point
 
 
+# Who takes all or none, as Katib's controller does.
+
+
+def all_or_none(**settings):
+    return Search(replace(problem(**settings), all_or_none=True))
+
+
+@pytest.mark.parametrize("parallel", [1, 2, 3, 5, 7])
+@pytest.mark.parametrize("at_once", [1, 2, 3])
+def test_who_takes_all_or_none_is_never_answered_short(parallel, at_once):
+    """Trials end in an order of chance, `at_once` between two questions; all members go on."""
+    search, running, chance = all_or_none(), [], random.Random(1)
+    while len(search.proposals) < 60:
+        wanted = parallel - len(running)
+        first = len(search.proposals)
+        assert len(search.ask(wanted).proposals) == wanted
+        running += range(first, len(search.proposals))
+        for index in chance.sample(running, min(at_once, len(running))):
+            running.remove(index)
+            search.end(index, chance.choice([1.0, 2.0, 3.0, "failed", "killed"]))
+    seen = [
+        (int(found["generation"]), int(found["member"]))
+        for found in map(labels, search.proposals)
+        if found
+    ]
+    assert len(set(seen)) == len(seen)
+    newest = max(generation for generation, _ in seen)
+    assert newest >= 5
+    assert {place for place in seen if place[0] < newest - 1} == {
+        (generation, member) for generation in range(newest - 1) for member in range(5)
+    }
+
+
+def test_a_member_that_is_over_begins_the_next_generation_early():
+    search = all_or_none()
+    search.ask(5)
+    for index, loss in enumerate((3.0, 1.0, 2.0, 4.0)):  # the fifth still runs
+        search.end(index, loss)
+    (early,) = search.ask(1).proposals
+    assert labels(early)["generation"] == "1"
+    assert early.parent == search.name(0)
+
+
+def test_more_slots_than_members_run_points_of_none():
+    search = all_or_none()
+    members = [labels(each).get("member") for each in search.ask(7).proposals]
+    assert members == ["0", "1", "2", "3", "4", None, None]
+    assert search.proposals[5].reason == "all 5 members are running"
+    assert search.proposals[5].point != search.proposals[6].point
+
+
+def test_without_that_a_generation_is_waited_for():
+    search = Search()
+    search.ask(5)
+    for index in range(4):
+        search.end(index, 1.0)
+    answer = search.ask(1)
+    assert (answer.proposals, answer.state) == ((), SearchState.WAIT)
+
+
 def test_a_persons_trial_is_no_member():
     search = Search()
     plain = replace(Search().ask(1).proposals[0], labels=())

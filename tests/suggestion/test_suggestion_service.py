@@ -5,7 +5,7 @@ import grpc
 import pytest
 from support.search import Log, double, listed, problem, whole
 from tunewright.api.errors import Invalid, PluginUnavailable
-from tunewright.api.history import Proposal, SearchState, Verdict
+from tunewright.api.history import Proposal, Proposed, SearchState, Verdict
 from tunewright.api.space import Distribution, ParameterKind
 from tunewright.proto import (
     api_pb2,
@@ -95,6 +95,29 @@ def test_katibs_controller_gets_past_every_rung_nine_at_a_time(channel, algorith
         for index in range(first, log.trials):
             log.finish(index, float(index))
     assert set(given) == {1, 3, 9}
+
+
+def test_katibs_controller_gets_as_many_of_a_population_as_it_asked_for(channel):
+    """Three side by side of five members: what ends is replaced at once, past every generation."""
+    settings = {"suggestion_trial_dir": "/c", "n_population": "5", "truncation_threshold": "0.2"}
+    task, log = problem(*SPACE, algorithm="pbt", settings=settings), Log()
+    stub, asked = api_pb2_grpc.SuggestionStub(channel), 0
+    for count in (3, 3, 1, 2, 3, 3, 1, 3):
+        reply = stub.GetSuggestions(katib_request(task, log, count, log.trials + count))
+        assert len(reply.parameter_assignments) == count
+        log.propose(
+            *(convert_katib.proposal_from_katib(task, p) for p in reply.parameter_assignments)
+        )
+        asked += count
+        for index in range(asked - count, asked):
+            log.finish(index, float(index))
+    generations = [
+        dict(entry.proposal.labels)["pbt.suggestion.katib.kubeflow.org/generation"]
+        for entry in log.entries
+        if isinstance(entry, Proposed)
+    ]
+    assert generations[:5] == ["0"] * 5
+    assert set(generations) == {"0", "1", "2", "3"}
 
 
 def test_a_service_that_was_restarted_is_sent_the_whole_log():

@@ -8,7 +8,7 @@ from fastapi.responses import Response
 
 from ...sdk import shapes
 from ..render import page
-from ..rest.experiments import FromDesk
+from ..rest.experiments import FromBoard
 
 router = APIRouter()
 _GREATEST = 8
@@ -16,15 +16,15 @@ _GREATEST = 8
 
 @router.get("/compare")
 def show(
-    request: Request, desk: FromDesk, names: Annotated[Sequence[str], Query(alias="e")] = ()
+    request: Request, board: FromBoard, names: Annotated[Sequence[str], Query(alias="e")] = ()
 ) -> Response:
     """Compare those that the query names as `e=namespace/name`."""
     keys = [name.partition("/") for name in dict.fromkeys(names)][:_GREATEST]
-    found = [shapes.experiment(desk.experiment(namespace, name)) for namespace, _, name in keys]
+    found = [shapes.experiment(board.experiment(namespace, name)) for namespace, _, name in keys]
     parameters = dict.fromkeys(
         name for each in found if each["best"] for name in each["best"]["parameters"]
     )
-    known = [str(record.key) for record in desk.experiments()][:500]
+    known = [str(record.key) for record in board.experiments()][:500]
     return page(
         request,
         "compare.html",

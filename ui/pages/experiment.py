@@ -7,16 +7,16 @@ from fastapi.responses import Response
 from ...api.compile import objective_of
 from ...sdk import shapes
 from ..render import page
-from ..rest.experiments import Found, FromDesk, shown_state
+from ..rest.experiments import Found, FromBoard, shown_state
 
 router = APIRouter()
 _EVENTS = 200
 
 
 @router.get("/experiments/{namespace}/{name}")
-def show(request: Request, desk: FromDesk, record: Found) -> Response:
+def show(request: Request, board: FromBoard, record: Found) -> Response:
     objective = objective_of(record.document)
-    events = desk.source.records.events(record.uid, limit=_EVENTS)
+    events = board.source.records.events(record.uid, limit=_EVENTS)
     best = record.best[0] if record.best else None
     return page(
         request,
@@ -24,9 +24,9 @@ def show(request: Request, desk: FromDesk, record: Found) -> Response:
         title=record.key.name,
         experiment=shapes.experiment(record, objective),
         shown_state=shown_state(record),
-        driven=desk.source.is_driven(record),
-        says=list(desk.source.explain(record)),
-        command=desk.source.command_line(record, best) if best else "",
+        driven=board.source.is_driven(record),
+        says=list(board.source.explain(record)),
+        command=board.source.command_line(record, best) if best else "",
         events=list(reversed(events)),
         labels=(record.document.get("metadata") or {}).get("labels") or {},
         document=yaml.safe_dump(dict(record.document), sort_keys=False, allow_unicode=True),

@@ -7,9 +7,9 @@ from fastapi.responses import Response
 
 from ...db.records import ExperimentRecord
 from ...sdk import shapes
-from ..desk import Desk
+from ..board import Board
 from ..render import page
-from ..rest.experiments import FromDesk, Order, matching, shown_state
+from ..rest.experiments import FromBoard, Order, matching, shown_state
 
 router = APIRouter()
 _PAGE = 50
@@ -19,13 +19,13 @@ STATES = ("Created", "Running", "Paused", "Succeeded", "Failed")
 @router.get("/")
 def show(
     request: Request,
-    desk: FromDesk,
+    board: FromBoard,
     search: str = "",
     state: str = "",
     order: Order = Order.NEWEST,
     number: Annotated[int, Query(alias="page", ge=1)] = 1,
 ) -> Response:
-    found = matching(desk, search, state or None, order)
+    found = matching(board, search, state or None, order)
     last = max(1, -(-len(found) // _PAGE))
     number = min(number, last)
     shown = found[(number - 1) * _PAGE : number * _PAGE]
@@ -33,7 +33,7 @@ def show(
         request,
         "experiments.html",
         title="Experiments",
-        rows=[_row(desk, record) for record in shown],
+        rows=[_row(board, record) for record in shown],
         search=search,
         state=state,
         order=order,
@@ -46,10 +46,10 @@ def show(
     )
 
 
-def _row(desk: Desk, record: ExperimentRecord) -> dict[str, Any]:
-    record = desk.experiment(record.key.namespace, record.key.name)
+def _row(board: Board, record: ExperimentRecord) -> dict[str, Any]:
+    record = board.experiment(record.key.namespace, record.key.name)
     return {
         **shapes.experiment(record),
         "shown_state": shown_state(record),
-        "driven": record.state.is_finished or desk.source.is_driven(record),
+        "driven": record.state.is_finished or board.source.is_driven(record),
     }

@@ -5,9 +5,9 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from ...sdk.submit import free_name
-from ..desk import Desk
+from ..board import Board
 from ..render import page
-from ..rest.experiments import FromDesk
+from ..rest.experiments import FromBoard
 
 router = APIRouter()
 
@@ -43,23 +43,23 @@ spec:
 
 
 @router.get("/new")
-def show(request: Request, desk: FromDesk, like: str = "") -> Response:
+def show(request: Request, board: FromBoard, like: str = "") -> Response:
     """Start from a template or, with `like=namespace/name`, from an experiment."""
     return page(
         request,
         "new.html",
         title="New experiment",
-        text=_clone(desk, like) if like else _TEMPLATE,
+        text=_clone(board, like) if like else _TEMPLATE,
         like=like,
-        workdir=_workdir(desk, like),
-        local=not str(desk.source).startswith("cluster"),
+        workdir=_workdir(board, like),
+        local=not str(board.source).startswith("cluster"),
     )
 
 
-def _clone(desk: Desk, like: str) -> str:
+def _clone(board: Board, like: str) -> str:
     namespace, _, name = like.partition("/")
-    record = desk.experiment(namespace, name)
-    free = free_name(desk.source.records, name, namespace)
+    record = board.experiment(namespace, name)
+    free = free_name(board.source.records, name, namespace)
     document = {
         "apiVersion": record.document["apiVersion"],
         "kind": record.document["kind"],
@@ -69,8 +69,8 @@ def _clone(desk: Desk, like: str) -> str:
     return yaml.safe_dump(document, sort_keys=False, allow_unicode=True)
 
 
-def _workdir(desk: Desk, like: str) -> str:
+def _workdir(board: Board, like: str) -> str:
     if not like:
-        return str(desk.workdir)
+        return str(board.workdir)
     namespace, _, name = like.partition("/")
-    return desk.experiment(namespace, name).workdir or str(desk.workdir)
+    return board.experiment(namespace, name).workdir or str(board.workdir)

@@ -8,7 +8,7 @@ from fastapi import Request
 from fastapi.responses import Response
 
 from ...sdk.plain import plain
-from ..desk import Desk
+from ..board import Board
 from .models import Problem
 
 PROBLEMS: dict[int | str, dict[str, Any]] = {
@@ -30,9 +30,9 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
 }
 
 
-def desk_of(request: Request) -> Desk:
-    desk: Desk = request.app.state.desk
-    return desk
+def board_of(request: Request) -> Board:
+    board: Board = request.app.state.board
+    return board
 
 
 def answer(request: Request, data: object, status: int = 200) -> Response:

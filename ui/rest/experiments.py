@@ -14,18 +14,18 @@ from ...api.identity import ExperimentKey
 from ...db.records import ExperimentRecord
 from ...sdk import shapes
 from ...sdk.flags import Wanted, document
-from ..desk import Desk
+from ..board import Board
 from ..live import Live
 from ..problems import written
 from . import models
-from .answers import PROBLEMS, answer, desk_of, tagged
+from .answers import PROBLEMS, answer, board_of, tagged
 
 router = APIRouter(tags=["experiments"], responses=PROBLEMS)
-FromDesk = Annotated[Desk, Depends(desk_of)]
+FromBoard = Annotated[Board, Depends(board_of)]
 
 
-def record_of(namespace: str, name: str, desk: FromDesk) -> ExperimentRecord:
-    return desk.experiment(namespace, name)
+def record_of(namespace: str, name: str, board: FromBoard) -> ExperimentRecord:
+    return board.experiment(namespace, name)
 
 
 Found = Annotated[ExperimentRecord, Depends(record_of)]
@@ -47,13 +47,13 @@ _ORDERS: dict[Order, Any] = {
 
 
 def matching(
-    desk: Desk, search: str, state: str | None, order: Order
+    board: Board, search: str, state: str | None, order: Order
 ) -> Sequence[ExperimentRecord]:
     """Return the experiments whose name or namespace holds the text, in order."""
     wanted = search.strip().lower()
     found = [
         record
-        for record in desk.experiments()
+        for record in board.experiments()
         if wanted in str(record.key).lower() and (state is None or shown_state(record) == state)
     ]
     return sorted(found, key=_ORDERS[order])
@@ -67,7 +67,7 @@ def shown_state(record: ExperimentRecord) -> str:
 @router.get("/experiments", response_model=models.Experiments)
 def list_experiments(
     request: Request,
-    desk: FromDesk,
+    board: FromBoard,
     search: str = "",
     state: str | None = None,
     order: Order = Order.NEWEST,
@@ -75,8 +75,8 @@ def list_experiments(
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
 ) -> Response:
     """List experiments, a page at a time."""
-    found = matching(desk, search, state, order)
-    shown = [desk.experiment(*_names(each)) for each in found[offset : offset + limit]]
+    found = matching(board, search, state, order)
+    shown = [board.experiment(*_names(each)) for each in found[offset : offset + limit]]
     items = [shapes.experiment(record) for record in shown]
     return answer(request, {"items": items, "total": len(found), "offset": offset})
 
@@ -86,19 +86,19 @@ def _names(record: ExperimentRecord) -> tuple[str, str]:
 
 
 @router.post("/experiments", response_model=models.Begun, status_code=201)
-def begin(request: Request, desk: FromDesk, new: models.NewExperiment) -> Response:
+def begin(request: Request, board: FromBoard, new: models.NewExperiment) -> Response:
     """Begin an experiment; it is driven by an engine of its own."""
-    key = desk.begin(new.text, new.workdir)
+    key = board.begin(new.text, new.workdir)
     response = answer(request, {"namespace": key.namespace, "name": key.name}, 201)
     response.headers["Location"] = f"/api/v1/experiments/{key.namespace}/{key.name}"
     return response
 
 
 @router.post("/validate", response_model=models.Verdict)
-def validate(request: Request, desk: FromDesk, new: models.Text) -> Response:
+def validate(request: Request, board: FromBoard, new: models.Text) -> Response:
     """Say everything that is wrong with a file, with lines and remedies."""
     try:
-        bundle = desk.check(new.text)
+        bundle = board.check(new.text)
     except Invalid as error:
         faults = [written(fault) for fault in error.faults]
         return answer(request, {"valid": False, "experiments": [], "faults": faults})
@@ -142,20 +142,20 @@ def get_yaml(request: Request, record: Found) -> Response:
 
 
 @router.get("/experiments/{namespace}/{name}/explain", response_model=list[str])
-def explain(request: Request, desk: FromDesk, record: Found) -> Response:
+def explain(request: Request, board: FromBoard, record: Found) -> Response:
     """Say why it is where it is."""
-    return answer(request, list(desk.source.explain(record)))
+    return answer(request, list(board.source.explain(record)))
 
 
 @router.get("/experiments/{namespace}/{name}/events", response_model=list[models.Event])
 def list_events(
     request: Request,
-    desk: FromDesk,
+    board: FromBoard,
     record: Found,
     limit: Annotated[int, Query(ge=1, le=1000)] = 200,
 ) -> Response:
     """List what happened, the oldest first."""
-    events = desk.source.records.events(record.uid, limit=limit)
+    events = board.source.records.events(record.uid, limit=limit)
     return answer(
         request,
         [
@@ -185,33 +185,33 @@ async def live(request: Request, namespace: str, name: str) -> StreamingResponse
 
 
 @router.patch("/experiments/{namespace}/{name}", response_model=models.Said)
-def edit(request: Request, desk: FromDesk, record: Found, asked: models.Changes) -> Response:
+def edit(request: Request, board: FromBoard, record: Found, asked: models.Changes) -> Response:
     """Change its budget."""
-    return _said(request, desk.edit(record, asked.changes))
+    return _said(request, board.edit(record, asked.changes))
 
 
 @router.delete("/experiments/{namespace}/{name}", response_model=models.Said)
-def delete(request: Request, desk: FromDesk, record: Found) -> Response:
+def delete(request: Request, board: FromBoard, record: Found) -> Response:
     """Remove it with all it recorded."""
-    return _said(request, desk.delete(record))
+    return _said(request, board.delete(record))
 
 
 @router.post("/experiments/{namespace}/{name}/pause", response_model=models.Said)
-def pause(request: Request, desk: FromDesk, record: Found, now: bool = False) -> Response:
+def pause(request: Request, board: FromBoard, record: Found, now: bool = False) -> Response:
     """Start no more trials; `now` stops those that run, too."""
-    return _said(request, desk.pause(record, now=now))
+    return _said(request, board.pause(record, now=now))
 
 
 @router.post("/experiments/{namespace}/{name}/resume", response_model=models.Said)
-def resume(request: Request, desk: FromDesk, record: Found) -> Response:
+def resume(request: Request, board: FromBoard, record: Found) -> Response:
     """Go on with what was paused or interrupted."""
-    return _said(request, desk.resume(record))
+    return _said(request, board.resume(record))
 
 
 @router.post("/experiments/{namespace}/{name}/stop", response_model=models.Said)
-def stop(request: Request, desk: FromDesk, record: Found) -> Response:
+def stop(request: Request, board: FromBoard, record: Found) -> Response:
     """End it, and keep what it found."""
-    return _said(request, desk.stop(record))
+    return _said(request, board.stop(record))
 
 
 def _said(request: Request, message: str) -> Response:

@@ -54,6 +54,7 @@ class Trial(_Model):
     metrics: dict[str, MetricValue]
     dropped: bool
     parent: str | None
+    generation: int | None
     why: str
     attempt: int
     retries: int

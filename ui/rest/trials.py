@@ -14,12 +14,12 @@ from ...api.compile import objective_of
 from ...api.errors import NotFound
 from ...db.records import AttemptRecord, ExperimentRecord
 from ...sdk import shapes
+from ..board import Board
 from ..curves import curves_of
-from ..desk import Desk
 from ..table import Row
 from . import models
 from .answers import PROBLEMS, answer, tagged
-from .experiments import Found, FromDesk
+from .experiments import Found, FromBoard
 
 router = APIRouter(prefix="/experiments/{namespace}/{name}", tags=["trials"], responses=PROBLEMS)
 _SAMPLES = 20_000
@@ -45,7 +45,7 @@ class Stream(StrEnum):
 @router.get("/trials", response_model=models.Trials)
 def list_trials(
     request: Request,
-    desk: FromDesk,
+    board: FromBoard,
     record: Found,
     state: str | None = None,
     order: Order = Order.OLDEST,
@@ -53,7 +53,7 @@ def list_trials(
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> Response:
     """List trials, a page at a time."""
-    table = desk.table(record)
+    table = board.table(record)
     rows = [row for row in table.rows() if state is None or row.state == state]
     if order is Order.NEWEST:
         rows.reverse()
@@ -61,31 +61,33 @@ def list_trials(
         loss = table.objective.loss
         rows = sorted((row for row in rows if row.good), key=lambda row: loss(row.value or 0.0))
     items = [
-        shapes.trial(desk.trial(record, str(row.index)), table.objective)
+        shapes.trial(board.trial(record, str(row.index)), table.objective)
         for row in rows[offset : offset + limit]
     ]
     return answer(request, {"items": items, "total": len(rows), "offset": offset})
 
 
 @router.get("/columns", response_model=models.Columns)
-def columns(request: Request, desk: FromDesk, record: Found, after: int = -1) -> Response:
+def columns(request: Request, board: FromBoard, record: Found, after: int = -1) -> Response:
     """Return trials in columns: all, or those that changed after a position of the log."""
-    return answer(request, {"now": time.time(), **desk.table(record).columns(after)})
+    return answer(request, {"now": time.time(), **board.table(record).columns(after)})
 
 
 @router.get("/curves", response_model=models.Curves)
-def curves(request: Request, desk: FromDesk, record: Found, metric: str | None = None) -> Response:
+def curves(
+    request: Request, board: FromBoard, record: Found, metric: str | None = None
+) -> Response:
     """Return how a metric went in the newest and the best trials, thinned for a plot."""
-    table = desk.table(record)
+    table = board.table(record)
     name = metric or table.objective.metric.name
-    found = curves_of(desk.source.records, record.uid, table, name)
+    found = curves_of(board.source.records, record.uid, table, name)
     return answer(request, {"metric": name, "curves": found})
 
 
 @router.get("/csv", response_class=Response)
-def as_csv(request: Request, desk: FromDesk, record: Found) -> Response:
+def as_csv(request: Request, board: FromBoard, record: Found) -> Response:
     """Download all trials as a table."""
-    table = desk.table(record)
+    table = board.table(record)
     text = _csv(record, table.rows(), table.objective.metric.name)
     response = tagged(request, text.encode(), "text/csv; charset=utf-8")
     response.headers["Content-Disposition"] = f'attachment; filename="{record.key.name}.csv"'
@@ -115,18 +117,18 @@ def _csv(record: ExperimentRecord, rows: Sequence[Row], metric: str) -> str:
 
 
 @router.get("/trials/{trial}", response_model=models.Trial)
-def get_trial(request: Request, desk: FromDesk, record: Found, trial: str) -> Response:
+def get_trial(request: Request, board: FromBoard, record: Found, trial: str) -> Response:
     """Return a trial by its index, its name, `best` or `last`."""
-    found = desk.trial(record, trial)
+    found = board.trial(record, trial)
     return answer(request, shapes.trial(found, objective_of(record.document)))
 
 
 @router.get("/trials/{trial}/attempts", response_model=list[models.Attempt])
-def list_attempts(request: Request, desk: FromDesk, record: Found, trial: str) -> Response:
+def list_attempts(request: Request, board: FromBoard, record: Found, trial: str) -> Response:
     """List the starts of its workload."""
-    index = desk.trial(record, trial).index
+    index = board.trial(record, trial).index
     return answer(
-        request, [_attempt(each) for each in desk.source.records.attempts(record.uid, index)]
+        request, [_attempt(each) for each in board.source.records.attempts(record.uid, index)]
     )
 
 
@@ -145,16 +147,16 @@ def _attempt(attempt: AttemptRecord) -> dict[str, Any]:
 @router.get("/trials/{trial}/metrics", response_model=models.Samples)
 def get_metrics(
     request: Request,
-    desk: FromDesk,
+    board: FromBoard,
     record: Found,
     trial: str,
     metric: str | None = None,
     since: float | None = None,
 ) -> Response:
     """Return what its last attempt reported, at most 20,000 samples."""
-    index = desk.trial(record, trial).index
+    index = board.trial(record, trial).index
     samples = list(
-        desk.source.records.samples(record.uid, index, metric=metric, since=since, limit=_SAMPLES)
+        board.source.records.samples(record.uid, index, metric=metric, since=since, limit=_SAMPLES)
     )
     return answer(
         request,
@@ -174,31 +176,31 @@ def get_metrics(
 )
 def get_log(
     request: Request,
-    desk: FromDesk,
+    board: FromBoard,
     record: Found,
     trial: str,
     stream: Stream = Stream.STDOUT,
     tail: Annotated[int, Query(ge=1, le=100_000)] = 1000,
 ) -> Response:
     """Return the last lines of what its last attempt printed."""
-    text = b"".join(_log(desk, record, trial, stream, tail))
+    text = b"".join(_log(board, record, trial, stream, tail))
     return tagged(request, text, "text/plain; charset=utf-8")
 
 
 def _log(
-    desk: Desk, record: ExperimentRecord, trial: str, stream: Stream, tail: int
+    board: Board, record: ExperimentRecord, trial: str, stream: Stream, tail: int
 ) -> Iterator[bytes]:
-    found = desk.trial(record, trial)
+    found = board.trial(record, trial)
     try:
-        yield from desk.source.log(record, found, stream=stream, tail=tail, follow=False)
+        yield from board.source.log(record, found, stream=stream, tail=tail, follow=False)
     except NotFound:
         return
 
 
 @router.post("/trials/{trial}/{verb}", response_model=models.Said)
 def change_trial(
-    request: Request, desk: FromDesk, record: Found, trial: str, verb: Verb
+    request: Request, board: FromBoard, record: Found, trial: str, verb: Verb
 ) -> Response:
     """Stop a running trial, run one again, or take one out of the best and the search."""
-    index = desk.trial(record, trial).index
-    return answer(request, {"message": desk.change_trial(record, index, verb)})
+    index = board.trial(record, trial).index
+    return answer(request, {"message": board.change_trial(record, index, verb)})

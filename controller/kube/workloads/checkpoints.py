@@ -6,7 +6,7 @@ trial's container starts; of several pods of one trial the first to rename wins,
 and what the trial itself wrote is never overwritten.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,7 +24,8 @@ _COPY = (
     'if [ -d "$1" ] && [ ! -e "$2" ]; then '
     'rm -rf "$part"; cp -R "$1" "$part" || exit 1; '
     'mv -T "$part" "$2" 2>/dev/null || rm -rf "$part"; '
-    'fi; mkdir -p "$2"'
+    'fi; mkdir -p "$2" || exit 1; '
+    'shift 2; for spare in "$@"; do rm -rf "$spare" "$spare"-[0-9]*; done; true'
 )
 
 
@@ -32,7 +33,8 @@ _COPY = (
 class Kept:
     """Where the checkpoint of one attempt lies: directory `own` of a volume, seen at `path`.
 
-    `parent` is the directory of the trial that it continues.
+    `parent` is the directory of the trial that it continues; `spare` are those that nobody
+    will go on from, which are removed when it has its copy.
     """
 
     volume: Mapping[str, Any]
@@ -40,6 +42,7 @@ class Kept:
     own: str
     parent: str | None = None
     is_retried: bool = False
+    spare: Sequence[str] = ()
 
     @property
     def variables(self) -> Mapping[str, str]:
@@ -56,11 +59,12 @@ def keep(template: PodTemplate, container: str, kept: Kept, settings: Settings) 
     if primary is None:
         return
     source = f"{_ALL}/{kept.parent or kept.own}"
+    spare = [f"{_ALL}/{each}" for each in kept.spare]
     copying = {
         "name": NAME,
         "image": settings.image,
         "imagePullPolicy": settings.pull_policy,
-        "command": ["sh", "-c", _COPY, "sh", source, f"{_ALL}/{kept.own}"],
+        "command": ["sh", "-c", _COPY, "sh", source, f"{_ALL}/{kept.own}", *spare],
         "volumeMounts": [{"name": NAME, "mountPath": _ALL}],
         "securityContext": least_security(pod, primary),
         "resources": dict(settings.resources),

@@ -13,7 +13,8 @@ from ..api.errors import Conflict, Fault, Invalid, NotFound
 from ..api.identity import ExperimentKey
 from ..controller.edits import EDITABLE, edited
 from ..db.records import ExperimentRecord, TrialRecord
-from ..sdk.client import Client, CommandFailed
+from ..sdk.client import Client
+from ..sdk.commands import CommandFailed
 from ..sdk.names import find_trial
 from ..sdk.sources.source import Source
 from .table import Table
@@ -22,7 +23,7 @@ _TABLES = 32
 """How many experiments are held in memory; the one asked for longest ago goes first."""
 
 
-class Desk:
+class Board:
     """An open source, and the commands that start engines. Safe from several threads."""
 
     def __init__(self, source: Source, client: Client, workdir: Path) -> None:

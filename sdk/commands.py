@@ -1,0 +1,92 @@
+"""Commands of this program, each in a process of its own, for what needs an engine."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+
+from ..api import errors
+from ..api.errors import Codes, Fault, Invalid, Terminal, TunewrightError
+
+_COMMAND = (sys.executable, "-m", "tunewright")
+_KNOWN: dict[str, type[TunewrightError]] = {
+    each.__name__: each
+    for each in (
+        errors.Conflict,
+        errors.Forbidden,
+        errors.NotFound,
+        errors.PluginBroken,
+        errors.PluginUnavailable,
+        errors.ServerUnavailable,
+        errors.StoreUnavailable,
+        errors.StoreUnwritable,
+        errors.Unsupported,
+    )
+}
+
+
+class CommandFailed(Terminal):
+    """A command failed in a way that has no error of its own; the text is what it said."""
+
+    codes = Codes(exit=1, http=500, grpc="INTERNAL")
+
+
+def run(words: Sequence[str]) -> str:
+    """Run a command unseen, and return what it told people beside its output.
+
+    Raises:
+        TunewrightError: what the command ended with.
+    """
+    done = subprocess.run(
+        [*_COMMAND, *words],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        env=_telling(),
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise error_of(done.stderr, words[0], done.returncode)
+    return done.stderr
+
+
+def show(words: Sequence[str], *, quiet: bool = False) -> int:
+    """Run a command in this terminal; return 0, or 1 for an experiment that failed.
+
+    Raises:
+        TunewrightError: what the command ended with.
+    """
+    if not quiet:
+        code = subprocess.run([*_COMMAND, *words], check=False).returncode
+        if code not in {0, 1}:
+            raise CommandFailed(f"`tunewright {words[0]}` ended with {code}; it has said why")
+        return code
+    done = subprocess.run(
+        [*_COMMAND, *words],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        env=_telling(),
+        text=True,
+        check=False,
+    )
+    if done.returncode not in {0, 1}:
+        raise error_of(done.stderr, words[0], done.returncode)
+    return done.returncode
+
+
+def error_of(said: str, verb: str, code: int) -> TunewrightError:
+    """Return the error that a command told on its last line, or one with all that it said."""
+    try:
+        told = json.loads(said.strip().splitlines()[-1])
+        name, message = told["error"], told["message"]
+        faults = [Fault(**each) for each in told["faults"]]
+    except (ValueError, KeyError, TypeError, IndexError):
+        return CommandFailed(said.strip() or f"`tunewright {verb}` ended with {code}")
+    if name == Invalid.__name__:
+        return Invalid(faults)
+    return _KNOWN.get(name, CommandFailed)(message)
+
+
+def _telling() -> dict[str, str]:
+    return {**os.environ, errors.TELL: "json"}

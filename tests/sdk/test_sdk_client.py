@@ -1,0 +1,124 @@
+"""What a client refuses and shows, and the equals of Katib's verbs."""
+
+import re
+
+import pytest
+import tunewright
+from support.asked import asked
+from support.command import ROOT
+from tunewright import Client, Conflict, Invalid, NotFound, TunewrightError
+from tunewright.sdk.commands import CommandFailed, error_of
+
+pytestmark = pytest.mark.timeout(120)
+
+KATIB_VERBS = (
+    *("create_experiment", "tune", "get_experiment", "list_experiments"),
+    *("get_experiment_conditions", "is_experiment_created", "is_experiment_running"),
+    *("is_experiment_restarting", "is_experiment_succeeded", "is_experiment_failed"),
+    *("wait_for_experiment_condition", "edit_experiment_budget", "delete_experiment"),
+    *("get_suggestion", "list_suggestions", "get_trial", "list_trials"),
+    *("get_success_trial_details", "get_optimal_hyperparameters", "get_trial_metrics"),
+    *("get_job_logs", "report_metrics"),
+)
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path, monkeypatch):
+    monkeypatch.setenv("TUNEWRIGHT_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("PYTHONPATH", str(ROOT / ".types"))
+
+
+@pytest.fixture
+def client():
+    with Client() as opened:
+        yield opened
+
+
+def test_every_verb_of_katib_s_client_has_its_equal():
+    page = (ROOT / "docs" / "sdk.md").read_text(encoding="utf-8")
+    equals = dict(re.findall(r"^\| `(\w+)` \| (`.+`) \|$", page, re.MULTILINE))
+    assert set(equals) >= set(KATIB_VERBS)
+    for verb in KATIB_VERBS:
+        for name in re.findall(r"`(\w+)\(", equals[verb]):
+            assert callable(getattr(Client, name, None) or getattr(tunewright, name)), verb
+
+
+def test_the_equals_of_katib_s_verbs_do_what_those_do(client):
+    experiment = client.create(asked(trials=3))
+    for loss in (0.3, 0.1):
+        experiment.tell(experiment.ask(), {"loss": loss, "val/accuracy": 1 - loss})
+    experiment.tell(experiment.ask(), failed="the pump leaks")
+    assert client.experiment("asked").state == "Succeeded"
+    assert [trial.state for trial in client.trials("asked")] == ["Succeeded"] * 2 + ["Failed"]
+    details = client.trials("asked", state="Succeeded")
+    assert [(trial.name, trial.metrics["loss"]) for trial in details] == [
+        (client.trial("asked", 0).name, 0.3),
+        (client.trial("asked", 1).name, 0.1),
+    ]
+    assert client.best("asked").parameters == client.trial("asked", 1).parameters
+    (sample,) = client.metrics("asked", 1, metric="val/accuracy")
+    assert (sample.metric, sample.value, sample.step) == ("val/accuracy", 0.9, None)
+    assert {"ExperimentRunning", "ExperimentMaxTrialsReached"} <= {
+        event["reason"] for event in client.events("asked")
+    }
+    assert "max trial count has reached" in client.explain("asked")
+    client.edit("asked", max_trials=5)
+    assert client.experiment("asked").data["max_trials"] == 5
+    assert experiment.ask().index == 3
+
+
+def test_what_is_wrong_with_a_document_comes_as_faults(client):
+    document = asked(maxTrialCount=0, objective={"type": "least", "objectiveMetricName": "loss"})
+    with pytest.raises(Invalid) as caught:
+        client.create(document)
+    assert {fault.path for fault in caught.value.faults} == {
+        "spec.maxTrialCount",
+        "spec.objective.type",
+    }
+    assert all(fault.message for fault in caught.value.faults)
+
+
+def test_what_is_not_there_is_not_found(client):
+    client.create(asked())
+    for call in (
+        lambda: client.experiment("askd"),
+        lambda: client.trial("asked", 7),
+        lambda: client.best("asked"),
+        lambda: client.delete("nothing"),
+        lambda: client.resume("nothing"),
+        lambda: client.stop("nothing"),
+    ):
+        with pytest.raises(NotFound):
+            call()
+    with pytest.raises(NotFound, match="did you mean asked"):
+        client.experiment("askd")
+
+
+def test_an_edit_that_cannot_be_is_invalid(client):
+    client.create(asked())
+    with pytest.raises(Invalid, match=r"spec\.maxTrialCount"):
+        client.edit("asked", max_trials=0)
+    with pytest.raises(ValueError, match="nothing to change"):
+        client.edit("asked")
+
+
+@pytest.mark.parametrize(
+    ("said", "kind", "text"),
+    [
+        ('note\n{"error": "Conflict", "message": "taken", "faults": []}\n', Conflict, "taken"),
+        ('{"error": "StoreUnavailable", "message": "away", "faults": []}', TunewrightError, "away"),
+        ('{"error": "Novelty", "message": "who knows", "faults": []}', CommandFailed, "who knows"),
+        ("Usage: tunewright run\nno such option", CommandFailed, "no such option"),
+        ("", CommandFailed, "`tunewright run` ended with 2"),
+    ],
+)
+def test_what_a_command_ends_with_is_raised(said, kind, text):
+    error = error_of(said, "run", 2)
+    assert isinstance(error, kind)
+    assert text in str(error)
+
+
+def test_an_experiment_of_no_client_is_not_asked():
+    data = dict.fromkeys(("name", "namespace", "state", "reason", "message"), "x")
+    with pytest.raises(ValueError, match="came from no client"):
+        tunewright.sdk.results.Experiment.read(data).ask()
