@@ -169,7 +169,9 @@ def main(*, quick: bool = False) -> str:
             lines.append(
                 f"| | **{len(steps)} commands to the best parameters** | **{total:.1f}** |"
             )
-    return "\n".join(lines)
+    busy = os.getloadavg()[2]
+    head = f"Downloads are in it; meanwhile {busy:.0f} processes on average wanted a core."
+    return "\n".join([head, "", *lines])
 
 
 if __name__ == "__main__":
