@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
+RUNS := $(VENV)/.runs
 ROOMS := api cli controller db metrics_collector proto sdk suggestion ui
 export MYPYPATH := .types
 
@@ -14,15 +15,23 @@ help: ## list the verbs
 
 setup: $(STAMP) ## make .venv with everything in it
 
-$(STAMP): pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; name one with make PYTHON=..." >&2; exit 2; }
-	@test -x $(BIN)/python || { echo "making $(VENV) ..."; $(PYTHON) -m venv $(VENV) || { echo "on Debian and Ubuntu: apt install python3-venv" >&2; exit 2; }; }
-	@echo "installing Python packages into $(VENV) (a minute or two the first time) ..."
+$(STAMP): pyproject.toml | $(BIN)/python
+	@echo "installing Python packages into $(VENV) (a few minutes the first time) ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	@mkdir -p .types && ln -sfn .. .types/tunewright
 	@touch $@
 
-run: setup ## tune the README's example, with a live display
+# What `run` needs is a tenth of what the tests do; whoever has all of it needs no more.
+$(RUNS): pyproject.toml | $(BIN)/python
+	@echo "installing Python packages into $(VENV) (a minute the first time) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[local,search,examples]'
+	@touch $@
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; name one with make PYTHON=..." >&2; exit 2; }
+	@echo "making $(VENV) ..."; $(PYTHON) -m venv $(VENV) || { echo "on Debian and Ubuntu: apt install python3-venv" >&2; exit 2; }
+
+run: $(if $(wildcard $(STAMP)),setup,$(RUNS)) ## tune the README's example, with a live display
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/tunewright run examples/sklearn/experiment.yaml --again
 
 test: setup ## install what the tests need and run every one

@@ -30,7 +30,7 @@ class Progress:
 
     `reports` counts the trial's reports up to this one, `mean` is their running
     average, `best` the best of them by the objective's direction. NaN reports
-    count, but enter neither.
+    count, but enter neither; `nans` is how many there are.
     """
 
     index: int
@@ -39,6 +39,7 @@ class Progress:
     value: float
     mean: float
     best: float
+    nans: int = 0
 
 
 @dataclass(frozen=True, slots=True)

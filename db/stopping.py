@@ -228,4 +228,5 @@ def reports_of(
 def _progress(target: Target, objective: Objective, value: float, summary: Summary) -> Progress:
     mean = summary.sum / summary.numbers if summary.numbers else math.nan
     best = summary.min if objective.direction is Direction.MINIMIZE else summary.max
-    return Progress(target.index, target.attempt, summary.count, value, mean, best)
+    nans = summary.count - summary.numbers
+    return Progress(target.index, target.attempt, summary.count, value, mean, best, nans)

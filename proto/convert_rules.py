@@ -65,7 +65,7 @@ def question_to_wire(question: Question) -> pb.JudgeRequest:
                 first_report=each.first_report,
                 means=each.means,
                 reports=[
-                    pb.Progress(report=one.reports, value=one.value, best=one.best)
+                    pb.Progress(report=one.reports, value=one.value, best=one.best, nans=one.nans)
                     for one in each.reports
                 ],
             )
@@ -103,7 +103,7 @@ def _running(wire: pb.RunningCurve, path: str) -> Running:
             fault = Fault(f"{path}.reports[{place}].report", "its mean is not among `means`")
             raise Invalid([fault])
         mean = means[one.report - wire.first_report]
-        report = Progress(wire.index, wire.attempt, one.report, one.value, mean, one.best)
+        report = Progress(wire.index, wire.attempt, one.report, one.value, mean, one.best, one.nans)
         reports.append(report)
     return Running(wire.index, wire.attempt, wire.first_report, means, reports)
 

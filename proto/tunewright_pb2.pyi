@@ -930,17 +930,21 @@ class Progress(google.protobuf.message.Message):
     REPORT_FIELD_NUMBER: builtins.int
     VALUE_FIELD_NUMBER: builtins.int
     BEST_FIELD_NUMBER: builtins.int
+    NANS_FIELD_NUMBER: builtins.int
     report: builtins.int
     value: builtins.float
     best: builtins.float
+    nans: builtins.int
+    """so many of the reports up to it are NaN"""
     def __init__(
         self,
         *,
         report: builtins.int = ...,
         value: builtins.float = ...,
         best: builtins.float = ...,
+        nans: builtins.int = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["best", b"best", "report", b"report", "value", b"value"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["best", b"best", "nans", b"nans", "report", b"report", "value", b"value"]) -> None: ...
 
 global___Progress = Progress
 

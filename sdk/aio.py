@@ -20,6 +20,12 @@ _MOST_WAITING = 64
 class AsyncClient:
     """Takes what `Client` takes, and raises what it raises.
 
+    >>> async def names() -> list[str]:
+    ...     async with AsyncClient() as client:
+    ...         return [each.name for each in await client.experiments()]
+    >>> asyncio.run(names())
+    []
+
     Of an experiment that it returns, `ask` and `tell` are those of `Client`, which wait: await
     the ones here instead. A call that is cancelled may still be carried out.
     """
@@ -53,8 +59,13 @@ class AsyncClient:
         self._waiting.shutdown(wait=False)
         await asyncio.to_thread(self._client.close)
 
-    async def create(self, experiment: Mapping[str, Any] | str | os.PathLike[str]) -> Experiment:
-        return await asyncio.to_thread(self._client.create, experiment)
+    async def create(
+        self,
+        experiment: Mapping[str, Any] | str | os.PathLike[str],
+        *,
+        workdir: str | os.PathLike[str] | None = None,
+    ) -> Experiment:
+        return await asyncio.to_thread(self._client.create, experiment, workdir=workdir)
 
     async def experiments(self) -> Sequence[Experiment]:
         return await asyncio.to_thread(self._client.experiments)

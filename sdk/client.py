@@ -43,6 +43,26 @@ class Client:
     uses. `cluster` is True for the current context of the kubeconfig, or the name
     of a context; `kubeconfig` names another file.
 
+    >>> from tunewright import search
+    >>> experiment = Client().create({
+    ...     "apiVersion": "kubeflow.org/v1beta1",
+    ...     "kind": "Experiment",
+    ...     "metadata": {"name": "kettle"},
+    ...     "spec": {
+    ...         "objective": {"type": "minimize", "objectiveMetricName": "seconds"},
+    ...         "maxTrialCount": 3,
+    ...         "askTell": {},
+    ...         **search.parameters({"power": search.double(1000, 3000)}),
+    ...     },
+    ... })
+    >>> while (point := experiment.ask()) is not None:
+    ...     experiment.tell(point, seconds=400_000 / point.parameters["power"])
+    True
+    True
+    True
+    >>> Client().experiment("kettle").state
+    'Succeeded'
+
     What is refused raises the error that says why, here and on a cluster: `NotFound`,
     `Conflict`, `Invalid` with its `faults`, and the others of `tunewright.api.errors`.
     """
@@ -352,9 +372,18 @@ class Client:
             Invalid: the objective is not among the metrics.
             ValueError: a value is no number.
         """
-        values = values_of(metrics, more)
-        record = self._record(name)
-        return self._asking().tell(record, point.index, point.token, values, failed)
+        return self.told(name, point.index, point.token, values_of(metrics, more), failed)
+
+    def told(
+        self,
+        name: str,
+        index: int,
+        token: str,
+        values: Mapping[str, float],
+        failed: str | None = None,
+    ) -> bool:
+        """Take what came of a point that is known by its trial's index and its token."""
+        return self._asking().tell(self._record(name), index, token, values, failed)
 
     def _asking(self) -> "Desk":
         from .desk import Desk

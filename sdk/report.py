@@ -43,7 +43,10 @@ def report(
 
     Names that are no Python identifiers go in a mapping:
     `report({"val/loss": 0.3}, step=4)`. It never waits for the engine, and never
-    fails because of it.
+    fails because of it. Where there is none, it prints.
+
+    >>> report(loss=0.3, step=4)
+    loss=0.3 step=4
 
     Raises:
         ValueError: a value is no number (NaN and infinity are), a name is empty or longer than
@@ -66,6 +69,9 @@ def should_stop() -> bool:
     """Say whether this trial is to end now: save what is worth saving, and return.
 
     Waits a moment for the answer to what was just reported.
+
+    >>> should_stop()
+    False
     """
     reporter = _reporter()
     return reporter is not None and reporter.should_stop()

@@ -1,15 +1,18 @@
 """Search spaces in Python: a mapping of names to what the functions here return.
 
-    from tunewright import search
-
-    space = {
-        "lr": search.double(1e-5, 1e-1, log=True),
-        "layers": search.int(1, 8),
-        "optimizer": search.categorical(["sgd", "adam"]),
-        "momentum": search.double(0, 1, when={"optimizer": ["sgd"]}),
-    }
+>>> from tunewright import search
+>>> space = {
+...     "lr": search.double(1e-5, 1e-1, log=True),
+...     "layers": search.int(1, 8),
+...     "optimizer": search.categorical(["sgd", "adam"]),
+...     "momentum": search.double(0, 1, when={"optimizer": ["sgd"]}),
+... }
 
 A parameter that cannot be is refused where it is built.
+
+>>> search.double(1, 0)  # doctest: +ELLIPSIS
+Traceback (most recent call last):
+tunewright.api.errors.Invalid: ...max 0 must be greater than min 1 (swap them)
 """
 
 import builtins

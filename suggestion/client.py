@@ -114,6 +114,22 @@ class RemoteSuggester:
             raise ours from error
         return ()
 
+    async def describe(self) -> Sequence[tunewright_pb2.Algorithm]:
+        """Return what the service says of its algorithms: nothing, where it is Katib's.
+
+        Raises:
+            PluginUnavailable: it is away.
+        """
+        channel = await self._open()
+        try:
+            if not await self._finds_v1(channel):
+                return ()
+            request = tunewright_pb2.DescribeRequest()
+            reply = await _v1(channel).Describe(request, timeout=self._timeout)
+        except grpc.aio.AioRpcError as error:
+            raise _ours(self._endpoint, error) from error
+        return reply.algorithms
+
     async def finds_v1(self) -> bool:
         """Say whether the service speaks tunewright.v1.
 

@@ -138,8 +138,8 @@ def _capabilities(algorithm: Algorithm, problem: Problem) -> list[Fault]:
     if problem.objective.further and not can.objectives:
         message = f"the algorithm {problem.algorithm} makes one metric better, not several"
         remedy = (
-            "use nsga2, tpe, grid, random or sobol, collect the others with additionalMetricNames, "
-            "or bound them in spec.constraints"
+            "use auto, gp, tpe, nsga2, grid, random or sobol, collect the others with "
+            "additionalMetricNames, or bound them in spec.constraints"
         )
         faults.append(Fault("spec.objectives", message, remedy, "NotSupported"))
     for place, parameter in enumerate(problem.space.parameters):

@@ -79,7 +79,7 @@ NEEDS: dict[str, tuple[Callable[[], bool], str]] = {
         lambda: _imports("transformers", "accelerate", "torch"),
         FRAMEWORKS,
     ),
-    "mlflow": (lambda: _imports("mlflow"), FRAMEWORKS),
+    "mlflow": (lambda: _imports("mlflow"), "pip install mlflow-skinny"),
     "lightning": (lambda: _imports("lightning", "torch"), FRAMEWORKS),
     "browser": (lambda: program("chromium") is not None, "install Chromium"),
     "torch": (lambda: _imports("torch"), FRAMEWORKS),

@@ -13,7 +13,7 @@ from .auth import Access, Guard
 from .board import Board
 from .live import Live
 from .pages import router as pages
-from .rest import algorithms, experiments, trials
+from .rest import algorithms, asking, experiments, trials
 
 STATIC = Path(__file__).parent / "static"
 _ABOUT = """What experiments are there, what they found, and what is to become of them.
@@ -42,7 +42,7 @@ def make_app(board: Board, access: Access, version: str) -> FastAPI:
         lifespan=lifespan,
     )
     app.state.board = board
-    for resources in (experiments, trials, algorithms):
+    for resources in (experiments, trials, algorithms, asking):
         app.include_router(resources.router, prefix="/api/v1")
     app.include_router(pages)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")

@@ -11,6 +11,7 @@ from typing import Any
 from ..api.documents import Bundle, load_texts, parse
 from ..api.errors import Conflict, Fault, Invalid, NotFound
 from ..api.identity import ExperimentKey
+from ..controller.ask_tell import Answer
 from ..controller.edits import EDITABLE, edited
 from ..db.records import ExperimentRecord, TrialRecord
 from ..sdk.client import Client
@@ -139,6 +140,23 @@ class Board:
         self.source.records.trial(record.uid, index)
         self.source.ask(record, f"trial-{verb}", {"index": index})
         return f"trial {index}: {verb}"
+
+    # Trials that people run themselves.
+
+    def ask(self, record: ExperimentRecord) -> Answer:
+        """Give a point out, if there is one now."""
+        return self._client.answer(str(record.key))
+
+    def tell(
+        self,
+        record: ExperimentRecord,
+        index: int,
+        token: str,
+        metrics: Mapping[str, float],
+        failed: str | None,
+    ) -> bool:
+        """Take what came of a point; say whether it counts."""
+        return self._client.told(str(record.key), index, token, metrics, failed)
 
 
 @contextmanager

@@ -1,12 +1,13 @@
 """Errors as problem documents (RFC 9457), and as pages for people."""
 
+import json
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
 from ..api.errors import Fault, Invalid, Retryable, TunewrightError
@@ -27,7 +28,7 @@ def problem(
     detail: str,
     faults: list[dict[str, Any]] | None = None,
     headers: Mapping[str, str] | None = None,
-) -> JSONResponse:
+) -> Response:
     """Return a problem document. `faults` name fields, lines and remedies."""
     body: dict[str, Any] = {
         "type": "about:blank",
@@ -37,7 +38,8 @@ def problem(
     }
     if faults:
         body["faults"] = faults
-    return JSONResponse(body, status, dict(headers or {}), MEDIA_TYPE)
+    # Escaped, since what was sent may hold halves of characters, which no encoding can write.
+    return Response(json.dumps(body), status, dict(headers or {}), MEDIA_TYPE)
 
 
 def written(fault: Fault) -> dict[str, Any]:

@@ -73,7 +73,7 @@ def optuna(sampler: str) -> Search:
 
 
 SEARCHES: Mapping[str, Search] = {
-    **{name: ours(name) for name in ("auto", "tpe", "multivariate-tpe", "nsga2", "random")},
+    **{name: ours(name) for name in ("auto", "gp", "tpe", "multivariate-tpe", "nsga2", "random")},
     "optuna tpe": optuna("TPESampler"),
     "optuna nsga2": optuna("NSGAIISampler"),
 }

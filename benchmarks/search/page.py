@@ -90,16 +90,19 @@ def _summary(found: Found) -> str:
 
 
 def _not_first(found: Found) -> str:
-    """Say on which problems another's median regret is less than that of auto."""
+    """Say where another is ahead of auto: by its place, or by the median regret on a problem."""
+    places = {budget: mean_places(found, budget) for budget in BUDGETS}
+    ahead = {budget: min(each, key=each.__getitem__) for budget, each in places.items()}
     firsts = first_places(found)
     lost = {problem: names for problem, names in firsts.items() if FIRST not in names}
-    if not lost:
-        return f"`{FIRST}` has the least median regret on each of them."
-    said = ", ".join(f"{problem} ({' and '.join(names)})" for problem, names in lost.items())
-    return (
-        f"`{FIRST}` has the least median regret on {len(firsts) - len(lost)} of {len(firsts)}; "
-        f"it is not first on {said}."
-    )
+    said = [f"`{FIRST}` has the least median regret on {len(firsts) - len(lost)} of {len(firsts)}"]
+    if lost:
+        each = ", ".join(f"{problem} ({' and '.join(names)})" for problem, names in lost.items())
+        said.append(f"it is not first on {each}")
+    said += [
+        f"after {budget} trials {name} is ahead" for budget, name in ahead.items() if name != FIRST
+    ]
+    return "; ".join(said) + "."
 
 
 def main() -> None:

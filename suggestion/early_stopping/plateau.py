@@ -3,6 +3,9 @@
 The mean of its last `patience` reports is compared with the mean of as many
 before them. Both follow from running averages, which the store keeps, so that
 nothing is remembered here and a single lucky or unlucky report decides nothing.
+
+A NaN report enters no average, so that the means of a window that holds one cannot be
+told: a trial is not judged before it has left both windows.
 """
 
 import math
@@ -44,6 +47,8 @@ class Plateau(Rule):
         gain = before - last if case.objective.direction is Direction.MINIMIZE else last - before
         if math.isnan(gain) or gain > least:
             return None
+        if report.nans and _may_hold_nan(report, case, 2 * patience):
+            return None
         return (
             f"the mean {case.objective.metric.name} of the last {patience} reports, {last:.6g}, "
             f"is no better than {before:.6g} of the {patience} before"
@@ -58,3 +63,11 @@ def _windows(report: Progress, case: Case, patience: int) -> tuple[float, float]
     first = means.get(begin, 0.0) * begin
     second = means.get(middle, math.nan) * middle
     return (second - first) / patience, (report.mean * end - second) / patience
+
+
+def _may_hold_nan(report: Progress, case: Case, reports: int) -> bool:
+    """Say whether one of the last so many reports may be NaN: it left the average as it was."""
+    counts = range(max(report.reports - reports, 1), report.reports)
+    means = dict(case.log.running_means(case.experiment_uid, report.index, counts))
+    means[report.reports] = report.mean
+    return any(means.get(count) == means.get(count + 1) for count in counts)

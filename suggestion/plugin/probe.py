@@ -145,12 +145,6 @@ def _settings(space: SearchSpace, algorithm: str) -> Mapping[str, str]:
     return {NAME: whole.name, GREATEST: str(whole.high)}
 
 
-def repeats(algorithm: str) -> str:
-    """Say why an algorithm repeats points on purpose; "" where it does not, or is not known."""
-    known = algorithm in registry.names()
-    return registry.find(algorithm).capabilities.repeats if known else ""
-
-
 def loss_of(point: Point) -> float:
     """Return a smooth objective of any space: the lower each number, the better, down to 1."""
     return sum((_number(value) - 1) ** 2 for value in point.values())

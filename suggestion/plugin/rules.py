@@ -22,7 +22,6 @@ from .probe import (
     nothing,
     problem_of,
     random_points,
-    repeats,
     search,
 )
 from .question import Broken, Judge, Question, answer
@@ -92,7 +91,7 @@ async def no_point_comes_twice(subject: Subject, name: str, space: SearchSpace) 
     Not by those that repeat points on purpose, and say why.
     """
     size = space.cardinality
-    if size is None or size > 100 or repeats(name):
+    if size is None or size > 100 or await subject.repeats(name):
         return
     problem, trials = problem_of(space, name), Trials()
     async with asking(subject, trials) as suggester:

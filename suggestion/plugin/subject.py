@@ -34,6 +34,10 @@ class Subject(Protocol):
 
     async def faults(self, problem: Problem) -> Sequence[Fault]: ...
 
+    async def repeats(self, algorithm: str) -> str:
+        """Say why it repeats points on purpose; "" where it does not, or nothing says so."""
+        ...
+
     async def begin(self) -> None:
         """Make ready for another experiment: some know but one in all their life."""
         ...
@@ -52,6 +56,9 @@ class InProcess:
 
     async def faults(self, problem: Problem) -> Sequence[Fault]:
         return registry.validate_problem(problem)
+
+    async def repeats(self, algorithm: str) -> str:
+        return registry.find(algorithm).capabilities.repeats
 
     async def begin(self) -> None:
         pass
@@ -79,6 +86,18 @@ class AtAddress:
             return await client.validate(problem)
         finally:
             await client.close()
+
+    async def repeats(self, algorithm: str) -> str:
+        client = self._client(lambda _after: (), stateless=False)
+        try:
+            described = {each.name: each for each in await client.describe()}
+        finally:
+            await client.close()
+        if algorithm in described:
+            return described[algorithm].capabilities.repeats
+        # Katib's plug-ins say nothing; one of a name that is ours is taken for its like.
+        known = algorithm in registry.names()
+        return registry.find(algorithm).capabilities.repeats if known else ""
 
     async def begin(self) -> None:
         """Start a plug-in of Katib's anew: it knows one experiment."""

@@ -28,7 +28,7 @@ def test_first_is_whose_median_is_least_and_equals_share_it():
 @pytest.mark.parametrize(
     ("regret", "said"),
     [
-        (0.5, "`auto` has the least median regret on each of them."),
+        (0.5, "`auto` has the least median regret on 2 of 2."),
         (2.0, "`auto` has the least median regret on 1 of 2; it is not first on camel6 (tpe)."),
     ],
 )
@@ -38,6 +38,15 @@ def test_the_page_says_where_auto_is_not_first(regret, said):
     assert said in written
     assert "Tuned on: branin," in written
     assert "## 2 to 6 dimensions" in written
+
+
+def test_the_page_says_after_how_many_trials_another_is_ahead():
+    late = {25: 3.0, 50: 2.0, 100: 0.5}
+    found = {
+        case: Result(late, 0.1) if case.contender == "auto" else result
+        for case, result in race(camel6={"auto": 0.5, "tpe": 2.5, "random": 2.75}).items()
+    }
+    assert "on 1 of 1; after 25 trials tpe is ahead." in page(found)
 
 
 def test_a_section_has_a_row_for_each_contender_the_best_first():

@@ -36,6 +36,17 @@ class StopsAll:
         return [Stop(report.index, report.attempt, f"{rule.name}: enough") for report in reports]
 
 
+class NotesReports:
+    """A rule that stops nobody, and notes how far each report's trial is."""
+
+    def __init__(self) -> None:
+        self.seen: list[tuple[int, int]] = []
+
+    def evaluate(self, uid, rule, objective, reports, log):
+        self.seen += [(report.reports, report.nans) for report in reports]
+        return ()
+
+
 class ReadsOthers(StopsAll):
     """A rule that stops nobody, and notes the latest accuracy of the trial that reports."""
 
@@ -79,6 +90,14 @@ def test_a_rule_reads_averages_after_the_counts_that_it_names_and_the_last(drive
     store, uid = driven(rule)
     report(store, uid, 0, 4.0, 2.0, 0.0)
     assert rule.read == [{1: 4.0, 2: 3.0, 3: 2.0}]
+
+
+def test_a_rule_hears_how_many_reports_are_nan(driven):
+    rule = NotesReports()
+    store, uid = driven(rule)
+    report(store, uid, 0, 1.0, float("nan"))
+    report(store, uid, 0, float("nan"), 2.0, first=2)
+    assert rule.seen == [(1, 0), (2, 1), (3, 2), (4, 2)]
 
 
 def test_a_rule_reads_other_metrics_with_those_of_the_same_batch(driven):

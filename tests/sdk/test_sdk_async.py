@@ -28,8 +28,8 @@ def verbs(kind):
 
 def test_it_has_the_verbs_of_client_with_the_same_options():
     here = verbs(Client)
-    for of_files in ("run", "checked"):
-        here.pop(of_files)
+    for beneath in ("run", "checked", "told"):
+        here.pop(beneath)
     assert verbs(AsyncClient) == here
     awaited = [getattr(AsyncClient, name) for name in here]
     assert all(inspect.iscoroutinefunction(f) or inspect.isasyncgenfunction(f) for f in awaited)

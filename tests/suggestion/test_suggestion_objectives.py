@@ -19,7 +19,7 @@ BOTH = Objective(
 )
 SPACE = (*(double(f"x{place}", 0, 1) for place in range(5)), listed("kind", "good", "bad"))
 REFERENCE = (1.1, 6.0)
-ABLE = ["nsga2", "tpe", "multivariate-tpe"]
+ABLE = ["gp", "nsga2", "tpe", "multivariate-tpe"]
 
 
 def zdt1(point):

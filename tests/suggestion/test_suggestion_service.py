@@ -19,6 +19,7 @@ from tunewright.proto import (
 )
 from tunewright.suggestion.client import RemoteSuggester
 from tunewright.suggestion.held import GREATEST
+from tunewright.suggestion.plugin.subject import AtAddress
 from tunewright.suggestion.service import start_service
 from tunewright.suggestion.session import Session
 
@@ -187,6 +188,11 @@ def test_what_algorithms_honour_is_described(channel):
         tunewright_pb2.CATEGORICAL,
     ]
     assert can["enas"].architecture
+
+
+@pytest.mark.parametrize(("algorithm", "repeats"), [("pbt", True), ("tpe", False), ("no", False)])
+def test_an_examiner_asks_the_service_whether_it_repeats_points(address, algorithm, repeats):
+    assert bool(asyncio.run(AtAddress(address).repeats(algorithm))) is repeats
 
 
 def test_an_exhausted_search_is_out_of_range_for_katib(channel):

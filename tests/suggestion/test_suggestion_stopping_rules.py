@@ -26,7 +26,13 @@ class Curves:
     def running_means(self, _uid, index, reports):
         values = self.own if index == 99 else self.values[index]
         last = len(values)
-        return {n: sum(values[:n]) / n for n in {*reports, last} if 1 <= n <= last}
+        return {n: mean(values[:n]) for n in {*reports, last} if 1 <= n <= last}
+
+
+def mean(values):
+    """Return the mean of those that are numbers."""
+    numbers = [value for value in values if not math.isnan(value)]
+    return sum(numbers) / len(numbers) if numbers else math.nan
 
 
 def stops(name, curves, values, objective=LOSS, **settings):
@@ -38,8 +44,8 @@ def stops(name, curves, values, objective=LOSS, **settings):
         seen = values[:count]
         numbers = [value for value in seen if not math.isnan(value)]
         pick = min if objective.direction is Direction.MINIMIZE else max
-        mean = sum(numbers) / len(numbers) if numbers else math.nan
-        report = Progress(99, 1, count, seen[-1], mean, pick(numbers, default=math.nan))
+        best, nans = pick(numbers, default=math.nan), count - len(numbers)
+        report = Progress(99, 1, count, seen[-1], mean(seen), best, nans)
         curves.own = seen
         found = rules.evaluate("uid", rule, objective, [report], curves)
         if found:
@@ -112,6 +118,14 @@ def test_asha_stops_nobody_between_rungs_or_before_there_is_a_rival():
         pytest.param([5, 4.9, 4.8, 4.7], {"patience": 2, "min_delta": 1}, 4, id="by too little"),
         pytest.param([3, 3, 3, 3, 3, 3], {"patience": 1, "start_step": 5}, 5, id="from its start"),
         pytest.param([math.nan] * 8, {"patience": 2}, None, id="nothing but NaN"),
+        pytest.param(
+            [9, 3, 2, 1, math.nan, 0.9], {"patience": 2}, None, id="better, but for a NaN"
+        ),
+        pytest.param([3, 2, 1] + [math.nan] * 8, {"patience": 2}, None, id="NaN from then on"),
+        pytest.param(
+            [3, math.nan, 5, 6, 7, 8, 9, 9], {"patience": 2}, 6, id="judged when the NaN is past"
+        ),
+        pytest.param([3, 3, 3, 3], {"patience": 2}, 4, id="always the same"),
     ],
 )
 def test_plateau_compares_the_last_reports_with_those_before(values, settings, stopped_at):

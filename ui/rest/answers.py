@@ -37,9 +37,7 @@ def board_of(request: Request) -> Board:
 
 def answer(request: Request, data: object, status: int = 200) -> Response:
     """Return data as JSON; 304 without a body where the asker's ETag is this one's."""
-    body = json.dumps(
-        plain(data), ensure_ascii=False, allow_nan=False, separators=(",", ":")
-    ).encode()
+    body = json.dumps(plain(data), allow_nan=False, separators=(",", ":")).encode()
     return tagged(request, body, "application/json", status)
 
 

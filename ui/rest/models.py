@@ -256,3 +256,35 @@ class Changes(_Model):
     """New budgets, by their path below `spec`: `{"maxTrialCount": 100}`."""
 
     changes: dict[str, float | int | str] = Field(min_length=1)
+
+
+class Point(_Model):
+    """A point that was given out. Whoever has the token tells what came of it, until `until`."""
+
+    index: int
+    trial: str
+    attempt: int
+    token: str
+    parameters: dict[str, float | int | str]
+    until: float
+
+
+class Answer(_Model):
+    """A point, or none now and why; `over` says that there will be none."""
+
+    point: Point | None
+    over: bool
+    why: list[str]
+
+
+class Telling(_Model):
+    index: int = Field(ge=0, lt=2**31)
+    token: str
+    metrics: dict[str, Number] = {}
+    failed: str | None = None
+
+
+class Told(_Model):
+    """Whether it counts: not when the lease was over and another has the point."""
+
+    counts: bool

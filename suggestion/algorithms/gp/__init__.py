@@ -20,7 +20,7 @@ class GaussianProcess(Algorithm):
         ),
         random_state(),
     )
-    capabilities = Capabilities(conditions=True)
+    capabilities = Capabilities(conditions=True, objectives=True)
     requires = ("numpy", "scipy", "threadpoolctl")
 
     def start(self, problem: Problem) -> Fold:

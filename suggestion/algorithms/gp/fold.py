@@ -15,6 +15,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from ....api.history import Finished, Proposal, Suggestion, Verdict
+from ....api.pareto import Losses
 from ....api.problem import Problem
 from ....api.space import Point
 from ...history import PointFold
@@ -24,6 +25,7 @@ from .fit import Columns, fit
 from .kernel import Array, Places
 from .maximize import Score, maximize
 from .model import Hyperparameters, Model
+from .scalar import drawn, scalars
 from .warping import Kumaraswamy, tamed
 
 _GREATEST_FIT = 200
@@ -39,16 +41,17 @@ _TRUST = 6.0
 """How much less, in logarithms, the model around the best point may promise and be believed."""
 _WARPED_FROM = 8
 """Trials for each parameter from which on the space is warped: fewer do not tell how."""
+_WEIGHTS = 0x77656967  # the path of the draws of weights
 _FAILURE_LENGTH, _FAILURE_NOISE = 0.3, 0.1
 
 
 @dataclass(frozen=True, slots=True)
 class _Result:
-    """A trial that ended; `loss` is None when it failed."""
+    """A trial that ended; `losses` are () when it failed, or an objective has no number."""
 
     index: int
     row: Array
-    loss: float | None
+    losses: Losses
     deviation: float | None
 
 
@@ -110,11 +113,11 @@ class GaussianProcessFold(PointFold):
     def observed(self, entry: Finished, point: Point) -> None:
         if entry.verdict is Verdict.NOTHING:
             return
-        loss = None
-        if entry.verdict is Verdict.OBSERVED and entry.value is not None:
-            loss = self.problem.objective.loss(entry.value)
+        losses = None
+        if entry.verdict is Verdict.OBSERVED:
+            losses = self.problem.objective.losses(entry.value, dict(entry.values))
         row = self._encoding.row(point)
-        self._results.append(_Result(entry.index, row, loss, entry.deviation))
+        self._results.append(_Result(entry.index, row, losses or (), entry.deviation))
         self._views = {}
 
     def forgotten(self, index: int) -> None:
@@ -123,14 +126,15 @@ class GaussianProcessFold(PointFold):
 
     def draw(self, index: int, retry: int) -> Proposal:
         given_out = len(self._results) + len(self.pending)
-        seen = [result for result in self._results if result.loss is not None]
+        seen = [result for result in self._results if result.losses]
         if given_out < self._initial or len(seen) < 2 or len(self.pending) > _GREATEST_PENDING:
             return Proposal(self._even_point(index))
         if not self._encoding.blocks:
             return Proposal(self.random_point(index, retry))
-        hopes = [self._promising(self._kept_view(seen, is_local=False), index)]
+        losses = self._losses(seen, index)
+        hopes = [self._promising(self._kept_view(seen, losses, is_local=False), index)]
         if index % 2 == 1 and self._encoding.free.any():
-            near = self._promising(self._kept_view(seen, is_local=True), index)
+            near = self._promising(self._kept_view(seen, losses, is_local=True), index)
             hopes.append(replace(near, height=near.height + _TRUST))
         for hope in sorted(hopes, key=lambda each: -each.height):
             for point in hope.points:
@@ -138,9 +142,18 @@ class GaussianProcessFold(PointFold):
                     return Proposal(point)
         return Proposal(self._even_point(index))
 
-    def _kept_view(self, seen: Sequence[_Result], *, is_local: bool) -> _View:
+    def _losses(self, seen: Sequence[_Result], index: int) -> Array:
+        """Return one loss for each trial: of several objectives that of this point's weights."""
+        if not self.problem.objective.further:
+            return np.array([result.losses[0] for result in seen], dtype=float)
+        self._views = {}  # they are of other weights
+        chance = np.random.default_rng(derive(self.seed, index, _WEIGHTS))
+        weights = drawn(chance, 1 + len(self.problem.objective.further))
+        return scalars([result.losses for result in seen], weights)
+
+    def _kept_view(self, seen: Sequence[_Result], losses: Array, *, is_local: bool) -> _View:
         if is_local not in self._views:
-            self._views[is_local] = self._view(seen, is_local=is_local)
+            self._views[is_local] = self._view(seen, losses, is_local=is_local)
         return self._views[is_local]
 
     def _promising(self, view: _View, index: int) -> _Hope:
@@ -168,10 +181,9 @@ class GaussianProcessFold(PointFold):
             sequence.fast_forward(index)
         return self.cube.point([float(unit) for unit in sequence.random(1)[0]])
 
-    def _view(self, seen: Sequence[_Result], *, is_local: bool) -> _View:
+    def _view(self, seen: Sequence[_Result], losses: Array, *, is_local: bool) -> _View:
         encoding = self._encoding
         rows = np.array([result.row for result in seen])
-        losses = np.array([result.loss for result in seen], dtype=float)
         columns = encoding.columns
         region = _Region(np.zeros(encoding.width), np.ones(encoding.width))
         chosen = _spread_out(losses, _GREATEST_MODEL)
@@ -181,7 +193,8 @@ class GaussianProcessFold(PointFold):
             chosen = self._nearest(rows, losses)
             region = self._box(rows[chosen])
         rows, losses = region.inside(rows[chosen]), losses[chosen]
-        noises = _noise_shares([seen[place].deviation for place in chosen])
+        alone = not self.problem.objective.further  # the deviation is that of the first objective
+        noises = _noise_shares([seen[place].deviation if alone else None for place in chosen])
         warped, scale = tamed(losses)
         some = _spread_out(losses, _GREATEST_FIT)
         hyper = fit(columns, rows[some], warped[some], noises[some])
@@ -200,7 +213,7 @@ class GaussianProcessFold(PointFold):
         little harm, and where all fails nothing is hoped for.
         """
         best = float(model.expected().min())
-        failed = [each.row for each in self._results if each.loss is None][-_GREATEST_FAILED:]
+        failed = [each.row for each in self._results if not each.losses][-_GREATEST_FAILED:]
         for row in map(region.inside, failed):
             if region.holds(row):
                 chance = float(np.clip(failures.posterior(row[None])[0][0], 0.0, 1.0))
@@ -224,10 +237,10 @@ class GaussianProcessFold(PointFold):
 
     def _failures(self, region: _Region) -> Model | None:
         """Return a process of whether trials fail, None when none did."""
-        if all(result.loss is not None for result in self._results):
+        if all(result.losses for result in self._results):
             return None
         results = self._results[-_GREATEST_MODEL:]
-        failed = np.array([float(result.loss is None) for result in results])
+        failed = np.array([float(not result.losses) for result in results])
         rows = np.array([result.row for result in results])
         lengths = _FAILURE_LENGTH * np.sqrt(len(self._encoding.blocks))
         ones = np.ones(self._encoding.width)
