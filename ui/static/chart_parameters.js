@@ -10,11 +10,14 @@ const MOST_LINES = 2000;
 const percent = (share) => `${Math.round(100 * share)} %`;
 const named = (data, name) => data.parameters.find((each) => each.name === name);
 
+/** The end of a long name, which tells it from its neighbours. */
+const tail = (name) => (name.length > 13 ? `…${name.slice(-12)}` : name);
+
 /** An axis of parallel coordinates; its labels stay readable above lines. */
 function upright(axis, dim, name) {
   return {
-    ...axis, id: String(dim), dim, name, nameLocation: "end", nameGap: 12,
-    nameTextStyle: { color: colour("--text"), width: 84, overflow: "truncate", fontWeight: dim ? undefined : "bold" },
+    ...axis, id: String(dim), dim, name: tail(name), nameLocation: "end", nameGap: 12,
+    nameTextStyle: { color: colour("--text"), fontWeight: dim ? undefined : "bold" },
     axisLabel: { ...axis.axisLabel, color: colour("--text"), ...halo() }, splitLine: undefined,
     areaSelectStyle: { width: 18, color: colour("--accent"), borderColor: colour("--accent"), opacity: 0.3 },
   };
