@@ -5,7 +5,7 @@ import re
 import pytest
 from support.command import ROOT
 from tunewright.suggestion import registry
-from tunewright.suggestion.early_stopping.registry import RULES
+from tunewright.suggestion.early_stopping.registry import BUILT_IN as RULES
 
 
 def sections(page):

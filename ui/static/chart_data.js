@@ -1,19 +1,63 @@
 // What plots show, computed from the trials' columns. No drawing here.
+import { onAxis } from "./chart_axes.js";
 
 export const finite = (value) => typeof value === "number" && Number.isFinite(value);
 
-/** Places of the trials that count: they have ended well, with a finite value. */
-export function good({ trials }) {
-  return trials.index.map((_, place) => place).filter((place) => trials.good[place] && finite(trials.value[place]));
+/** A function of the data that is computed once for each view of it, which nobody changes. */
+export function once(compute) {
+  const known = new WeakMap();
+  return (data) => {
+    if (!known.has(data)) known.set(data, compute(data));
+    return known.get(data);
+  };
 }
 
+/** Places of the trials that count: they have ended well, with a finite value. */
+export const good = once(({ trials }) => [...trials.index.keys()].filter((place) => trials.good[place] && finite(trials.value[place])));
+
 export const isLower = (data) => data.objectives[0].direction === "minimize";
+
+/** The same trials, seen by another of their objectives. */
+export function seenBy(data, metric) {
+  const objective = data.objectives.find((each) => each.metric === metric);
+  if (!objective || objective === data.objectives[0]) return data;
+  const others = data.objectives.filter((each) => each !== objective);
+  const value = data.trials.metric[metric] ?? data.trials.index.map(() => null);
+  return { ...data, objectives: [objective, ...others], trials: { ...data.trials, value } };
+}
+
+/** An objective's value of each trial. */
+export function valuesOf(data, metric) {
+  return seenBy(data, metric).trials.value;
+}
+
+export function extremes(values) {
+  return values.reduce(([low, high], value) => [Math.min(low, value), Math.max(high, value)], [Infinity, -Infinity]);
+}
+
+/** Places from the best to the worst. */
+export function ordered(data, places) {
+  const sign = isLower(data) ? 1 : -1;
+  return [...places].sort((one, other) => sign * (data.trials.value[one] - data.trials.value[other]));
+}
+
+/** The least and the greatest value of the best `share` of the trials that count. */
+export function bestBand(data, share) {
+  const best = ordered(data, good(data));
+  return extremes(best.slice(0, Math.max(1, Math.round(best.length * share))).map((place) => data.trials.value[place]));
+}
+
+/** The worst value of the best nine tenths: beyond it, plots may cut off. */
+export const rim = once((data) => {
+  const best = ordered(data, good(data));
+  return best.length ? data.trials.value[best[Math.ceil(best.length * 0.9) - 1]] : null;
+});
 
 /** The best value after each trial that has ended, as [index, value] in the order of their ends. */
 export function bestSoFar(data) {
   const { trials } = data;
   const lower = isLower(data);
-  const order = good(data).sort((one, other) => trials.finished[one] - trials.finished[other]);
+  const order = [...good(data)].sort((one, other) => trials.finished[one] - trials.finished[other]);
   const steps = [];
   let best = null;
   let furthest = -1;
@@ -29,7 +73,7 @@ export function bestSoFar(data) {
   return steps;
 }
 
-/** Ranks from 0 (the best) to 1; equal values share the mean of theirs. */
+/** Ranks from 0 (the least) to 1; equal values share the mean of theirs. */
 export function ranks(values) {
   const order = values.map((_, place) => place).sort((one, other) => values[one] - values[other]);
   const found = new Array(values.length);
@@ -41,43 +85,6 @@ export function ranks(values) {
   }
   const scale = Math.max(values.length - 1, 1);
   return found.map((rank) => rank / scale);
-}
-
-const LEAST_IN_A_BIN = 4;
-const MOST_BINS = 8;
-
-/** Bins of trials: by choice, or by quantiles of a number; what is inactive is a bin of its own. */
-function bins(values, isList) {
-  if (isList) return values.map((value) => (value === null ? "inactive" : String(value)));
-  const numbers = values.filter(finite).sort((one, other) => one - other);
-  const count = Math.max(2, Math.min(MOST_BINS, Math.floor(numbers.length / LEAST_IN_A_BIN)));
-  const edges = Array.from({ length: count - 1 }, (_, k) => numbers[Math.floor(((k + 1) * numbers.length) / count)]);
-  return values.map((value) => (finite(value) ? edges.filter((edge) => value >= edge).length : "inactive"));
-}
-
-/**
- * How much of the variance of the value's rank each parameter explains by itself: the
- * correlation ratio, corrected for the number of bins (the epsilon squared of Kelley 1935).
- */
-export function importance(data) {
-  const places = good(data);
-  const rank = ranks(places.map((place) => data.trials.value[place]));
-  const mean = rank.reduce((sum, each) => sum + each, 0) / rank.length;
-  const total = rank.reduce((sum, each) => sum + (each - mean) ** 2, 0);
-  return data.parameters
-    .map(({ name, kind }) => {
-      const values = places.map((place) => data.trials.point[name][place]);
-      const groups = Map.groupBy(rank.keys(), ((bin) => (at) => bin[at])(bins(values, kind === "categorical")));
-      let within = 0;
-      for (const members of groups.values()) {
-        const centre = members.reduce((sum, at) => sum + rank[at], 0) / members.length;
-        within += members.reduce((sum, at) => sum + (rank[at] - centre) ** 2, 0);
-      }
-      const freedom = rank.length - groups.size;
-      const explained = total && freedom > 0 ? 1 - (within / freedom) / (total / (rank.length - 1)) : 0;
-      return { name, share: Math.min(1, Math.max(0, explained)) };
-    })
-    .sort((one, other) => other.share - one.share);
 }
 
 /** Places whose objectives nothing betters. `lower[k]`: smaller is better in the k-th. */
@@ -100,7 +107,7 @@ export function front(points, lower) {
 /** A row for each trial that was started, such that no two in one row overlap. */
 export function slots({ trials, now }) {
   const ends = [];
-  const order = trials.index.map((_, place) => place).filter((place) => trials.started[place] !== null);
+  const order = [...trials.index.keys()].filter((place) => trials.started[place] !== null);
   order.sort((one, other) => trials.started[one] - trials.started[other]);
   return order.map((place) => {
     const start = trials.started[place];
@@ -112,7 +119,29 @@ export function slots({ trials, now }) {
   });
 }
 
-/** Middle heights of equal bins between two bounds; bounds of a logarithmic axis are logarithms. */
+/**
+ * Bars of `slots`, with neighbours of one kind joined that neither are longer than `gap` nor
+ * stand further apart: nobody could tell them from one another.
+ */
+export function joined(bars, gap, kindOf) {
+  const last = new Map();
+  const found = [];
+  for (const bar of bars) {
+    const before = last.get(bar.row);
+    const isThin = bar.end - bar.start <= gap;
+    if (before?.isThin && isThin && bar.start - before.end <= gap && kindOf(before.place) === kindOf(bar.place)) {
+      before.end = Math.max(before.end, bar.end);
+      before.count += 1;
+    } else {
+      const fresh = { ...bar, isThin, count: 1 };
+      last.set(bar.row, fresh);
+      found.push(fresh);
+    }
+  }
+  return found;
+}
+
+/** Heights of equal bins between two bounds; bounds of a logarithmic axis are logarithms. */
 export function histogram(values, low, high, count) {
   const heights = new Array(count).fill(0);
   for (const value of values) {
@@ -120,4 +149,20 @@ export function histogram(values, low, high, count) {
     heights[at] += 1;
   }
   return heights.map((height) => height / Math.max(values.length, 1));
+}
+
+/**
+ * Places of the trials within every brushed interval: `intervals` maps the name of a parameter,
+ * or "" for the value, to pairs of bounds on its axis. What is inactive is in none.
+ */
+export function within(data, intervals) {
+  const checks = Object.entries(intervals).filter(([, pairs]) => pairs.length).map(([name, pairs]) => {
+    const parameter = data.parameters.find((each) => each.name === name);
+    const read = parameter ? (place) => onAxis(parameter, data.trials.point[name][place]) : (place) => data.trials.value[place];
+    return (place) => {
+      const value = read(place);
+      return value !== null && pairs.some(([low, high]) => low <= value && value <= high);
+    };
+  });
+  return good(data).filter((place) => checks.every((check) => check(place)));
 }
