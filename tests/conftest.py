@@ -87,7 +87,7 @@ NEEDS: dict[str, tuple[Callable[[], bool], str]] = {
 }
 """What a test may need of the machine: whether it is there, and how to have it."""
 
-LARGE = frozenset({"keras", "transformers", "lightning"})
+LARGE = frozenset({"keras", "lightning", "torch", "transformers"})
 """Gigabytes to install: asked of nobody, and listed where they are not there."""
 
 _found: dict[str, bool] = {}
