@@ -1,5 +1,6 @@
 """A point that somebody asked for, to try it themselves."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from .space import Point
@@ -15,3 +16,9 @@ class Asked:
     token: str
     parameters: Point
     until: float
+
+
+def is_asked(document: Mapping[str, object]) -> bool:
+    """Say whether an Experiment's trials are asked for, not run."""
+    spec = document.get("spec")
+    return isinstance(spec, Mapping) and spec.get("askTell") is not None

@@ -26,7 +26,7 @@ def run_there(
     again: bool,
 ) -> int:
     """Create the experiments and, unless `detach`, follow one after the other to its end."""
-    from ..controller.ask_tell import is_asked
+    from ..api.asked import is_asked
     from ..suggestion.check import check_algorithm
 
     for document in documents:

@@ -4,6 +4,7 @@ from dataclasses import asdict
 
 import click
 
+from ..api.errors import NotFound
 from ..sdk.sources.where import Where
 from . import console
 from .options import name_argument, output_option, where_options
@@ -48,6 +49,8 @@ def best(
         if objective.further and top is None and not as_command:
             front = pareto.front_of(source.records, record.uid, objective)
     if as_command:
+        if not command:
+            raise NotFound(f"{record.key.name} has no command: people run its trials themselves")
         click.echo(command)
         return
     data = [shapes.trial(trial, objective) for trial in ranked]

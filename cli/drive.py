@@ -65,7 +65,7 @@ def drive(place: Place, record: ExperimentRecord, setting: Setting) -> int:
 
 def drive_quietly(place: Place, record: ExperimentRecord) -> None:
     """Let an engine carry out what was asked, without a word."""
-    from ..controller.ask_tell import is_asked
+    from ..api.asked import is_asked
     from ..sdk.desk import settle
     from . import compose
 

@@ -41,7 +41,7 @@ def resume(
     """
     from dataclasses import replace
 
-    from ..controller.ask_tell import is_asked
+    from ..api.asked import is_asked
     from ..sdk.names import find_experiment
     from . import compose
     from .drive import Setting, detach_engine, drive

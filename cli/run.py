@@ -255,7 +255,7 @@ def _go(
     files: Sequence[str],
 ) -> int:
     """Run the experiments one after the other; the worst exit code is returned."""
-    from ..controller.ask_tell import is_asked
+    from ..api.asked import is_asked
     from ..suggestion.check import check_algorithm
     from . import compose
     from .plugins import check_plugins

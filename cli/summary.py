@@ -38,7 +38,9 @@ def show(source: Source, record: ExperimentRecord, *, interrupted: bool = False)
         )
         for name, value in best.proposal.point.items():
             click.echo(f"  {console.exact_point([(name, value)])}")
-        click.echo(f"again: {source.command_line(record, best)}")
+        command = source.command_line(record, best)
+        if command:
+            click.echo(f"again: {command}")
     _first_failures(source.records, record)
     if interrupted and not record.state.is_finished:
         click.echo(f"`tunewright resume {record.key.name}` goes on.")

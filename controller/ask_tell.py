@@ -8,7 +8,7 @@ the attempt. The store holds all that must outlive a call.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ..api.asked import Asked
+from ..api.asked import Asked, is_asked
 from ..api.compile import objective_of
 from ..api.errors import Fault, Invalid, Unsupported
 from ..api.observation import Batch, Sample
@@ -31,12 +31,6 @@ class Answer:
     point: Asked | None
     over: bool
     why: Sequence[str]
-
-
-def is_asked(document: Mapping[str, object]) -> bool:
-    """Say whether an Experiment's trials are asked for, not run."""
-    spec = document.get("spec")
-    return isinstance(spec, Mapping) and spec.get("askTell") is not None
 
 
 class AskTell:

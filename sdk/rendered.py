@@ -4,6 +4,7 @@ import shlex
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ..api.asked import is_asked
 from ..api.space import Point
 from ..controller.render import Template, TrialIdentity, TrialParameter, render
 from ..db.records import ExperimentRecord, TrialRecord
@@ -29,7 +30,12 @@ def template_of(document: Mapping[str, Any]) -> Template:
 
 
 def command_line(record: ExperimentRecord, trial: TrialRecord) -> str:
-    """Return the command of a trial's primary container, quoted for a shell."""
+    """Return the command of a trial's primary container, quoted for a shell; "" without one.
+
+    Trials that are asked for and told have none.
+    """
+    if is_asked(record.document):
+        return ""
     manifest = manifest_of(record.document, trial.proposal.point, trial.name, record.key.namespace)
     return shlex.join(command_of(manifest, primary_name(record.document)))
 

@@ -1,5 +1,6 @@
 """Why an experiment is where it is."""
 
+from ...api.asked import is_asked
 from ...controller.brief import brief_of
 from ...controller.loading import Memory, view_of
 from ...controller.plan.explain import explain
@@ -20,7 +21,8 @@ def explain_experiment(
     name = record.key.name
     stored = store.view(record.uid)
     lines = []
-    if not record.state.is_finished and not place.is_driven(record.uid):
+    runs_itself = not is_asked(record.document)
+    if runs_itself and not record.state.is_finished and not place.is_driven(record.uid):
         lines.append(f"no process drives it: `tunewright resume {name}` goes on")
     lines += place.ask(record.uid) or explain(view_of(stored, brief_of(record), Memory()), now)
     lines += [f"asked for and not yet done: {wish.verb}" for wish in stored.wishes]

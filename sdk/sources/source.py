@@ -61,7 +61,7 @@ class Source(Protocol):
         ...
 
     def command_line(self, record: ExperimentRecord, trial: TrialRecord) -> str:
-        """Return what a trial's primary container runs, quoted for a shell."""
+        """Return what a trial's primary container runs, quoted for a shell; "" without one."""
         ...
 
     def rest(self, seconds: float) -> None:

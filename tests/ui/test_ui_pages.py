@@ -3,6 +3,9 @@
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
+from support.asked import asked
+from tunewright.api.documents import parse
+from tunewright.cli.console import as_yaml
 
 pytestmark = [pytest.mark.xdist_group("page"), pytest.mark.needs("browser")]
 
@@ -187,3 +190,16 @@ def test_what_is_not_there_has_a_page_that_says_so(browser, server):
     page.goto("/experiments/default/none?token=of-the-tests")
     expect(page.get_by_text("no experiment is called default/none")).to_be_visible()
     context.close()
+
+
+def test_an_experiment_whose_trials_people_run_has_its_pages_too(opened, server):
+    with server.client() as client:
+        text = as_yaml(parse(asked("by-hand")).write())
+        client.post(server.api("/experiments"), json={"text": text})
+        point = client.post(server.api("/experiments/default/by-hand/ask")).json()["point"]
+        told = {"index": point["index"], "token": point["token"], "metrics": {"loss": 0.5}}
+        client.post(server.api("/experiments/default/by-hand/tell"), json=told)
+    page = opened("/experiments/default/by-hand")
+    expect(page.locator("#best .big")).to_have_text("0.5")
+    page.get_by_role("link", name="trial 0").click()
+    expect(page.get_by_role("heading", name="Trial 0")).to_be_visible()

@@ -4,7 +4,9 @@ import yaml
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
+from ...api.asked import is_asked
 from ...api.compile import objective_of
+from ...db.records import ExperimentRecord, TrialRecord
 from ...sdk import shapes
 from ...sdk.rendered import manifest_of
 from ..render import page
@@ -18,7 +20,6 @@ def show(request: Request, board: FromBoard, record: Found, trial: str) -> Respo
     objective = objective_of(record.document)
     found = board.trial(record, trial)
     best = record.best[0] if record.best else None
-    manifest = manifest_of(record.document, found.proposal.point, found.name, record.key.namespace)
     events = board.source.records.events(record.uid, limit=1000)
     return page(
         request,
@@ -30,5 +31,14 @@ def show(request: Request, board: FromBoard, record: Found, trial: str) -> Respo
         command=board.source.command_line(record, found),
         attempts=board.source.records.attempts(record.uid, found.index),
         events=[each for each in reversed(events) if each.index == found.index],
-        manifest=yaml.safe_dump(manifest, sort_keys=False, allow_unicode=True),
+        manifest=_manifest(record, found),
     )
+
+
+def _manifest(record: ExperimentRecord, trial: TrialRecord) -> str:
+    """Return what was run, as YAML; "" where a person ran it."""
+    if is_asked(record.document):
+        return ""
+    point = trial.proposal.point
+    manifest = manifest_of(record.document, point, trial.name, record.key.namespace)
+    return yaml.safe_dump(manifest, sort_keys=False, allow_unicode=True)
