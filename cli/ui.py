@@ -62,11 +62,10 @@ def ui(
 
 
 def _announce(address: "Address", *, source: str) -> None:
-    console.note(source)
-    click.echo(f"The page is at {address.url}")
+    console.note(f"{source}. Ctrl-C ends the page; experiments go on.")
     for line in _over_ssh(address.port):
         console.note(line)
-    console.note("Ctrl-C ends it; experiments go on.")
+    click.echo(f"The page is at {address.url}")
 
 
 def _over_ssh(port: int) -> Sequence[str]:
