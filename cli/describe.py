@@ -45,7 +45,7 @@ def describe(name: str, trial: str | None, where: Where, output: str) -> None:
             if found is None or event.index == found.index
         ]
         data = shapes.experiment(record) if found is None else shapes.trial(found, objective)
-        data["events"] = [_event(event) for event in events]
+        data["events"] = [shapes.event(event) for event in events]
         code = _code(records.provenance(record.uid), found)
         data["code"] = None if code is None else asdict(code)
         if found is None:
@@ -95,20 +95,10 @@ def _said(code: dict[str, Any] | None) -> str | None:
     return "; ".join(said) or None
 
 
-def _event(event: EventRow) -> dict[str, object]:
-    return {
-        "at": event.at,
-        "trial": event.index,
-        "kind": event.kind,
-        "reason": event.reason,
-        "message": event.message,
-    }
-
-
-def _attempt(attempt: object) -> dict[str, object]:
-    shown = asdict(attempt)  # type: ignore[call-overload]  # a record is a dataclass
+def _attempt(attempt: AttemptRecord) -> dict[str, object]:
+    shown = asdict(attempt)
     shown.pop("token")
-    return dict(shown)
+    return shown
 
 
 def _experiment(

@@ -233,18 +233,10 @@ class Client:
 
     def events(self, name: str) -> Sequence[Mapping[str, Any]]:
         """Return what happened, oldest first: `at`, `kind`, `reason`, `message`, `trial`."""
+        from .shapes import event as shape
+
         with self._found(name) as (source, record):
-            found = source.records.events(record.uid, limit=1000)
-            return [
-                {
-                    "at": each.at,
-                    "trial": each.index,
-                    "kind": each.kind,
-                    "reason": each.reason,
-                    "message": each.message,
-                }
-                for each in found
-            ]
+            return [shape(each) for each in source.records.events(record.uid, limit=1000)]
 
     def explain(self, name: str) -> str:
         """Say why the experiment is where it is."""

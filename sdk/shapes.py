@@ -7,7 +7,7 @@ from ..api.compile import objective_of
 from ..api.lineage import generation_of
 from ..api.objective import Objective
 from ..api.observation import Observation
-from ..db.records import ExperimentRecord, TrialRecord
+from ..db.records import EventRow, ExperimentRecord, TrialRecord
 
 
 def experiment(record: ExperimentRecord, objective: Objective | None = None) -> dict[str, Any]:
@@ -78,6 +78,16 @@ def trial(record: TrialRecord, objective: Objective) -> dict[str, Any]:
         "cpu_seconds": usage.cpu_seconds if usage else None,
         "peak_memory_bytes": usage.peak_memory_bytes if usage else None,
         "device_seconds": usage.device_seconds if usage else None,
+    }
+
+
+def event(row: EventRow) -> dict[str, Any]:
+    return {
+        "at": row.at,
+        "trial": row.index,
+        "kind": row.kind,
+        "reason": row.reason,
+        "message": row.message,
     }
 
 

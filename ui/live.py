@@ -34,7 +34,7 @@ class _Watch:
 
 class Live:
     def __init__(self, board: Board) -> None:
-        self._desk = board
+        self._board = board
         self._watches: dict[ExperimentKey, _Watch] = {}
 
     async def messages(self, key: ExperimentKey) -> AsyncIterator[bytes]:
@@ -62,18 +62,29 @@ class Live:
     def _end(self, watch: _Watch) -> None:
         if watch.reader is not None:
             watch.reader.cancel()
+        self._forget(watch)
+
+    def _forget(self, watch: _Watch) -> None:
+        """Let who comes next begin anew."""
         if self._watches.get(watch.key) is watch:
             del self._watches[watch.key]
 
     async def _read(self, watch: _Watch) -> None:
-        """Look again and again; tell what changed."""
-        view = View(self._desk, watch.key)
+        """Look again and again; whatever ends it, nobody is left waiting."""
+        try:
+            await self._look(watch)
+        finally:
+            _tell(watch, None)
+            self._forget(watch)
+
+    async def _look(self, watch: _Watch) -> None:
+        """Tell what changed, until the experiment is gone."""
+        view = View(self._board, watch.key)
         while True:
             try:
                 change = await run_in_threadpool(view.change)
             except NotFound:
                 _tell(watch, _event("gone", {}))
-                _tell(watch, None)
                 return
             except TunewrightError as error:  # a database that is away comes again
                 _tell(watch, _event("trouble", {"message": str(error)}))
@@ -88,7 +99,7 @@ class View:
     """What was told of an experiment last. One thread at a time."""
 
     def __init__(self, board: Board, key: ExperimentKey) -> None:
-        self._desk = board
+        self._board = board
         self._key = key
         self._position = -1
         self._told: Any = None
@@ -100,10 +111,10 @@ class View:
 
         `since` is the position of the log that the trials' changes follow.
         """
-        record = self._desk.experiment(self._key.namespace, self._key.name)
-        table = self._desk.table(record)
+        record = self._board.experiment(self._key.namespace, self._key.name)
+        table = self._board.table(record)
         if time.monotonic() - self._explained > _EXPLAIN_SECONDS:
-            self._said = list(self._desk.source.explain(record))
+            self._said = list(self._board.source.explain(record))
             self._explained = time.monotonic()
         since, first = self._position, self._position < 0
         columns = table.columns(table.position if first else since)
@@ -112,7 +123,7 @@ class View:
         if told == self._told:
             return None
         self._told, self._position = told, table.position
-        driven = self._desk.source.is_driven(record)
+        driven = self._board.source.is_driven(record)
         return {
             "since": table.position if first else since,
             "experiment": shown,

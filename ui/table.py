@@ -5,6 +5,7 @@ costs what has ended since the last one, and what is unfinished.
 """
 
 import threading
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -22,9 +23,8 @@ from ..sdk import shapes
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A trial as tables and plots need it. `changed` is the log's position when it last changed."""
+    """A trial as tables and plots need it."""
 
-    changed: int
     index: int
     name: str
     state: str
@@ -55,7 +55,9 @@ class Table:
         self._records = records
         self._uid = record.uid
         self._rows: list[Row] = []
-        self._unfinished: frozenset[int] = frozenset()
+        self._unfinished: set[int] = set()
+        self._read_at = 0  # the position of the log at which all trials were read
+        self._changes: list[tuple[int, int]] = []  # positions behind it, and which trial changed
         self._metrics: dict[str, None] = {}
         self._lock = threading.Lock()
         self.position = 0
@@ -75,9 +77,7 @@ class Table:
     def columns(self, after: int = -1) -> dict[str, Any]:
         """Return the trials that changed after a position of the log, and all unfinished ones."""
         with self._lock:
-            rows = [
-                row for row in self._rows if row.changed > after or row.index in self._unfinished
-            ]
+            rows = self._rows if after < self._read_at else self._changed(after)
             return {
                 "position": self.position,
                 "objectives": _objectives(self.objective),
@@ -85,6 +85,12 @@ class Table:
                 "metrics": list(self._metrics),
                 "trials": self._written(rows),
             }
+
+    def _changed(self, after: int) -> Sequence[Row]:
+        """Return what changed behind a position; costs that, not the trials that there are."""
+        first = bisect_right(self._changes, after, key=lambda change: change[0])
+        indexes = self._unfinished.union(index for _, index in self._changes[first:])
+        return [self._rows[index] for index in sorted(indexes)]
 
     def _written(self, rows: Sequence[Row]) -> dict[str, Any]:
         return {
@@ -98,38 +104,37 @@ class Table:
     def _read_all(self) -> None:
         # The log first: what happens between the two reads is read again with the next changes.
         position = self._records.view(self._uid).experiment.totals.position
-        self._rows = []
-        self._take(self._records.trials(self._uid, observations=True), position)
-        self.position = position
+        self._take(self._records.trials(self._uid, observations=True))
+        self._read_at = self.position = position
 
     def _read_changes(self) -> None:
         entries = self._records.history(self._uid, after=self.position)
-        changed = {entry.index for entry in entries} | self._unfinished
-        position = entries[-1].position if entries else self.position
-        self._take((self._trial(index) for index in sorted(changed)), position)
-        self.position = position
+        changed = self._unfinished.union(entry.index for entry in entries)
+        self._take(self._trial(index) for index in sorted(changed))
+        self._changes += [(entry.position, entry.index) for entry in entries]
+        self.position = entries[-1].position if entries else self.position
 
     def _trial(self, index: int) -> TrialRecord:
         trial = self._records.trial(self._uid, index)
         return replace(trial, observation=self._records.observation(self._uid, index))
 
-    def _take(self, trials: Iterable[TrialRecord], position: int) -> None:
-        unfinished = set(self._unfinished)
+    def _take(self, trials: Iterable[TrialRecord]) -> None:
         for trial in trials:
-            row = self._row(trial, position)
+            row = self._row(trial)
             if trial.index < len(self._rows):
                 self._rows[trial.index] = row
             else:
                 self._rows.append(row)
-            (unfinished.discard if trial.state.is_finished else unfinished.add)(trial.index)
+            if trial.state.is_finished:
+                self._unfinished.discard(trial.index)
+            else:
+                self._unfinished.add(trial.index)
             self._metrics.update(dict.fromkeys(row.metrics))
-        self._unfinished = frozenset(unfinished)
 
-    def _row(self, trial: TrialRecord, position: int) -> Row:
+    def _row(self, trial: TrialRecord) -> Row:
         usage = trial.attempt.usage if trial.attempt else None
         shown = shapes.metrics(trial.observation or {}, self.objective)
         return Row(
-            changed=position,
             index=trial.index,
             name=trial.name,
             state="Dropped" if trial.dropped else str(trial.state),

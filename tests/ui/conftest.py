@@ -102,7 +102,7 @@ class Watched:
     strangers: list[str] = field(default_factory=list)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # its event loop is in the way of tests elsewhere
 def browser():
     from playwright.sync_api import sync_playwright
 

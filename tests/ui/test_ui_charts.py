@@ -243,6 +243,9 @@ WORLDS = {
     "failures among them": columns(
         [0.5, None, 0.4] * 5, states=["Succeeded", "Failed", "EarlyStopped"] * 5
     ),
+    "stopped with a value and without": columns(
+        [0.5, 0.3, None], states=["Succeeded", "Killed", "Killed"]
+    ),
     "thirty parameters": columns(
         [float(index) for index in range(20)],
         points={f"p{k}": [LARGE.random() for _ in range(20)] for k in range(30)},

@@ -156,19 +156,7 @@ def list_events(
 ) -> Response:
     """List what happened, the oldest first."""
     events = board.source.records.events(record.uid, limit=limit)
-    return answer(
-        request,
-        [
-            {
-                "at": each.at,
-                "trial": each.index,
-                "kind": each.kind,
-                "reason": each.reason,
-                "message": each.message,
-            }
-            for each in events
-        ],
-    )
+    return answer(request, [shapes.event(each) for each in events])
 
 
 @router.get(

@@ -72,12 +72,9 @@ export function showTimes(root = document) {
 }
 
 function switchTheme() {
-  const root = document.documentElement;
-  const dark = root.dataset.theme
-    ? root.dataset.theme === "dark"
-    : matchMedia("(prefers-color-scheme: dark)").matches;
-  root.dataset.theme = dark ? "light" : "dark";
-  localStorage.setItem("tunewright-theme", root.dataset.theme);
+  const { dataset } = document.documentElement;
+  dataset.theme = dataset.theme === "dark" ? "light" : "dark";
+  localStorage.setItem("tunewright-theme", dataset.theme);
 }
 
 document.getElementById("theme")?.addEventListener("click", switchTheme);

@@ -29,7 +29,7 @@ export function marks(rows, { isChosen }, { itemStyle, ...rest } = {}) {
   const sort = { true: [], false: [] };
   for (const row of rows) sort[isChosen(row.at(-1))].push(row);
   const part = (data, opacity, z) => ({
-    id: `trials ${rest.name ?? ""} ${z}`, type: "scatter", symbolSize: sizeOf(rows.length),
+    id: `trials ${rest.name ?? ""} ${rest.yAxisIndex ?? 0} ${z}`, type: "scatter", symbolSize: sizeOf(rows.length),
     large: true, largeThreshold: MANY, cursor: "pointer", ...rest, data, z, itemStyle: { ...itemStyle, opacity },
   });
   const faint = sort.false.length ? [part(sort.false, FAINT, 2)] : [];

@@ -110,9 +110,7 @@ export function mount(root, data, { onSelect = () => {}, href, curves }) {
     for (const card of cards.values()) if (!(isBrushing && card.chart.brushes)) soon(card);
   }
 
-  const isDark = matchMedia("(prefers-color-scheme: dark)");
   const theme = new MutationObserver(redraw);
-  isDark.addEventListener("change", redraw);
   theme.observe(document.documentElement, { attributeFilter: ["data-theme"] });
   root.classList.add("charts");
   look();
@@ -120,7 +118,6 @@ export function mount(root, data, { onSelect = () => {}, href, curves }) {
     update,
     select,
     dispose() {
-      isDark.removeEventListener("change", redraw);
       theme.disconnect();
       sight.disconnect();
       clearTimeout(timer);

@@ -36,7 +36,6 @@ export function linePlot(root) {
   };
   new ResizeObserver(() => chart.resize()).observe(root);
   const again = () => last && draw(last);
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", again);
   new MutationObserver(again).observe(document.documentElement, { attributeFilter: ["data-theme"] });
   return draw;
 }
