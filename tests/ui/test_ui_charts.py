@@ -5,6 +5,7 @@ import random
 
 import pytest
 from playwright.sync_api import expect
+from support.waiting import until
 
 pytestmark = [pytest.mark.xdist_group("page"), pytest.mark.needs("browser")]
 
@@ -323,15 +324,21 @@ def test_whatever_there_is_is_drawn(opened, data, theme):
         expect(page.get_by_text("There is nothing to draw yet")).to_be_visible()
 
 
+def becomes_true(page, expression):
+    """Wait until an expression is true; the page's own policy forbids it to wait by itself."""
+    until(lambda: page.evaluate(expression), seconds=30)
+
+
 def of_history(page, expression):
     """Wait until something is true of the first plot, given its `option`."""
-    page.wait_for_function(
+    becomes_true(
+        page,
         f"""async () => {{
         const m = await import('/static/vendor/echarts.js');
         const plot = m.getInstanceByDom(document.querySelector('[data-chart=history] .canvas'));
         const option = plot?.getOption();
         return Boolean(option?.xAxis) && ({expression});
-        }}"""
+        }}""",
     )
 
 
@@ -353,8 +360,9 @@ def drag_on_the_values(page):
     """Draw a band on the lower half of the first axis."""
     canvas = page.locator('[data-chart="parallel"] canvas')
     canvas.scroll_into_view_if_needed()
-    page.wait_for_function(
-        "document.querySelector('[data-chart=parallel] canvas').getBoundingClientRect().height > 0"
+    becomes_true(
+        page,
+        "document.querySelector('[data-chart=parallel] canvas').getBoundingClientRect().height > 0",
     )
     box = canvas.bounding_box()
     left = box["x"] + 48
@@ -363,7 +371,7 @@ def drag_on_the_values(page):
     page.mouse.down()
     page.mouse.move(left, middle + box["height"] / 2, steps=8)
     page.mouse.up()
-    page.wait_for_function("Array.isArray(window.chosen)")
+    becomes_true(page, "Array.isArray(window.chosen)")
     return page.evaluate("window.chosen"), (left, box["y"] + 50)
 
 
@@ -374,7 +382,7 @@ def test_a_brushed_axis_chooses_trials_and_a_click_beside_it_all(opened):
     assert chosen == list(range(len(chosen)))
     assert 8 <= len(chosen) <= 11
     page.mouse.click(*beside)
-    page.wait_for_function("window.chosen === null")
+    becomes_true(page, "window.chosen === null")
 
 
 def test_a_brushed_axis_filters_the_tables_of_the_other_plots(opened):
@@ -394,7 +402,7 @@ def test_a_band_stays_while_trials_are_added_and_takes_them_in(opened):
     chosen, _ = drag_on_the_values(page)
     grown = columns([float(index) for index in range(20)] + [0.5])
     page.evaluate("(data) => window.plots.update(data)", grown)
-    page.wait_for_function("window.chosen.includes(20)")
+    becomes_true(page, "window.chosen.includes(20)")
     assert page.evaluate("window.chosen") == [*chosen, 20]
 
 
@@ -403,17 +411,17 @@ def test_the_best_are_chosen_without_a_pointer(opened):
     draw(page, columns([float(index) for index in range(20)], direction="maximize"))
     choose = page.get_by_label("Choose")
     choose.select_option("the best quarter")
-    page.wait_for_function("Array.isArray(window.chosen)")
+    becomes_true(page, "Array.isArray(window.chosen)")
     assert page.evaluate("window.chosen") == [15, 16, 17, 18, 19]
     choose.select_option("by bands")
-    page.wait_for_function("window.chosen === null")
+    becomes_true(page, "window.chosen === null")
 
 
 def test_showing_all_again_ends_every_band(opened):
     page = opened("/algorithms")
     draw(page, columns([float(index) for index in range(20)]))
     page.get_by_label("Choose").select_option("the best half")
-    page.wait_for_function("Array.isArray(window.chosen)")
+    becomes_true(page, "Array.isArray(window.chosen)")
     page.evaluate("window.plots.select(null); window.chosen = 'nobody asked'")
     expect(page.get_by_label("Choose")).to_have_value("by bands")
     page.evaluate("(data) => plots.update(data)", columns([float(index) for index in range(30)]))
