@@ -95,7 +95,7 @@ def test_an_experiment_is_carried_out(product, namespace):
 
 
 def test_an_experiment_that_is_to_stop_leaves_its_jobs_suspended_where_they_are_kept(
-    installed, namespace
+    product, namespace
 ):
     start(
         namespace, "import time; print('loss=${trialParameters.lr}'); time.sleep(600)", retain=True
