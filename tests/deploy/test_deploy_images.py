@@ -147,3 +147,12 @@ def test_every_extra_that_an_image_names_exists(image):
     known = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
     assert extras
     assert set(extras) <= known["optional-dependencies"].keys()
+
+
+def test_every_room_of_the_package_goes_into_the_images():
+    packages = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["tool"]["setuptools"]
+    rooms = {name.split(".")[1] for name in packages["packages"] if "." in name}
+
+    let_in = (REPOSITORY / ".dockerignore").read_text().splitlines()
+
+    assert {f"!{room}" for room in rooms} <= set(let_in)
