@@ -31,7 +31,7 @@ from .resources import TRIALS, is_ahead
 from .workloads.hindrance import hindrance
 from .workloads.injection import Way
 from .workloads.judgement import Conditions, judge, runs, started_at
-from .workloads.pods import exit_code, stands_still
+from .workloads.pods import exit_code, is_collected, stands_still
 from .workloads.stopping import stop_patch
 from .world import World
 from .writing import together
@@ -156,7 +156,8 @@ class Attempts:
         self._made.add(ref.index)
         pods = self._pods(record.name)
         if self._way_of(record) is Way.LOGS:
-            self._logs.follow(self._book.experiment, self.brief, record, pods)
+            bare = [pod for pod in pods if not is_collected(pod)]
+            self._logs.follow(self._book.experiment, self.brief, record, bare)
         end = self._end(ref, found, pods, now)
         if end is not None:
             self._ended[ref.index] = end
@@ -266,10 +267,10 @@ class Attempts:
         record = self._book.pages[index].record
         is_told = found is None or found.done or index in self._read_instead
         is_written = self.brief.collector.kind is CollectorKind.STDOUT
-        if is_told or not is_written or self._way_of(record) is not Way.SIDECAR:
+        pods = [pod for pod in self._pods(record.name) if is_collected(pod)]
+        if is_told or not is_written or not pods:
             return False
         self._read_instead.add(index)
-        pods = self._pods(record.name)
         self._logs.follow(self._book.experiment, self.brief, record, pods, instead=True)
         return self._logs.is_reading(index)
 
@@ -311,6 +312,7 @@ class Attempts:
         stopping = [each for each in unfinished if _is_going(each) and self._is_stopping(each)]
         starting = [each for each in unfinished if self._is_to_begin(each)]
         over = [each.name for each in unfinished if _is_sent_back(each)]
+        await self._mark()
         if not await self._tell(starting):
             starting = []
         await together(
@@ -320,6 +322,18 @@ class Attempts:
                 *(self._clear(name) for name in (*self._leftovers, *over)),
             ]
         )
+
+    async def _mark(self) -> None:
+        """Have the API server ask about pods that are made elsewhere, while there may be some."""
+        if self._world.pod_webhook is not None:
+            begun = any(each.attempt is not None for each in self._book.unfinished)
+            await self._world.pod_webhook.hold(self._book.key, self._kind, holds=begun)
+
+    @property
+    def _kind(self) -> str:
+        source = self.brief.template.source
+        assert not isinstance(source, str)  # `with_template` has read it
+        return str(source["kind"])
 
     def _is_stopping(self, record: TrialRecord) -> bool:
         return self._memory.of(record.index).stopping is not None

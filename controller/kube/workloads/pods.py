@@ -3,6 +3,13 @@
 from collections.abc import Sequence
 
 from ..port import Document
+from .collector import NAME
+
+
+def is_collected(pod: Document) -> bool:
+    """Whether a collector of ours stands in a pod."""
+    beside = (pod.get("spec") or {}).get("initContainers") or ()
+    return any(each.get("name") == NAME for each in beside)
 
 
 def exit_code(pods: Sequence[Document], container: str) -> int | None:
