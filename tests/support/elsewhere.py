@@ -26,7 +26,7 @@ Document = dict[str, Any]
 PODS = Resource("", "v1", "pods")
 ACCOUNTS = Resource("", "v1", "serviceaccounts")
 DEFINITIONS = Resource("apiextensions.k8s.io", "v1", "customresourcedefinitions")
-WORDS = ["python", "train.py"]
+WORDS = ["python", "train.py", "--x=${trialParameters.x}"]
 
 
 @dataclass(frozen=True)
@@ -136,7 +136,9 @@ def workflow_pods(flow: Document) -> Sequence[Document]:
         "workflows.argoproj.io/completed": "false",
         "workflows.argoproj.io/workflow": name,
     }
-    emissary = ["/var/run/argo/argoexec", "emissary", "--loglevel", "info", "--", *WORDS]
+    (template,) = flow["spec"]["templates"]
+    words = template["container"]["command"]
+    emissary = ["/var/run/argo/argoexec", "emissary", "--loglevel", "info", "--", *words]
     wait = {"name": "wait", "image": "argoexec:3", "command": ["argoexec", "wait"]}
     main = {"name": "main", "image": "trainer:1", "command": emissary}
     return [
@@ -167,7 +169,9 @@ def pipeline_run(name: str = "e", **spec: Any) -> Document:
 def pipeline_pods(run: Document) -> Sequence[Document]:
     name, uid = run["metadata"]["name"], run["metadata"]["uid"]
     entry = {"image": "trainer:1", "command": ["/tekton/bin/entrypoint"]}
-    args = ["-entrypoint", WORDS[0], "--", *WORDS[1:]]
+    (task,) = run["spec"]["pipelineSpec"]["tasks"]
+    words = task["taskSpec"]["steps"][0]["command"]
+    args = ["-entrypoint", words[0], "--", *words[1:]]
 
     def pod(task: str) -> Document:
         labels = {
@@ -177,9 +181,8 @@ def pipeline_pods(run: Document) -> Sequence[Document]:
             "tekton.dev/taskRun": f"{name}-{task}",
         }
         owner = _owned_by("tekton.dev/v1", "TaskRun", f"{name}-{task}", uid)
-        return _pod(
-            f"{name}-{task}-pod", labels, owner, {"name": "step-train", **entry, "args": args}
-        )
+        step = {"name": "step-train", **entry, "args": args}
+        return _pod(f"{name}-{task}-pod", labels, owner, step)
 
     return [pod("train"), pod("fetch")]
 
