@@ -23,6 +23,7 @@ from support.elsewhere import (
     train_pods,
 )
 from support.operated import scene
+from tunewright.controller.kube.notices import EVENTS
 from tunewright.controller.kube.pod_webhook import CONFIGURATIONS, NAME
 from tunewright.controller.kube.resources import EXPERIMENTS
 from tunewright.db.sql import open_store
@@ -146,10 +147,11 @@ def test_a_pod_that_names_no_command_keeps_its_image_s_and_its_log_is_read(withi
     assert "katib.kubeflow.org/trial" in primary["metadata"]["labels"]
 
 
-def test_what_a_collector_beside_it_reported_ends_the_trial(within):
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+def test_what_a_collector_beside_it_reported_ends_the_trial(within, kind):
     async def scenario(play, asked):
-        await play.create(train_job())
-        controller = Elsewhere(play, TRAIN_JOB)
+        await play.create(kind.experiment())
+        controller = Elsewhere(play, kind)
         workload = await controller.begins()
         await controller.makes_pods(workload)
         await controller.ends(workload)
@@ -174,6 +176,35 @@ def test_the_pod_of_a_second_attempt_reports_for_that(within):
 
     primary, _ = within(scenario)
     assert environment(sidecar_of(primary))["TUNEWRIGHT_ATTEMPT"] == "2"
+
+
+STOPPED = {
+    "TrainJob": ("suspend", True),
+    "Workflow": ("shutdown", "Stop"),
+    "PipelineRun": ("status", "Cancelled"),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+def test_a_trial_that_is_retained_is_stopped_as_its_kind_has_it(within, kind):
+    document = kind.experiment(trialPolicy={"activeDeadlineSeconds": 1})
+    document["spec"]["trialTemplate"]["retain"] = True
+
+    async def scenario(play, asked):
+        await play.create(document)
+        controller = Elsewhere(play, kind)
+        workload = await controller.begins()
+        for pod in await controller.makes_pods(workload):
+            await runs(play, pod)
+        field, _ = STOPPED[kind.name]
+
+        async def stopped():
+            there = await play.kube.get(kind.resource, play.namespace, workload["metadata"]["name"])
+            return there["spec"].get(field)
+
+        return await play.until(stopped)
+
+    assert within(scenario) == STOPPED[kind.name][1]
 
 
 # Who is not asked about, or let through.
@@ -292,7 +323,8 @@ class Logged:
 
 async def runs(play, pod):
     state = {"running": {"startedAt": AT}}
-    status = {"name": "node", "state": state, "ready": True, "restartCount": 0}
+    name = pod["spec"]["containers"][-1]["name"]
+    status = {"name": name, "state": state, "ready": True, "restartCount": 0}
     known = {**status, "image": "trainer:1", "imageID": "", "lastState": {}}
     document = {**pod, "status": {"phase": "Running", "containerStatuses": [known]}}
     await play.kube.replace(PODS, play.namespace, document, "status")
@@ -315,6 +347,25 @@ def test_a_pod_that_came_without_a_collector_has_its_log_read(within):
     primary, trial = within(scenario, Logged)
     assert "initContainers" not in primary["spec"]
     assert trial["status"]["observation"]["metrics"][0]["latest"] == "0.25"
+
+
+def test_of_a_pod_that_came_without_a_collector_is_said_that_its_files_are_not_read(within):
+    async def scenario(play, asked):
+        await asked.stop_answering()
+        await play.create(train_job(**FILE))
+        primary, _ = await Elsewhere(play, TRAIN_JOB).pods()
+        await runs(play, primary)
+
+        async def told():
+            return [each for each in await play.all(EVENTS) if each["reason"] == "NoCollector"]
+
+        return primary, await play.until(told)
+
+    primary, (event,) = within(scenario)
+    assert event["involvedObject"]["kind"] == "Trial"
+    assert event["message"].startswith(
+        f"Pod {primary['metadata']['name']} was created without a collector: "
+    )
 
 
 def test_a_pod_with_a_collector_has_its_log_left_alone(within):

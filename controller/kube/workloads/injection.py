@@ -15,6 +15,7 @@ from ....metrics_collector.spec import CollectorKind, collector_spec
 from .. import labels
 from .checkpoints import Kept, keep, no_place
 from .collector import Collector, Settings, literal
+from .pods import is_primary
 from .templates import PodTemplate, Reporting, pod_templates, reporting
 
 __all__ = ["Injection", "Instrumented", "Settings", "Way", "instrument", "instrument_pod"]
@@ -88,8 +89,7 @@ def instrument(
 
 def instrument_pod(pod: Mapping[str, Any], injection: Injection) -> dict[str, Any]:
     """Return a pod that was made elsewhere as it would have come from a template of ours."""
-    there = (pod.get("metadata") or {}).get("labels") or {}
-    if not (injection.primary_labels or {}).items() <= there.items():
+    if not is_primary(pod, injection.primary_labels):
         injection = replace(injection, collector=_NOTHING)
     return instrument({**pod, "kind": "Pod"}, injection)[0]
 
