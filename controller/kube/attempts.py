@@ -418,6 +418,7 @@ class Attempts:
             self._say(record.index, reasons.REFUSED_BY_CLUSTER.name, str(error))
         else:
             self._made.add(record.index)
+            self.again = True  # what does not happen to it is told by nobody
 
     async def _stop(self, record: TrialRecord) -> None:
         found = self._jobs.get(self._book.experiment, record.name)

@@ -76,18 +76,18 @@ def test_a_job_that_is_admitted_runs_and_is_never_suspended_by_us(within):
 
 
 def test_a_job_that_is_to_stop_is_deleted_though_it_is_retained(within):
-    document = queued(trialPolicy={"pendingDeadlineSeconds": 4})
+    document = queued(trialPolicy={"pendingDeadlineSeconds": 1})
     document["spec"]["trialTemplate"]["retain"] = True
 
     async def scenario(play):
         await play.create(document)
-        await waits(play)
 
-        async def gone():
-            return not await play.all(JOBS)
+        async def over():
+            trials = await play.trials()
+            return trials if trials and trials[0].get("status", {}).get("completionTime") else None
 
-        await play.until(gone)
-        return await play.trials()
+        return await play.until(over), await play.all(JOBS)
 
-    (trial,) = within(scenario)
+    (trial,), jobs = within(scenario)
     assert trial["status"]["conditions"][-1]["reason"] == "PendingDeadlineExceeded"
+    assert jobs == []
