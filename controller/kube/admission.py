@@ -50,10 +50,11 @@ class Admission:
 
     async def added(self, kind: str, namespace: str, pod: Document) -> list[dict[str, Any]]:
         """Return what is to be added to a pod of a trial of that kind, as a JSON patch."""
-        written = pod["metadata"].get("labels") or {}
-        trial = Key(namespace, written.get(ELSEWHERE[kind].label, ""))
+        name = (pod["metadata"].get("labels") or {}).get(ELSEWHERE[kind].label)
+        if not name:
+            return []
         try:
-            injection = await self._injection(kind, trial)
+            injection = await self._injection(kind, Key(namespace, name))
         except NotFound:
             return []
         return [] if injection is None else _patch(pod, instrument_pod(pod, injection))
@@ -61,8 +62,8 @@ class Admission:
     async def _injection(self, kind: str, key: Key) -> Injection | None:
         """Return what the pods of a trial get; None where the name is somebody else's.
 
-        What may be new is asked for where a cache lacks it; what changes from attempt to
-        attempt, the workload, always.
+        A cache may lag behind: what it lacks is asked for, and always the workload, which
+        says the attempt.
 
         Raises:
             NotFound: there is no such trial.

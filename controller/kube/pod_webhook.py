@@ -9,8 +9,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 from urllib.parse import urlsplit
 
 from ...api.errors import Conflict, Retryable, TunewrightError
@@ -31,21 +30,24 @@ _PATIENCE = 2
 log = logging.getLogger(__name__)
 
 
-@dataclass(slots=True)
+_Namespaces: TypeAlias = Mapping[str, frozenset[str]]
+"""By kind, where trials of it are."""
+
+
 class PodWebhook:
     """The configuration as one replica writes it: its authority, and as the leader the namespaces.
 
     What another replica wrote stays.
     """
 
-    kube: Kube
-    uid: str = ""
-    """The configuration's, and part of the address: only who may read it knows where to ask."""
-
-    _authority: str = ""
-    _holders: dict[str, set[Key]] | None = None
-    _written: Mapping[str, frozenset[str]] | None = None
-    _writing: asyncio.Lock = field(default_factory=asyncio.Lock)
+    def __init__(self, kube: Kube) -> None:
+        self.uid = ""
+        """The configuration's, and part of the address: only who may read it knows where to ask."""
+        self._kube = kube
+        self._authority = ""
+        self._holders: Mapping[str, set[Key]] | None = None  # experiments, by kind
+        self._written: _Namespaces | None = None
+        self._writing = asyncio.Lock()
 
     async def host(self) -> str:
         """Return the name by which the API server calls us.
@@ -107,24 +109,27 @@ class PodWebhook:
                     metadata = {"resourceVersion": version_of(there)}
                     patch = {"metadata": metadata, "webhooks": wanted}
                     try:
-                        await self.kube.merge(CONFIGURATIONS, None, NAME, patch)
+                        await self._kube.merge(CONFIGURATIONS, None, NAME, patch)
                     except Conflict:
                         continue  # another replica was faster
                 self.uid, self._written = there["metadata"]["uid"], written
                 return
 
     async def _mark(self) -> None:
-        if self._namespaces == self._written:
+        """Write which namespaces are meant, if those are others than before."""
+        wanted = self._namespaces
+        if wanted == self._written:
             return
         try:
             await self.write()
         except Retryable:
             raise
-        except TunewrightError as error:
-            log.warning("logs are read instead of collectors beside trials: %s", error)
+        except TunewrightError as error:  # whoever serves tries it again
+            log.warning("pods that are made elsewhere come without a collector: %s", error)
+            self._written = wanted
 
     @property
-    def _namespaces(self) -> Mapping[str, frozenset[str]] | None:
+    def _namespaces(self) -> _Namespaces | None:
         if self._holders is None:
             return None
         return {
@@ -132,7 +137,7 @@ class PodWebhook:
         }
 
     async def _there(self) -> Document:
-        return await self.kube.get(CONFIGURATIONS, None, NAME)
+        return await self._kube.get(CONFIGURATIONS, None, NAME)
 
     def _webhooks(self, there: Document) -> list[dict[str, Any]]:
         before = {each["name"]: each for each in there.get("webhooks") or ()}

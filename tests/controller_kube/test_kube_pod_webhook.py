@@ -388,7 +388,17 @@ def test_a_pod_with_a_collector_has_its_log_left_alone(within):
     assert logged[0].read == []
 
 
-# Which namespaces are meant.
+# What is written, and which namespaces are meant.
+
+
+def test_a_configuration_that_is_as_it_should_be_is_not_written_again(within):
+    async def scenario(play, asked):
+        before = await play.kube.get(CONFIGURATIONS, None, NAME)
+        await asked.webhook.write()
+        return before, await play.kube.get(CONFIGURATIONS, None, NAME)
+
+    before, after = within(scenario)
+    assert after["metadata"]["resourceVersion"] == before["metadata"]["resourceVersion"]
 
 
 def test_a_namespace_is_meant_while_it_holds_such_trials(within):
