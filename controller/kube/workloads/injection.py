@@ -20,7 +20,6 @@ from .templates import PodTemplate, Reporting, pod_templates, reporting
 
 __all__ = ["Injection", "Instrumented", "Settings", "Way", "instrument", "instrument_pod"]
 
-
 _NOTHING = {"collector": {"kind": CollectorKind.NONE.value}}
 
 
