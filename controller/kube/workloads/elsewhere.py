@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class MadeElsewhere:
-    """How such a pod is known: `label` has its workload's name, `owner` is the kind of its maker."""
+    """How such a pod is known: `label` has its workload's name, `owner` is what kind made it."""
 
     label: str
     owner: str
