@@ -7,15 +7,19 @@ import random
 import signal
 import socket
 import time
+from dataclasses import replace
+from typing import NoReturn
 
 from ..api.errors import Fault, Invalid
 from ..controller.engine import WallClock
+from ..controller.kube import admission
 from ..controller.kube.archive import Archive
 from ..controller.kube.config import Config
 from ..controller.kube.figures import Figures
 from ..controller.kube.http import answering
 from ..controller.kube.lease import Elector
 from ..controller.kube.operator import Operator, Parts
+from ..controller.kube.pod_webhook import PodWebhook
 from ..controller.kube.port import Kube
 from ..controller.kube.world import OpenSuggester
 from . import console
@@ -37,17 +41,29 @@ def parts(kube: Kube, archive: Archive, open_suggester: OpenSuggester, settled: 
     )
 
 
-async def drive(parts: Parts, *, http: str, lease_namespace: str | None) -> None:
+async def drive(
+    parts: Parts, *, http: str, lease_namespace: str | None, webhook_port: int | None
+) -> None:
     """Run an operator until this process is told to end."""
     host, port = address_of(http)
+    webhook = None if webhook_port is None else PodWebhook(parts.kube)
+    parts = replace(parts, pod_webhook=webhook)
     operator = Operator(parts, Figures())
     running = asyncio.ensure_future(operator.run(_elector(parts, lease_namespace)))
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, running.cancel)
-    async with answering(operator, host, port) as bound:
-        console.note(f"operator: http://{host}:{bound}/readyz")
-        with contextlib.suppress(asyncio.CancelledError):
-            await running
+    beside: list[asyncio.Task[NoReturn]] = []
+    if webhook is not None and webhook_port is not None:
+        answers = admission.serve(webhook, operator.admission, host, webhook_port)
+        beside.append(asyncio.create_task(answers))
+    try:
+        async with answering(operator, host, port) as bound:
+            console.note(f"operator: http://{host}:{bound}/readyz")
+            with contextlib.suppress(asyncio.CancelledError):
+                await running
+    finally:
+        for each in beside:
+            each.cancel()
 
 
 def _elector(parts: Parts, namespace: str | None) -> Elector | None:

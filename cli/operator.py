@@ -1,12 +1,10 @@
 """`tunewright operator`: experiments of a cluster."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
-if TYPE_CHECKING:
-    pass
+from .serving import PORT
 
 
 @click.command()
@@ -35,6 +33,11 @@ if TYPE_CHECKING:
     "--http", default="127.0.0.1:8080", show_default=True, help="/healthz, /readyz and /metrics."
 )
 @click.option(
+    "--webhook-port",
+    type=PORT,
+    help="Put the collector into pods that are made elsewhere: the API server asks here.",
+)
+@click.option(
     "--lease-namespace",
     envvar="POD_NAMESPACE",
     help="Where replicas agree on a leader; without it there is none but this one.",
@@ -50,6 +53,7 @@ def operator(
     token_file: Path | None,
     ca: Path | None,
     http: str,
+    webhook_port: int | None,
     lease_namespace: str | None,
     kubeconfig: str | None,
     context: str | None,
@@ -104,7 +108,9 @@ def operator(
                 ),
                 settled,
             )
-            await cluster.drive(parts, http=http, lease_namespace=lease_namespace)
+            await cluster.drive(
+                parts, http=http, lease_namespace=lease_namespace, webhook_port=webhook_port
+            )
         finally:
             await archive.close()
             await kube.close()

@@ -29,6 +29,11 @@ from .serving import PORT
     "--http", default="127.0.0.1:8080", show_default=True, help="/healthz, /readyz and /metrics."
 )
 @click.option(
+    "--webhook-port",
+    type=PORT,
+    help="Put the collector into pods that are made elsewhere: the API server asks here.",
+)
+@click.option(
     "--open",
     "is_open",
     is_flag=True,
@@ -48,6 +53,7 @@ def everything(
     host: str,
     plain_port: int,
     http: str,
+    webhook_port: int | None,
     is_open: bool,
     observations_port: int | None,
     kubeconfig: str | None,
@@ -97,7 +103,7 @@ def everything(
         try:
             archive = StoreArchive(opened, time.time)
             parts = cluster.parts(kube, archive, open_suggester, settled)
-            await cluster.drive(parts, http=http, lease_namespace=None)
+            await cluster.drive(parts, http=http, lease_namespace=None, webhook_port=webhook_port)
         finally:
             for each in beside:
                 each.cancel()

@@ -31,7 +31,7 @@ from .resources import TRIALS, is_ahead
 from .workloads.hindrance import hindrance
 from .workloads.injection import Way
 from .workloads.judgement import Conditions, judge, runs, started_at
-from .workloads.pods import exit_code, stands_still
+from .workloads.pods import exit_code, is_collected, is_primary, stands_still
 from .workloads.stopping import stop_patch
 from .world import World
 from .writing import together
@@ -44,6 +44,14 @@ EVENTS_SECONDS = 10.0
 
 _SWEPT = 4
 """Generations of a population whose checkpoints are looked at: older ones were before."""
+
+_UNWRITTEN = {CollectorKind.FILE, CollectorKind.TFEVENT, CollectorKind.PROMETHEUS}
+"""Whose metrics only a collector of ours in the pod could read."""
+
+_UNREAD = (
+    "its metrics are in no log, and are not read"
+    " (print them, or have the component `webhook` installed and the operator up)"
+)
 
 _PART = 500
 """How many trials a metrics service that was lost is told of at once."""
@@ -155,8 +163,9 @@ class Attempts:
             return []
         self._made.add(ref.index)
         pods = self._pods(record.name)
-        if self._way_of(record) is Way.LOGS:
-            self._logs.follow(self._book.experiment, self.brief, record, pods)
+        bare = [pod for pod in pods if not is_collected(pod)]
+        if self._is_written and self._way_of(record) is Way.LOGS:
+            self._logs.follow(self._book.experiment, self.brief, record, bare)
         end = self._end(ref, found, pods, now)
         if end is not None:
             self._ended[ref.index] = end
@@ -168,7 +177,22 @@ class Attempts:
         if not has_run and (end is None or end.reason is EndReason.STOPPED):
             return []
         self._memory.of(ref.index).waits_for = ""
+        if self.brief.collector.kind in _UNWRITTEN and self._way_of(record) is Way.LOGS:
+            self._tell_unread(record, bare)
         return [Started(ref, None, None, _moment(started_at(found)) or now)]
+
+    @property
+    def _is_written(self) -> bool:
+        """Whether the metrics are in what the program writes to its streams: in a log."""
+        return self.brief.collector.kind is CollectorKind.STDOUT
+
+    def _tell_unread(self, record: TrialRecord, pods: Sequence[Document]) -> None:
+        """Say that metrics of primary pods without a collector are in no log."""
+        for pod in pods:
+            if is_primary(pod, self.brief.primary_labels):
+                note = f"Pod {name_of(pod)} was created without a collector: {_UNREAD}"
+                about = self._book.about(record.index)
+                self._world.notices.say(about, "Warning", "NoCollector", note)
 
     def _way_of(self, record: TrialRecord) -> Way:
         """Say how metrics come: all trials are alike in that."""
@@ -265,11 +289,10 @@ class Attempts:
         """Whether an ended trial's collector could not tell all, and its logs are read instead."""
         record = self._book.pages[index].record
         is_told = found is None or found.done or index in self._read_instead
-        is_written = self.brief.collector.kind is CollectorKind.STDOUT
-        if is_told or not is_written or self._way_of(record) is not Way.SIDECAR:
+        pods = [pod for pod in self._pods(record.name) if is_collected(pod)]
+        if is_told or not self._is_written or not pods:
             return False
         self._read_instead.add(index)
-        pods = self._pods(record.name)
         self._logs.follow(self._book.experiment, self.brief, record, pods, instead=True)
         return self._logs.is_reading(index)
 
@@ -311,6 +334,7 @@ class Attempts:
         stopping = [each for each in unfinished if _is_going(each) and self._is_stopping(each)]
         starting = [each for each in unfinished if self._is_to_begin(each)]
         over = [each.name for each in unfinished if _is_sent_back(each)]
+        await self._mark()
         if not await self._tell(starting):
             starting = []
         await together(
@@ -320,6 +344,18 @@ class Attempts:
                 *(self._clear(name) for name in (*self._leftovers, *over)),
             ]
         )
+
+    async def _mark(self) -> None:
+        """Have the API server ask about pods that are made elsewhere, while there may be some."""
+        if self._world.pod_webhook is not None:
+            begun = any(each.attempt is not None for each in self._book.unfinished)
+            await self._world.pod_webhook.hold(self._book.key, self._kind, holds=begun)
+
+    @property
+    def _kind(self) -> str:
+        source = self.brief.template.source
+        assert not isinstance(source, str)  # `with_template` has read it
+        return str(source["kind"])
 
     def _is_stopping(self, record: TrialRecord) -> bool:
         return self._memory.of(record.index).stopping is not None
@@ -382,6 +418,7 @@ class Attempts:
             self._say(record.index, reasons.REFUSED_BY_CLUSTER.name, str(error))
         else:
             self._made.add(record.index)
+            self.again = True  # what does not happen to it is told by nobody
 
     async def _stop(self, record: TrialRecord) -> None:
         found = self._jobs.get(self._book.experiment, record.name)

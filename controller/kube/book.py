@@ -14,6 +14,7 @@ from typing import Any
 from ...api.compile import objective_of
 from ...api.conditions import Condition, Conditions, pass_to, set_condition
 from ...api.errors import Conflict, NotFound
+from ...api.experiment import API_VERSION
 from ...api.history import (
     Entry,
     Finished,
@@ -47,6 +48,7 @@ from ...db.records import (
 from ..plan import reasons
 from .cache import Key
 from .page import Event, Page, Unwritten
+from .port import Document
 from .tally import Tally
 
 
@@ -120,6 +122,12 @@ class Book:
         """Return the log behind a position."""
         del uid
         return self._tally.log[after:][:limit]
+
+    def about(self, index: int) -> Document:
+        """Return of a trial's resource what an event names."""
+        page = self.pages[index]
+        metadata = {"name": page.record.name, "namespace": self.key.namespace, "uid": page.uid}
+        return {"apiVersion": API_VERSION, "kind": "Trial", "metadata": metadata}
 
     # What comes from elsewhere.
 

@@ -13,7 +13,6 @@ from functools import partial
 
 from ...api.conditions import Conditions, pass_to
 from ...api.errors import Invalid
-from ...api.experiment import API_VERSION
 from ...api.moments import written
 from ...api.states import ExperimentState, TrialState
 from ...db.records import PendingStop, StopRow, Totals
@@ -212,7 +211,7 @@ class Driver:
         book, world = self._book, self._world
         events, book.unwritten.events = book.unwritten.events, []
         for event in events:
-            about = book.experiment.document if event.index is None else _about(book, event.index)
+            about = book.experiment.document if event.index is None else book.about(event.index)
             world.notices.say(about, event.kind, event.reason, event.message)
             if event.index is None and event.reason != reasons.RUNNING.name:
                 world.figures.passed("experiment", book.key.namespace, str(book.experiment.state))
@@ -220,7 +219,7 @@ class Driver:
             if isinstance(effect, TrialFinished):
                 record = book.trial(self.uid, effect.record.index)
                 kind = "Warning" if record.state in _BAD_ENDS else "Normal"
-                world.notices.say(_about(book, record.index), kind, record.reason, record.message)
+                world.notices.say(book.about(record.index), kind, record.reason, record.message)
                 world.figures.passed("trial", book.key.namespace, str(record.state))
 
     # Points.
@@ -247,13 +246,6 @@ class Driver:
         if self._book.unwritten.is_left:
             moments.append(now + STATUS_SECONDS)
         return min((moment for moment in moments if moment is not None), default=None)
-
-
-def _about(book: Book, index: int) -> Document:
-    """Return of a trial's resource what an event names."""
-    page = book.pages[index]
-    metadata = {"name": page.record.name, "namespace": book.key.namespace, "uid": page.uid}
-    return {"apiVersion": API_VERSION, "kind": "Trial", "metadata": metadata}
 
 
 def _created(now: float) -> Conditions:

@@ -16,6 +16,7 @@ from .cache import Cache, Key, key_of
 from .port import Document, Kube, Resource, Selection, namespace_of
 from .reflector import Reflector
 from .resources import EXPERIMENTS, TRIALS, slim_trial
+from .workloads.elsewhere import ELSEWHERE
 
 PODS = Resource("", "v1", "pods")
 BY_EXPERIMENT = "experiment"
@@ -23,9 +24,9 @@ BY_TRIAL = "trial"
 HELD = "held"
 """Trials of an experiment that are being deleted, and that a finalizer holds."""
 
-_SET = "jobset.sigs.k8s.io/jobset-name"
+_SET = ELSEWHERE["TrainJob"].label
 _MAKE_SETS = {"trainjobs", "jobsets"}
-"""Kinds whose pods are made from elsewhere, and carry the name of their JobSet: the trial's."""
+"""Kinds whose pods carry the name of their JobSet, the trial's, and no label of ours for sure."""
 
 Touch: TypeAlias = Callable[[Key], None]
 """Told which experiment to look at."""
@@ -98,7 +99,8 @@ class Informers:
         """Return the pods of a trial, whoever made them."""
         found = self._pods.cache.under(BY_TRIAL, trial)
         beside = self._pods_of_sets
-        return found if beside is None else (*found, *beside.cache.under(BY_TRIAL, trial))
+        more = () if beside is None else beside.cache.under(BY_TRIAL, trial)
+        return tuple({key_of(pod): pod for pod in (*found, *more)}.values())
 
     def trial(self, experiment: Key, name: str) -> Document | None:
         return self.trials.get(Key(experiment.namespace, name))

@@ -110,7 +110,7 @@ class Jobs:
         record: TrialRecord,
         spare: Sequence[str] = (),
     ) -> tuple[dict[str, Any], Instrumented]:
-        injection = _injection(experiment, brief, record, self.settings)
+        injection = injection_of(experiment, brief, record, self.settings)
         kept = _kept(brief, record, spare)
         return instrument(rendered(experiment, brief, record), replace(injection, kept=kept))
 
@@ -157,9 +157,10 @@ def rendered(experiment: ExperimentRecord, brief: Brief, record: TrialRecord) ->
     return render(brief.template, record.proposal.point, identity)
 
 
-def _injection(
+def injection_of(
     experiment: ExperimentRecord, brief: Brief, record: TrialRecord, settings: Settings
 ) -> Injection:
+    """Return what the pods of a trial's last attempt get, but for its checkpoint."""
     space, attempt = brief.problem.space.by_name, record.attempt
     natives = {
         name: space[name].native(value) if name in space else value

@@ -16,3 +16,6 @@ AUTHORITY = "tunewright.dev/metrics-authority"
 
 REPLICAS = "tunewright.dev/katib-replicas"
 """An annotation of Katib's controller: how many there were before it was scaled to 0."""
+
+SERVED_AT = "tunewright.dev/served-at"
+"""An annotation of our webhook configuration: the URL that the API server calls."""

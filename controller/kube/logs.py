@@ -24,6 +24,7 @@ from ..ports import Clock
 from .archive import Archive
 from .cache import Key
 from .port import Document, Kube, name_of
+from .workloads.pods import is_primary
 
 SEND_SECONDS = 0.5
 SILENCE = 900.0
@@ -180,8 +181,7 @@ class _Sender:
 
 def _starts(pod: Document, brief: Brief) -> int:
     """Return how often the container was started whose metrics count; 0 where none is or was."""
-    labels = pod["metadata"].get("labels") or {}
-    if not (brief.primary_labels or {}).items() <= labels.items():
+    if not is_primary(pod, brief.primary_labels):
         return 0
     for each in (pod.get("status") or {}).get("containerStatuses") or ():
         if each.get("name") == brief.primary_container:

@@ -19,7 +19,8 @@ from ...api.errors import Forbidden, NotFound, TunewrightError
 from ...api.identity import ExperimentKey
 from ...db.records import TrialRecord
 from ...db.store import Store
-from .aggregation import certificate, host_of, trust
+from .aggregation import host_of, trust
+from .certificates import certificate
 from .observations import API_VERSION, GROUP, VERSION, Cursor, Question, page
 from .port import Document, Kube, Resource
 

@@ -8,13 +8,14 @@ opens the book anew.
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ...api.errors import Invalid, NotFound, Retryable, TunewrightError
 from ..ports import Clock
+from .admission import Admission
 from .archive import Archive
-from .cache import Key, key_of
+from .cache import Cache, Key, key_of
 from .driver import Driver, open_driver
 from .figures import Figures
 from .informers import HELD, Informers
@@ -22,6 +23,7 @@ from .katib import lift_finalizers, wait_for_its_end
 from .lease import Elector
 from .notices import Notices
 from .plugins import tell_ignored
+from .pod_webhook import PodWebhook
 from .port import Document, Kube
 from .queue import WorkQueue
 from .resources import EXPERIMENTS, TRIALS, is_settled
@@ -43,7 +45,10 @@ AGAIN_SECONDS = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What an operator is made of. `namespaces` holds None alone for all."""
+    """What an operator is made of. `namespaces` holds None alone for all.
+
+    `pod_webhook` is None where the API server is not to ask about pods.
+    """
 
     kube: Kube
     archive: Archive
@@ -54,6 +59,7 @@ class Parts:
     namespaces: Sequence[str | None] = (None,)
     katib_configs: Sequence[str] = ()
     template_namespaces: Sequence[str] = ()
+    pod_webhook: PodWebhook | None = None
 
 
 class Operator:
@@ -91,6 +97,13 @@ class Operator:
                 while True:  # a lease that was lost is striven for again
                     await elector.run(self._lead)
 
+    def admission(self) -> Admission | None:
+        """Return what answers about pods, once the cluster has been seen."""
+        if self.informers is None or not self.is_ready:
+            return None
+        parts = self._parts
+        return Admission(parts.kube, self.informers, parts.settings, parts.template_namespaces)
+
     def figures_text(self) -> str:
         caches = {}
         if self.informers is not None:
@@ -111,11 +124,15 @@ class Operator:
             template_namespaces=self._parts.template_namespaces,
             notices=self._notices,
             figures=self.figures,
+            pod_webhook=self._parts.pod_webhook,
         )
         await wait_for_its_end(self._parts.kube, self._parts.namespaces)
         await tell_ignored(self._parts.kube, self._notices, self._parts.katib_configs)
         self.figures.leads = True
+        webhook = self._parts.pod_webhook
         try:
+            if webhook is not None:
+                await webhook.lead(_kinds(self.informers.experiments))
             for key in self.informers.experiments.names():
                 self._queue.add(key, urgent=False)
             async with asyncio.TaskGroup() as tasks:
@@ -125,6 +142,8 @@ class Operator:
                     tasks.create_task(self._work(world))
         finally:
             self.figures.leads = False
+            if webhook is not None:
+                webhook.resign()
             for key in tuple(self._drivers):
                 await self._drop(key)
 
@@ -191,6 +210,8 @@ class Operator:
             await self._let_go(world, document)
         if document is None or document["metadata"].get("deletionTimestamp"):
             self._driven.pop(await self._drop(key), None)  # what it owns goes with it
+            if world.pod_webhook is not None:
+                await world.pod_webhook.forget(key)
             return None
         driver = self._drivers.get(key)
         if driver is not None and driver.uid != document["metadata"]["uid"]:
@@ -223,6 +244,8 @@ class Operator:
         if document is None:
             return
         try:
+            if world.pod_webhook is not None:
+                await world.pod_webhook.forget(key)
             await refuse(world.kube, document, str(error), self._parts.clock.now())
         except TunewrightError as failure:
             log.info("%s/%s cannot be refused now: %s", *key, failure)
@@ -264,3 +287,13 @@ class Operator:
                 driver = by_uid.get(stop.uid)
                 if driver is not None:
                     driver.ask_to_stop(stop)
+
+
+def _kinds(experiments: Cache) -> Mapping[Key, str]:
+    """Return of which kind the trials are of experiments that are not settled; it may be open."""
+    found = {key: experiments.get(key) for key in experiments.names()}
+    return {
+        key: str(((each["spec"].get("trialTemplate") or {}).get("trialSpec") or {}).get("kind", ""))
+        for key, each in found.items()
+        if each is not None and not is_settled(each)
+    }

@@ -12,6 +12,7 @@ from .cache import Key
 from .figures import Figures
 from .informers import Informers
 from .notices import Notices
+from .pod_webhook import PodWebhook
 from .port import Kube
 from .workloads.injection import Settings
 
@@ -25,7 +26,8 @@ class World:
 
     `touch` has an experiment looked at soon; `settings` say what is put beside trials;
     `katib_configs` are the namespaces in which Katib's configuration may be,
-    `template_namespaces` those whose trial templates all may use.
+    `template_namespaces` those whose trial templates all may use; `pod_webhook` is None
+    where the API server is not to ask about pods.
     """
 
     kube: Kube
@@ -39,3 +41,4 @@ class World:
     touch: Callable[[Key], None]
     katib_configs: Sequence[str] = ()
     template_namespaces: Sequence[str] = ()
+    pod_webhook: PodWebhook | None = None

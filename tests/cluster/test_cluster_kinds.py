@@ -67,6 +67,18 @@ def of(container, **more):
     return {"trialTemplate": {"primaryContainerName": container, **more}}
 
 
+FILES = {
+    "trainjob-file": ("/var/log/katib/metrics.log", "File"),
+    "trainjob-own-file": ("/tmp/metrics.log", "File"),
+}
+"""TrainJobs that write to a file: in Katib's folder, and in one that the image has."""
+
+
+def writing(path, kind):
+    source = {"fileSystemPath": {"path": path, "kind": "File"}}
+    return {"metricsCollectorSpec": {"collector": {"kind": kind}, "source": source}}
+
+
 @pytest.fixture(scope="module")
 def started(mpi, shared):
     """Have an experiment of each kind begin, and one of each way that is to be stopped."""
@@ -79,6 +91,15 @@ def started(mpi, shared):
     )
     shared.start(
         *(experiment(kind.lower(), job, **of(name)) for kind, (job, name) in kinds.items()),
+        *(
+            experiment(
+                name,
+                train_job(["sh", "-c", f"echo loss=0.5 >>{path}; echo loss=0.25 >>{path}"]),
+                **of("node"),
+                **writing(path, kind),
+            )
+            for name, (path, kind) in FILES.items()
+        ),
         *(
             experiment(f"{kind.lower()}-stopped", job, trials=3, **MEDIANSTOP, **template)
             for kind, job, template in stopped
@@ -93,13 +114,35 @@ def test_a_trial_of_several_pods_reports_what_the_first_of_them_says(started, ki
     assert started.values(kind.lower()) == [0.5]
 
 
-def test_the_pods_of_a_train_job_are_as_its_runtime_says(started):
+def test_the_pod_of_a_train_job_has_the_collector_beside_its_program(started):
     started.ends("trainjob")
 
     (trial,) = started.trials("trainjob")
     name = trial["metadata"]["name"]
     (pod,) = started.all("pods", "-l", f"jobset.sigs.k8s.io/jobset-name={name}")
-    assert "initContainers" not in pod["spec"]
+    assert [each["name"] for each in pod["spec"]["initContainers"]] == [
+        *("tunewright-launcher", "metrics-logger-and-collector"),
+    ]
+    assert pod["metadata"]["labels"]["katib.kubeflow.org/trial"] == name
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_train_job_may_write_its_metrics_to_a_file(started, name):
+    assert state(started.trial(name)) == "Succeeded"
+    assert started.values(name) == [0.5, 0.25]
+
+
+def test_no_namespace_is_asked_about_when_its_trials_have_ended(started):
+    for name in ("trainjob", "trainjob-stopped", *FILES):
+        started.ends(name, seconds=300)
+
+    def meant() -> bool:
+        there = started.namespace.elsewhere.get("mutatingwebhookconfiguration", "tunewright-pods")
+        return started.namespace.name in json.dumps(
+            [each["namespaceSelector"] for each in there["webhooks"]]
+        )
+
+    until(lambda: not meant(), seconds=60)
 
 
 @pytest.mark.parametrize("kind", ["PyTorchJob", "TrainJob"])

@@ -13,12 +13,15 @@ from support import apiserver
 from support.apiserver import REPOSITORY
 from tunewright.cli.main import cli
 from tunewright.controller.kube.config import read_config
+from tunewright.controller.kube.labels import SERVED_AT
 
 pytestmark = apiserver.NEEDED
 
 DEPLOY = REPOSITORY / "deploy"
 OVERLAYS = sorted(path.name for path in (DEPLOY / "overlays").iterdir())
-CLUSTER_SCOPED = {"ClusterRole", "ClusterRoleBinding", "Namespace"}
+CLUSTER_SCOPED = {
+    *("ClusterRole", "ClusterRoleBinding", "Namespace", "MutatingWebhookConfiguration"),
+}
 
 
 @pytest.fixture(scope="module")
@@ -102,6 +105,32 @@ def test_a_tenant_s_roles_say_what_the_cluster_roles_say(server):
     of_cluster = {each["metadata"]["name"]: each["rules"] for each in rendered(server, ROLES)}
 
     assert of_tenant == of_cluster
+
+
+@pytest.mark.parametrize("overlay", [name for name in OVERLAYS if name != "namespaced"])
+def test_the_api_server_finds_the_operator_that_is_asked_about_pods(server, overlay):
+    documents = rendered(server, DEPLOY / "overlays" / overlay)
+    named = {(each["kind"], each["metadata"]["name"]): each for each in documents}
+    service = named["Service", "tunewright-webhook"]["spec"]
+    (port,) = service["ports"]
+    asked = [
+        (spec["args"], {each["name"]: each["containerPort"] for each in spec["ports"]})
+        for template in templates(documents)
+        if service["selector"].items() <= template["metadata"]["labels"].items()
+        for spec in template["spec"]["containers"]
+    ]
+    policy = named["NetworkPolicy", "tunewright-webhook"]["spec"]
+    webhooks = named["MutatingWebhookConfiguration", "tunewright-pods"]
+
+    ((args, ports),) = asked
+    assert f"--webhook-port={ports[port['targetPort']]}" in args
+    assert policy["podSelector"]["matchLabels"] == service["selector"]
+    assert policy["ingress"][0]["ports"][0]["port"] == port["targetPort"]
+    assert (
+        webhooks["metadata"]["annotations"][SERVED_AT]
+        == "https://tunewright-webhook.tunewright.svc"
+    )
+    assert "webhooks" not in webhooks  # what the operator writes stays when it is applied again
 
 
 ROLES = DEPLOY / "roles"

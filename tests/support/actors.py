@@ -70,6 +70,8 @@ class JobController:
             self.active.discard(name)
             bare = {**job, "metadata": {**job["metadata"], "finalizers": []}}
             await self.kube.replace(JOBS, self.namespace, bare)
+        elif job["spec"].get("suspend") and not status.get("startTime"):
+            return  # Kueue has not admitted it
         elif not status.get("startTime"):
             self.active.add(name)
             self.most = max(self.most, len(self.active))

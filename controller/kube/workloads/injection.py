@@ -6,7 +6,7 @@ word, behind the launcher, and everything else that is the user's stays.
 
 import copy
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
@@ -15,9 +15,12 @@ from ....metrics_collector.spec import CollectorKind, collector_spec
 from .. import labels
 from .checkpoints import Kept, keep, no_place
 from .collector import Collector, Settings, literal
+from .pods import is_primary
 from .templates import PodTemplate, Reporting, pod_templates, reporting
 
-__all__ = ["Injection", "Instrumented", "Settings", "Way", "instrument"]
+__all__ = ["Injection", "Instrumented", "Settings", "Way", "instrument", "instrument_pod"]
+
+_NOTHING = {"collector": {"kind": CollectorKind.NONE.value}}
 
 
 class Way(StrEnum):
@@ -81,6 +84,13 @@ def instrument(
         for template in holders:
             keep(template, injection.container, injection.kept, injection.settings)
     return workload, _collect(str(workload.get("kind")), holders, injection)
+
+
+def instrument_pod(pod: Mapping[str, Any], injection: Injection) -> dict[str, Any]:
+    """Return a pod that was made elsewhere as it would have come from a template of ours."""
+    if not is_primary(pod, injection.primary_labels):
+        injection = replace(injection, collector=_NOTHING)
+    return instrument({**pod, "kind": "Pod"}, injection)[0]
 
 
 def _label(workload: dict[str, Any], templates: list[PodTemplate], injection: Injection) -> None:

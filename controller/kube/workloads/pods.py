@@ -1,8 +1,20 @@
 """What the pods of a workload tell of it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from ..port import Document
+from .collector import NAME
+
+
+def is_collected(pod: Document) -> bool:
+    """Whether a collector of ours stands in a pod."""
+    beside = (pod.get("spec") or {}).get("initContainers") or ()
+    return any(each.get("name") == NAME for each in beside)
+
+
+def is_primary(pod: Document, labels: Mapping[str, str] | None) -> bool:
+    """Whether a pod has the labels of those whose metrics count."""
+    return (labels or {}).items() <= (pod["metadata"].get("labels") or {}).items()
 
 
 def exit_code(pods: Sequence[Document], container: str) -> int | None:

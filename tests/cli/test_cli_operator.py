@@ -1,0 +1,50 @@
+"""`tunewright operator` as a process."""
+
+import base64
+import signal
+import socket
+import ssl
+
+import pytest
+from support import command
+from support.apiserver import NEEDED
+from support.elsewhere import configuration
+from support.waiting import until
+from tunewright.controller.kube.pod_webhook import CONFIGURATIONS, NAME
+
+pytestmark = NEEDED
+
+PATH = CONFIGURATIONS.path(None)
+
+
+@pytest.fixture
+def port(api_server):
+    """Return the port at which the API server is to ask about pods."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        number = free.getsockname()[1]
+    status, said = api_server.ask("POST", PATH, configuration(number))
+    assert status == 201, said
+    yield number
+    api_server.ask("DELETE", f"{PATH}/{NAME}")
+
+
+def test_it_has_the_api_server_trust_the_certificate_that_it_answers_with(
+    api_server, port, tmp_path
+):
+    def webhooks():
+        return api_server.ask("GET", f"{PATH}/{NAME}")[1].get("webhooks")
+
+    words = ("--kubeconfig", str(api_server.kubeconfig), "--http", "127.0.0.1:0")
+    with command.start(
+        tmp_path, "operator", *words, "--webhook-port", str(port), cwd=tmp_path
+    ) as running:
+        until(webhooks)
+        (bundle,) = {each["clientConfig"]["caBundle"] for each in webhooks()}
+        trusting = ssl.create_default_context(cadata=base64.b64decode(bundle).decode())
+        with (
+            socket.create_connection(("127.0.0.1", port)) as plain,
+            trusting.wrap_socket(plain, server_hostname="localhost") as secured,
+        ):
+            assert secured.version()
+        running.send_signal(signal.SIGTERM)
+        assert running.wait(timeout=30) == 0
