@@ -11,7 +11,7 @@ from typing import Any, Self, SupportsFloat
 
 from ..controller.ask_tell import Answer
 from .client import LONGEST_LOOK, SHORTEST_LOOK, Client
-from .results import Experiment, Point, Sample, Trial
+from .results import Experiment, Point, Result, Sample, Trial
 
 _END = object()
 _MOST_WAITING = 64
@@ -81,6 +81,9 @@ class AsyncClient:
 
     async def best(self, name: str) -> Trial:
         return await asyncio.to_thread(self._client.best, name)
+
+    async def result(self, name: str) -> Result:
+        return await asyncio.to_thread(self._client.result, name)
 
     async def metrics(
         self, name: str, trial: int | str = "best", *, metric: str | None = None

@@ -9,7 +9,7 @@ import os
 import re
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Self, SupportsFloat
 from ..api.errors import Unsupported
 from . import commands
 from .report import values_of
-from .results import Experiment, Point, Sample, Trial
+from .results import Experiment, Point, Result, Sample, Trial
 
 if TYPE_CHECKING:
     from ..controller.ask_tell import Answer
@@ -148,13 +148,13 @@ class Client:
             check_algorithm(each.write())
         return path
 
-    def run(self, path: Path, *options: str, quiet: bool = False) -> int:
-        """Drive a file's experiment to its end here, shown in this terminal.
+    def run(self, path: Path, *, look: Callable[[], None] | None = None) -> int:
+        """Drive a file's experiment to its end here, shown in this terminal, or to `look`.
 
         Returns 0, or 1 when it failed. It raises what `create` raises.
         """
-        words = ["run", str(self.checked(path)), *options, *self._options()]
-        return commands.show(words, quiet=quiet)
+        words = ["run", str(self.checked(path)), *self._options()]
+        return commands.show(words) if look is None else commands.watch(words, look)
 
     # Looking.
 
@@ -199,6 +199,14 @@ class Client:
             NotFound: nothing was observed yet.
         """
         return self.trial(name, "best")
+
+    def result(self, name: str) -> Result:
+        """Return an experiment with its trials, for plots and tables, as `tune` does.
+
+        Raises:
+            NotFound: there is none of that name.
+        """
+        return Result(self.experiment(name), self.trials(name))
 
     def metrics(
         self, name: str, trial: int | str = "best", *, metric: str | None = None
