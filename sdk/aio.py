@@ -9,7 +9,7 @@ from functools import partial
 from types import TracebackType
 from typing import Any, Self, SupportsFloat
 
-from ..controller.ask_tell import Answer
+from ..api.asked import Answer
 from .client import LONGEST_LOOK, SHORTEST_LOOK, Client
 from .results import Experiment, Point, Result, Sample, Trial
 
@@ -36,10 +36,17 @@ class AsyncClient:
         store: str | os.PathLike[str] | None = None,
         cluster: bool | str = False,
         kubeconfig: str | os.PathLike[str] | None = None,
+        server: str | None = None,
+        token: str | None = None,
         namespace: str | None = None,
     ) -> None:
         self._client = Client(
-            store=store, cluster=cluster, kubeconfig=kubeconfig, namespace=namespace
+            store=store,
+            cluster=cluster,
+            kubeconfig=kubeconfig,
+            server=server,
+            token=token,
+            namespace=namespace,
         )
         # Calls that take as long as an experiment have threads of their own.
         self._waiting = ThreadPoolExecutor(_MOST_WAITING, thread_name_prefix="tunewright-wait")

@@ -14,7 +14,7 @@ from ..api.identity import DEFAULT_NAMESPACE
 from . import search, shipping
 from .client import Client, written
 from .home import home_folder, trials_folder
-from .notebook import progress
+from .progress import progress
 from .results import Result
 from .template import Machine, template
 
@@ -100,7 +100,7 @@ def tune(  # what an experiment has
         },
     }
     spec = document["spec"]
-    if client.is_cluster:
+    if client.is_cluster or client.is_remote:
         spec["trialTemplate"] = shipped(function, metric, packages, machine or Machine())
         return _tuned(client, named, document, quiet=quiet)
     if packages:

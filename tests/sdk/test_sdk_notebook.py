@@ -6,7 +6,8 @@ import sys
 
 import pytest
 from support.command import environment
-from tunewright.sdk.notebook import html, progress, text
+from tunewright import Client
+from tunewright.sdk.progress import html, progress, text
 from tunewright.sdk.results import Experiment
 
 pytestmark = [pytest.mark.timeout(200), pytest.mark.needs("linux")]
@@ -91,7 +92,7 @@ except KeyboardInterrupt:
 
 
 def test_outside_of_a_notebook_there_is_no_display():
-    assert progress(client=None, name="e") is None
+    assert progress(Client(), "e") is None
 
 
 def experiment(**data):

@@ -1,4 +1,4 @@
-"""Progress in a notebook: one display that is brought up to date while an experiment runs."""
+"""Progress of an experiment, for who waits for it: a display in a notebook, or lines."""
 
 import sys
 from collections.abc import Callable
@@ -13,23 +13,50 @@ _STYLE = "font-family: var(--jp-ui-font-family, sans-serif); line-height: 1.6"
 
 
 def progress(client: Client, name: str) -> Callable[[], None] | None:
-    """Return what shows how an experiment stands now; None outside of a notebook.
+    """Return what shows how an experiment stands now; None where the command that runs it does.
 
     IPython is never imported: a notebook has done so.
     """
-    shell = _kernel()
-    if shell is None:
-        return None
-    from IPython.display import display
+    if _kernel() is not None:
+        return _looking(client, name, _in_display(f"{name}: starting"))
+    if client.is_remote:
+        return _looking(client, name, _in_lines())
+    return None
 
-    handle: Any = display(_bundle(f"{name}: starting"), raw=True, display_id=True)
 
-    def show() -> None:
+def _looking(client: Client, name: str, show: Callable[[Experiment], None]) -> Callable[[], None]:
+    def look() -> None:
         try:
             experiment = client.experiment(name)
         except (NotFound, Retryable):
             return  # its engine has not begun, or its place is busy: the next look tells
+        show(experiment)
+
+    return look
+
+
+def _in_display(first: str) -> Callable[[Experiment], None]:
+    """Return what writes over what it showed before."""
+    from IPython.display import display
+
+    handle: Any = display(_bundle(first), raw=True, display_id=True)
+
+    def show(experiment: Experiment) -> None:
         handle.update(_bundle(text(experiment), html(experiment)), raw=True)
+
+    return show
+
+
+def _in_lines() -> Callable[[Experiment], None]:
+    """Return what prints a line where it differs from the one before."""
+    last = ""
+
+    def show(experiment: Experiment) -> None:
+        nonlocal last
+        line = text(experiment)
+        if line != last:
+            print(line, flush=True)  # noqa: T201 -- its purpose
+        last = line
 
     return show
 
