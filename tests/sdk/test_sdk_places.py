@@ -5,6 +5,7 @@
 
 import asyncio
 import inspect
+import json
 import threading
 
 import pytest
@@ -117,8 +118,6 @@ def test_a_name_may_stand_behind_its_namespace(client):
 
 
 def test_a_file_is_begun_as_a_document_is(client, tmp_path):
-    import json
-
     (tmp_path / "e.json").write_text(json.dumps(places.document("filed")))
     assert client.create(tmp_path / "e.json").name == "filed"
     assert client.wait("filed", timeout=60).state == "Succeeded"
@@ -212,8 +211,10 @@ def test_a_name_that_another_spec_has_is_a_conflict(client, running):
 
 def test_points_are_asked_for_and_told_but_of_a_cluster(client, place):
     if not place.runs_processes:
-        with pytest.raises(Unsupported):
+        with pytest.raises(Invalid, match="a cluster runs its trials itself"):
             client.create(asked(trials=2))
+        with pytest.raises(Unsupported, match="a cluster runs its trials itself"):
+            client.ask("asked")
         return
     client.create(asked(trials=2))
     first = client.ask("asked")
