@@ -1,6 +1,6 @@
 """A point that somebody asked for, to try it themselves."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from .space import Point
@@ -16,6 +16,15 @@ class Asked:
     token: str
     parameters: Point
     until: float
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What asking came to: a point, or none now. `over`: nor later. `why` says so in lines."""
+
+    point: Asked | None
+    over: bool
+    why: Sequence[str]
 
 
 def is_asked(document: Mapping[str, object]) -> bool:

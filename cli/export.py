@@ -1,4 +1,4 @@
-"""`tunewright export`: all trials as a table for other programs."""
+"""`tunewright export`: all trials as a table for other programs, or as runs of MLflow."""
 
 import csv
 import json
@@ -9,13 +9,14 @@ from typing import IO, Any
 
 import click
 
+from ..api.errors import Fault, Invalid
 from ..api.objective import Objective
 from ..controller.reading import Records
 from ..db.records import ExperimentRecord
 from ..sdk.plain import plain
 from ..sdk.sources.where import Where
 from . import console
-from .options import name_argument, where_options
+from .options import client_of, name_argument, where_options
 
 _PAGE = 2000
 _FIXED = (
@@ -36,25 +37,54 @@ _FIXED = (
 @click.option(
     "--output-file", "-f", type=click.Path(dir_okay=False, path_type=Path), help="Where to."
 )
+@click.option("--to", "service", type=click.Choice(["mlflow"]), help="A run for each trial, there.")
+@click.option("--tracking-uri", metavar="URI", help="Where MLflow is.  [default: MLflow's own]")
 @where_options
 def export(
     name: str,
     kind: str | None,
     output_file: Path | None,
+    service: str | None,
+    tracking_uri: str | None,
     where: Where,
 ) -> None:
     """Write one row a trial: its state, parameters (`param.…`) and metrics (`metric.…`).
 
-    Times are seconds since the epoch.
+    Times are seconds since the epoch. With `--to mlflow` each trial that has ended becomes a
+    run there instead; exporting again adds what has ended since.
 
     \b
     Examples:
       tunewright export digits > digits.csv
       tunewright export digits --format json
       tunewright export digits -f digits.parquet
+      tunewright export digits --to mlflow --tracking-uri http://mlflow:5000
     """
+    if service is None and tracking_uri is None:
+        _write_table(name, kind, output_file, where)
+        return
+    if service is None:
+        raise Invalid([Fault("--tracking-uri", "nothing goes there", "add --to mlflow")])
+    if kind is not None or output_file is not None:
+        remedy = "leave --format and --output-file out"
+        raise Invalid([Fault("--to mlflow", "it writes runs, not a table", remedy)])
+    _write_runs(name, tracking_uri, where)
+
+
+def _write_runs(name: str, tracking_uri: str | None, where: Where) -> None:
+    from ..sdk.commands import CommandFailed
+    from ..sdk.integrations import mlflow
+
+    with client_of(where) as client:
+        try:
+            count = mlflow.export(client, name, tracking_uri=tracking_uri)
+        except mlflow.MlflowException as error:
+            raise CommandFailed(f"MLflow says: {error}") from error
+    console.note(f"{count} new runs in MLflow, of the experiment {name}")
+
+
+def _write_table(name: str, kind: str | None, output_file: Path | None, where: Where) -> None:
     from ..api.compile import objective_of
-    from ..api.errors import Fault, Invalid
     from ..sdk.names import find_experiment
 
     ending = output_file.suffix.lstrip(".") if output_file else "csv"

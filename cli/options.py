@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from functools import wraps
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 from click.core import ParameterSource
@@ -15,6 +15,9 @@ from ..sdk.sources.source import Hands
 from ..sdk.sources.where import Where
 from .complete import experiment_names
 from .console import note
+
+if TYPE_CHECKING:
+    from ..sdk.client import Client
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -94,6 +97,17 @@ def _settled(named: Where) -> Where:
     if means_cluster and "store" in typed:
         raise Invalid([Fault("--store", "a cluster has no store", "leave it out, or --cluster")])
     return replace(named, is_cluster=means_cluster or (named.is_cluster and "store" not in typed))
+
+
+def client_of(where: Where) -> "Client":
+    """Return the SDK's client of a place."""
+    from ..sdk.client import Client
+
+    if not where.is_cluster:
+        return Client(store=where.place.option, namespace=where.namespace)
+    return Client(
+        cluster=where.context or True, kubeconfig=where.kubeconfig, namespace=where.namespace
+    )
 
 
 def _output_option(*more: str) -> Callable[[_Command], _Command]:

@@ -11,9 +11,9 @@ from importlib.metadata import version
 from pathlib import Path
 
 from ..api.errors import Fault, Invalid, MissingExtra
-from ..sdk.client import Client
 from ..sdk.sources.source import Source
 from ..sdk.sources.where import Where
+from .options import client_of
 
 _FIRST_PORT = 8765
 _PORTS_TRIED = 100
@@ -90,7 +90,7 @@ def serve(
         raise MissingExtra("the page", "ui") from error
 
     app = make_app(
-        Board(source, _client(where), workdir),
+        Board(source, client_of(where), workdir),
         Access.of(address.token, (*_LOOPBACK, address.host, *names), address.port),
         version("tunewright"),
     )
@@ -125,13 +125,3 @@ def _words(where: Where) -> list[str]:
         "--namespace": where.namespace,
     }
     return ["--cluster", *(word for pair in named.items() if pair[1] for word in pair if word)]
-
-
-def _client(where: Where) -> Client:
-    if where.is_cluster:
-        return Client(
-            cluster=where.context or True,
-            kubeconfig=where.kubeconfig,
-            namespace=where.namespace,
-        )
-    return Client(store=where.place.option)

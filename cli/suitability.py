@@ -1,10 +1,15 @@
 """What differs where a file is taken: on a laptop, or on a cluster."""
 
 from collections.abc import Iterator
+from contextlib import nullcontext, suppress
 from pathlib import Path
 
 from ..api.documents import Bundle
+from ..api.errors import Invalid, NotFound
 from ..api.experiment import Experiment
+from ..api.identity import DEFAULT_NAMESPACE, ExperimentKey
+from ..db.records import ExperimentRecord
+from ..sdk.sources.where import Where
 
 
 def check(experiment: Experiment, bundle: Bundle, world: str | None) -> Iterator[str]:
@@ -33,6 +38,38 @@ def check(experiment: Experiment, bundle: Bundle, world: str | None) -> Iterator
             yield "the primary container has no image: a cluster needs one"
         if "trialTemplate" in spec and container.get("image") == "tunewright/local":
             yield "the image tunewright/local is none: name one that a cluster can pull"
+
+
+def check_sources(experiment: Experiment, where: Where) -> Iterator[str]:
+    """Yield a remark for each experiment of `warmStartFrom` that is not there yet.
+
+    Raises:
+        Invalid: one does not suit this one.
+    """
+    from ..controller.warm_start import records_of
+
+    if not experiment.spec.warm_start_from:
+        return
+    with where.opened() if where.is_there else nullcontext() as source:
+        usual = None if source is None else source.namespace
+        metadata = experiment.metadata
+        namespace = where.namespace or metadata.namespace or usual or DEFAULT_NAMESPACE
+        key = ExperimentKey(namespace, metadata.name or "")
+
+        def look(name: str) -> ExperimentRecord | None:
+            if source is not None:
+                with suppress(NotFound):
+                    return source.records.experiment(ExperimentKey(key.namespace, name))
+            return None
+
+        try:
+            records_of(key, experiment.write(), look)
+        except Invalid as error:
+            wrong = [fault for fault in error.faults if fault.kind != "NotFound"]
+            if wrong:
+                raise Invalid(wrong) from None
+            for fault in error.faults:
+                yield f"{fault.path}: {fault.message}: it must be there when this one begins"
 
 
 def _primary(document: dict[str, object]) -> dict[str, object]:

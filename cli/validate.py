@@ -1,6 +1,8 @@
 """`tunewright validate`."""
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -8,6 +10,10 @@ from ..api.errors import Fault, Invalid
 from ..sdk.sources.where import Where
 from . import console
 from .options import output_option, where_options
+
+if TYPE_CHECKING:
+    from ..api.documents import Bundle
+    from ..api.experiment import Experiment
 
 
 @click.command()
@@ -34,7 +40,8 @@ def validate(
 ) -> int:
     """Check files, and say everything that is wrong with them, with line and remedy.
 
-    With --cluster its API server is asked, too; nothing is created.
+    With --cluster its API server is asked, too; nothing is created. What warmStartFrom names is
+    looked up where experiments are.
 
     \b
     Examples:
@@ -68,10 +75,8 @@ def validate(
         world = "cluster"
     try:
         bundle = load(files, elsewhere=world == "cluster")
-        from .suitability import check
-
         for experiment in bundle.experiments:
-            for remark in check(experiment, bundle, world):
+            for remark in _remarks(experiment, bundle, world, where):
                 console.warn(remark)
         if where.is_cluster:
             from .apply import try_out
@@ -89,6 +94,16 @@ def validate(
         for experiment in bundle.experiments:
             try_log(experiment, sample)
     return 0
+
+
+def _remarks(
+    experiment: "Experiment", bundle: "Bundle", world: str | None, where: Where
+) -> Iterator[str]:
+    from .suitability import check, check_sources
+
+    yield from check(experiment, bundle, world)
+    if where.is_cluster or world != "cluster":
+        yield from check_sources(experiment, where)
 
 
 def _table(experiments: tuple[object, ...]) -> None:

@@ -6,9 +6,8 @@ the attempt. The store holds all that must outlive a call.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
-from ..api.asked import Asked, is_asked
+from ..api.asked import Answer, Asked, is_asked
 from ..api.compile import objective_of
 from ..api.errors import Fault, Invalid, Unsupported
 from ..api.observation import Batch, Sample
@@ -22,15 +21,6 @@ from .ports import AttemptRef, Clock, Ended, Started, Suggester
 from .turn import AskFor, Effect, Event, StartAttempt, StopAttempt, Turn, Turns
 
 SOURCE = "tell"
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What asking came to: a point, or none now. `over`: nor later. `why` says so in lines."""
-
-    point: Asked | None
-    over: bool
-    why: Sequence[str]
 
 
 class AskTell:

@@ -2,6 +2,8 @@
 
 They are read before the first trial that is not the file's own is recorded, and what is taken
 of them is recorded as trials at once: what becomes of those experiments later changes nothing.
+A cluster takes one trial after the other, and whoever writes them may end in between; another
+then goes on with those that are left.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -132,6 +134,33 @@ def trials_of(brief: Brief, sources: Iterable[Source]) -> tuple[InitialTrial, ..
         for source, point in found
         if point not in own
     )
+
+
+def begun(brief: Brief, proposed: int, trials: Iterable[TrialRecord]) -> tuple[InitialTrial, ...]:
+    """Return the points of sources that are recorded already, () once others stand behind them.
+
+    `trials` are those that there are, `proposed` how many there were at least.
+    """
+    behind = sorted(
+        (trial for trial in trials if trial.index >= len(brief.initial)),
+        key=lambda trial: trial.index,
+    )
+    whole = len(behind) == proposed - len(brief.initial)
+    if not whole or any(trial.proposal.reason != WARM_START for trial in behind):
+        return ()
+    return tuple(
+        InitialTrial(trial.proposal.point, reason=WARM_START, labels=tuple(trial.proposal.labels))
+        for trial in behind
+    )
+
+
+def gone_on(
+    recorded: Sequence[InitialTrial], found: Sequence[InitialTrial]
+) -> tuple[InitialTrial, ...]:
+    """Return what is recorded with what is left of the points that are found now."""
+    known = [trial.point for trial in recorded]
+    left = [trial for trial in found if trial.point not in known]
+    return (*recorded, *left[: max(len(found) - len(recorded), 0)])
 
 
 def _stored(store: Store, key: ExperimentKey) -> ExperimentRecord | None:

@@ -9,9 +9,9 @@ from functools import partial
 from types import TracebackType
 from typing import Any, Self, SupportsFloat
 
-from ..controller.ask_tell import Answer
+from ..api.asked import Answer
 from .client import LONGEST_LOOK, SHORTEST_LOOK, Client
-from .results import Experiment, Point, Sample, Trial
+from .results import Experiment, Point, Result, Sample, Trial
 
 _END = object()
 _MOST_WAITING = 64
@@ -36,10 +36,17 @@ class AsyncClient:
         store: str | os.PathLike[str] | None = None,
         cluster: bool | str = False,
         kubeconfig: str | os.PathLike[str] | None = None,
+        server: str | None = None,
+        token: str | None = None,
         namespace: str | None = None,
     ) -> None:
         self._client = Client(
-            store=store, cluster=cluster, kubeconfig=kubeconfig, namespace=namespace
+            store=store,
+            cluster=cluster,
+            kubeconfig=kubeconfig,
+            server=server,
+            token=token,
+            namespace=namespace,
         )
         # Calls that take as long as an experiment have threads of their own.
         self._waiting = ThreadPoolExecutor(_MOST_WAITING, thread_name_prefix="tunewright-wait")
@@ -81,6 +88,9 @@ class AsyncClient:
 
     async def best(self, name: str) -> Trial:
         return await asyncio.to_thread(self._client.best, name)
+
+    async def result(self, name: str) -> Result:
+        return await asyncio.to_thread(self._client.result, name)
 
     async def metrics(
         self, name: str, trial: int | str = "best", *, metric: str | None = None

@@ -4,12 +4,13 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from ..api import errors
 from ..api.errors import Codes, Fault, Invalid, Terminal, TunewrightError
 
 _COMMAND = (sys.executable, "-m", "tunewright")
+_LOOK_SECONDS = 0.5
 _KNOWN: dict[str, type[TunewrightError]] = {
     each.__name__: each
     for each in (
@@ -51,28 +52,51 @@ def run(words: Sequence[str]) -> str:
     return done.stderr
 
 
-def show(words: Sequence[str], *, quiet: bool = False) -> int:
+def show(words: Sequence[str]) -> int:
     """Run a command in this terminal; return 0, or 1 for an experiment that failed.
 
     Raises:
         TunewrightError: what the command ended with.
     """
-    if not quiet:
-        code = subprocess.run([*_COMMAND, *words], check=False).returncode
-        if code not in {0, 1}:
-            raise CommandFailed(f"`tunewright {words[0]}` ended with {code}; it has said why")
-        return code
-    done = subprocess.run(
+    code = subprocess.run([*_COMMAND, *words], check=False).returncode
+    if code not in {0, 1}:
+        raise CommandFailed(f"`tunewright {words[0]}` ended with {code}; it has said why")
+    return code
+
+
+def watch(words: Sequence[str], look: Callable[[], None]) -> int:
+    """Run a command unseen, and `look` now and then and at its end; return what `show` does.
+
+    Raises:
+        TunewrightError: what the command ended with.
+    """
+    with subprocess.Popen(
         [*_COMMAND, *words],
+        stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         env=_telling(),
         text=True,
-        check=False,
-    )
-    if done.returncode not in {0, 1}:
-        raise error_of(done.stderr, words[0], done.returncode)
-    return done.returncode
+    ) as running:
+        try:
+            said = _said(running, look)
+        except BaseException:
+            running.terminate()  # it ends its trials, and is waited for
+            raise
+    if running.returncode not in {0, 1}:
+        raise error_of(said, words[0], running.returncode)
+    return running.returncode
+
+
+def _said(running: "subprocess.Popen[str]", look: Callable[[], None]) -> str:
+    while True:
+        try:
+            said = running.communicate(timeout=_LOOK_SECONDS)[1]
+        except subprocess.TimeoutExpired:
+            look()
+        else:
+            look()
+            return said
 
 
 def error_of(said: str, verb: str, code: int) -> TunewrightError:

@@ -7,10 +7,11 @@ from contextlib import ExitStack
 from threading import Thread
 from typing import Any, TypeVar
 
+from ..api.asked import Answer
 from ..api.compile import problem
 from ..api.errors import Conflict
 from ..api.experiment import Experiment
-from ..controller.ask_tell import Answer, AskTell
+from ..controller.ask_tell import AskTell
 from ..controller.engine import WallClock
 from ..db.records import ExperimentRecord
 from ..db.store import Store

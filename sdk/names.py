@@ -1,7 +1,7 @@
 """From what a person typed to the experiment or trial that is meant."""
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 
 from ..api.errors import Conflict, NotFound
@@ -23,22 +23,29 @@ def find_experiment(records: Records, name: str, namespace: str | None = None) -
         namespace, name = name.split("/", 1)
     found = records.experiments(name=name, namespace=namespace)
     if len(found) > 1:
-        keys = ", ".join(sorted(record.key.namespace for record in found))
-        raise Conflict(f"{name} is in the namespaces {keys}: name one with --namespace")
+        raise several(name, [record.key.namespace for record in found])
     if not found:
-        raise NotFound(_no_experiment(records, name, namespace))
+        raise no_experiment(name, _known(records, namespace), namespace)
     return records.experiment(found[0].key)
 
 
-def _no_experiment(records: Records, name: str, namespace: str | None) -> str:
-    known = sorted({record.key.name for record in records.experiments(namespace=namespace)})
-    near = difflib.get_close_matches(name, known, n=1)
+def several(name: str, namespaces: Iterable[str]) -> Conflict:
+    found = ", ".join(sorted(namespaces))
+    return Conflict(f"{name} is in the namespaces {found}: name one with --namespace")
+
+
+def _known(records: Records, namespace: str | None) -> set[str]:
+    return {record.key.name for record in records.experiments(namespace=namespace)}
+
+
+def no_experiment(name: str, known: Collection[str], namespace: str | None) -> NotFound:
+    near = difflib.get_close_matches(name, sorted(known), n=1)
     where = f" in namespace {namespace}" if namespace else ""
     if near:
         remedy = f"did you mean {near[0]}?"
     else:
         remedy = "`tunewright get` lists them" if known else "there are none yet"
-    return f"no experiment is called {name}{where} ({remedy})"
+    return NotFound(f"no experiment is called {name}{where} ({remedy})")
 
 
 def find_trial(
@@ -106,7 +113,7 @@ def resolve(
         try:
             uid, index = records.find_trial(name, namespace)
         except NotFound:
-            raise NotFound(_no_experiment(records, name, namespace)) from None
+            raise no_experiment(name, _known(records, namespace), namespace) from None
         record = by_uid(records.experiments(namespace=namespace), uid)
         return record, find_trial(records, record, str(index), observations=True)
 

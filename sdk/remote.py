@@ -1,17 +1,18 @@
-"""Ask and tell from another machine: over the REST of `tunewright ui`, with its token.
+"""Experiments of another machine: over the REST of `tunewright ui`, with its token.
 
-The standard library only, so that it works wherever Python does.
+Requests are the standard library's.
 """
 
 import json
 import time
-from collections.abc import Mapping
-from typing import Any, SupportsFloat
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
 from urllib.error import HTTPError, URLError
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 from urllib.request import Request, urlopen
 
-from ..api.asked import Asked
+from ..api.asked import Answer, Asked
 from ..api.errors import (
     Conflict,
     Fault,
@@ -21,76 +22,213 @@ from ..api.errors import (
     ServerUnavailable,
     Unsupported,
 )
+from ..api.states import ExperimentState, TrialState
+from .commands import CommandFailed
+from .names import no_experiment, several
 from .plain import plain
-from .report import values_of
+from .results import Sample
+from .verbs import LOOK_SECONDS, Shape, late
 
-_SHORTEST_LOOK, _LONGEST_LOOK = 0.05, 2.0
 _PATIENCE = 150.0  # seconds for one answer: an algorithm may think
-_ERRORS = {401: Forbidden, 403: Forbidden, 404: NotFound, 409: Conflict, 503: ServerUnavailable}
+_PAGE = 500
+_SAMPLES = 20_000  # what the server answers with at most
+_ERRORS: Mapping[int, type[Exception]] = {
+    401: Forbidden,
+    403: Forbidden,
+    404: NotFound,
+    409: Conflict,
+    500: CommandFailed,
+    503: ServerUnavailable,
+}
 
 
-class RemoteExperiment:
-    """An experiment with `spec.askTell` on another machine.
+class Remote:
+    """Implements `verbs.Verbs`. `server` is the address that `tunewright ui` prints."""
 
-    `server` is the address that `tunewright ui` prints, without its token.
-    """
-
-    def __init__(self, server: str, name: str, *, token: str, namespace: str = "default") -> None:
+    def __init__(self, server: str, token: str, namespace: str | None) -> None:
         if not server.startswith(("http://", "https://")):
             raise ValueError(f"{server!r} is no address of a server: http://HOST:PORT")
-        self.name = name
-        path = f"/api/v1/experiments/{quote(namespace, safe='')}/{quote(name, safe='')}"
-        self._url = server.rstrip("/") + path
+        self._url = server.rstrip("/")
         self._token = token
+        self._namespace = namespace
 
-    def ask(self, *, timeout: float | None = None) -> Asked | None:
-        """Return a point to try, or None when the experiment is over: as `Client.ask`.
+    def close(self) -> None:
+        """Nothing is kept open."""
 
-        Raises:
-            TimeoutError: there was none within so many seconds.
-            NotFound, Forbidden, Unsupported: what the server said.
-            ServerUnavailable: it does not answer; the same call may succeed later.
-        """
-        until = None if timeout is None else time.monotonic() + timeout
-        look = _SHORTEST_LOOK
+    # Beginning.
+
+    def create(self, path: Path, workdir: str | None) -> str:
+        try:
+            text = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeError) as error:
+            raise Invalid([Fault("", f"cannot be read: {error}", file=str(path))]) from None
+        begun = self._ask("POST", "/experiments", {"text": text, "workdir": workdir})
+        return f"{begun['namespace']}/{begun['name']}"
+
+    def run(self, path: Path, look: Callable[[], None] | None) -> int:
+        name = self.create(path, None)
         while True:
-            answer = self._post("ask", {})
-            if answer["point"] is not None:
-                return Asked(**answer["point"])
-            if answer["over"]:
-                return None
-            if until is not None and time.monotonic() + look > until:
-                raise TimeoutError(f"{self.name} has no point: {'; '.join(answer['why'])}")
-            time.sleep(look)
-            look = min(2 * look, _LONGEST_LOOK)
+            shown = self._look(name)
+            if look is not None:
+                look()
+            if _has_ended(shown):
+                return 0 if shown["state"] == ExperimentState.SUCCEEDED else 1
+            time.sleep(LOOK_SECONDS)
 
-    def tell(
-        self,
-        point: Asked,
-        metrics: Mapping[str, SupportsFloat] | None = None,
-        /,
-        *,
-        failed: str | None = None,
-        **more: SupportsFloat,
+    # Looking.
+
+    def experiments(self) -> Sequence[Shape]:
+        return [
+            self._whole(self._path(f"{each['namespace']}/{each['name']}"), each)
+            for each in self._listed("")
+            if self._namespace in {None, each["namespace"]}
+        ]
+
+    def experiment(self, name: str) -> Shape:
+        path = self._path(name)
+        return self._whole(path, self._ask("GET", path))
+
+    def _whole(self, path: str, shown: Shape) -> Shape:
+        """Add the document, and where it is."""
+        import yaml
+
+        document = yaml.safe_load(self._text(f"{path}/yaml"))
+        return {**shown, "document": document, "server": self._url}
+
+    def _look(self, name: str) -> Shape:
+        shown: Shape = self._ask("GET", self._path(name))
+        return shown
+
+    def wait(self, name: str, seconds: float | None) -> Shape:
+        until = None if seconds is None else time.monotonic() + seconds
+        while not _has_ended(shown := self._look(name)):
+            if seconds is not None and until is not None and time.monotonic() >= until:
+                raise late(name, shown["state"], seconds)
+            time.sleep(LOOK_SECONDS)
+        return self._whole(self._path(name), shown)
+
+    def trials(self, name: str, state: str | None) -> Sequence[Shape]:
+        wanted = None if state is None else TrialState(state)
+        found = self._pages(f"{self._path(name)}/trials")
+        return [each for each in found if wanted is None or each["state"] == wanted]
+
+    def trial(self, name: str, trial: str) -> Shape:
+        shown: Shape = self._ask("GET", self._trial(name, trial))
+        return shown
+
+    def samples(self, name: str, trial: str, metric: str | None) -> Sequence[Sample]:
+        path = f"{self._trial(name, trial)}/metrics"
+        asked: dict[str, Any] = {} if metric is None else {"metric": metric}
+        found: list[Sample] = []
+        while True:
+            page = _samples(self._ask("GET", f"{path}?{urlencode(asked)}"))
+            since = asked.get("since")
+            found = [each for each in found if since is None or each.time < since] + page
+            if len(page) < _SAMPLES or page[-1].time == since:
+                return found
+            asked["since"] = page[-1].time
+
+    def log(self, name: str, trial: str, *, follow: bool) -> Iterator[str]:
+        path, seen = self._trial(name, trial), 0
+        while True:
+            ended = self._ask("GET", path)["finished_at"] is not None
+            part = self._read("GET", f"{path}/log?after={seen}")
+            # A character that was cut in two comes whole with what follows it.
+            told = part if ended else part[: _whole_characters(part)]
+            seen += len(told)
+            if told:
+                yield told.decode(errors="replace")
+            if ended or not follow:
+                break
+            time.sleep(LOOK_SECONDS)
+        if not seen:
+            raise NotFound(f"trial {trial} of {name} has no stdout: it wrote nothing")
+
+    def events(self, name: str) -> Sequence[Shape]:
+        shown: Sequence[Shape] = self._ask("GET", f"{self._path(name)}/events?limit=1000")
+        return shown
+
+    def explain(self, name: str) -> Sequence[str]:
+        lines: Sequence[str] = self._ask("GET", f"{self._path(name)}/explain")
+        return lines
+
+    # Changing.
+
+    def pause(self, name: str, *, now: bool) -> None:
+        if not _has_ended(self._look(name)):
+            self._ask("POST", f"{self._path(name)}/pause?now={str(now).lower()}")
+
+    def resume(self, name: str) -> None:
+        self._ask("POST", f"{self._path(name)}/resume")
+
+    def stop(self, name: str) -> None:
+        if not _has_ended(self._look(name)):
+            self._ask("POST", f"{self._path(name)}/stop")
+
+    def delete(self, name: str) -> None:
+        self._ask("DELETE", self._path(name))
+
+    def edit(self, name: str, changes: Mapping[str, Any]) -> None:
+        self._ask("PATCH", self._path(name), {"changes": changes})
+
+    # Trials that people run themselves.
+
+    def answer(self, name: str) -> Answer:
+        told = self._ask("POST", f"{self._path(name)}/ask", {})
+        point = None if told["point"] is None else Asked(**told["point"])
+        return Answer(point, told["over"], told["why"])
+
+    def told(
+        self, name: str, index: int, token: str, values: Mapping[str, float], failed: str | None
     ) -> bool:
-        """Tell what came of a point, and hear whether it counts: as `Client.tell`.
+        """Telling twice is telling once."""
+        told = {"index": index, "token": token, "metrics": plain(values), "failed": failed}
+        return bool(self._ask("POST", f"{self._path(name)}/tell", told)["counts"])
 
-        Raises:
-            Invalid: the objective is not among the metrics.
-            ServerUnavailable: it does not answer; telling twice is telling once.
-        """
-        told = {
-            "index": point.index,
-            "token": point.token,
-            "metrics": plain(values_of(metrics, more)),
-            "failed": failed,
-        }
-        return bool(self._post("tell", told)["counts"])
+    # Where things are.
 
-    def _post(self, verb: str, body: Mapping[str, Any]) -> Any:
+    def _path(self, name: str) -> str:
+        """Return the path of an experiment; a bare name is looked for in all namespaces."""
+        namespace, _, bare = name.rpartition("/")
+        namespace = namespace or self._namespace or self._namespace_of(bare)
+        return f"/experiments/{quote(namespace, safe='')}/{quote(bare, safe='')}"
+
+    def _namespace_of(self, name: str) -> str:
+        found = [each["namespace"] for each in self._listed(name) if each["name"] == name]
+        if len(found) > 1:
+            raise several(name, found)
+        if not found:
+            raise no_experiment(name, {each["name"] for each in self._listed("")}, None)
+        return str(found[0])
+
+    def _trial(self, name: str, trial: str) -> str:
+        return f"{self._path(name)}/trials/{quote(trial, safe='')}"
+
+    def _listed(self, search: str) -> Sequence[Shape]:
+        return self._pages("/experiments", search=search)
+
+    def _pages(self, path: str, **query: str) -> Sequence[Shape]:
+        items: list[Shape] = []
+        while True:
+            asked = urlencode({**query, "offset": len(items), "limit": _PAGE})
+            page = self._ask("GET", f"{path}?{asked}")
+            items += page["items"]
+            if len(items) >= page["total"] or not page["items"]:
+                return items
+
+    # Asking the server.
+
+    def _ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
+        return json.loads(self._read(method, path, body))
+
+    def _text(self, path: str) -> str:
+        return self._read("GET", path).decode()
+
+    def _read(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> bytes:
         request = Request(  # noqa: S310 -- http or https, see __init__
-            f"{self._url}/{verb}",
-            data=json.dumps(body).encode(),
+            f"{self._url}/api/v1{path}",
+            method=method,
+            data=None if body is None else json.dumps(body).encode(),
             headers={
                 "Authorization": f"Bearer {self._token}",
                 "Content-Type": "application/json",
@@ -98,7 +236,7 @@ class RemoteExperiment:
         )
         try:
             with urlopen(request, timeout=_PATIENCE) as answer:  # noqa: S310 -- as above
-                return json.loads(answer.read())
+                return bytes(answer.read())
         except HTTPError as error:
             raise _error(error) from None
         except (URLError, TimeoutError, ConnectionError) as error:
@@ -113,6 +251,29 @@ def _error(error: HTTPError) -> Exception:
     except (ValueError, KeyError, TypeError):
         detail, faults = f"the server answered {error.code}", []
     if faults:
-        return Invalid(Fault(each["path"], each["message"], each["remedy"]) for each in faults)
-    kind: type[Exception] = _ERRORS.get(error.code, Unsupported)
-    return kind(detail)
+        return Invalid(
+            Fault(each["path"], each["message"], each["remedy"], line=each["line"])
+            for each in faults
+        )
+    return _ERRORS.get(error.code, Unsupported)(detail)
+
+
+def _has_ended(shown: Shape) -> bool:
+    return ExperimentState(shown["state"]).is_finished
+
+
+def _samples(columns: Mapping[str, Sequence[Any]]) -> list[Sample]:
+    rows = zip(
+        columns["metric"], map(float, columns["value"]), columns["at"], columns["step"], strict=True
+    )
+    return [Sample(*row) for row in rows]
+
+
+def _whole_characters(data: bytes) -> int:
+    """Return how many bytes of it are whole characters of UTF-8; a broken one counts as whole."""
+    for back in range(1, min(4, len(data) + 1)):
+        byte = data[-back]
+        if byte & 0b1100_0000 != 0b1000_0000:  # where a character begins
+            length = 1 if byte < 0x80 else 2 if byte < 0xE0 else 3 if byte < 0xF0 else 4
+            return len(data) if length <= back else len(data) - back
+    return len(data)

@@ -5,9 +5,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, SupportsFloat, TypeAlias
 
 from ..api.asked import Asked
+from ..api.errors import MissingExtra
 
 if TYPE_CHECKING:
     from .client import Client
+    from .plots import Plots
 
 Point: TypeAlias = Asked
 """A point that was asked for: `parameters`, and what names it when it is told."""
@@ -95,6 +97,10 @@ class Experiment:
         """Tell what came of a point: `Client.tell`."""
         return self._client.tell(self._name, point, metrics, failed=failed, **more)
 
+    def samples(self, trial: int, metric: str) -> Sequence[Sample]:
+        """Return every value of a metric that a trial reported: `Client.metrics`."""
+        return self._client.metrics(self._name, trial, metric=metric)
+
     @property
     def _name(self) -> str:
         return f"{self.namespace}/{self.name}"
@@ -130,14 +136,50 @@ class Result:
             )
         return self.experiment.best
 
+    @property
+    def plot(self) -> "Plots":
+        """Plots of the trials by matplotlib: `history`, `parallel`, `importance`, `slice`, ….
+
+        >>> from tunewright import search, tune
+        >>> def loss(x: float) -> float:
+        ...     return x**2
+        >>> result = tune(loss, {"x": search.double(-5, 5)}, trials=3, quiet=True)
+        >>> result.plot.history().savefig("history.png")
+
+        Raises:
+            MissingExtra: matplotlib is not installed: `pip install 'tunewright[plots]'`.
+        """
+        from .findings import Findings
+        from .plots import Plots
+
+        experiment = self.experiment
+        return Plots(Findings(experiment.data["document"], self.trials), experiment.samples)
+
+    def importance(self, metric: str | None = None) -> Mapping[str, float]:
+        """Return how much each parameter matters, the greatest first.
+
+        It is the share of the variance of the value's rank that the parameter explains by
+        itself, as the page shows it; with few trials it is mostly chance. `metric` names one
+        of several objectives.
+
+        Raises:
+            ValueError: it is no objective.
+        """
+        from .findings import Findings
+
+        found = Findings(self.experiment.data["document"], self.trials)
+        return found.importance(found.named(metric))
+
     def to_frame(self) -> Any:
         """Return a pandas data frame, a row a trial: state, value, parameters and metrics.
 
         Raises:
-            ImportError: pandas is not installed.
+            MissingExtra: pandas is not installed: `pip install 'tunewright[frame]'`.
         """
-        import pandas as pd  # type: ignore[import-untyped]  # it has none of its own
-
+        try:
+            import pandas as pd
+        except ImportError as error:
+            raise MissingExtra("to_frame()", "frame") from error
         rows = (
             {
                 "state": trial.state,

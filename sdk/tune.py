@@ -14,6 +14,7 @@ from ..api.identity import DEFAULT_NAMESPACE
 from . import search, shipping
 from .client import Client, written
 from .home import home_folder, trials_folder
+from .progress import progress
 from .results import Result
 from .template import Machine, template
 
@@ -49,7 +50,7 @@ def tune(  # what an experiment has
     It is called as `function(**parameters)`, each trial in a process of its own,
     `parallel` at a time, with numbers as numbers. It returns the objective, or a
     mapping of metrics with `metric` among them, or None where it calls
-    `tunewright.report` itself. Progress is shown in the terminal unless `quiet`.
+    `tunewright.report` itself. Progress is shown unless `quiet`: in a terminal, in a notebook.
 
     >>> from tunewright import search, tune
     >>> def loss(x, y):
@@ -99,7 +100,7 @@ def tune(  # what an experiment has
         },
     }
     spec = document["spec"]
-    if client.is_cluster:
+    if client.is_cluster or client.is_remote:
         spec["trialTemplate"] = shipped(function, metric, packages, machine or Machine())
         return _tuned(client, named, document, quiet=quiet)
     if packages:
@@ -134,8 +135,9 @@ def shipped(
 
 
 def _tuned(client: Client, name: str, document: Mapping[str, Any], *, quiet: bool) -> Result:
+    look = (lambda: None) if quiet else progress(client, name)
     with written(document) as path:
-        client.run(path, quiet=quiet)
+        client.run(path, look=look)
     found = client.trials(name)
     if found and all(trial.state == "Failed" for trial in found):
         raise FunctionFailed(str(found[0].data.get("message", "")).strip())

@@ -84,6 +84,7 @@ NEEDS: dict[str, tuple[Callable[[], bool], str]] = {
     "browser": (lambda: program("chromium") is not None, "install Chromium"),
     "torch": (lambda: _imports("torch"), FRAMEWORKS),
     "tmux": (lambda: shutil.which("tmux") is not None, "install tmux"),
+    "matplotlib": (lambda: _imports("matplotlib", "pandas"), "pip install matplotlib pandas"),
 }
 """What a test may need of the machine: whether it is there, and how to have it."""
 

@@ -8,15 +8,15 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from ..api.asked import Answer
 from ..api.documents import Bundle, load_texts, parse
 from ..api.errors import Conflict, Fault, Invalid, NotFound
 from ..api.identity import ExperimentKey
-from ..controller.ask_tell import Answer
 from ..controller.edits import EDITABLE, edited
 from ..db.records import ExperimentRecord, TrialRecord
 from ..sdk.client import Client
 from ..sdk.commands import CommandFailed
-from ..sdk.names import find_trial
+from ..sdk.names import find_experiment, find_trial
 from ..sdk.sources.source import Source
 from .table import Table
 
@@ -48,7 +48,7 @@ class Board:
         try:
             return self.source.records.experiment(ExperimentKey(namespace, name))
         except NotFound:
-            raise NotFound(f"no experiment is called {namespace}/{name}") from None
+            return find_experiment(self.source.records, name, namespace)  # says what is alike
 
     def trial(self, record: ExperimentRecord, word: str) -> TrialRecord:
         """Return a trial by its index, its name, `best` or `last`."""

@@ -290,5 +290,6 @@ async def open_driver(world: World, document: Document, before: int | None) -> D
     record = replace(record, totals=Totals(proposed=known))
     book = Book(record, conditions or _created(world.clock.now()), pages, min_delta=delta)
     jobs = Jobs(world.kube, cache, resource, world.settings)
-    warm = await warm_trials(world.informers, record, brief, proposed=book.proposed)
+    own = [page.record for page in pages]
+    warm = await warm_trials(world.informers, record, brief, own, proposed=book.proposed)
     return Driver(world, book, brief, jobs, plugin, memory=Memory(warm=warm))

@@ -1,25 +1,48 @@
 """`spec.warmStartFrom` on a cluster, where its sources are resources."""
 
+from collections.abc import Sequence
+
 from ...api.compile import objective_of
-from ...db.records import ExperimentRecord
+from ...api.errors import Invalid
+from ...db.records import ExperimentRecord, TrialRecord
 from ..brief import Brief
 from ..plan.view import InitialTrial
-from ..warm_start import is_due, records_of, source_of, space_of, trials_of
+from ..warm_start import begun, gone_on, is_due, records_of, source_of, space_of, trials_of
 from .cache import Key
 from .informers import Informers
 from .resources import experiment_record, is_ours, page_of
 
 
 async def warm_trials(
-    informers: Informers, record: ExperimentRecord, brief: Brief, *, proposed: int
+    informers: Informers,
+    record: ExperimentRecord,
+    brief: Brief,
+    trials: Sequence[TrialRecord],
+    *,
+    proposed: int,
 ) -> tuple[InitialTrial, ...]:
-    """Return the points that the experiment tries first, after its own; () once it has begun.
+    """Return the points that the experiment tries first, after its own; () once it has gone on.
+
+    `trials` are its own. An operator that ended while it wrote the first of them leaves the
+    rest to this one, which does without sources that are gone meanwhile.
 
     Raises:
         Invalid: a source is not there, or does not suit it.
     """
-    if not is_due(brief, proposed):
+    if is_due(brief, proposed):
+        return await _found(informers, record, brief)
+    recorded = begun(brief, proposed, trials) if brief.warm_from else ()
+    if not recorded:
         return ()
+    try:
+        return gone_on(recorded, await _found(informers, record, brief))
+    except Invalid:
+        return recorded
+
+
+async def _found(
+    informers: Informers, record: ExperimentRecord, brief: Brief
+) -> tuple[InitialTrial, ...]:
     namespace = record.key.namespace
 
     def look(name: str) -> ExperimentRecord | None:

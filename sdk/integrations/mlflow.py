@@ -4,12 +4,16 @@ import math
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from mlflow import MlflowClient
-from mlflow.entities import Metric, Param, RunTag
-
-from ...api.errors import Unsupported
+from ...api.errors import MissingExtra, Unsupported
 from ..client import Client
 from ..results import Experiment, Sample, Trial
+
+try:
+    from mlflow import MlflowClient
+    from mlflow.entities import Metric, Param, RunTag
+    from mlflow.exceptions import MlflowException as MlflowException
+except ImportError as error:
+    raise MissingExtra("export to MLflow", "mlflow") from error
 
 _TRIAL, _UID = "tunewright.trial", "tunewright.experiment_uid"
 _STATUS = {

@@ -27,6 +27,12 @@ class Where:
     def place(self) -> Place:
         return Place.of(self.store)
 
+    @property
+    def is_there(self) -> bool:
+        """Say whether opening it makes nothing new."""
+        store = self.place.store
+        return self.is_cluster or isinstance(store, str) or store.exists()
+
     @contextmanager
     def opened(self) -> Iterator[Source]:
         """Open the store, or the connection to the cluster, for the time of a block."""

@@ -117,6 +117,21 @@ def test_trials_and_metrics_are_listed_and_exported(ended):
     assert metrics["metrics"]["loss"]["min"] == min(row["metric.loss"] for row in rows)
 
 
+@pytest.mark.needs("mlflow")
+def test_trials_become_runs_of_mlflow_with_the_values_that_count(ended, tmp_path):
+    tracked = (tmp_path / "mlruns").as_uri()
+    quiet = {"MLFLOW_ALLOW_FILE_STORE": "true", "MLFLOW_DISABLE_TELEMETRY": "true"}
+
+    async def scenario(play, tunewright):
+        return await tunewright(
+            "export", "e", "--to", "mlflow", "--tracking-uri", tracked, env=quiet
+        )
+
+    done = ended(scenario)
+    assert done.code == 0, done.err
+    assert "4 new runs in MLflow" in done.err
+
+
 def test_where_nothing_serves_single_values_the_summaries_are_shown(ended):
     async def scenario(play, tunewright):
         shown = await tunewright("metrics", "e", "--log")

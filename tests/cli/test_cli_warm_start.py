@@ -31,11 +31,34 @@ def test_it_tries_the_best_point_of_another_experiment_first(tunewright, experim
     assert not any(trial["why"] for trial in others)
 
 
-def test_a_file_that_names_another_is_valid_whether_it_is_there_or_not(tunewright, after):
+def test_a_file_that_names_one_that_is_not_there_yet_is_valid_and_says_so(tunewright, after):
     result = tunewright("validate", after("echo"))
 
     assert result.code == 0
     assert "after: valid" in result.out
+    assert "spec.warmStartFrom[0].name: there is no experiment echo" in result.err
+    assert not (tunewright.folder / "home").exists()
+
+
+def test_a_file_that_names_one_that_is_there_is_valid_without_a_word(tunewright, experiment, after):
+    tunewright("run", experiment())
+    result = tunewright("validate", after("echo"))
+
+    assert (result.code, result.err) == (0, "")
+
+
+def test_a_file_that_shares_no_parameter_with_what_it_names_is_wrong(tunewright, experiment, after):
+    def other(document):
+        (parameter,) = document["spec"]["parameters"]
+        parameter["name"] = "y"
+        document["spec"]["trialTemplate"]["trialParameters"][0]["reference"] = "y"
+
+    tunewright("run", experiment(other))
+    result = tunewright("validate", after("echo"), "-o", "json")
+
+    assert result.code == 2
+    assert result.json["faults"][0]["path"] == "spec.warmStartFrom[0].name"
+    assert "shares no parameter" in result.json["faults"][0]["message"]
 
 
 def test_one_that_is_not_there_is_refused_by_its_place_and_nothing_is_recorded(tunewright, after):

@@ -1,9 +1,11 @@
 """`spec.warmStartFrom` on a cluster, by a real API server."""
 
 import asyncio
+import contextlib
 
 import pytest
 from support.apiserver import NEEDED
+from support.killing import Killed, Killing
 from support.operated import experiment, scene
 from tunewright.api.history import WARM_START
 from tunewright.controller.kube.resources import EXPERIMENTS
@@ -80,6 +82,35 @@ def test_another_operator_goes_on_without_the_source(within):
     points = [point(trial)["x"] for trial in of(trials, "after")]
     assert ended["status"]["trialsSucceeded"] == 5
     assert len(set(points)) == 5
+
+
+def test_an_operator_killed_after_any_write_leaves_no_point_of_the_source_out(within):
+    async def scenario(play):
+        begins = play.operate()
+        await play.create(experiment("before", maxTrialCount=12, parallelTrialCount=4))
+        await play.ends("before")
+        await play.leave(begins)
+        given = []
+        for last in range(1, 9):  # the first trials are written within so many
+            name = f"after{last}"
+            first = play.operate(Killing(play.kube, last))
+            play.running.remove(first)
+            await play.create(experiment(name, seed=3, maxTrialCount=12, **FROM))
+            with contextlib.suppress(BaseExceptionGroup, Killed):
+                await first
+            then = play.operate()
+            await play.ends(name)
+            await play.leave(then)
+            given.append([point(each) for each in of(await play.trials(), name) if is_warm(each)])
+        return given
+
+    first, *others = within(scenario)
+    assert len(first) == 3
+    assert all(each == first for each in others)
+
+
+def is_warm(trial):
+    return trial["spec"].get("origin") == WARM_START
 
 
 def test_one_that_is_not_there_fails_it_with_the_place_before_any_trial(within):

@@ -10,14 +10,17 @@ import sys
 import pytest
 from support.command import ROOT
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.timeout(300), pytest.mark.needs("matplotlib")]
 
 PROGRAM = """
 import asyncio
+from collections.abc import Mapping
 from typing import assert_type
 
+from matplotlib.figure import Figure
 from tunewright import AsyncClient, Client, Conflict, Invalid, NotFound
 from tunewright import report, search, should_stop, tune
+from tunewright.sdk.plots import Plot
 from tunewright.sdk.results import Experiment, Point, Result, Sample, Trial
 from tunewright.sdk.template import Machine
 
@@ -42,6 +45,9 @@ result = tune(loss, space, trials=3, machine=Machine(resources={"cpu": 1}), pack
 assert_type(result, Result)
 assert_type(result.best, Trial)
 assert_type(result.best.value, float | None)
+assert_type(result.plot.history(), Plot)
+figure: Figure = result.plot.slice("lr", metric="loss")
+shares: Mapping[str, float] = result.importance()
 
 with Client() as client:
     experiment = client.create({"kind": "Experiment"})
@@ -55,6 +61,7 @@ with Client() as client:
         print([fault.path for fault in error.faults])
     except (Conflict, NotFound) as error:
         print(error)
+    assert_type(client.result("name"), Result)
     for sample in client.metrics("name", 1):
         assert_type(sample, Sample)
 
@@ -76,6 +83,7 @@ SLIPS = {
     "Client(stor='x')": "stor",
     "report(loss='low')": "loss",
     "Client().trial('name').paramters": "trial",
+    "result.plot.histroy()": "histroy",
 }
 """What is wrong, and a word of what must be said of it."""
 
@@ -124,7 +132,7 @@ def test_a_slip_is_found_where_it_is(checker, request):
         assert any(word in each for each in told), (slip, said)
 
 
-@pytest.mark.parametrize("name", ["search", "tune", "report", "client", "aio"])
+@pytest.mark.parametrize("name", ["search", "tune", "report", "client", "aio", "results"])
 def test_the_examples_of_docstrings_do_what_they_say(name, tmp_path, monkeypatch):
     monkeypatch.setenv("TUNEWRIGHT_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("PYTHONPATH", str(ROOT / ".types"))

@@ -1,4 +1,4 @@
-"""Ask and tell over REST, with a client of the standard library, against a real server."""
+"""Ask and tell over REST, as other machines do it, against a real server."""
 
 import math
 from concurrent.futures import ThreadPoolExecutor
@@ -6,11 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from pydantic import TypeAdapter
 from support.asked import asked
-from tunewright import Invalid, NotFound
-from tunewright.api.documents import parse
-from tunewright.api.errors import Forbidden, ServerUnavailable, Unsupported
-from tunewright.cli.console import as_yaml
-from tunewright.sdk.remote import RemoteExperiment
+from tunewright import Client, Invalid, NotFound
+from tunewright.api.errors import Forbidden, Unsupported
 from tunewright.ui.rest import models
 
 pytestmark = pytest.mark.xdist_group("page")
@@ -28,10 +25,7 @@ def remote(server, web):
     token = web.headers["Authorization"].removeprefix("Bearer ")
 
     def begin(name, **spec):
-        text = as_yaml(parse(asked(name, **spec)).write())
-        begun = web.post(server.api("/experiments"), json={"text": text})
-        assert begun.status_code == 201, begun.text
-        return RemoteExperiment(server.url, name, token=token)
+        return Client(server=server.url, token=token).create(asked(name, **spec))
 
     yield begin
     for each in web.get(server.api("/experiments")).json()["items"]:
@@ -85,7 +79,7 @@ def test_a_point_that_is_not_told_goes_to_another_machine(remote):
     assert experiment.ask() is None
 
 
-def test_what_the_server_refuses_is_raised_as_what_it_is(remote, server):
+def test_what_the_server_refuses_is_raised_as_what_it_is(remote, server, web):
     experiment = remote("strict", trials=1)
     point = experiment.ask()
     with pytest.raises(TimeoutError, match="1 points are given out"):
@@ -93,15 +87,11 @@ def test_what_the_server_refuses_is_raised_as_what_it_is(remote, server):
     with pytest.raises(Invalid, match="the objective is missing") as caught:
         experiment.tell(point, accuracy=1.0)
     assert [fault.path for fault in caught.value.faults] == ["loss"]
-    token = experiment._token
+    token = web.headers["Authorization"].removeprefix("Bearer ")
     for name, key, kind in [
         ("nothing", token, NotFound),
         ("done", token, Unsupported),
         ("strict", "wrong", Forbidden),
     ]:
         with pytest.raises(kind):
-            RemoteExperiment(server.url, name, token=key).ask()
-    with pytest.raises(ServerUnavailable, match="does not answer"):
-        RemoteExperiment("http://127.0.0.1:9", "strict", token=token).ask()
-    with pytest.raises(ValueError, match="no address of a server"):
-        RemoteExperiment("file:///etc", "strict", token=token)
+            Client(server=server.url, token=key).ask(name)

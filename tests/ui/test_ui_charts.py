@@ -6,6 +6,8 @@ import random
 import pytest
 from playwright.sync_api import expect
 from support.waiting import until
+from tunewright import Client
+from tunewright.sdk.findings import Findings, ranks
 
 pytestmark = [pytest.mark.xdist_group("page"), pytest.mark.needs("browser")]
 
@@ -125,6 +127,20 @@ def test_importance_knows_choices_and_what_is_inactive(computed):
     data = columns(values, points={"opt": choices, "depends": depends}, parameters=parameters)
     shares = [each["share"] for each in computed("m.importance(data)", data)]
     assert shares == pytest.approx([1, 1])
+
+
+def test_the_sdk_s_figures_are_the_page_s(computed, server):
+    result = Client(store=server.folder / "home" / "store.db").result("done")
+    findings = Findings(result.experiment.data["document"], result.trials)
+    with server.client() as client:
+        data = client.get(server.api("/experiments/default/done/columns")).json()
+    assert {
+        each["name"]: each["share"] for each in computed("m.importance(data)", data)
+    } == pytest.approx(result.importance())
+    best = [[index, value] for index, value in findings.best_so_far("loss")]
+    assert computed("m.bestSoFar(data)", data) == best
+    values = [0.5, 0.1, 0.5, 0.3, 0.1]
+    assert computed(f"m.ranks({values})", None) == ranks(values)
 
 
 @pytest.mark.parametrize(

@@ -181,14 +181,16 @@ def get_log(
     trial: str,
     stream: Stream = Stream.STDOUT,
     tail: Annotated[int, Query(ge=1, le=100_000)] = 1000,
+    after: Annotated[int | None, Query(ge=0)] = None,
 ) -> Response:
-    """Return the last lines of what its last attempt printed."""
-    text = b"".join(_log(board, record, trial, stream, tail))
+    """Return the last lines of what its last attempt printed, or all `after` so many bytes."""
+    lines = tail if after is None else None
+    text = b"".join(_log(board, record, trial, stream, lines))[after:]
     return tagged(request, text, "text/plain; charset=utf-8")
 
 
 def _log(
-    board: Board, record: ExperimentRecord, trial: str, stream: Stream, tail: int
+    board: Board, record: ExperimentRecord, trial: str, stream: Stream, tail: int | None
 ) -> Iterator[bytes]:
     found = board.trial(record, trial)
     try:

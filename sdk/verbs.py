@@ -1,0 +1,87 @@
+"""What can be done with experiments, wherever they are: the port behind `Client`."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol, TypeAlias
+
+from ..api.asked import Answer
+from .results import Sample
+
+Shape: TypeAlias = Mapping[str, Any]
+"""An experiment, a trial or an event as `-o json` shows it."""
+
+LOOK_SECONDS = 0.3
+"""Between two looks at what is waited for."""
+
+
+class Verbs(Protocol):
+    """`name` is a bare name, or one behind its namespace and a slash; `trial` as it was typed.
+
+    Nothing by that name is NotFound; what is refused as things are is Conflict.
+    """
+
+    def close(self) -> None: ...
+
+    # Beginning.
+
+    def create(self, path: Path, workdir: str | None) -> str:
+        """Begin a file's experiment, and return its name."""
+        ...
+
+    def run(self, path: Path, look: Callable[[], None] | None) -> int:
+        """Drive it to its end, shown in this terminal or to `look`; 1 when it failed."""
+        ...
+
+    # Looking.
+
+    def experiments(self) -> Sequence[Shape]: ...
+
+    def experiment(self, name: str) -> Shape:
+        """Return an experiment with its `document`."""
+        ...
+
+    def wait(self, name: str, seconds: float | None) -> Shape:
+        """Return an experiment that has ended.
+
+        Raises:
+            TimeoutError: it did not within so many seconds.
+        """
+        ...
+
+    def trials(self, name: str, state: str | None) -> Sequence[Shape]: ...
+
+    def trial(self, name: str, trial: str) -> Shape: ...
+
+    def samples(self, name: str, trial: str, metric: str | None) -> Sequence[Sample]: ...
+
+    def log(self, name: str, trial: str, *, follow: bool) -> Iterator[str]: ...
+
+    def events(self, name: str) -> Sequence[Shape]: ...
+
+    def explain(self, name: str) -> Sequence[str]: ...
+
+    # Changing. What has ended already is neither paused nor stopped, without a word.
+
+    def pause(self, name: str, *, now: bool) -> None: ...
+
+    def resume(self, name: str) -> None: ...
+
+    def stop(self, name: str) -> None: ...
+
+    def delete(self, name: str) -> None: ...
+
+    def edit(self, name: str, changes: Mapping[str, Any]) -> None:
+        """Change budgets, by their path below `spec`."""
+        ...
+
+    # Trials that people run themselves.
+
+    def answer(self, name: str) -> Answer: ...
+
+    def told(
+        self, name: str, index: int, token: str, values: Mapping[str, float], failed: str | None
+    ) -> bool: ...
+
+
+def late(name: str, state: object, seconds: float, why: str = "") -> TimeoutError:
+    return TimeoutError(f"{name} is {state} after {seconds:g} s{why}")
