@@ -362,9 +362,7 @@ def _new_row(
     }
 
 
-def _write_labels(
-    connection: Connection, experiment_id: int, document: Mapping[str, Any]
-) -> None:
+def _write_labels(connection: Connection, experiment_id: int, document: Mapping[str, Any]) -> None:
     connection.execute(delete(labels).where(labels.c.experiment_id == experiment_id))
     rows = [
         {"experiment_id": experiment_id, "name": name, "value": value}

@@ -54,9 +54,7 @@ class Finding(ProvenanceRows):
         with self._database.reading() as connection:
             return self._of_keys(connection, keys)
 
-    def _of_keys(
-        self, connection: Connection, keys: Sequence[int]
-    ) -> Sequence[ExperimentRecord]:
+    def _of_keys(self, connection: Connection, keys: Sequence[int]) -> Sequence[ExperimentRecord]:
         """Return experiments with their best trial, in the order of the keys."""
         if not keys:
             return ()

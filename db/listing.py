@@ -79,9 +79,7 @@ def _matches(query: Query, record: ExperimentRecord) -> bool:
         query.namespace in (None, record.key.namespace)
         and query.search.strip().lower() in str(record.key).lower()
         and query.state in (None, shown_state(record))
-        and all(
-            name in labels and value in (None, labels[name]) for name, value in query.labels
-        )
+        and all(name in labels and value in (None, labels[name]) for name, value in query.labels)
     )
 
 

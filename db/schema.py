@@ -6,7 +6,7 @@ no database of the three keeps both.
 """
 
 import math
-from typing import Any, ClassVar
+from typing import Any
 
 from sqlalchemy import (
     BigInteger,
@@ -58,12 +58,11 @@ Bytes = LargeBinary().with_variant(mysql.MEDIUMBLOB, "mysql", "mariadb")
 Document = Text().with_variant(mysql.LONGTEXT, "mysql", "mariadb")
 
 
-
 class database_time(FunctionElement[float]):  # noqa: N801 - as functions of SQL are written
     """Seconds since the epoch by the database's clock: the one that all its writers share."""
 
     type = Double()
-    inherit_cache: ClassVar[bool] = True
+    inherit_cache = True
 
 
 _CLOCKS = {

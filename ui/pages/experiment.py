@@ -5,9 +5,10 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from ...api.compile import objective_of
+from ...db.listing import shown_state
 from ...sdk import shapes
 from ..render import page
-from ..rest.experiments import Found, FromBoard, shown_state
+from ..rest.experiments import Found, FromBoard
 
 router = APIRouter()
 _EVENTS = 200
@@ -27,7 +28,7 @@ def show(request: Request, board: FromBoard, record: Found) -> Response:
         driven=board.source.is_driven(record),
         says=list(board.source.explain(record)),
         command=board.source.command_line(record, best) if best else "",
+        conditions=shapes.conditions(record),
         events=list(reversed(events)),
-        labels=(record.document.get("metadata") or {}).get("labels") or {},
         document=yaml.safe_dump(dict(record.document), sort_keys=False, allow_unicode=True),
     )

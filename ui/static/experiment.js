@@ -2,6 +2,8 @@
 import { act, ask, element, toast } from "./app.js";
 import { mount } from "./charts.js";
 import { merge } from "./columns.js";
+import { showConditions, showEvents } from "./happenings.js";
+import { remarks } from "./remarks.js";
 import { tabs } from "./tabs.js";
 import { trialTable } from "./trials.js";
 import { duration, number } from "./words.js";
@@ -18,6 +20,7 @@ let redraws = 0;
 let best = null;
 
 const table = trialTable(link);
+const showRemarks = remarks(api);
 const at = (id) => document.getElementById(id);
 
 function showState(experiment, driven, says) {
@@ -108,6 +111,9 @@ async function readAll() {
 async function changed(change) {
   showState(change.experiment, change.driven, change.says);
   showBest(change.experiment.best);
+  showRemarks(change.experiment);
+  showConditions(change.conditions);
+  showEvents(change.events, link);
   if (!data || change.since > data.position) await readAll();
   else {
     merge(data, change);
@@ -115,11 +121,20 @@ async function changed(change) {
   }
 }
 
+/** Read what was told before this page listened. */
+async function catchUp() {
+  showRemarks(await ask(api));
+  showEvents(await ask(`${api}/events`), link);
+}
+
 function watch() {
   const source = new EventSource(`${api}/live`);
   const live = (on, text) => Object.assign(at("live"), { className: `muted small live${on ? "" : " off"}`, textContent: text });
   let queue = readAll().catch((error) => toast(error.message, true));
-  source.addEventListener("open", () => live(true, "live"));
+  source.addEventListener("open", () => {
+    live(true, "live");
+    catchUp().catch((error) => toast(error.message, true));
+  });
   source.addEventListener("error", () => live(false, "the server does not answer; trying again"));
   source.addEventListener("change", (event) => {
     const change = JSON.parse(event.data);
