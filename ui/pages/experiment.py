@@ -7,6 +7,7 @@ from fastapi.responses import Response
 from ...api.compile import objective_of
 from ...db.listing import shown_state
 from ...sdk import shapes
+from ..network import picture_of
 from ..render import page
 from ..rest.experiments import Found, FromBoard
 
@@ -27,6 +28,7 @@ def show(request: Request, board: FromBoard, record: Found) -> Response:
         shown_state=shown_state(record),
         driven=board.source.is_driven(record),
         says=list(board.source.explain(record)),
+        network=picture_of(best.proposal.point) if best else None,
         command=board.source.command_line(record, best) if best else "",
         conditions=shapes.conditions(record),
         events=list(reversed(events)),

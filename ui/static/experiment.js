@@ -58,9 +58,19 @@ function showBest(trial) {
     element("p", {}, element("a", { href: `${link}/trials/${trial.index}` }, `trial ${trial.index}`)),
     element("dl", { class: "facts" }, ...Object.entries(trial.parameters).flatMap(([name, value]) => [
       element("dt", {}, name),
-      element("dd", { title: value }, number(value)),
+      element("dd", { title: value }, element("span", { class: "value" }, number(value))),
     ])),
   );
+  showNetwork(trial);
+}
+
+/** The network of a trial that has one, drawn by the server. */
+async function showNetwork({ index, parameters }) {
+  if (!("architecture" in parameters || "search-space" in parameters)) return;
+  const response = await fetch(`${link}/trials/${index}/network`).catch(() => null);
+  if (!response?.ok || index !== best.index) return;
+  const drawn = new DOMParser().parseFromString(await response.text(), "text/html");
+  at("best-network").replaceChildren(...drawn.body.childNodes);
 }
 
 function showDevices() {
