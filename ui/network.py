@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 _MOST_LAYERS = 200
-_WIDTH, _HEIGHT, _GAP = 300, 42, 22  # of a layer's box, and between two
+_WIDTH, _HEIGHT, _GAP = 250, 42, 22  # of a layer's box, and between two
 _ROOM = 12  # for the widest arc: a step for each layer that it passes by
-_WIDEST = 150
+_WIDEST = 90
 
 
 @dataclass(frozen=True, slots=True)
