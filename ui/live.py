@@ -1,7 +1,6 @@
 """What changes, told to everybody who watches: one reader for each thing that is watched."""
 
 import asyncio
-import json
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -14,7 +13,7 @@ from ..api.identity import ExperimentKey
 from ..db.listing import Feed, shown_state
 from ..db.records import EventRow, ExperimentRecord
 from ..sdk import shapes
-from ..sdk.plain import plain
+from ..sdk.plain import encoded
 from .board import Board
 
 _LOOK_SECONDS = 0.5
@@ -194,5 +193,4 @@ def _tell(watch: _Watch, message: bytes | None) -> None:
 
 
 def _event(name: str, data: dict[str, Any]) -> bytes:
-    text = json.dumps(plain(data), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    return f"event: {name}\ndata: {text}\n\n".encode()
+    return b"event: %s\ndata: %s\n\n" % (name.encode(), encoded(data))

@@ -41,9 +41,10 @@ def test_every_answer_is_as_its_model_says(ask, path, model):
 
 
 def test_an_answer_that_is_known_is_not_sent_again(ask):
-    tag = ask(DONE).headers["ETag"]
-    assert ask(DONE, headers={"If-None-Match": tag}).status_code == 304
-    assert ask(DONE, headers={"If-None-Match": '"another"'}).status_code == 200
+    for path in (DONE, f"{DONE}/columns", "/experiments?search=done"):
+        tag = ask(path).headers["ETag"]
+        assert ask(path, headers={"If-None-Match": tag}).status_code == 304
+        assert ask(path, headers={"If-None-Match": '"another"'}).status_code == 200
 
 
 def test_experiments_come_a_page_at_a_time_by_search_and_label(ask, server):

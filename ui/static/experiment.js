@@ -90,20 +90,26 @@ function select(indices) {
   plots?.select(indices);
 }
 
-async function redraw() {
+function redraw() {
   pending = false;
   table.update(data);
   showDevices();
-  if (redraws % FAR === 0 && !at("plots").classList.contains("hidden")) {
-    data.curves = await curves().catch(() => data.curves ?? []);
-  }
-  redraws += 1;
   if (plots) plots.update(data);
   else {
     at("charts").replaceChildren();
     at("charts").removeAttribute("aria-busy");
     plots = mount(at("charts"), data, { onSelect: select, curves, href: (index) => `${link}/trials/${index}` });
   }
+  if (redraws % FAR === 0 && !at("plots").classList.contains("hidden")) showCurves();
+  redraws += 1;
+}
+
+/** Curves come by themselves: no other plot waits for them. */
+async function showCurves() {
+  const found = await curves().catch(() => null);
+  if (!found) return;
+  data.curves = found;
+  plots.update(data);
 }
 
 function redrawSoon() {
