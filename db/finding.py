@@ -60,10 +60,7 @@ class Finding(ProvenanceRows):
             return ()
         rows = connection.execute(select(experiments).where(_columns.id.in_(keys)))
         best = self._best_of(connection, keys)
-        found = {
-            row.id: experiment_record(row, best.get(row.id, ()), self._document(row))
-            for row in rows
-        }
+        found = {row.id: experiment_record(row, best.get(row.id, ())) for row in rows}
         return [found[key] for key in keys if key in found]
 
     def _best_of(
