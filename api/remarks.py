@@ -69,8 +69,10 @@ def check_remarks(labels: Mapping[str, str | None], note: str | None) -> None:
             faults.append(Fault("label", f"{name!r} cannot name a label", _RULE))
         elif value is not None and _VALUE.fullmatch(value) is None:
             faults.append(Fault("label", f"{value!r} cannot be the value of {name}", _RULE))
-    size = len((note or "").encode("utf-8", "replace"))
-    if size > LONGEST_NOTE:
+    size = len((note or "").encode("utf-8", "surrogatepass"))
+    if any("\ud800" <= each <= "\udfff" for each in note or ""):
+        faults.append(Fault("note", "it holds half a character", "send it as UTF-8"))
+    elif size > LONGEST_NOTE:
         faults.append(
             Fault("note", f"it has {size:,} bytes", f"{LONGEST_NOTE:,} at most: link to the rest")
         )

@@ -22,6 +22,9 @@ MOST_CHANGED = 100
 _SLACK_SECONDS = 5.0
 """How long a transaction may last between its writing and its end, and still be seen."""
 
+_AT_ONCE = 500
+"""Experiments whose rows one statement reads: databases bound how many it may name."""
+
 _ENDED = [str(state) for state in ExperimentState if state.is_finished]
 _NOW = select(database_time())
 _columns = experiments.c
@@ -45,22 +48,25 @@ class Finding(ProvenanceRows):
             if query.offset or total == query.limit:
                 counted = select(func.count()).select_from(matching.subquery())
                 total = connection.execute(counted).scalar_one()
-            return Found(self._of_keys(connection, keys), total)
+            return Found(self._records_of(connection, keys), total)
 
     def feed(self, namespace: str | None = None) -> Feed:
         return StoreFeed(self, self._database, namespace)
 
     def experiments_of(self, keys: Sequence[int]) -> Sequence[ExperimentRecord]:
         with self._database.reading() as connection:
-            return self._of_keys(connection, keys)
+            return self._records_of(connection, keys)
 
-    def _of_keys(self, connection: Connection, keys: Sequence[int]) -> Sequence[ExperimentRecord]:
+    def _records_of(
+        self, connection: Connection, keys: Sequence[int]
+    ) -> Sequence[ExperimentRecord]:
         """Return experiments with their best trial, in the order of the keys."""
-        if not keys:
-            return ()
-        rows = connection.execute(select(experiments).where(_columns.id.in_(keys)))
-        best = self._best_of(connection, keys)
-        found = {row.id: experiment_record(row, best.get(row.id, ())) for row in rows}
+        found: dict[int, ExperimentRecord] = {}
+        for start in range(0, len(keys), _AT_ONCE):
+            some = keys[start : start + _AT_ONCE]
+            best = self._best_of(connection, some)
+            rows = connection.execute(select(experiments).where(_columns.id.in_(some)))
+            found |= {row.id: experiment_record(row, best.get(row.id, ())) for row in rows}
         return [found[key] for key in keys if key in found]
 
     def _best_of(

@@ -10,14 +10,14 @@ from starlette.concurrency import run_in_threadpool
 
 from ..api.errors import NotFound, TunewrightError
 from ..api.identity import ExperimentKey
-from ..db.listing import Feed, shown_state
+from ..db.listing import Feed
 from ..db.records import EventRow, ExperimentRecord
 from ..sdk import shapes
 from ..sdk.plain import encoded
 from .board import Board
 
 _LOOK_SECONDS = 0.5
-_EXPLAIN_SECONDS = 2.0
+_EXPLAIN_SECONDS = 3.0
 _EVENTS = 200
 _QUIET_SECONDS = 15.0
 """After so long a comment is sent, so that nobody between takes the connection for dead."""
@@ -92,7 +92,9 @@ class Live:
 
     async def _look(self, watch: _Watch) -> None:
         """Tell what changed, until the experiment is gone."""
-        seen = Overview(self._board) if watch.key is None else View(self._board, watch.key)
+        seen: Seen = Overview(self._board)
+        if watch.key is not None:
+            seen = View(self._board, watch.key)
         while True:
             try:
                 change = await run_in_threadpool(seen.change)
@@ -164,7 +166,6 @@ class View:
         return {
             "since": table.position if first else since,
             "experiment": shown,
-            "shown_state": shown_state(record),
             "driven": driven,
             "says": self._said,
             "conditions": conditions,
