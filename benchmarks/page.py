@@ -1,13 +1,17 @@
-"""The page over an experiment of 10,000 trials and a million observations, and 200 watchers.
+"""The page over an experiment of 10,000 trials and a million observations, 200 watchers of one,
+and a list of 10,000 experiments.
 
 The bound is what a read of the same rows costs by itself: nothing is served faster than the
-store can be read. The watchers follow an experiment in which ten trials end every second.
+store can be read. The watchers follow an experiment in which ten trials end every second. A
+real browser opens it, while it grows, beside a page without plots.
 """
 
 import asyncio
 import contextlib
 import os
 import re
+import sqlite3
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -68,8 +72,10 @@ def main(*, quick: bool = False) -> str:
         for first in range(0, trials, 500):
             end(store, uid, range(first, min(first + 500, trials)), each)
         with served(Path(folder)) as (page, url):
-            rows = [*reading(store, uid, url, trials, each), *watching(store, page, url)]
+            rows = [*reading(store, uid, url, trials, each), *drawing(store, uid, url, trials)]
+            rows += watching(store, page, url)
         store.close()
+    rows += listing(200 if quick else 10_000)
     return "\n".join(["| | |", "|---|---|", *(f"| {name} | {value} |" for name, value in rows)])
 
 
@@ -139,12 +145,76 @@ def reading(store: Store, uid: str, url: str, trials: int, each: int) -> Iterato
     yield "200 curves", f"{fetched(f'{api}/curves')[0]:.2f} s"
 
 
+DRAWN = """
+(() => {
+  const look = () => {
+    const canvas = document.querySelector('[data-chart="history"] canvas');
+    const drawing = canvas?.width ? canvas.getContext("2d") : null;
+    if (drawing?.getImageData(0, 0, canvas.width, canvas.height).data.some((value) => value)) {
+      window.drawnAt = performance.now();
+    } else requestAnimationFrame(look);
+  };
+  requestAnimationFrame(look);
+})();
+"""
+LOADED = "performance.getEntriesByType('navigation')[0].loadEventEnd"
+VIEWS = 5
+
+
+def drawing(store: Store, uid: str, url: str, trials: int) -> Iterator[tuple[str, str]]:
+    """Measure from the start of a navigation until the history's canvas holds something."""
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError:
+        return
+    place = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=place, args=["--no-sandbox"])
+        tab = browser.new_page()
+        tab.add_init_script(DRAWN)
+        tab.goto(f"{url}/algorithms?token={TOKEN}")
+        experiment = f"{url}/experiments/default/large"
+
+        def opened(path: str, moment: str) -> float:
+            tab.goto(path)
+            while not (found := tab.evaluate(moment)):
+                time.sleep(0.01)
+            return float(found) / 1000
+
+        def median(path: str, moment: str) -> float:
+            return statistics.median(opened(path, moment) for _ in range(VIEWS))
+
+        empty = median(f"{url}/algorithms", LOADED)
+        drawn = median(experiment, "window.drawnAt")
+        yield "a page without plots in a browser, until it is loaded", f"{empty:.2f} s"
+        yield (
+            f"the first plot of {trials:,} trials, until it is drawn",
+            f"{drawn:.2f} s ({drawn / empty:.1f} × that page)",
+        )
+        with going_on(store, uid, trials):
+            grown = median(experiment, "window.drawnAt")
+        yield "the same while ten trials end a second", f"{grown:.2f} s"
+        browser.close()
+
+
 def watching(store: Store, page: "subprocess.Popen[str]", url: str) -> Iterator[tuple[str, str]]:
-    uid = begun(store, "watched")
+    with going_on(store, begun(store, "watched"), 0):
+        before = cpu_seconds(page.pid)
+        messages = asyncio.run(watched(url))
+        used = (cpu_seconds(page.pid) - before) / SECONDS
+    yield (
+        f"{WATCHERS} watchers of an experiment in which {ENDS_A_SECOND} trials end a second",
+        f"{used:.2f} cores, {messages / WATCHERS / SECONDS:.1f} messages a second to each",
+    )
+
+
+@contextlib.contextmanager
+def going_on(store: Store, uid: str, first: int) -> Iterator[None]:
+    """End ten trials a second for the time of a block."""
     over = threading.Event()
 
     def go_on() -> None:
-        for index in range(10**6):
+        for index in range(first, 10**6):
             if over.wait(1 / ENDS_A_SECOND):
                 return
             end(store, uid, range(index, index + 1), 5)
@@ -152,16 +222,71 @@ def watching(store: Store, page: "subprocess.Popen[str]", url: str) -> Iterator[
     thread = threading.Thread(target=go_on)
     thread.start()
     try:
-        before = cpu_seconds(page.pid)
-        messages = asyncio.run(watched(url))
-        used = (cpu_seconds(page.pid) - before) / SECONDS
+        yield
     finally:
         over.set()
         thread.join()
-    yield (
-        f"{WATCHERS} watchers of an experiment in which {ENDS_A_SECOND} trials end a second",
-        f"{used:.2f} cores, {messages / WATCHERS / SECONDS:.1f} messages a second to each",
+
+
+ROWS = "SELECT * FROM experiments {} ORDER BY created_at DESC LIMIT 50"
+SEARCH = "WHERE name LIKE '%999%'"
+
+
+def listing(count: int) -> Iterator[tuple[str, str]]:
+    """Measure the list beside SQL that reads one page's rows and nothing else."""
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder) / "store.db"
+        store = open_store(place)
+        few = begun(store, "e-0")
+        quiet_few = timed_often(store.feed().read)
+        crowd(store, count)
+        with served(Path(folder)) as (_, url), contextlib.closing(sqlite3.connect(place)) as rows:
+            api = f"{url}/api/v1/experiments"
+            fetched(api)
+            for name, where, query in (
+                ("the first page", "", ""),
+                ("a search", SEARCH, "?search=999"),
+            ):
+                bound = timed_often(lambda where=where: rows.execute(ROWS.format(where)).fetchall())
+                taken = timed_often(lambda query=query: fetched(api + query))
+                yield (
+                    f"{name} of {count:,} experiments",
+                    f"{1000 * taken:.0f} ms ({taken / bound:.0f} × reading its rows by SQL alone)",
+                )
+            feed = store.feed()
+            feed.read()
+            quiet = timed_often(feed.read)
+            yield (
+                "a look at what changed in them, when nothing did",
+                f"{1000 * quiet:.2f} ms ({quiet / quiet_few:.1f} × that of one experiment)",
+            )
+            yield "one change, until who watches is told", f"{told(store, few, url):.2f} s"
+        store.close()
+
+
+def crowd(store: Store, count: int) -> None:
+    """Write experiments, each with a trial that has ended."""
+    for first in range(1, count, 500):
+        with store.group():
+            for number in range(first, min(first + 500, count)):
+                end(store, begun(store, f"e-{number}"), range(1), 1)
+
+
+def told(store: Store, uid: str, url: str) -> float:
+    """Return the seconds from a change until the stream of the list tells it."""
+    request = urllib.request.Request(
+        f"{url}/api/v1/experiments/live", headers={"Authorization": f"Bearer {TOKEN}"}
     )
+    seconds = []
+    with urllib.request.urlopen(request) as lines:
+        for turn in range(VIEWS):
+            time.sleep(0.8 + 0.13 * turn)  # the page looks twice a second: never at one moment
+            began = time.perf_counter()
+            store.add_active_seconds(uid, 1.0)
+            while uid.encode() not in next(lines):
+                pass
+            seconds.append(time.perf_counter() - began)
+    return statistics.median(seconds)
 
 
 async def watched(url: str) -> int:
@@ -188,6 +313,10 @@ async def watch(url: str) -> int:
 def cpu_seconds(pid: int) -> float:
     fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def timed_often(call: Callable[[], object]) -> float:
+    return statistics.median(timed(call) for _ in range(20))
 
 
 def timed(call: Callable[[], object]) -> float:

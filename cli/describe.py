@@ -116,6 +116,8 @@ def _experiment(
         [
             ("Name", record.key.name),
             ("Namespace", record.key.namespace),
+            ("Labels", ", ".join(f"{name}={value}" for name, value in data["labels"].items())),
+            ("Note", data["note"]),
             ("State", f"{record.state}{' (paused)' if record.suspended else ''}"),
             ("Reason", record.reason),
             ("Message", record.message),

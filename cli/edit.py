@@ -16,6 +16,14 @@ from .options import name_argument, where_options
 @click.option("--max-duration", help="maxDuration (90s, 1h30m).")
 @click.option("--retries", type=int, help="trialPolicy.retries.")
 @click.option("--no-improvement", type=int, help="stopWhen.noImprovement.trials.")
+@click.option("--note", help="A note on it, of up to 8 KiB; empty takes it away.")
+@click.option(
+    "--label",
+    "labels",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="A label; NAME- takes it away. May be given again.",
+)
 @click.option("--now", is_flag=True, help="With a smaller --parallel: stop the newest trials.")
 @where_options
 def edit(
@@ -27,19 +35,23 @@ def edit(
     max_duration: str | None,
     retries: int | None,
     no_improvement: int | None,
+    note: str | None,
+    labels: tuple[str, ...],
     now: bool,
     where: Where,
 ) -> None:
-    """Change the budget of an experiment, while it runs or after it ended.
+    """Change the budget of an experiment, its labels and its note, whether it runs or has ended.
 
     \b
     Examples:
       tunewright edit digits --trials 100
       tunewright edit digits --parallel 1 --now
       tunewright edit digits --goal 0.99
+      tunewright edit digits --label team=vision --note "without dropout"
     """
     from ..api.documents import parse
-    from ..controller.edits import edited
+    from ..api.remarks import asked_labels
+    from ..controller.edits import LABELS, NOTE, edited
     from ..sdk.names import find_experiment
 
     given = {
@@ -50,6 +62,8 @@ def edit(
         "objective.goal": goal,
         "trialPolicy.retries": retries,
         "stopWhen.noImprovement.trials": no_improvement,
+        LABELS: asked_labels(labels) or None,
+        NOTE: note,
     }
     changes = {key: value for key, value in given.items() if value is not None}
     if not changes:
@@ -58,5 +72,7 @@ def edit(
         record = find_experiment(source.records, name, source.namespace)
         parse(edited(record.document, changes))
         source.edit(record, changes, now=now)
-    shown = ", ".join(f"{key} {value}" for key, value in changes.items())
+    shown = ", ".join(
+        f"{key} {' '.join(labels) if key == LABELS else value}" for key, value in changes.items()
+    )
     click.echo(f"{record.key.name}: {shown}.")

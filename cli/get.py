@@ -1,23 +1,28 @@
 """`tunewright get`: the experiments of a store, or of a cluster."""
 
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import click
 
+from ..db.records import ExperimentRecord
 from ..sdk import shapes
 from ..sdk.sources.where import Where
 from . import console
 from .complete import experiment_names
 from .options import where_options, wide_output_option
 
+_EVERY = 10**9
+
 
 @click.command()
 @click.argument("name", required=False, shell_complete=experiment_names)
 @where_options
 @wide_output_option
+@click.option("-l", "--label", "labels", metavar="NAME=VALUE,…", help="Those with these labels.")
 @click.option("-A", "--all-namespaces", "everywhere", is_flag=True, help="Of every namespace.")
-def get(name: str | None, everywhere: bool, where: Where, output: str) -> None:
+def get(name: str | None, labels: str | None, everywhere: bool, where: Where, output: str) -> None:
     """List experiments, newest first, or show one.
 
     \b
@@ -25,17 +30,20 @@ def get(name: str | None, everywhere: bool, where: Where, output: str) -> None:
       tunewright get
       tunewright get digits -o yaml
       tunewright get -n vision -o json
+      tunewright get -l team=vision
       tunewright get --cluster -A -o wide
     """
+    from ..api.remarks import wanted_labels
+    from ..db.listing import Query
     from ..sdk.names import find_experiment
 
     with where.opened() as source:
         namespace = None if everywhere else source.namespace
         if name is not None:
-            records = [find_experiment(source.records, name, namespace)]
+            records: Sequence[ExperimentRecord] = [find_experiment(source.records, name, namespace)]
         else:
-            found = source.records.experiments(namespace=namespace)
-            records = [source.records.experiment(record.key) for record in found]
+            query = Query(namespace, labels=wanted_labels(labels or ""), limit=_EVERY)
+            records = source.records.find_experiments(query).records
         data = [{**shapes.experiment(record), **source.whereabouts(record)} for record in records]
         said = str(source)
     console.emit(

@@ -1,33 +1,54 @@
-"""What may change in the document of an experiment that exists: its budgets.
+"""What may change in the document of an experiment that exists: its budgets, labels and note.
 
-A change is a value by its path below `spec`.
+A change is a value by its path below `spec`, `labels` (None takes one away) or `note`.
 """
 
 from collections.abc import Mapping
 from typing import Any
+
+from ..api.remarks import check_remarks, labels_of, note_of, remarked
 
 EDITABLE = (
     *("maxTrialCount", "parallelTrialCount", "maxFailedTrialCount", "maxDuration"),
     *("objective.goal", "trialPolicy.retries", "stopWhen.noImprovement.trials"),
 )
 
+LABELS, NOTE = "labels", "note"
+
+
+def budgets_of(changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the changes below `spec`."""
+    return {path: value for path, value in changes.items() if path not in {LABELS, NOTE}}
+
 
 def changes_of(arguments: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a wish asks to change; whatever else it says is no change."""
-    return {path: arguments[path] for path in EDITABLE if path in arguments}
+    return {path: arguments[path] for path in (*EDITABLE, LABELS, NOTE) if path in arguments}
 
 
 def edited(document: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the document with the changes; the one that is given stays as it is."""
+    """Return the document with the changes; the one that is given stays as it is.
+
+    Raises:
+        Invalid: a label or the note cannot be so; budgets are whoever parses its to judge.
+    """
+    labels, note = changes.get(LABELS) or {}, changes.get(NOTE)
+    check_remarks(labels, note)
     spec: dict[str, Any] = dict(document["spec"])
-    for path, value in changes.items():
+    for path, value in budgets_of(changes).items():
         spec = _with(spec, path.split("."), value)
-    return {**document, "spec": spec}
+    return {**remarked(document, labels, note), "spec": spec}
 
 
 def is_applied(document: Mapping[str, Any], changes: Mapping[str, Any]) -> bool:
     """Say whether the document has all of the changes already."""
-    return all(_at(document["spec"], path) == value for path, value in changes.items())
+    labels = labels_of(document)
+    asked: Mapping[str, str | None] = changes.get(LABELS) or {}
+    return (
+        all(_at(document["spec"], path) == value for path, value in budgets_of(changes).items())
+        and all(labels.get(name) == value for name, value in asked.items())
+        and changes.get(NOTE, note_of(document)) == note_of(document)
+    )
 
 
 def _with(tree: Mapping[str, Any], steps: list[str], value: object) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from ..api.history import Entry
 from ..api.identity import ExperimentKey
 from ..api.observation import Observation, Sample
 from ..api.states import TrialState
+from ..db.listing import Feed, Found, Query
 from ..db.records import (
     AttemptRecord,
     EventRow,
@@ -24,6 +25,10 @@ class Records(Protocol):
     def experiments(
         self, *, name: str | None = None, namespace: str | None = None
     ) -> Sequence[ExperimentRecord]: ...
+
+    def find_experiments(self, query: Query) -> Found: ...
+
+    def feed(self, namespace: str | None = None) -> Feed: ...
 
     def experiment(self, key: ExperimentKey) -> ExperimentRecord: ...
 

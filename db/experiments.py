@@ -5,13 +5,14 @@ import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from ..api.compile import objective_of, stopping_rule_of
 from ..api.errors import Conflict, NotFound
 from ..api.identity import ExperimentKey
 from ..api.objective import Objective
+from ..api.remarks import is_label, labels_of
 from ..api.states import EXPERIMENT_EDGES, ExperimentState, passage
 from ..api.stopping import StoppingRule
 from .connection import Database
@@ -19,7 +20,16 @@ from .memory import Memory
 from .names import Names
 from .records import EventRow, ExperimentRecord, Wish
 from .rows import STATE_COLUMNS, experiment_record, legible
-from .schema import events, experiments, observations, trials, wishes
+from .schema import (
+    database_time,
+    events,
+    experiments,
+    labels,
+    observations,
+    removed,
+    trials,
+    wishes,
+)
 from .statements import Prepared, insert_of
 from .summaries import Summaries
 
@@ -29,6 +39,8 @@ _RULES = Prepared(
 )
 _VERSION = Prepared(select(experiments.c.version).where(experiments.c.id == bindparam("id")))
 _NEW_EVENT = insert_of(events)
+_REMEMBERED_SECONDS = 3600.0
+"""How long a deletion can be heard of."""
 
 
 class Experiments:
@@ -64,7 +76,9 @@ class Experiments:
                 connection.execute(insert(experiments), row)
             except IntegrityError:
                 raise Conflict(f"there is an experiment {key} already") from None
-            return experiment_record(self._row(connection, row["uid"]))
+            written = self._row(connection, row["uid"])
+            _write_labels(connection, written.id, document)
+            return experiment_record(written)
 
         return self._database.write(work)
 
@@ -93,6 +107,8 @@ class Experiments:
                 mine = experiments.c.uid == record.uid
                 connection.execute(update(experiments).where(mine).values(values))
                 known = self._row(connection, record.uid)
+            if "document" in values:
+                _write_labels(connection, known.id, record.document)
             return experiment_record(known)
 
         return self._database.write(work)
@@ -123,11 +139,12 @@ class Experiments:
                     suspended=suspended,
                 )
             )
+            key = self._id(connection, uid)
             if changed.rowcount == 0:
-                self._id(connection, uid)
                 raise Conflict(
                     f"the experiment was changed by somebody else since version {version}"
                 )
+            _write_labels(connection, key, document)
 
         self._database.write(work)
 
@@ -178,7 +195,11 @@ class Experiments:
                 .where(experiments.c.uid == uid)
             )
             connection.execute(delete(observations).where(observations.c.trial_id.in_(below)))
-            connection.execute(delete(experiments).where(experiments.c.uid == uid))
+            mine = experiments.c.uid == uid
+            namespace = connection.execute(select(experiments.c.namespace).where(mine)).scalar()
+            if namespace is not None:
+                connection.execute(delete(experiments).where(mine))
+                _remember_removal(connection, uid, namespace)
 
         self._database.write(work)
 
@@ -339,6 +360,23 @@ def _new_row(
         **dict.fromkeys(("position", "proposed", "observed", "since_improvement", "dropped"), 0),
         **dict.fromkeys(STATE_COLUMNS.values(), 0),
     }
+
+
+def _write_labels(connection: Connection, experiment_id: int, document: Mapping[str, Any]) -> None:
+    connection.execute(delete(labels).where(labels.c.experiment_id == experiment_id))
+    rows = [
+        {"experiment_id": experiment_id, "name": name, "value": value}
+        for name, value in labels_of(document).items()
+        if is_label(name, value)
+    ]
+    if rows:
+        connection.execute(insert(labels), rows)
+
+
+def _remember_removal(connection: Connection, uid: str, namespace: str) -> None:
+    old = removed.c.removed_at < database_time() - _REMEMBERED_SECONDS
+    connection.execute(delete(removed).where(or_(old, removed.c.uid == uid)))
+    connection.execute(insert(removed).values(uid=uid, namespace=namespace))
 
 
 def _text(document: Mapping[str, Any]) -> str:

@@ -25,7 +25,9 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 from sqlalchemy.dialects import mysql
+from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.schema import SchemaItem
+from sqlalchemy.sql.functions import FunctionElement
 
 NAMES = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -54,6 +56,26 @@ def _table(name: str, *columns: SchemaItem, **options: Any) -> Table:
 RowId = BigInteger().with_variant(Integer, "sqlite")
 Bytes = LargeBinary().with_variant(mysql.MEDIUMBLOB, "mysql", "mariadb")
 Document = Text().with_variant(mysql.LONGTEXT, "mysql", "mariadb")
+
+
+class database_time(FunctionElement[float]):  # noqa: N801 - as functions of SQL are written
+    """Seconds since the epoch by the database's clock: the one that all its writers share."""
+
+    type = Double()
+    inherit_cache = True
+
+
+_CLOCKS = {
+    "sqlite": "((julianday('now') - 2440587.5) * 86400.0)",
+    "postgresql": "extract(epoch from clock_timestamp())::double precision",
+    "mysql": "(unix_timestamp(sysdate(6)) + 0e0)",
+}
+
+
+@compiles(database_time)
+def _clock(_element: object, compiler: Any, **_given: object) -> str:
+    return _CLOCKS[compiler.dialect.name]
+
 
 _LARGEST = 1.7976931348623157e308
 
@@ -103,13 +125,34 @@ experiments = _table(
     Column("trials_early_stopped", Integer, nullable=False),
     Column("trials_failed", Integer, nullable=False),
     Column("trials_killed", Integer, nullable=False),
+    # When the row was written last: what a list that is watched asks for.
+    Column("touched_at", Double, default=database_time(), onupdate=database_time(), index=True),
     UniqueConstraint("namespace", "name"),
+    Index(None, "created_at"),
     # A key is never used again: another process may still remember the deleted one.
     sqlite_autoincrement=True,
 )
 
 _EXPERIMENT = "experiments.id"
 _TRIAL = "trials.id"
+
+# The labels of the documents that Kubernetes would take, to be searched.
+labels = _table(
+    "labels",
+    Column("experiment_id", RowId, ForeignKey(_EXPERIMENT, ondelete="CASCADE"), primary_key=True),
+    Column("name", String(317), primary_key=True),
+    Column("value", String(63), nullable=False),
+    Index(None, "name", "value"),
+    sqlite_with_rowid=False,
+)
+
+# Deleted experiments, for a while: who watches them hears of it.
+removed = _table(
+    "removed",
+    Column("uid", String(64), primary_key=True),
+    Column("namespace", String(63), nullable=False),
+    Column("removed_at", Double, default=database_time(), index=True),
+)
 
 trials = _table(
     "trials",

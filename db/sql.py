@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 from ..api.stopping import Evaluator
 from .connection import Database
+from .finding import Finding
 from .migrate import upgrade
-from .provenance import ProvenanceRows
 
 if TYPE_CHECKING:
     from .store import Store
 
 
-class SqlStore(ProvenanceRows):
+class SqlStore(Finding):
     """All parts together; see `store.Store` for what each call promises."""
 
     def group(self) -> AbstractContextManager[None]:

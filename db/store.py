@@ -19,6 +19,7 @@ from ..api.observation import Batch, Sample
 from ..api.states import TrialState
 from ..api.stopping import Stop
 from .ledger import Ledger
+from .listing import Feed, Found, Query
 from .records import (
     Ack,
     AttemptRecord,
@@ -64,6 +65,14 @@ class Store(Ledger, Protocol):
         self, *, name: str | None = None, namespace: str | None = None
     ) -> Sequence[ExperimentRecord]:
         """Return those with that name, in that namespace, newest first, without `best`."""
+        ...
+
+    def find_experiments(self, query: Query) -> Found:
+        """Return the page of experiments that match, each with its best trial."""
+        ...
+
+    def feed(self, namespace: str | None = None) -> Feed:
+        """Tell from now on which experiments are written or deleted, by whomever."""
         ...
 
     def add_active_seconds(self, uid: str, seconds: float) -> None:

@@ -136,6 +136,8 @@ class AsyncClient:
         parallel: int | None = None,
         max_failed: int | None = None,
         goal: float | None = None,
+        labels: Mapping[str, str | None] | None = None,
+        note: str | None = None,
     ) -> None:
         await asyncio.to_thread(
             self._client.edit,
@@ -144,6 +146,8 @@ class AsyncClient:
             parallel=parallel,
             max_failed=max_failed,
             goal=goal,
+            labels=labels,
+            note=note,
         )
 
     async def answer(self, name: str) -> Answer:

@@ -248,18 +248,24 @@ class Client:
         parallel: int | None = None,
         max_failed: int | None = None,
         goal: float | None = None,
+        labels: Mapping[str, str | None] | None = None,
+        note: str | None = None,
     ) -> None:
-        """Change its budget.
+        """Change its budget, its labels (None takes one away) and its note.
 
         Raises:
             Invalid: it cannot be so.
             ValueError: there is nothing to change.
         """
+        from ..controller.edits import LABELS, NOTE
+
         given = {
             "maxTrialCount": max_trials,
             "parallelTrialCount": parallel,
             "maxFailedTrialCount": max_failed,
             "objective.goal": goal,
+            LABELS: labels or None,
+            NOTE: note,
         }
         changes = {path: value for path, value in given.items() if value is not None}
         if not changes:

@@ -169,7 +169,14 @@ class Remote:
         self._ask("DELETE", self._path(name))
 
     def edit(self, name: str, changes: Mapping[str, Any]) -> None:
-        self._ask("PATCH", self._path(name), {"changes": changes})
+        from ..controller.edits import LABELS, NOTE, budgets_of
+
+        asked = {
+            "changes": budgets_of(changes),
+            "labels": changes.get(LABELS, {}),
+            "note": changes.get(NOTE),
+        }
+        self._ask("PATCH", self._path(name), asked)
 
     # Trials that people run themselves.
 

@@ -5,8 +5,10 @@ from typing import Any
 
 from ..api.compile import objective_of
 from ..api.lineage import generation_of
+from ..api.moments import read
 from ..api.objective import Objective
 from ..api.observation import Observation
+from ..api.remarks import labels_of, note_of
 from ..db.records import EventRow, ExperimentRecord, TrialRecord
 
 
@@ -44,6 +46,8 @@ def experiment(record: ExperimentRecord, objective: Objective | None = None) -> 
         "finished_at": record.finished_at,
         "active_seconds": record.active_seconds,
         "workdir": record.workdir,
+        "labels": labels_of(record.document),
+        "note": note_of(record.document),
     }
 
 
@@ -89,6 +93,36 @@ def event(row: EventRow) -> dict[str, Any]:
         "reason": row.reason,
         "message": row.message,
     }
+
+
+def conditions(record: ExperimentRecord) -> list[dict[str, Any]]:
+    """Return what a cluster's resource says of itself; in a store the state is all there is."""
+    told = (record.document.get("status") or {}).get("conditions") or ()
+    if told:
+        return [
+            {
+                "type": each.get("type", ""),
+                "holds": each.get("status") == "True",
+                "reason": each.get("reason", ""),
+                "message": each.get("message", ""),
+                "since": _moment(each.get("lastTransitionTime")),
+            }
+            for each in told
+        ]
+    since = record.finished_at or record.started_at or record.created_at
+    return [
+        {
+            "type": str(record.state),
+            "holds": True,
+            "reason": record.reason,
+            "message": record.message,
+            "since": since,
+        }
+    ]
+
+
+def _moment(text: str | None) -> float | None:
+    return None if text is None else read(text)
 
 
 def metrics(observation: Observation, objective: Objective) -> dict[str, Any]:

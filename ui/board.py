@@ -2,8 +2,9 @@
 
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -12,8 +13,10 @@ from ..api.asked import Answer
 from ..api.documents import Bundle, load_texts, parse
 from ..api.errors import Conflict, Fault, Invalid, NotFound
 from ..api.identity import ExperimentKey
-from ..controller.edits import EDITABLE, edited
+from ..controller.edits import EDITABLE, LABELS, NOTE, edited
+from ..db.listing import Feed, Found, Query, shown_state
 from ..db.records import ExperimentRecord, TrialRecord
+from ..sdk import shapes
 from ..sdk.client import Client
 from ..sdk.commands import CommandFailed
 from ..sdk.names import find_experiment, find_trial
@@ -36,8 +39,20 @@ class Board:
 
     # Looking.
 
-    def experiments(self) -> Sequence[ExperimentRecord]:
-        return self.source.records.experiments(namespace=self.source.namespace)
+    def find(self, query: Query) -> Found:
+        """Return a page of the experiments that match, of those that this page shows."""
+        return self.source.records.find_experiments(replace(query, namespace=self.source.namespace))
+
+    def feed(self) -> Feed:
+        return self.source.records.feed(self.source.namespace)
+
+    def row(self, record: ExperimentRecord) -> dict[str, Any]:
+        """Return an experiment as a list of them shows it."""
+        return {
+            **shapes.experiment(record),
+            "shown_state": shown_state(record),
+            "driven": record.state.is_finished or self.source.is_driven(record),
+        }
 
     def experiment(self, namespace: str, name: str) -> ExperimentRecord:
         """Return an experiment with its best trials.
@@ -117,8 +132,14 @@ class Board:
         self.source.delete(record)
         return f"{record.key.name} is deleted."
 
-    def edit(self, record: ExperimentRecord, changes: Mapping[str, Any]) -> str:
-        """Change budgets, by their path below `spec`.
+    def edit(
+        self,
+        record: ExperimentRecord,
+        budgets: Mapping[str, Any],
+        labels: Mapping[str, str | None],
+        note: str | None,
+    ) -> str:
+        """Change budgets, by their path below `spec`, labels, and the note.
 
         Raises:
             Invalid: a value is wrong, or may not be changed.
@@ -126,14 +147,20 @@ class Board:
         allowed = f"one of {', '.join(EDITABLE)}"
         faults = [
             Fault(f"spec.{path}", "it cannot be changed any more", allowed)
-            for path in changes
+            for path in budgets
             if path not in EDITABLE
         ]
+        changes: dict[str, Any] = {**budgets}
+        changes |= {LABELS: labels} if labels else {}
+        changes |= {NOTE: note} if note is not None else {}
         if faults or not changes:
             raise Invalid(faults or [Fault("spec", "there is nothing to change", allowed)])
         parse(edited(record.document, changes))
         self.source.edit(record, changes, now=False)
-        return ", ".join(f"{path} is {value}" for path, value in changes.items())
+        said = [f"{path} is {value}" for path, value in budgets.items()]
+        said += ["its labels are written"] if labels else []
+        said += ["its note is written"] if note is not None else []
+        return ", ".join(said)
 
     def change_trial(self, record: ExperimentRecord, index: int, verb: str) -> str:
         """Stop, retry or drop a trial."""

@@ -1,33 +1,43 @@
-"""What changes, told to everybody who watches: one reader an experiment, however many watch."""
+"""What changes, told to everybody who watches: one reader for each thing that is watched."""
 
 import asyncio
-import json
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from starlette.concurrency import run_in_threadpool
 
 from ..api.errors import NotFound, TunewrightError
 from ..api.identity import ExperimentKey
+from ..db.listing import Feed
+from ..db.records import EventRow, ExperimentRecord
 from ..sdk import shapes
-from ..sdk.plain import plain
+from ..sdk.plain import encoded
 from .board import Board
 
 _LOOK_SECONDS = 0.5
 _EXPLAIN_SECONDS = 3.0
+_EVENTS = 200
 _QUIET_SECONDS = 15.0
 """After so long a comment is sent, so that nobody between takes the connection for dead."""
 _BEHIND = 16
 """Messages that wait for a watcher; who is further behind is sent away, and comes again."""
 
 
+class Seen(Protocol):
+    """What was told of something last. One thread at a time."""
+
+    def change(self) -> dict[str, Any] | None:
+        """Return what is new; None when nothing is."""
+        ...
+
+
 @dataclass(slots=True, eq=False)
 class _Watch:
-    """An experiment that somebody watches."""
+    """Something that somebody watches: an experiment or (None) the list of them."""
 
-    key: ExperimentKey
+    key: ExperimentKey | None
     queues: set[asyncio.Queue[bytes | None]] = field(default_factory=set)
     reader: asyncio.Task[None] | None = None
 
@@ -35,10 +45,13 @@ class _Watch:
 class Live:
     def __init__(self, board: Board) -> None:
         self._board = board
-        self._watches: dict[ExperimentKey, _Watch] = {}
+        self._watches: dict[ExperimentKey | None, _Watch] = {}
 
-    async def messages(self, key: ExperimentKey) -> AsyncIterator[bytes]:
-        """Yield server-sent events (`change`, `gone`) until the experiment is gone."""
+    async def messages(self, key: ExperimentKey | None) -> AsyncIterator[bytes]:
+        """Yield server-sent events (`change`, `trouble`, `gone`) until an experiment is gone.
+
+        Without a key they are of the list of experiments, which never is.
+        """
         watch = self._watches.setdefault(key, _Watch(key))
         queue: asyncio.Queue[bytes | None] = asyncio.Queue(_BEHIND)
         watch.queues.add(queue)
@@ -79,10 +92,12 @@ class Live:
 
     async def _look(self, watch: _Watch) -> None:
         """Tell what changed, until the experiment is gone."""
-        view = View(self._board, watch.key)
+        seen: Seen = Overview(self._board)
+        if watch.key is not None:
+            seen = View(self._board, watch.key)
         while True:
             try:
-                change = await run_in_threadpool(view.change)
+                change = await run_in_threadpool(seen.change)
             except NotFound:
                 _tell(watch, _event("gone", {}))
                 return
@@ -95,8 +110,27 @@ class Live:
             await asyncio.sleep(_LOOK_SECONDS)
 
 
+class Overview:
+    """The list of experiments; `more` says that too many changed to tell each."""
+
+    def __init__(self, board: Board) -> None:
+        self._board = board
+        self._feed: Feed | None = None
+
+    def change(self) -> dict[str, Any] | None:
+        self._feed = self._feed or self._board.feed()
+        changed = self._feed.read()
+        if not changed:
+            return None
+        return {
+            "experiments": [self._board.row(record) for record in changed.records],
+            "gone": list(changed.gone),
+            "more": changed.more,
+        }
+
+
 class View:
-    """What was told of an experiment last. One thread at a time."""
+    """One experiment: its state, why, its trials and its events."""
 
     def __init__(self, board: Board, key: ExperimentKey) -> None:
         self._board = board
@@ -104,23 +138,28 @@ class View:
         self._position = -1
         self._told: Any = None
         self._said: list[str] = []
+        self._events: list[EventRow] = []
         self._explained = 0.0
 
     def change(self) -> dict[str, Any] | None:
-        """Return what is new; None when nothing is.
+        """Return what is new.
 
         `since` is the position of the log that the trials' changes follow.
         """
         record = self._board.experiment(self._key.namespace, self._key.name)
         table = self._board.table(record)
+        happened: list[EventRow] = []
         if time.monotonic() - self._explained > _EXPLAIN_SECONDS:
-            self._said = list(self._board.source.explain(record))
-            self._explained = time.monotonic()
+            happened = self._explain(record)
         since, first = self._position, self._position < 0
         columns = table.columns(table.position if first else since)
         shown = shapes.experiment(record, table.objective)
-        told = (shown | {"active_seconds": None}, columns["trials"], self._said, table.position)
-        if told == self._told:
+        conditions = shapes.conditions(record)
+        told = (
+            shown | {"active_seconds": None},
+            *(conditions, columns["trials"], self._said, table.position),
+        )
+        if told == self._told and not happened:
             return None
         self._told, self._position = told, table.position
         driven = self._board.source.is_driven(record)
@@ -129,8 +168,20 @@ class View:
             "experiment": shown,
             "driven": driven,
             "says": self._said,
+            "conditions": conditions,
+            "events": [shapes.event(each) for each in happened],
             **columns,
         }
+
+    def _explain(self, record: ExperimentRecord) -> list[EventRow]:
+        """Read why it is where it is, and what happened since this was read last."""
+        self._said = list(self._board.source.explain(record))
+        events = list(self._board.source.records.events(record.uid, limit=_EVENTS))
+        known = set(self._events)
+        happened = [event for event in events if event not in known]
+        self._events = events
+        self._explained = time.monotonic()
+        return happened
 
 
 def _tell(watch: _Watch, message: bytes | None) -> None:
@@ -143,5 +194,4 @@ def _tell(watch: _Watch, message: bytes | None) -> None:
 
 
 def _event(name: str, data: dict[str, Any]) -> bytes:
-    text = json.dumps(plain(data), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    return f"event: {name}\ndata: {text}\n\n".encode()
+    return b"event: %s\ndata: %s\n\n" % (name.encode(), encoded(data))

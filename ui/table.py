@@ -5,6 +5,7 @@ costs what has ended since the last one, and what is unfinished.
 """
 
 import threading
+import time
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -19,6 +20,7 @@ from ..api.space import Parameter, Point
 from ..controller.reading import Records
 from ..db.records import ExperimentRecord, TrialRecord
 from ..sdk import shapes
+from ..sdk.plain import encoded
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,8 @@ class Table:
         self._changes: list[tuple[int, int]] = []  # positions behind it, and which trial changed
         self._metrics: dict[str, None] = {}
         self._lock = threading.Lock()
+        self._whole: tuple[float, bytes] = (0.0, b"")
+        self._now = 0.0  # when the last change was read
         self.position = 0
 
     def refresh(self) -> None:
@@ -74,12 +78,22 @@ class Table:
         with self._lock:
             return tuple(self._rows)
 
+    def json(self, after: int = -1) -> bytes:
+        """Return the columns as JSON; all of them are written once a change."""
+        if after >= self._read_at:
+            return encoded(self.columns(after))
+        written_at, whole = self._whole
+        if written_at != self._now:
+            written_at, whole = self._whole = self._now, encoded(self.columns(after))
+        return whole
+
     def columns(self, after: int = -1) -> dict[str, Any]:
         """Return the trials that changed after a position of the log, and all unfinished ones."""
         with self._lock:
             rows = self._rows if after < self._read_at else self._changed(after)
             return {
                 "position": self.position,
+                "now": self._now,
                 "objectives": _objectives(self.objective),
                 "parameters": [_parameter(each) for each in self._parameters],
                 "metrics": list(self._metrics),
@@ -120,6 +134,7 @@ class Table:
 
     def _take(self, trials: Iterable[TrialRecord]) -> None:
         for trial in trials:
+            self._now = time.time()
             row = self._row(trial)
             if trial.index < len(self._rows):
                 self._rows[trial.index] = row

@@ -18,6 +18,7 @@ from ...api.identity import ExperimentKey, trial_name
 from ...api.moments import read
 from ...api.observation import Observation, Sample
 from ...api.states import TrialState
+from ...db.listing import Feed, Found, Query, selected
 from ...db.records import (
     AttemptRecord,
     EventRow,
@@ -28,6 +29,7 @@ from ...db.records import (
     View,
 )
 from .book import Book
+from .catalog import Catalog, CatalogFeed
 from .followed import Followed
 from .observations import API_VERSION, read_sample, trial_path
 from .port import Document, Resource, Selection, name_of, namespace_of
@@ -59,6 +61,8 @@ class ClusterRecords:
         self._session = session
         self._documents: dict[str, Document] = {}
         self._followed: dict[str, Followed] = {}
+        self._catalogs: dict[str | None, Catalog] = {}
+        self._best: dict[str, tuple[str, TrialRecord]] = {}
 
     def go_on(self, seconds: int) -> bool:
         """Learn what changes in the trials that are followed; whether there are any."""
@@ -84,21 +88,49 @@ class ClusterRecords:
         records = [self.take(document) for document in found]
         return sorted(records, key=lambda record: record.created_at, reverse=True)
 
+    def find_experiments(self, query: Query) -> Found:
+        """List them, where nobody follows them, and leave to the server what it can tell apart."""
+        catalog = self._catalogs.get(query.namespace)
+        if catalog is not None:
+            records: Iterable[ExperimentRecord] = catalog.records()
+        else:
+            labels = ",".join(
+                name if value is None else f"{name}={value}" for name, value in query.labels
+            )
+            listed = self._session.list(Selection(EXPERIMENTS, query.namespace, labels))
+            records = map(self.take, listed)
+        found = selected(query, records)
+        page = found[query.offset : query.offset + query.limit]
+        return Found([self._with_best(record) for record in page], len(found))
+
+    def feed(self, namespace: str | None = None) -> Feed:
+        if namespace not in self._catalogs:
+            self._catalogs[namespace] = Catalog(self._session, namespace, self.take)
+        return CatalogFeed(self._catalogs[namespace], self._with_best)
+
     def experiment(self, key: ExperimentKey) -> ExperimentRecord:
-        document = self._session.get(EXPERIMENTS, key.namespace, key.name)
-        record = self.take(document)
+        record = self.take(self._session.get(EXPERIMENTS, key.namespace, key.name))
         if record.uid in self._followed:
             return self._book(record.uid).view(record.uid).experiment
-        optimal = (document.get("status") or {}).get("currentOptimalTrial") or {}
-        if not optimal.get("bestTrialName"):
+        return self._with_best(record)
+
+    def _with_best(self, record: ExperimentRecord) -> ExperimentRecord:
+        """Add the best trial, which is asked for once."""
+        optimal = (record.document.get("status") or {}).get("currentOptimalTrial") or {}
+        name = optimal.get("bestTrialName")
+        if not name:
             return record
-        try:
-            best = self._session.get(TRIALS, key.namespace, optimal["bestTrialName"])
-        except NotFound:
-            return record  # somebody deleted it
-        if not is_ours(best, record.uid):
-            return record
-        return replace(record, best=(_told(self._read(record.uid, best)),))
+        known, best = self._best.get(record.uid, ("", None))
+        if best is None or known != name:
+            try:
+                document = self._session.get(TRIALS, record.key.namespace, name)
+            except NotFound:
+                return record  # somebody deleted it
+            if not is_ours(document, record.uid):
+                return record
+            best = _told(self._read(record.uid, document))
+            self._best[record.uid] = (name, best)
+        return replace(record, best=(best,))
 
     def take(self, document: Document) -> ExperimentRecord:
         """Read an experiment's resource, and remember it."""

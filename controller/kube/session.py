@@ -34,6 +34,8 @@ except ImportError as missing:
 _PAGE = 500
 _CONNECT_SECONDS = 10.0
 _READ_SECONDS = 60.0
+_CONNECTIONS = 16
+"""How many are kept open: a page asks from several threads."""
 _CREDENTIALS = "check the user of the context in the kubeconfig"
 _NOT_INSTALLED = "Tunewright is not installed in this cluster: kubectl apply -k deploy/crds"
 
@@ -85,6 +87,7 @@ class Session:
             "cert_reqs": "CERT_REQUIRED" if settings.verify_ssl else "CERT_NONE",
         }
         given = {name: value for name, value in certificates.items() if value}
+        given["maxsize"] = _CONNECTIONS
         if getattr(settings, "tls_server_name", None):
             given["server_hostname"] = given["assert_hostname"] = settings.tls_server_name
         self._pool = (

@@ -63,7 +63,7 @@ class Here:
         ask_or_set(self.place, self.records, record, suspended=suspended, now=now)
 
     def edit(self, record: ExperimentRecord, changes: Mapping[str, Any], *, now: bool) -> None:
-        from ...controller.edits import edited
+        from ...controller.edits import budgets_of, edited
         from ...controller.local.sharing import check_sharing
 
         document = edited(record.document, changes)
@@ -74,7 +74,7 @@ class Here:
             self.records.set_document(
                 record.uid, document, version=record.version, suspended=record.suspended
             )
-        if record.state.is_finished:
+        if record.state.is_finished and budgets_of(changes):
             self._hands.note(f"`tunewright resume {record.key.name}` goes on with it.")
 
     def stop(self, record: ExperimentRecord) -> str:

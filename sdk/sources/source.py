@@ -95,7 +95,10 @@ class Source(Protocol):
         ...
 
     def edit(self, record: ExperimentRecord, changes: Mapping[str, Any], *, now: bool) -> None:
-        """Change budgets, by their path below `spec`; `now` stops what runs beyond them."""
+        """Change budgets, labels and note, as `controller.edits` writes changes.
+
+        `now` stops what runs beyond a budget.
+        """
         ...
 
     def stop(self, record: ExperimentRecord) -> str:

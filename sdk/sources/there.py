@@ -6,8 +6,9 @@ import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from typing import Any
 
+from ...api import remarks
 from ...api.errors import Conflict, Invalid, NotFound, ServerUnavailable
-from ...controller.edits import edited
+from ...controller.edits import LABELS, NOTE, budgets_of, edited
 from ...controller.kube import labels
 from ...controller.kube.port import Document, Resource, Selection, name_of
 from ...controller.kube.records import ClusterRecords
@@ -127,10 +128,28 @@ class There:
             self._change(record, {"suspend": suspended})
 
     def edit(self, record: ExperimentRecord, changes: Mapping[str, Any], *, now: bool) -> None:
+        labels, note = changes.get(LABELS) or {}, changes.get(NOTE)
+        if labels or note is not None:
+            self._remark(record, labels, note)
+        budgets = budgets_of(changes)
         if now:
-            self.ask(record, "edit", {**changes, "now": True})
-        else:
-            self._change(record, edited({"spec": {}}, changes)["spec"])
+            self.ask(record, "edit", {**budgets, "now": True})
+        elif budgets:
+            self._change(record, edited({"spec": {}}, budgets)["spec"])
+
+    def _remark(
+        self, record: ExperimentRecord, labels: Mapping[str, str | None], note: str | None
+    ) -> None:
+        remarks.check_remarks(labels, note)
+        metadata: dict[str, Any] = {"labels": labels} if labels else {}
+        if note is not None:
+            metadata["annotations"] = {remarks.NOTE: note or None}
+        while True:
+            try:
+                self.session.merge(EXPERIMENTS, self._document(record), {"metadata": metadata})
+            except Conflict:
+                continue  # somebody wrote to it at this moment
+            return
 
     def stop(self, record: ExperimentRecord) -> str:
         name = record.key.name

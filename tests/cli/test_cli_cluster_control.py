@@ -150,6 +150,22 @@ def test_a_raised_budget_goes_on_by_itself(on_cluster):
     assert on_cluster(scenario)["spec"]["maxTrialCount"] == 6
 
 
+def test_labels_and_a_note_stand_in_the_metadata(on_cluster):
+    async def scenario(play, tunewright):
+        await play.create(experiment(suspend=True))
+        words = ("--label", "team=vision", "--label", "kind=try", "--note", "no dropout")
+        await tunewright("edit", "e", *words)
+        await tunewright("edit", "e", "--label", "kind-", "--trials", "5")
+        return await play.get(), await tunewright("get", "-l", "team=vision", "-o", "json")
+
+    document, found = on_cluster(scenario)
+    metadata = document["metadata"]
+    assert metadata["labels"] == {"team": "vision"}
+    assert metadata["annotations"]["tunewright.dev/note"] == "no dropout"
+    assert document["spec"]["maxTrialCount"] == 5
+    assert [each["note"] for each in found.json] == ["no dropout"]
+
+
 def test_less_at_once_stops_the_newest_when_it_is_asked_for(on_cluster):
     async def scenario(play, tunewright):
         await play.create(experiment())

@@ -120,6 +120,32 @@ def test_a_budget_is_raised_while_it_runs(driven):
     assert driven.states() == ["Succeeded"] * 6
 
 
+def test_labels_and_a_note_are_written_while_it_runs_and_after(driven, tunewright):
+    driven("edit", "held", "--label", "team=vision", "--label", "kind=try", "--note", "no dropout")
+    until(lambda: "no dropout" in driven("describe", "held"))
+    assert driven.ends() == 0
+
+    driven("edit", "held", "--label", "kind-")
+    told = tunewright("get", "held", "-o", "json").json
+    assert (told["labels"], told["note"]) == ({"team": "vision"}, "no dropout")
+    assert "held" in driven("get", "-l", "team=vision")
+    assert "held" not in driven("get", "-l", "team=audio", "-o", "json")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--label", "team"), "write name=value"),
+        (("--label", "a b=c"), "cannot name a label"),
+        (("--label", "team=a b"), "cannot be the value of team"),
+        (("--note", "x" * 8193), "8,192 at most"),
+    ],
+)
+def test_a_label_or_note_that_cannot_be_is_refused(driven, tunewright, words, said):
+    refused = tunewright("edit", "held", *words)
+    assert (refused.code, said in refused.err) == (2, True), refused.err
+
+
 def test_a_goal_is_set_while_it_runs(driven):
     driven("edit", "held", "--goal", "1")
 

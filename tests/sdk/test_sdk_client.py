@@ -94,6 +94,14 @@ def test_what_is_not_there_is_not_found(client):
         client.experiment("askd")
 
 
+def test_labels_and_a_note_are_written(client):
+    client.create(asked())
+    client.edit("asked", labels={"team": "vision", "kind": "try"}, note="no dropout")
+    client.edit("asked", labels={"kind": None})
+    data = client.experiment("asked").data
+    assert (data["labels"], data["note"]) == ({"team": "vision"}, "no dropout")
+
+
 def test_an_edit_that_cannot_be_is_invalid(client):
     client.create(asked())
     with pytest.raises(Invalid, match=r"spec\.maxTrialCount"):

@@ -118,13 +118,18 @@ def browser():
 def opened(browser, server):
     """Open pages as somebody who has the token; nothing may go wrong in any of them.
 
-    `refused`: the server is to refuse something, which a browser notes as an error.
+    `refused`: the server is to refuse something, which a browser notes as an error. `touched`:
+    the browser is a phone's, which has no pointer but fingers.
     """
     made = []
 
-    def open_page(path, *, width=1280, theme="light", refused=False):
+    def open_page(path, *, width=1280, theme="light", refused=False, touched=False):
         context = browser.new_context(
-            viewport={"width": width, "height": 900}, color_scheme=theme, base_url=server.url
+            viewport={"width": width, "height": 900},
+            color_scheme=theme,
+            base_url=server.url,
+            has_touch=touched,
+            is_mobile=touched,
         )
         context.grant_permissions(["clipboard-read", "clipboard-write"])
         watched = Watched(context.new_page())

@@ -372,8 +372,8 @@ def test_a_plot_comes_once_there_is_something_to_show(opened):
     assert heads(page)[-1] == "Timeline"
 
 
-def drag_on_the_values(page):
-    """Draw a band on the lower half of the first axis."""
+def first_axis(page):
+    """Return the left and the middle of the axis of the values, and the height of its plot."""
     canvas = page.locator('[data-chart="parallel"] canvas')
     canvas.scroll_into_view_if_needed()
     becomes_true(
@@ -381,14 +381,18 @@ def drag_on_the_values(page):
         "document.querySelector('[data-chart=parallel] canvas').getBoundingClientRect().height > 0",
     )
     box = canvas.bounding_box()
-    left = box["x"] + 48
-    middle = box["y"] + box["height"] / 2
+    return box["x"] + 48, box["y"] + box["height"] / 2, box["height"]
+
+
+def drag_on_the_values(page):
+    """Draw a band on the lower half of the first axis; return who is in it, and a place beside."""
+    left, middle, height = first_axis(page)
     page.mouse.move(left, middle)
     page.mouse.down()
-    page.mouse.move(left, middle + box["height"] / 2, steps=8)
+    page.mouse.move(left, middle + height / 2, steps=8)
     page.mouse.up()
     becomes_true(page, "Array.isArray(window.chosen)")
-    return page.evaluate("window.chosen"), (left, box["y"] + 50)
+    return page.evaluate("window.chosen"), (left, middle - height / 2 + 50)
 
 
 def test_a_brushed_axis_chooses_trials_and_a_click_beside_it_all(opened):
@@ -465,14 +469,67 @@ def test_a_table_leads_to_the_trials(opened):
     expect(card.locator("thead th")).to_have_text(["trial", "state", "loss"])
 
 
-def test_a_point_leads_to_its_trial(opened):
-    page = opened("/algorithms")
+def middle_of_history(page):
+    """Return where the second of three trials with one value is drawn."""
     draw(page, columns([1.0, 1.0, 1.0]))
     of_history(page, "option.xAxis[0].max === 2")
     box = page.locator('[data-chart="history"] canvas').first.bounding_box()
-    middle = 72 + (box["width"] - 72 - 24) / 2, 44 + (box["height"] - 44 - 48) / 2
-    page.mouse.click(box["x"] + middle[0], box["y"] + middle[1])
+    return (
+        box["x"] + 72 + (box["width"] - 72 - 24) / 2,
+        box["y"] + 44 + (box["height"] - 44 - 48) / 2,
+    )
+
+
+def test_a_point_leads_to_its_trial(opened):
+    page = opened("/algorithms")
+    page.mouse.click(*middle_of_history(page))
     page.wait_for_url("**#1")
+
+
+def test_a_tap_on_a_point_leads_to_its_trial(opened):
+    page = opened("/algorithms", width=390, touched=True)
+    page.touchscreen.tap(*middle_of_history(page))
+    page.wait_for_url("**#1")
+
+
+WRITTEN = """async () => {
+const m = await import('/static/vendor/echarts.js');
+const plot = m.getInstanceByDom(document.querySelector('[data-chart=history] .canvas'));
+return plot.getZr().storage.getDisplayList(true).map(({style}) => style.text ?? '').join(' ');
+}"""
+
+
+def test_a_pointer_over_a_point_is_told_what_the_trial_came_to(opened):
+    page = opened("/algorithms")
+    where = middle_of_history(page)
+    assert "trial 1: Succeeded" not in page.evaluate(WRITTEN)
+    page.mouse.move(*where)
+    until(lambda: "trial 1: Succeeded" in page.evaluate(WRITTEN))
+    told = page.evaluate(WRITTEN)
+    assert "loss: 1" in told
+    assert "lr: 0.5" in told
+
+
+def test_a_finger_that_is_drawn_along_an_axis_chooses_trials(opened):
+    page = opened("/algorithms", width=390, touched=True)
+    draw(page, columns([float(index) for index in range(20)]))
+    left, middle, height = first_axis(page)
+    finger = page.context.new_cdp_session(page)
+
+    def touch(kind, *points):
+        at = [{"x": x, "y": y} for x, y in points]
+        finger.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": at})
+
+    before = page.evaluate("scrollY")
+    touch("touchStart", (left, middle))
+    for step in range(1, 9):
+        touch("touchMove", (left, middle + height / 2 * step / 8))
+    touch("touchEnd")
+    becomes_true(page, "Array.isArray(window.chosen)")
+    chosen = page.evaluate("window.chosen")
+    assert chosen == list(range(len(chosen)))
+    assert 8 <= len(chosen) <= 11
+    assert page.evaluate("scrollY") == before
 
 
 def test_plots_follow_the_theme(opened):

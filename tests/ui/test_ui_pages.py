@@ -55,6 +55,70 @@ def test_the_list_is_searched_and_leads_to_an_experiment(opened):
     expect(page.locator("#counts")).to_contain_text("8 of 8 trials have ended")
 
 
+def test_the_list_follows_what_begins_goes_on_and_is_deleted(opened, server):
+    page = opened("/?order=oldest&label=team%3Dlist")
+    page.evaluate("window.same = true")
+    server.tune("listed", trials=2)
+    server.tunewright("edit", "listed", "--label", "team=list", "--note", "as a first try")
+    row = page.locator("tr", has=page.get_by_role("link", name="listed", exact=True))
+    expect(row.locator(".counts")).to_have_text("2 / 2")
+    expect(row.locator(".note")).to_have_text("as a first try")
+    expect(row.locator(".chip")).to_have_text(["team=list"])
+    row.get_by_role("checkbox").check()
+    server.tunewright("edit", "listed", "--trials", "3")
+    expect(row.locator(".counts")).to_have_text("2 / 3")
+    expect(row.get_by_role("checkbox")).to_be_checked()
+    server.tunewright("delete", "listed", "--yes")
+    expect(page.get_by_text("Nothing is like that.")).to_be_visible()
+    assert page.evaluate("window.same")
+
+
+def test_a_label_leads_to_all_that_have_it(opened, server):
+    server.tune("labelled", trials=2)
+    server.tunewright("edit", "labelled", "--label", "team=chips")
+    page = opened("/experiments/default/labelled")
+    page.get_by_role("link", name="team=chips").click()
+    expect(page.locator("#found")).to_have_text("1 found")
+    expect(page.get_by_role("link", name="labelled", exact=True)).to_be_visible()
+
+
+def test_note_and_labels_are_written_on_the_page(opened, server):
+    server.tune("noted", trials=2)
+    server.tunewright("edit", "noted", "--label", "old=1", "--label", "kept=2")
+    page = opened("/experiments/default/noted")
+    expect(page.locator("#live")).to_have_text("live")
+    page.get_by_role("button", name="Note and labels").click()
+    page.get_by_role("textbox", name="Note").fill("two lines\n<b>as typed</b>")
+    labels = page.get_by_label("Labels, one a line")
+    expect(labels).to_have_value("old=1\nkept=2")
+    labels.fill("kept=2\nteam=vision")
+    page.get_by_role("button", name="Save").click()
+    expect(page.locator("#note")).to_have_text("two lines\n<b>as typed</b>")
+    expect(page.locator("#labels .chip")).to_have_text(["kept=2", "team=vision"])
+
+
+def test_a_label_that_cannot_be_is_told(opened, server):
+    server.tune("unlabelled", trials=2)
+    page = opened("/experiments/default/unlabelled", refused=True)
+    expect(page.locator("#live")).to_have_text("live")
+    page.get_by_role("button", name="Note and labels").click()
+    page.get_by_label("Labels, one a line").fill("a b=c")
+    page.get_by_role("button", name="Save").click()
+    expect(page.locator(".toast.bad")).to_contain_text("cannot name a label")
+
+
+def test_conditions_and_events_come_as_they_happen(opened, server):
+    server.tune("happens", trials=3, pause=0.3, detach=True)
+    page = opened("/experiments/default/happens#events")
+    page.evaluate("window.same = true")
+    expect(page.locator("#conditions tbody")).to_contain_text("ExperimentMaxTrialsReached")
+    expect(page.locator("#happened tbody tr").first).to_contain_text("ExperimentMaxTrialsReached")
+    reasons = page.locator("#happened tbody td:nth-child(3)").all_inner_texts()
+    assert reasons.count("ExperimentMaxTrialsReached") == 1
+    assert reasons[-1] == "ExperimentCreated" or "Running" in reasons[-1]
+    assert page.evaluate("window.same")
+
+
 def test_a_running_experiment_is_followed_without_a_reload(opened, server):
     server.tune("followed", trials=6, pause=0.15, detach=True)
     page = opened("/experiments/default/followed")

@@ -41,9 +41,35 @@ def test_every_answer_is_as_its_model_says(ask, path, model):
 
 
 def test_an_answer_that_is_known_is_not_sent_again(ask):
-    tag = ask(DONE).headers["ETag"]
-    assert ask(DONE, headers={"If-None-Match": tag}).status_code == 304
-    assert ask(DONE, headers={"If-None-Match": '"another"'}).status_code == 200
+    for path in (DONE, f"{DONE}/columns", "/experiments?search=done"):
+        tag = ask(path).headers["ETag"]
+        assert ask(path, headers={"If-None-Match": tag}).status_code == 304
+        assert ask(path, headers={"If-None-Match": '"another"'}).status_code == 200
+
+
+def test_experiments_come_a_page_at_a_time_by_search_and_label(ask, server):
+    for name in ("paged-1", "paged-2", "paged-3"):
+        server.tune(name, trials=2)
+    for name in ("paged-1", "paged-3"):
+        assert ask(f"/experiments/default/{name}", "PATCH", json={"labels": {"team": "a"}})
+    asked = {"search": "paged", "label": "team=a", "order": "name", "limit": 1}
+    first = ask("/experiments", params=asked).json()
+    rest = ask("/experiments", params={**asked, "offset": 1}).json()
+    assert [each["name"] for each in (*first["items"], *rest["items"])] == ["paged-1", "paged-3"]
+    assert first["total"] == rest["total"] == 2
+    assert first["items"][0]["best"]["index"] == 0
+
+
+def test_a_list_is_told_as_server_sent_events(ask, server):
+    server.tune("heard", trials=2)
+    with server.client() as client, client.stream("GET", server.api("/experiments/live")) as told:
+        assert told.headers["Content-Type"].startswith("text/event-stream")
+        lines = told.iter_lines()
+        for word in ("first", "second"):
+            ask("/experiments/default/heard", "PATCH", json={"note": word})
+            line = next(each for each in lines if each.startswith("data:") and word in each)
+            (item,) = json.loads(line.removeprefix("data:"))["experiments"]
+            assert (item["name"], item["note"]) == ("heard", word)
 
 
 def test_trials_come_a_page_at_a_time_and_the_best_first_if_asked(ask):
@@ -68,6 +94,9 @@ def test_columns_after_a_position_hold_what_changed_since(ask):
         ("GET", "/experiments/default/none", None, 404, "no experiment is called default/none"),
         ("GET", f"{DONE}/trials/99", None, 404, "done has no trial 99"),
         ("GET", "/nowhere", None, 404, "Not Found"),
+        ("PATCH", DONE, {"labels": {"a b": "c"}}, 422, "cannot name a label"),
+        ("PATCH", DONE, {"note": "x" * 9000}, 422, "8,192 at most"),
+        ("PATCH", DONE, {}, 422, "there is nothing to change"),
         ("GET", "/experiments?limit=0", None, 422, "not as the description has it"),
         ("POST", f"{DONE}/pause", None, 409, "has ended already"),
         ("PATCH", DONE, {"changes": {"algorithm": 1}}, 422, "cannot be changed any more"),

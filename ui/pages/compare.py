@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
+from ...db import listing
 from ...sdk import shapes
 from ..render import page
 from ..rest.experiments import FromBoard
@@ -24,7 +25,7 @@ def show(
     parameters = dict.fromkeys(
         name for each in found if each["best"] for name in each["best"]["parameters"]
     )
-    known = [str(record.key) for record in board.experiments()][:500]
+    known = [str(record.key) for record in board.find(listing.Query(limit=500)).records]
     return page(
         request,
         "compare.html",

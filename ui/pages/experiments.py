@@ -1,19 +1,21 @@
 """The table of experiments."""
 
-from typing import Annotated, Any
+import time
+from dataclasses import replace
+from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
-from ...db.records import ExperimentRecord
-from ...sdk import shapes
-from ..board import Board
+from ...api.remarks import wanted_labels
+from ...db import listing
+from ...db.listing import PAUSED, Order
 from ..render import page
-from ..rest.experiments import FromBoard, Order, matching, shown_state
+from ..rest.experiments import FromBoard
 
 router = APIRouter()
 _PAGE = 50
-STATES = ("Created", "Running", "Paused", "Succeeded", "Failed")
+STATES = ("Created", "Running", PAUSED, "Succeeded", "Failed")
 
 
 @router.get("/")
@@ -22,34 +24,40 @@ def show(
     board: FromBoard,
     search: str = "",
     state: str = "",
+    label: str = "",
     order: Order = Order.NEWEST,
     number: Annotated[int, Query(alias="page", ge=1)] = 1,
 ) -> Response:
-    found = matching(board, search, state or None, order)
-    last = max(1, -(-len(found) // _PAGE))
-    number = min(number, last)
-    shown = found[(number - 1) * _PAGE : number * _PAGE]
+    query = listing.Query(
+        search=search,
+        state=state or None,
+        labels=wanted_labels(label),
+        order=order,
+        offset=(number - 1) * _PAGE,
+        limit=_PAGE,
+    )
+    now = time.time()
+    found = board.find(query)
+    last = max(1, -(-found.total // _PAGE))
+    if number > last:
+        number = last
+        found = board.find(replace(query, offset=(last - 1) * _PAGE))
+    is_narrowed = bool(search or state or label)
     return page(
         request,
         "experiments.html",
         title="Experiments",
-        rows=[_row(board, record) for record in shown],
+        rows=[board.row(record) for record in found.records],
         search=search,
         state=state,
+        label=label,
         order=order,
         orders=list(Order),
         states=STATES,
         page=number,
         last=last,
-        total=len(found),
-        any=bool(found or search or state),
+        total=found.total,
+        now=now,
+        any=bool(found.total or is_narrowed),
+        may_enter=is_narrowed or order is Order.STATE,
     )
-
-
-def _row(board: Board, record: ExperimentRecord) -> dict[str, Any]:
-    record = board.experiment(record.key.namespace, record.key.name)
-    return {
-        **shapes.experiment(record),
-        "shown_state": shown_state(record),
-        "driven": record.state.is_finished or board.source.is_driven(record),
-    }

@@ -2,14 +2,15 @@
 
 import yaml
 from fastapi import APIRouter, Request
-from fastapi.responses import Response
+from fastapi.responses import HTMLResponse, Response
 
 from ...api.asked import is_asked
 from ...api.compile import objective_of
 from ...db.records import ExperimentRecord, TrialRecord
 from ...sdk import shapes
 from ...sdk.rendered import manifest_of
-from ..render import page
+from ..network import picture_of
+from ..render import page, rendered
 from ..rest.experiments import Found, FromBoard
 
 router = APIRouter()
@@ -32,7 +33,15 @@ def show(request: Request, board: FromBoard, record: Found, trial: str) -> Respo
         attempts=board.source.records.attempts(record.uid, found.index),
         events=[each for each in reversed(events) if each.index == found.index],
         manifest=_manifest(record, found),
+        network=picture_of(found.proposal.point),
     )
+
+
+@router.get("/experiments/{namespace}/{name}/trials/{trial}/network")
+def show_network(board: FromBoard, record: Found, trial: str) -> Response:
+    """Return a part of a page: the network that a trial trains; nothing where it is none."""
+    network = picture_of(board.trial(record, trial).proposal.point)
+    return HTMLResponse(rendered("network.html", network=network) if network else "")
 
 
 def _manifest(record: ExperimentRecord, trial: TrialRecord) -> str:

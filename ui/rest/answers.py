@@ -1,13 +1,12 @@
 """How an answer is written: strict JSON with an ETag, and nothing where the asker has it."""
 
 import hashlib
-import json
 from typing import Any
 
 from fastapi import Request
 from fastapi.responses import Response
 
-from ...sdk.plain import plain
+from ...sdk.plain import encoded
 from ..board import Board
 from .models import Problem
 
@@ -37,8 +36,7 @@ def board_of(request: Request) -> Board:
 
 def answer(request: Request, data: object, status: int = 200) -> Response:
     """Return data as JSON; 304 without a body where the asker's ETag is this one's."""
-    body = json.dumps(plain(data), allow_nan=False, separators=(",", ":")).encode()
-    return tagged(request, body, "application/json", status)
+    return tagged(request, encoded(data), "application/json", status)
 
 
 def tagged(request: Request, body: bytes, media: str, status: int = 200) -> Response:

@@ -1,9 +1,8 @@
 """Experiments: looking, beginning, changing."""
 
 import shlex
-from collections.abc import AsyncIterator, Sequence
-from enum import StrEnum
-from typing import Annotated, Any
+from collections.abc import AsyncIterator
+from typing import Annotated
 
 import yaml
 from fastapi import APIRouter, Depends, Query, Request
@@ -11,6 +10,9 @@ from fastapi.responses import Response, StreamingResponse
 
 from ...api.errors import Fault, Invalid
 from ...api.identity import ExperimentKey
+from ...api.remarks import wanted_labels
+from ...db import listing
+from ...db.listing import Order
 from ...db.records import ExperimentRecord
 from ...sdk import shapes
 from ...sdk.flags import Wanted, document
@@ -31,58 +33,40 @@ def record_of(namespace: str, name: str, board: FromBoard) -> ExperimentRecord:
 Found = Annotated[ExperimentRecord, Depends(record_of)]
 
 
-class Order(StrEnum):
-    NEWEST = "newest"
-    OLDEST = "oldest"
-    NAME = "name"
-    STATE = "state"
-
-
-_ORDERS: dict[Order, Any] = {
-    Order.NEWEST: lambda record: (-record.created_at, record.key),
-    Order.OLDEST: lambda record: (record.created_at, record.key),
-    Order.NAME: lambda record: (record.key.name, record.key.namespace),
-    Order.STATE: lambda record: (str(record.state), -record.created_at),
-}
-
-
-def matching(
-    board: Board, search: str, state: str | None, order: Order
-) -> Sequence[ExperimentRecord]:
-    """Return the experiments whose name or namespace holds the text, in order."""
-    wanted = search.strip().lower()
-    found = [
-        record
-        for record in board.experiments()
-        if wanted in str(record.key).lower() and (state is None or shown_state(record) == state)
-    ]
-    return sorted(found, key=_ORDERS[order])
-
-
-def shown_state(record: ExperimentRecord) -> str:
-    """Return the state, or Paused, which is none of its own."""
-    return "Paused" if record.suspended and not record.state.is_finished else str(record.state)
-
-
 @router.get("/experiments", response_model=models.Experiments)
 def list_experiments(
     request: Request,
     board: FromBoard,
     search: str = "",
     state: str | None = None,
+    label: str = "",
     order: Order = Order.NEWEST,
     offset: Annotated[int, Query(ge=0)] = 0,
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
 ) -> Response:
-    """List experiments, a page at a time."""
-    found = matching(board, search, state, order)
-    shown = [board.experiment(*_names(each)) for each in found[offset : offset + limit]]
-    items = [shapes.experiment(record) for record in shown]
-    return answer(request, {"items": items, "total": len(found), "offset": offset})
+    """List experiments, a page at a time; `label` is `name=value,…`, or a name with any value."""
+    found = board.find(
+        listing.Query(
+            search=search,
+            state=state or None,
+            labels=wanted_labels(label),
+            order=order,
+            offset=offset,
+            limit=limit,
+        )
+    )
+    items = [shapes.experiment(record) for record in found.records]
+    return answer(request, {"items": items, "total": found.total, "offset": offset})
 
 
-def _names(record: ExperimentRecord) -> tuple[str, str]:
-    return record.key.namespace, record.key.name
+@router.get(
+    "/experiments/live",
+    response_class=StreamingResponse,
+    responses={200: {"content": {"text/event-stream": {}}}},
+)
+async def live_list(request: Request) -> StreamingResponse:
+    """Tell which experiments change, begin and go, as server-sent events."""
+    return _events(request, None)
 
 
 @router.post("/experiments", response_model=models.Begun, status_code=201)
@@ -166,16 +150,20 @@ def list_events(
 )
 async def live(request: Request, namespace: str, name: str) -> StreamingResponse:
     """Tell what changes as server-sent events, until the experiment is deleted."""
+    return _events(request, ExperimentKey(namespace, name))
+
+
+def _events(request: Request, key: ExperimentKey | None) -> StreamingResponse:
     watching: Live = request.app.state.live
-    messages: AsyncIterator[bytes] = watching.messages(ExperimentKey(namespace, name))
+    messages: AsyncIterator[bytes] = watching.messages(key)
     headers = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
     return StreamingResponse(messages, headers=headers, media_type="text/event-stream")
 
 
 @router.patch("/experiments/{namespace}/{name}", response_model=models.Said)
 def edit(request: Request, board: FromBoard, record: Found, asked: models.Changes) -> Response:
-    """Change its budget."""
-    return _said(request, board.edit(record, asked.changes))
+    """Change its budget, its labels, its note."""
+    return _said(request, board.edit(record, asked.changes, asked.labels, asked.note))
 
 
 @router.delete("/experiments/{namespace}/{name}", response_model=models.Said)

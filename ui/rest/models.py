@@ -95,6 +95,8 @@ class Experiment(_Model):
     finished_at: float | None
     active_seconds: float
     workdir: str
+    labels: dict[str, str]
+    note: str
 
 
 class Experiments(_Model):
@@ -253,9 +255,14 @@ class Draft(_Model):
 
 
 class Changes(_Model):
-    """New budgets, by their path below `spec`: `{"maxTrialCount": 100}`."""
+    """New budgets, by their path below `spec`: `{"maxTrialCount": 100}`; labels; a note.
 
-    changes: dict[str, float | int | str] = Field(min_length=1)
+    A label that is null is taken away, and so is a note that is empty.
+    """
+
+    changes: dict[str, float | int | str] = {}
+    labels: dict[str, str | None] = {}
+    note: str | None = None
 
 
 class Point(_Model):

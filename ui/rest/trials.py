@@ -2,7 +2,6 @@
 
 import csv
 import io
-import time
 from collections.abc import Iterator, Sequence
 from enum import StrEnum
 from typing import Annotated, Any
@@ -70,7 +69,7 @@ def list_trials(
 @router.get("/columns", response_model=models.Columns)
 def columns(request: Request, board: FromBoard, record: Found, after: int = -1) -> Response:
     """Return trials in columns: all, or those that changed after a position of the log."""
-    return answer(request, {"now": time.time(), **board.table(record).columns(after)})
+    return tagged(request, board.table(record).json(after), "application/json")
 
 
 @router.get("/curves", response_model=models.Curves)

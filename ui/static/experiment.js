@@ -2,6 +2,8 @@
 import { act, ask, element, toast } from "./app.js";
 import { mount } from "./charts.js";
 import { merge } from "./columns.js";
+import { showConditions, showEvents } from "./happenings.js";
+import { remarks } from "./remarks.js";
 import { tabs } from "./tabs.js";
 import { trialTable } from "./trials.js";
 import { duration, number } from "./words.js";
@@ -18,6 +20,7 @@ let redraws = 0;
 let best = null;
 
 const table = trialTable(link);
+const showRemarks = remarks(api);
 const at = (id) => document.getElementById(id);
 
 function showState(experiment, driven, says) {
@@ -55,9 +58,19 @@ function showBest(trial) {
     element("p", {}, element("a", { href: `${link}/trials/${trial.index}` }, `trial ${trial.index}`)),
     element("dl", { class: "facts" }, ...Object.entries(trial.parameters).flatMap(([name, value]) => [
       element("dt", {}, name),
-      element("dd", { title: value }, number(value)),
+      element("dd", { title: value }, element("span", { class: "value" }, number(value))),
     ])),
   );
+  showNetwork(trial);
+}
+
+/** The network of a trial that has one, drawn by the server. */
+async function showNetwork({ index, parameters }) {
+  if (!("architecture" in parameters || "search-space" in parameters)) return;
+  const response = await fetch(`${link}/trials/${index}/network`).catch(() => null);
+  if (!response?.ok || index !== best.index) return;
+  const drawn = new DOMParser().parseFromString(await response.text(), "text/html");
+  at("best-network").replaceChildren(...drawn.body.childNodes);
 }
 
 function showDevices() {
@@ -77,20 +90,26 @@ function select(indices) {
   plots?.select(indices);
 }
 
-async function redraw() {
+function redraw() {
   pending = false;
   table.update(data);
   showDevices();
-  if (redraws % FAR === 0 && !at("plots").classList.contains("hidden")) {
-    data.curves = await curves().catch(() => data.curves ?? []);
-  }
-  redraws += 1;
   if (plots) plots.update(data);
   else {
     at("charts").replaceChildren();
     at("charts").removeAttribute("aria-busy");
     plots = mount(at("charts"), data, { onSelect: select, curves, href: (index) => `${link}/trials/${index}` });
   }
+  if (redraws % FAR === 0 && !at("plots").classList.contains("hidden")) showCurves();
+  redraws += 1;
+}
+
+/** Curves come by themselves: no other plot waits for them. */
+async function showCurves() {
+  const found = await curves().catch(() => null);
+  if (!found) return;
+  data.curves = found;
+  plots.update(data);
 }
 
 function redrawSoon() {
@@ -108,6 +127,9 @@ async function readAll() {
 async function changed(change) {
   showState(change.experiment, change.driven, change.says);
   showBest(change.experiment.best);
+  showRemarks(change.experiment);
+  showConditions(change.conditions);
+  showEvents(change.events, link);
   if (!data || change.since > data.position) await readAll();
   else {
     merge(data, change);
@@ -115,11 +137,20 @@ async function changed(change) {
   }
 }
 
+/** Read what was told before this page listened. */
+async function catchUp() {
+  showRemarks(await ask(api));
+  showEvents(await ask(`${api}/events`), link);
+}
+
 function watch() {
   const source = new EventSource(`${api}/live`);
   const live = (on, text) => Object.assign(at("live"), { className: `muted small live${on ? "" : " off"}`, textContent: text });
   let queue = readAll().catch((error) => toast(error.message, true));
-  source.addEventListener("open", () => live(true, "live"));
+  source.addEventListener("open", () => {
+    live(true, "live");
+    catchUp().catch((error) => toast(error.message, true));
+  });
   source.addEventListener("error", () => live(false, "the server does not answer; trying again"));
   source.addEventListener("change", (event) => {
     const change = JSON.parse(event.data);
