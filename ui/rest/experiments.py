@@ -7,15 +7,18 @@ from typing import Annotated, Any
 
 import yaml
 from fastapi import APIRouter, Depends, Query, Request
+from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import Response, StreamingResponse
 
-from ...api.errors import Fault, Invalid
+from ...api.errors import Fault, Forbidden, Invalid
 from ...api.identity import ExperimentKey
 from ...db.records import ExperimentRecord
 from ...sdk import shapes
 from ...sdk.flags import Wanted, document
 from ..board import Board
 from ..live import Live
+from ..needs import permitted
+from ..paths import base_of
 from ..problems import written
 from . import models
 from .answers import PROBLEMS, answer, board_of, tagged
@@ -90,7 +93,8 @@ def begin(request: Request, board: FromBoard, new: models.NewExperiment) -> Resp
     """Begin an experiment; it is driven by an engine of its own."""
     key = board.begin(new.text, new.workdir)
     response = answer(request, {"namespace": key.namespace, "name": key.name}, 201)
-    response.headers["Location"] = f"/api/v1/experiments/{key.namespace}/{key.name}"
+    place = f"/api/v1/experiments/{key.namespace}/{key.name}"
+    response.headers["Location"] = base_of(request.scope) + place
     return response
 
 
@@ -167,9 +171,21 @@ def list_events(
 async def live(request: Request, namespace: str, name: str) -> StreamingResponse:
     """Tell what changes as server-sent events, until the experiment is deleted."""
     watching: Live = request.app.state.live
-    messages: AsyncIterator[bytes] = watching.messages(ExperimentKey(namespace, name))
+    messages = _while_permitted(request, watching.messages(ExperimentKey(namespace, name)))
     headers = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
     return StreamingResponse(messages, headers=headers, media_type="text/event-stream")
+
+
+async def _while_permitted(
+    request: Request, messages: AsyncIterator[bytes]
+) -> AsyncIterator[bytes]:
+    """End what lasts when the right to it does."""
+    async for message in messages:
+        try:
+            await run_in_threadpool(permitted, request)
+        except Forbidden:
+            return
+        yield message
 
 
 @router.patch("/experiments/{namespace}/{name}", response_model=models.Said)
