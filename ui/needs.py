@@ -7,9 +7,11 @@ each is what the same request would need of whoever made it to the API server.
 from collections.abc import Mapping, Sequence
 
 from fastapi import Request
+from starlette.routing import compile_path
 
 from ..controller.kube.review import Right
 from .access import Asker
+from .paths import inner_path
 
 LIST = Right("list", "experiments")
 LOOK = Right("get", "experiments")
@@ -67,6 +69,17 @@ NEEDS: Mapping[tuple[str, str], Sequence[Right]] = {
 }
 """What is not here takes every right there is."""
 
+_PATHS = [(method, compile_path(path)[0], rights) for (method, path), rights in NEEDS.items()]
+
+
+def needed(method: str, path: str) -> Sequence[Right]:
+    """Return the rights that a request takes, in the namespace that it is of."""
+    for each, pattern, rights in _PATHS:
+        found = pattern.match(path) if each == method else None
+        if found is not None:
+            return [right.within(found.groupdict().get("namespace", "")) for right in rights]
+    return [_EVERYTHING]
+
 
 def asker_of(request: Request) -> Asker:
     asker: Asker = request.state.asker
@@ -79,6 +92,5 @@ def permitted(request: Request) -> None:
     Raises:
         Forbidden: with who, what and where.
     """
-    namespace = request.path_params.get("namespace", "")
-    for right in NEEDS.get((request.method, request.scope["route"].path), (_EVERYTHING,)):
-        asker_of(request).check(right.within(namespace))
+    for right in needed(request.method, inner_path(request.scope)):
+        asker_of(request).check(right)
