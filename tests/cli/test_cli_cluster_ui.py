@@ -2,11 +2,16 @@
 
 import asyncio
 
+import pytest
+from playwright.sync_api import expect, sync_playwright
+from services import program
 from support.apiserver import NEEDED
 from support.operated import experiment
-from support.watching import seen, watching
+from support.watching import TOKEN, seen, watching
 
 pytestmark = NEEDED
+
+WITHOUT = "the cluster does not serve single values"
 
 
 def test_experiments_of_a_cluster_are_shown_and_deleted(on_cluster):
@@ -68,4 +73,27 @@ def test_without_single_values_it_says_why_there_are_no_curves(on_cluster):
 
     for answer in on_cluster(scenario):
         assert answer.status_code == 200
-        assert answer.json()["why"].startswith("the cluster does not serve single values")
+        assert answer.json()["why"].startswith(WITHOUT)
+
+
+@pytest.mark.needs("browser")
+def test_a_person_reads_why_there_are_no_curves(on_cluster):
+    def read(client, path):
+        with sync_playwright() as playwright:
+            chromium = playwright.chromium.launch(
+                executable_path=program("chromium"), args=["--no-sandbox"]
+            )
+            page = chromium.new_page()
+            page.goto(f"{client.base_url}{path}?token={TOKEN}")
+            expect(page.get_by_role("region", name="Curves")).to_contain_text(WITHOUT)
+            page.goto(f"{client.base_url}{path}/trials/0")
+            expect(page.get_by_role("region", name="Metrics")).to_contain_text(WITHOUT)
+            chromium.close()
+
+    async def scenario(play, tunewright):
+        await play.create(experiment(maxTrialCount=1, parallelTrialCount=1))
+        await play.ends()
+        with watching(tunewright) as client:
+            await asyncio.to_thread(read, client, f"/experiments/{play.namespace}/e")
+
+    on_cluster(scenario)
