@@ -149,6 +149,13 @@ def test_no_way_round_leads_to_what_may_not_be_seen(ask, cluster, path):
     assert ask("GET", f"/api/v1/experiments/{cluster.second}/e{path}", ADA).status_code == 403
 
 
+@pytest.mark.parametrize("up", ["%2E%2E", "..%252F..%252F{}%252Fexperiments%252Fe", "e%3Fx=y"])
+def test_a_name_that_is_a_path_leads_nowhere(ask, cluster, up):
+    path = f"/api/v1/experiments/{cluster.first}/{up.format(cluster.second)}"
+
+    assert ask("GET", path, ADA).status_code == 404
+
+
 @pytest.mark.parametrize("path", ["/experiments/{}/e", "/compare?e={}/e", "/new?like={}/e"])
 def test_a_page_of_what_may_not_be_seen_says_so(ask, cluster, path):
     shown = ask("GET", path.format(cluster.second), ADA, accept="text/html")
