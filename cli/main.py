@@ -33,7 +33,7 @@ COMMANDS = {
     "suggest": ("suggest:suggest", "Ask an algorithm what it would try next."),
     "plugin": ("plugin:plugin", "Write, test and measure an algorithm of your own."),
     "operator": ("operator:operator", "Carry out the Experiments of a cluster."),
-    "serve": ("serve:serve", "Serve algorithms or metrics over gRPC."),
+    "serve": ("serve:serve", "Serve algorithms, metrics, or the page of a cluster."),
     "collector": ("collector:collector", "Collect metrics beside a trial, in its pod."),
     "migrate": ("migrate:migrate", "Take over a cluster from Katib, or give it back."),
     "db": ("db:db", "Look after the store."),

@@ -4,16 +4,20 @@ import secrets
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..api.errors import Fault, Invalid, MissingExtra
 from ..sdk.sources.source import Source
 from ..sdk.sources.where import Where
 from .options import client_of
+
+if TYPE_CHECKING:
+    from ..ui.access import Access
 
 _FIRST_PORT = 8765
 _PORTS_TRIED = 100
@@ -38,6 +42,13 @@ class Address:
         host = "127.0.0.1" if everywhere else self.host
         shown = f"[{host}]" if ":" in host else host
         return f"http://{shown}:{self.port}/?token={self.token}"
+
+
+def owner_alone(address: Address, names: Sequence[str]) -> "Access":
+    """Let in whoever has the token, by one of the names."""
+    from ..ui.access import TokenAccess
+
+    return TokenAccess.of(address.token, (*_LOOPBACK, address.host, *names), address.port)
 
 
 @contextmanager
@@ -69,13 +80,14 @@ def listening(host: str, port: int | None) -> Iterator[socket.socket]:
 
 def serve(
     wire: socket.socket,
-    address: Address,
     source: Source,
     where: Where,
+    access: Callable[[], "Access"],
+    base: str = "",
+    *,
     workdir: Path,
-    names: Sequence[str],
 ) -> None:
-    """Serve until a signal ends it.
+    """Serve until a signal ends it. `access` says who may ask, `base` what all paths begin with.
 
     Raises:
         MissingExtra: FastAPI is not installed.
@@ -84,16 +96,12 @@ def serve(
         import uvicorn
 
         from ..ui.app import make_app
-        from ..ui.auth import Access
         from ..ui.board import Board
     except ModuleNotFoundError as error:
         raise MissingExtra("the page", "ui") from error
 
-    app = make_app(
-        Board(source, client_of(where), workdir),
-        Access.of(address.token, (*_LOOPBACK, address.host, *names), address.port),
-        version("tunewright"),
-    )
+    board = Board(source, client_of(where), workdir)
+    app = make_app(board, access(), version("tunewright"), base)
     config = uvicorn.Config(
         app, log_level="warning", access_log=False, timeout_graceful_shutdown=1, lifespan="on"
     )

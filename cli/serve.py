@@ -1,4 +1,4 @@
-"""`tunewright serve`: gRPC services of this machine, or of a cluster."""
+"""`tunewright serve`: services of this machine, or of a cluster."""
 
 import os
 from pathlib import Path
@@ -7,12 +7,13 @@ import click
 
 from .serve_all import everything
 from .serve_metrics import metrics
+from .serve_page import page
 from .serving import PORT, address_options, announce, tls_of, token_of, wait
 
 
 @click.group()
 def serve() -> None:
-    """Serve algorithms or metrics over gRPC, in Katib's API and our own.
+    """Serve algorithms or metrics over gRPC, in Katib's API and our own, or a cluster's page.
 
     \b
     Examples:
@@ -67,3 +68,4 @@ def suggestion(
 
 serve.add_command(metrics)
 serve.add_command(everything)
+serve.add_command(page)

@@ -51,14 +51,14 @@ def ui(
       tunewright ui --port 9000 --no-open
       tunewright ui --cluster --context production
     """
-    from .page import Address, listening, serve
+    from .page import Address, listening, owner_alone, serve
 
     with listening(host, port) as wire, where.opened() as source:
         address = Address.of(wire, host, token)
         _announce(address, source=str(source))
         if opens or (opens is None and _has_screen()):
             click.launch(address.url)
-        serve(wire, address, source, where, Path.cwd(), names)
+        serve(wire, source, where, lambda: owner_alone(address, names), workdir=Path.cwd())
 
 
 def _announce(address: "Address", *, source: str) -> None:

@@ -96,6 +96,8 @@ def _matching(query: Query) -> Select[Any]:
     found = select(_columns.id)
     if query.namespace is not None:
         found = found.where(_columns.namespace == query.namespace)
+    if query.within is not None:
+        found = found.where(_columns.namespace.in_(query.within))
     if wanted := query.search.strip().lower():
         namespace, slash, name = wanted.partition("/")
         if slash:

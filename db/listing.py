@@ -23,10 +23,12 @@ class Order(StrEnum):
 class Query:
     """`search` is part of `namespace/name`; `labels` are names with a value, or with any (None).
 
-    `state` is what is shown of an experiment, `Paused` included.
+    `state` is what is shown of an experiment, `Paused` included; `within` are the namespaces
+    that whoever looks may see, None is all.
     """
 
     namespace: str | None = None
+    within: frozenset[str] | None = None
     search: str = ""
     state: str | None = None
     labels: tuple[tuple[str, str | None], ...] = ()
@@ -77,6 +79,7 @@ def _matches(query: Query, record: ExperimentRecord) -> bool:
     labels = labels_of(record.document)
     return (
         query.namespace in (None, record.key.namespace)
+        and (query.within is None or record.key.namespace in query.within)
         and query.search.strip().lower() in str(record.key).lower()
         and query.state in (None, shown_state(record))
         and all(name in labels and value in (None, labels[name]) for name, value in query.labels)

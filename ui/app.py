@@ -4,14 +4,16 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from fastapi.middleware.gzip import GZipMiddleware
 from fastapi.staticfiles import StaticFiles
 
 from . import problems
-from .auth import Access, Guard
+from .access import Access
+from .auth import Guard
 from .board import Board
 from .live import Live
+from .needs import permitted
 from .pages import router as pages
 from .rest import algorithms, asking, experiments, trials
 
@@ -20,12 +22,13 @@ _ABOUT = """What experiments are there, what they found, and what is to become o
 
 Numbers that are not finite are the strings `NaN`, `Infinity` and `-Infinity`. Times are
 seconds since the epoch. Errors are problem documents (RFC 9457). A program sends
-`Authorization: Bearer TOKEN` with the token that `tunewright ui` printed.
+`Authorization: Bearer TOKEN` with the token that `tunewright ui` printed or, on a cluster,
+with one of the API server.
 """
 
 
-def make_app(board: Board, access: Access, version: str) -> FastAPI:
-    """Return the server of one place's experiments."""
+def make_app(board: Board, access: Access, version: str, base: str = "") -> FastAPI:
+    """Return the server of one place's experiments; `base` is what its paths begin with."""
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -40,6 +43,8 @@ def make_app(board: Board, access: Access, version: str) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         lifespan=lifespan,
+        root_path=base,
+        dependencies=[Depends(permitted)],
     )
     app.state.board = board
     for resources in (experiments, trials, algorithms, asking):

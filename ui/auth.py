@@ -1,52 +1,29 @@
-"""Who may ask: those who have the token, of this server by its own name, from its own pages.
+"""The door: who asks is known before anything is answered, and foreign pages are sent away.
 
-A browser is given the token once, in the URL that the command prints, and keeps it in a
-cookie that no script can read. Programs send it as a bearer token. A page of elsewhere can
-use neither: a name that is not this server's is refused (so that a foreign name that
-resolves to this machine shows nothing), and so is whatever changes something and comes
-from another origin.
+A browser keeps its token in a cookie that no script can read, programs send it as a bearer
+token, and a proxy that is believed names the user itself. A page of elsewhere can use none of
+them: a name that is not this server's is refused (so that a foreign name that resolves to this
+machine shows nothing), and so is whatever changes something and comes from another origin.
 """
 
-import hmac
-from collections.abc import Iterable
-from dataclasses import dataclass
 from http.cookies import CookieError, SimpleCookie
 from urllib.parse import parse_qsl, urlencode
 
+from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from .problems import problem
+from ..api.errors import TunewrightError
+from .access import Access, Asker
+from .paths import base_of, inner_path
+from .problems import is_page, of_error, problem
 from .render import rendered
 
 _SAFE = {"GET", "HEAD", "OPTIONS"}
-_HEADERS = {
-    "Content-Security-Policy": (
-        "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; "
-        "object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
-    ),
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Access:
-    """`hosts` are the names, with ports, by which the server may be called."""
-
-    token: str
-    hosts: frozenset[str]
-    cookie: str
-
-    @classmethod
-    def of(cls, token: str, names: Iterable[str], port: int) -> "Access":
-        """Allow names on a port. Cookies know no ports, so that each server needs its own."""
-        hosts = {f"{name}:{port}" for name in names} | {name for name in names if port == 80}
-        return cls(token, frozenset(hosts), f"tunewright-{port}")
-
-    def knows(self, token: str | None) -> bool:
-        return token is not None and hmac.compare_digest(token.encode(), self.token.encode())
+_FORM = "application/x-www-form-urlencoded"
+_LONGEST = 1 << 14  # bytes of a form with a token
 
 
 class Guard:
@@ -55,69 +32,133 @@ class Guard:
     def __init__(self, app: ASGIApp, access: Access) -> None:
         self._app = app
         self._access = access
+        self._door = access.door
+        self._headers = _headers(framed=access.door.framed)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        refusal = self._refusal(scope)
+        try:
+            refusal = await self._answer(Request(scope, receive))
+        except TunewrightError as error:
+            refusal = of_error(error)
         if refusal is not None:
-            refusal.headers.update(_HEADERS)
+            refusal.headers.update(self._headers)
             await refusal(scope, receive, send)
             return
 
         async def sending(message: dict[str, object]) -> None:
             if message["type"] == "http.response.start":
-                raw = [(k.lower().encode(), v.encode()) for k, v in _HEADERS.items()]
+                raw = [(k.lower().encode(), v.encode()) for k, v in self._headers.items()]
                 message["headers"] = [*message["headers"], *raw]  # type: ignore[misc]  # ASGI's is a list
             await send(message)
 
         await self._app(scope, receive, sending)  # type: ignore[arg-type]  # messages are dicts here
 
-    def _refusal(self, scope: Scope) -> Response | None:
-        """Return what is answered instead, None for those who may."""
-        headers = Headers(scope=scope)
-        host = headers.get("host", "").lower()
-        if host not in self._access.hosts:
+    async def _answer(self, request: Request) -> Response | None:
+        """Return what is answered instead; None for those who are known."""
+        path, base = request.scope["path"], base_of(request.scope)
+        if inner_path(request.scope) == "/healthz":
+            return PlainTextResponse("ok\n")
+        host = request.headers.get("host", "").lower()
+        if self._door.hosts is not None and host not in self._door.hosts:
             said = f"this server is not called {host or 'nothing'} (--allow-host names more)"
             return problem(421, said)
-        if scope["path"].startswith("/static/"):
+        if base and path == base:
+            return RedirectResponse(f"{base}/")
+        if inner_path(request.scope).startswith("/static/"):
             return None
-        if self._is_bearer(headers):
-            return None
-        if scope["method"] not in _SAFE and not _is_own(headers, host):
+        return await self._unknown(request, host)
+
+    async def _unknown(self, request: Request, host: str) -> Response | None:
+        """Return what strangers are answered; None for those who are known."""
+        bearer = _bearer(request.headers)
+        if request.method not in _SAFE and bearer is None and not _is_own(request.headers, host):
             return problem(403, "the request comes from a page of elsewhere")
-        if self._access.knows(_cookie(headers, self._access.cookie)):
-            return None
-        return self._entry(scope, headers)
+        asker = await run_in_threadpool(self._asker, request.headers, bearer)
+        if asker is None:
+            return await self._entry(request)
+        request.state.asker = asker
+        return None
 
-    def _is_bearer(self, headers: Headers) -> bool:
-        scheme, _, token = headers.get("authorization", "").partition(" ")
-        return scheme.lower() == "bearer" and self._access.knows(token.strip())
+    def _asker(self, headers: Headers, bearer: str | None) -> Asker | None:
+        introduced = self._access.introduced(headers)
+        token = bearer or _cookie(headers, self._door.cookie)
+        return introduced or (self._access.holder(token) if token else None)
 
-    def _entry(self, scope: Scope, headers: Headers) -> Response:
-        """Let in those who bring the token in the URL, and ask the others for it."""
-        query = dict(parse_qsl(scope["query_string"].decode("latin-1")))
-        if scope["method"] == "GET" and self._access.knows(query.pop("token", None)):
-            rest = f"?{urlencode(query)}" if query else ""
-            entered = RedirectResponse("/" + scope["path"].lstrip("/") + rest, 303)
-            entered.set_cookie(
-                self._access.cookie, self._access.token, httponly=True, samesite="lax", path="/"
-            )
-            return entered
-        if "text/html" in headers.get("accept", "") and not scope["path"].startswith("/api/"):
-            return HTMLResponse(rendered("entry.html"), 401)
+    async def _entry(self, request: Request) -> Response:
+        """Let in those who bring a token, and ask the others for one."""
+        query = dict(parse_qsl(request.url.query))
+        if request.method == "GET" and self._door.in_address:
+            token = query.pop("token", "")
+        elif request.headers.get("content-type") == _FORM and is_page(request):
+            token = await _sent(request)
+        else:
+            token = ""
+        holder = await run_in_threadpool(self._access.holder, token) if token else None
+        if holder is not None:
+            return self._entered(request, token, urlencode(query))
+        if is_page(request):
+            shown = {"base": base_of(request.scope), "hint": self._door.hint, "wrong": token != ""}
+            return HTMLResponse(rendered("entry.html", **shown), 401)
         response = problem(401, "the token is missing or wrong: Authorization: Bearer TOKEN")
         response.headers["WWW-Authenticate"] = "Bearer"
         return response
 
+    def _entered(self, request: Request, token: str, query: str) -> Response:
+        """Show what was asked for, now that a browser has its cookie."""
+        place = f"{base_of(request.scope)}/{inner_path(request.scope).lstrip('/')}"
+        entered = RedirectResponse(f"{place}?{query}" if query else place, 303)
+        secure = "https" in {request.url.scheme, request.headers.get("x-forwarded-proto")}
+        entered.set_cookie(
+            *(self._door.cookie, token),
+            httponly=True,
+            samesite="lax",
+            path=base_of(request.scope) + "/",
+            secure=secure,
+        )
+        return entered
+
+
+def _headers(*, framed: bool) -> dict[str, str]:
+    ancestors = "'self'" if framed else "'none'"
+    return {
+        "Content-Security-Policy": (
+            "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; "
+            "object-src 'none'; base-uri 'none'; form-action 'self'; "
+            f"frame-ancestors {ancestors}"
+        ),
+        "X-Content-Type-Options": "nosniff",
+        "Referrer-Policy": "no-referrer",
+    }
+
+
+async def _sent(request: Request) -> str:
+    """Return the token that a form holds."""
+    body = b""
+    async for part in request.stream():
+        body += part
+        if len(body) > _LONGEST:
+            return ""
+    return dict(parse_qsl(body.decode("latin-1"))).get("token", "")
+
+
+def _bearer(headers: Headers) -> str | None:
+    scheme, _, token = headers.get("authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" and token.strip() else None
+
 
 def _is_own(headers: Headers, host: str) -> bool:
-    """Say whether a browser sent it from a page of this server; a program sends no Origin."""
+    """Say whether a browser sent it from a page of this server; a program says nothing of it.
+
+    What a browser says itself holds also where a proxy calls us by another name than it does.
+    """
+    site = headers.get("sec-fetch-site")
+    if site is not None:
+        return site in {"same-origin", "none"}
     origin = headers.get("origin")
-    if origin is None:
-        return headers.get("sec-fetch-site", "same-origin") in {"same-origin", "none"}
-    return origin.partition("://")[2].lower() == host
+    return origin is None or origin.partition("://")[2].lower() == host
 
 
 def _cookie(headers: Headers, name: str) -> str | None:

@@ -1,5 +1,6 @@
 """What the page works on: the experiments of one place, read here, begun and ended by engines."""
 
+import copy
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
@@ -21,6 +22,8 @@ from ..sdk.client import Client
 from ..sdk.commands import CommandFailed
 from ..sdk.names import find_experiment, find_trial
 from ..sdk.sources.source import Source
+from .access import OWNER, Asker
+from .needs import CREATE, LIST, LOOK
 from .table import Table
 
 _TABLES = 32
@@ -28,20 +31,40 @@ _TABLES = 32
 
 
 class Board:
-    """An open source, and the commands that start engines. Safe from several threads."""
+    """An open source, and the commands that start engines. Safe from several threads.
+
+    It shows what its asker may look at; what else a request takes is said by `needs`.
+    """
 
     def __init__(self, source: Source, client: Client, workdir: Path) -> None:
         self.source = source
         self.workdir = workdir
         self._client = client
+        self._asker: Asker = OWNER
+        source.keep_up()
         self._tables: OrderedDict[str, Table] = OrderedDict()
         self._lock = threading.Lock()
 
+    def seen_by(self, asker: Asker) -> "Board":
+        """Return it for somebody who may not look at everything."""
+        seen = copy.copy(self)
+        seen._asker = asker
+        return seen
+
     # Looking.
+
+    def shows(self, namespace: str) -> bool:
+        """Say whether whoever asks may know which experiments a namespace has."""
+        return self._asker.may(LIST) or self._asker.may(LIST.within(namespace))
 
     def find(self, query: Query) -> Found:
         """Return a page of the experiments that match, of those that this page shows."""
-        return self.source.records.find_experiments(replace(query, namespace=self.source.namespace))
+        records = self.source.records
+        asked = replace(query, namespace=self.source.namespace)
+        if not self._asker.may(LIST):
+            there = {each.key.namespace for each in records.experiments(namespace=asked.namespace)}
+            asked = replace(asked, within=frozenset(filter(self.shows, there)))
+        return records.find_experiments(asked)
 
     def feed(self) -> Feed:
         return self.source.records.feed(self.source.namespace)
@@ -59,7 +82,9 @@ class Board:
 
         Raises:
             NotFound: there is none.
+            Forbidden: it is not for the asker to see.
         """
+        self._asker.check(LOOK.within(namespace))
         try:
             return self.source.records.experiment(ExperimentKey(namespace, name))
         except NotFound:
@@ -102,12 +127,22 @@ class Board:
         bundle = self.check(text)
         if len(bundle.experiments) > 1:
             raise Invalid([Fault("", "there are several Experiments in it", "begin one at a time")])
+        if self._client.is_cluster:
+            self._asker.check(CREATE.within(self._namespace(bundle)))
         with TemporaryDirectory(prefix="tunewright-") as folder:
             path = Path(folder) / "experiment.yaml"
             path.write_text(text, encoding="utf-8")
             with _refusals():
                 begun = self._client.create(path, workdir=workdir or str(self.workdir))
         return ExperimentKey(begun.namespace, begun.name)
+
+    def _namespace(self, bundle: Bundle) -> str:
+        """Return where an experiment of a cluster goes."""
+        namespace = bundle.experiments[0].metadata.namespace or self.source.namespace
+        if not namespace:
+            remedy = "name the namespace that it is to be in"
+            raise Invalid([Fault("metadata.namespace", "it is missing", remedy)])
+        return namespace
 
     # Changing. Each returns what is to be said.
 

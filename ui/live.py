@@ -14,6 +14,7 @@ from ..db.listing import Feed
 from ..db.records import EventRow, ExperimentRecord
 from ..sdk import shapes
 from ..sdk.plain import encoded
+from .access import OWNER, Asker
 from .board import Board
 
 _LOOK_SECONDS = 0.5
@@ -35,9 +36,10 @@ class Seen(Protocol):
 
 @dataclass(slots=True, eq=False)
 class _Watch:
-    """Something that somebody watches: an experiment or (None) the list of them."""
+    """Something that somebody watches: an experiment or (None) the list of those one may see."""
 
     key: ExperimentKey | None
+    asker: Asker
     queues: set[asyncio.Queue[bytes | None]] = field(default_factory=set)
     reader: asyncio.Task[None] | None = None
 
@@ -45,14 +47,16 @@ class _Watch:
 class Live:
     def __init__(self, board: Board) -> None:
         self._board = board
-        self._watches: dict[ExperimentKey | None, _Watch] = {}
+        self._watches: dict[tuple[ExperimentKey | None, Asker], _Watch] = {}
 
-    async def messages(self, key: ExperimentKey | None) -> AsyncIterator[bytes]:
+    async def messages(
+        self, key: ExperimentKey | None, asker: Asker = OWNER
+    ) -> AsyncIterator[bytes]:
         """Yield server-sent events (`change`, `trouble`, `gone`) until an experiment is gone.
 
-        Without a key they are of the list of experiments, which never is.
+        Without a key they are of the list of those that `asker` may see, which never is.
         """
-        watch = self._watches.setdefault(key, _Watch(key))
+        watch = self._watches.setdefault((key, asker), _Watch(key, asker))
         queue: asyncio.Queue[bytes | None] = asyncio.Queue(_BEHIND)
         watch.queues.add(queue)
         if watch.reader is None:
@@ -79,8 +83,8 @@ class Live:
 
     def _forget(self, watch: _Watch) -> None:
         """Let who comes next begin anew."""
-        if self._watches.get(watch.key) is watch:
-            del self._watches[watch.key]
+        if self._watches.get((watch.key, watch.asker)) is watch:
+            del self._watches[watch.key, watch.asker]
 
     async def _read(self, watch: _Watch) -> None:
         """Look again and again; whatever ends it, nobody is left waiting."""
@@ -92,7 +96,7 @@ class Live:
 
     async def _look(self, watch: _Watch) -> None:
         """Tell what changed, until the experiment is gone."""
-        seen: Seen = Overview(self._board)
+        seen: Seen = Overview(self._board.seen_by(watch.asker))
         if watch.key is not None:
             seen = View(self._board, watch.key)
         while True:
@@ -120,10 +124,11 @@ class Overview:
     def change(self) -> dict[str, Any] | None:
         self._feed = self._feed or self._board.feed()
         changed = self._feed.read()
-        if not changed:
+        records = [each for each in changed.records if self._board.shows(each.key.namespace)]
+        if not (records or changed.gone or changed.more):
             return None
         return {
-            "experiments": [self._board.row(record) for record in changed.records],
+            "experiments": [self._board.row(record) for record in records],
             "gone": list(changed.gone),
             "more": changed.more,
         }

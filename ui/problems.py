@@ -11,6 +11,7 @@ from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
 from ..api.errors import Fault, Invalid, Retryable, TunewrightError
+from .paths import inner_path
 from .render import page
 
 MEDIA_TYPE = "application/problem+json"
@@ -54,11 +55,15 @@ def written(fault: Fault) -> dict[str, Any]:
 async def _of_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, TunewrightError)
     status = error.codes.http
-    if _is_page(request):
+    if is_page(request):
         return page(request, "error.html", status, title=HTTPStatus(status).phrase, detail=error)
+    return of_error(error)
+
+
+def of_error(error: TunewrightError) -> Response:
     faults = [written(each) for each in error.faults] if isinstance(error, Invalid) else None
     headers = {"Retry-After": f"{error.after:.0f}"} if isinstance(error, Retryable) else {}
-    return problem(status, str(error), faults, headers)
+    return problem(error.codes.http, str(error), faults, headers)
 
 
 async def _of_request(request: Request, error: Exception) -> Response:
@@ -78,13 +83,13 @@ async def _of_request(request: Request, error: Exception) -> Response:
 
 async def _of_status(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    if _is_page(request):
+    if is_page(request):
         title = HTTPStatus(error.status_code).phrase
         return page(request, "error.html", error.status_code, title=title, detail=error.detail)
     return problem(error.status_code, str(error.detail), headers=error.headers)
 
 
-def _is_page(request: Request) -> bool:
-    return not request.url.path.startswith("/api/") and "text/html" in request.headers.get(
-        "accept", ""
-    )
+def is_page(request: Request) -> bool:
+    """Say whether a person asks for a page, who is not to be answered with a document."""
+    is_rest = inner_path(request.scope).startswith("/api/")
+    return not is_rest and "text/html" in request.headers.get("accept", "")

@@ -11,6 +11,7 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from ..sdk.plain import plain
+from .paths import base_of, inner_path
 
 _UNITS = ((86400.0, "d"), (3600.0, "h"), (60.0, "min"))
 _TINY, _HUGE = 1e-3, 1e6
@@ -19,7 +20,8 @@ _TINY, _HUGE = 1e-3, 1e6
 def page(request: Request, template: str, status: int = 200, **shown: Any) -> HTMLResponse:
     """Render a template; `title` heads the window."""
     place = str(request.app.state.board.source)
-    return HTMLResponse(rendered(template, path=request.url.path, place=place, **shown), status)
+    where = {"base": base_of(request.scope), "path": inner_path(request.scope), "place": place}
+    return HTMLResponse(rendered(template, **where, **shown), status)
 
 
 def rendered(template: str, **shown: Any) -> str:

@@ -1,12 +1,15 @@
 """The trials of one experiment, read once and then followed, for people who look on."""
 
+import time
+from threading import Lock, Thread
+
 from ...api.compile import objective_of, search_space
-from ...api.errors import Expired
+from ...api.errors import Expired, Retryable, Terminal
 from ...api.experiment import ExperimentSpec
 from . import labels
 from .book import Book
 from .page import Page
-from .port import Change, Document, Selection, name_of, version_of
+from .port import Change, Document, Selection, WatchEvent, name_of, version_of
 from .resources import (
     TRIALS,
     experiment_record,
@@ -18,9 +21,17 @@ from .resources import (
 )
 from .session import Session
 
+IDLE_SECONDS = 60.0
+"""How long an experiment is followed that nobody asks for."""
+
+_TURN_SECONDS = 20
+
 
 class Followed:
-    """Keeps the pages of an experiment as the server had them when it was asked last."""
+    """Keeps the pages of an experiment as the server had them when it was asked last.
+
+    Either its user calls `go_on`, or `keep_up` has it done beside, until nobody asks any more.
+    """
 
     def __init__(self, session: Session, document: Document) -> None:
         self._session = session
@@ -32,34 +43,68 @@ class Followed:
         self._selection = Selection(TRIALS, metadata["namespace"], selected)
         self._pages: dict[str, Page] = {}
         self._version = ""
+        self._folded: tuple[tuple[str, int], Book] | None = None
+        self._changes = 0
+        self._lock = Lock()
+        self._asked = time.monotonic()
+        self.is_over = False
         self._read()
+
+    def keep_up(self) -> None:
+        Thread(target=self._follow, name=f"trials of {self._uid}", daemon=True).start()
+
+    def _follow(self) -> None:
+        try:
+            while time.monotonic() - self._asked < IDLE_SECONDS:
+                try:
+                    self.go_on(_TURN_SECONDS)
+                except Retryable as error:
+                    time.sleep(error.after)
+        except Terminal:
+            pass  # whoever asks next reads anew, and is told
+        finally:
+            self.is_over = True
 
     def go_on(self, seconds: int) -> None:
         """Learn what changes within some seconds."""
         try:
             for event in self._session.watch(self._selection, self._version, seconds):
                 self._version = version_of(event.document)
-                if event.change is Change.DELETED:
-                    self._pages.pop(name_of(event.document), None)
-                elif event.change is not Change.BOOKMARK:
-                    self._take(event.document)
+                if event.change is not Change.BOOKMARK:
+                    self._heed(event)
         except Expired:
             self._read()
 
     def book(self, document: Document) -> Book:
         """Fold what is known, with the experiment as it is now."""
+        with self._lock:
+            self._asked = time.monotonic()
+            known = (version_of(document), self._changes)
+            if self._folded is None or self._folded[0] != known:
+                self._folded = known, self._fold(document)
+            return self._folded[1]
+
+    def _fold(self, document: Document) -> Book:
         record, conditions = experiment_record(document)
         book = Book(record, conditions, self._pages.values())
         book.wishes = tuple(wish_of(each, self._space) for each in wishes_of(document))
         return book
 
     def _read(self) -> None:
-        documents, self._version = self._session.list_at(self._selection)
-        self._pages.clear()
-        for each in documents:
-            self._take(each)
+        documents, version = self._session.list_at(self._selection)
+        pages = {name_of(each): self._page(each) for each in documents if is_ours(each, self._uid)}
+        with self._lock:
+            self._pages, self._version = pages, version
+            self._changes += 1
 
-    def _take(self, document: Document) -> None:
-        if is_ours(document, self._uid):
-            page = page_of(slim_trial(document), self._objective, self._space)
-            self._pages[name_of(document)] = page
+    def _heed(self, event: WatchEvent) -> None:
+        document = event.document
+        with self._lock:
+            self._changes += 1
+            if event.change is Change.DELETED:
+                self._pages.pop(name_of(document), None)
+            elif is_ours(document, self._uid):
+                self._pages[name_of(document)] = self._page(document)
+
+    def _page(self, document: Document) -> Page:
+        return page_of(slim_trial(document), self._objective, self._space)

@@ -22,10 +22,10 @@ from . import labels
 from .cache import Cache, Key
 from .port import Document, Kube, Resource, Selection, name_of, namespace_of
 from .reflector import Reflector
+from .review import TOKEN_REVIEWS, Believed, token_review
 
 AUDIENCE = "tunewright"
 PODS = Resource("", "v1", "pods")
-_REVIEWS = Resource("authentication.k8s.io", "v1", "tokenreviews")
 _POD = "authentication.kubernetes.io/pod-name"
 _POD_UID = "authentication.kubernetes.io/pod-uid"
 _ACCOUNT = "system:serviceaccount:"
@@ -66,7 +66,7 @@ class PodAuthority:
         self._reflector = Reflector(
             kube, selection, self._pods, lambda _before, _after: None, chance=chance
         )
-        self._believed: dict[bytes, tuple[float, Caller]] = {}
+        self._believed: Believed[bytes, Caller] = Believed(clock)
 
     async def run(self) -> NoReturn:
         """Follow the pods of trials until cancelled."""
@@ -76,10 +76,7 @@ class PodAuthority:
         if token is None:
             return self._ask(self._by_address(_address(peer) or peer))
         digest = hashlib.sha256(token.encode()).digest()
-        until, caller = self._believed.get(digest, (0.0, None))
-        if caller is None or until <= self._clock():
-            caller = self._ask(self._by_token(token, digest))
-        return caller
+        return self._believed.get(digest) or self._ask(self._by_token(token, digest))
 
     def _ask(self, question: Coroutine[Any, Any, Caller]) -> Caller:
         answer = asyncio.run_coroutine_threadsafe(question, self._loop)
@@ -90,16 +87,15 @@ class PodAuthority:
             raise ServerUnavailable("the API server does not say who calls") from None
 
     async def _by_token(self, token: str, digest: bytes) -> Caller:
-        review = await self._kube.create(_REVIEWS, None, _review(token))
+        review = await self._kube.create(TOKEN_REVIEWS, None, token_review(token, [AUDIENCE]))
         status = review.get("status") or {}
         if not status.get("authenticated") or AUDIENCE not in (status.get("audiences") or ()):
             why = status.get("error") or "it is not for this service"
             return self._nobody(f"a caller whose token is not valid ({why})")
         user = status["user"]
         caller = await self._named(user["username"], user.get("extra") or {})
-        now = self._clock()
-        self._believed = {key: known for key, known in self._believed.items() if known[0] > now}
-        self._believed[digest] = (min(now + TOKEN_SECONDS, _expiry(token)), caller)
+        left = _expiry(token) - self._clock()
+        self._believed.keep(digest, caller, min(TOKEN_SECONDS, left))
         return caller
 
     async def _named(self, user: str, extra: Mapping[str, Any]) -> Caller:
@@ -135,14 +131,6 @@ class PodAuthority:
 
     def _nobody(self, name: str) -> Caller:
         return Caller(name, everywhere=self._is_open)
-
-
-def _review(token: str) -> Document:
-    return {
-        "apiVersion": _REVIEWS.api_version,
-        "kind": "TokenReview",
-        "spec": {"token": token, "audiences": [AUDIENCE]},
-    }
 
 
 def _little(pod: Document) -> Document:

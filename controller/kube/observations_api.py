@@ -23,9 +23,10 @@ from .aggregation import host_of, trust
 from .certificates import certificate
 from .observations import API_VERSION, GROUP, VERSION, Cursor, Question, page
 from .port import Document, Kube, Resource
+from .review import ACCESS_REVIEWS, Believed, Person, Right, access_review, is_allowed
 
 _CONFIG_MAPS = Resource("", "v1", "configmaps")
-_REVIEWS = Resource("authorization.k8s.io", "v1", "subjectaccessreviews")
+_READ = Right("get", "trials")
 
 log = logging.getLogger(__name__)
 
@@ -37,12 +38,6 @@ ALLOWED_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
-class Caller:
-    user: str
-    groups: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class Proxy:
     """How the API server's proxy is known, and in which headers it says who asks."""
 
@@ -51,7 +46,7 @@ class Proxy:
     user: Sequence[str]
     group: Sequence[str]
 
-    def caller(self, request: web.Request) -> Caller:
+    def caller(self, request: web.Request) -> Person:
         """Return who asks.
 
         Raises:
@@ -64,7 +59,7 @@ class Proxy:
         if not known or not user:
             raise Forbidden("ask through the API server")
         groups = [text for name in self.group for text in request.headers.getall(name, ())]
-        return Caller(user, tuple(groups))
+        return Person(user, tuple(groups))
 
 
 async def read_proxy(kube: Kube) -> Proxy:
@@ -99,8 +94,7 @@ class ObservationsApi:
         self._kube = kube
         self._store = store
         self._proxy = proxy
-        self._clock = clock
-        self._allowed: dict[tuple[Caller, str], tuple[float, bool]] = {}
+        self._allowed: Believed[tuple[Person, Right], bool] = Believed(clock)
 
     def app(self) -> web.Application:
         app = web.Application(middlewares=[_told])
@@ -172,32 +166,16 @@ class ObservationsApi:
         """Return namespace and name that are asked for, if who asks may read trials there."""
         caller = self._proxy.caller(request)
         namespace = request.match_info["namespace"]
-        if not await self._may_read(caller, namespace):
+        if not await self._may(caller, _READ.within(namespace)):
             raise Forbidden(f"{caller.user} may not get trials in namespace {namespace}")
         return namespace, request.match_info["name"]
 
-    async def _may_read(self, caller: Caller, namespace: str) -> bool:
-        now = self._clock()
-        until, allowed = self._allowed.get((caller, namespace), (0.0, False))
-        if until > now:
-            return allowed
-        attributes = {"group": "kubeflow.org", "resource": "trials", "verb": "get"}
-        review = await self._kube.create(
-            _REVIEWS,
-            None,
-            {
-                "apiVersion": _REVIEWS.api_version,
-                "kind": "SubjectAccessReview",
-                "spec": {
-                    "user": caller.user,
-                    "groups": list(caller.groups),
-                    "resourceAttributes": {**attributes, "namespace": namespace},
-                },
-            },
-        )
-        allowed = bool((review.get("status") or {}).get("allowed"))
-        self._allowed = {key: known for key, known in self._allowed.items() if known[0] > now}
-        self._allowed[caller, namespace] = (now + ALLOWED_SECONDS, allowed)
+    async def _may(self, caller: Person, right: Right) -> bool:
+        allowed = self._allowed.get((caller, right))
+        if allowed is None:
+            review = access_review(caller, right)
+            allowed = is_allowed(await self._kube.create(ACCESS_REVIEWS, None, review))
+            self._allowed.keep((caller, right), allowed, ALLOWED_SECONDS)
         return allowed
 
 

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Protocol, TypeAlias
 
+from ...api.errors import NotFound
+
 Document: TypeAlias = Mapping[str, Any]
 
 
@@ -28,12 +30,23 @@ class Resource:
         return f"{self.group}/{self.version}" if self.group else self.version
 
     def path(self, namespace: str | None, name: str = "", subresource: str = "") -> str:
-        """Return the path of one object, or of all in a namespace, or everywhere."""
+        """Return the path of one object, or of all in a namespace, or everywhere.
+
+        Raises:
+            NotFound: the name is none, and would lead elsewhere.
+        """
         parts = [f"/apis/{self.group}" if self.group else "/api", self.version]
         if namespace is not None:
             parts += ["namespaces", namespace]
         parts.append(self.plural)
+        _check_names(namespace, name)
         return "/".join(part for part in (*parts, name, subresource) if part)
+
+
+def _check_names(*names: str | None) -> None:
+    for name in names:
+        if name in {".", ".."} or set(name or "") & set("/%?#"):
+            raise NotFound(f"nothing can be called {name}")
 
 
 class Change(StrEnum):

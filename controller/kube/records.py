@@ -6,6 +6,7 @@ there; of the metrics a resource has least, greatest and last value, all others
 are the observation service's to tell.
 """
 
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -38,6 +39,9 @@ from .session import Session
 
 EVENTS = Resource("", "v1", "events")
 
+_SERVED_SECONDS = 30.0
+"""How long single values are taken for served, once they were."""
+
 NO_OBSERVATIONS = (
     "the cluster does not serve single values: that is the component deploy/base/observations,"
     " which its administrator can add"
@@ -63,6 +67,12 @@ class ClusterRecords:
         self._followed: dict[str, Followed] = {}
         self._catalogs: dict[str | None, Catalog] = {}
         self._best: dict[str, tuple[str, TrialRecord]] = {}
+        self._keeps_up = False
+        self._served_until = 0.0
+
+    def keep_up(self) -> None:
+        """Follow beside, from now on, for as long as somebody asks; several threads may."""
+        self._keeps_up = True
 
     def go_on(self, seconds: int) -> bool:
         """Learn what changes in the trials that are followed; whether there are any."""
@@ -224,9 +234,13 @@ class ClusterRecords:
 
     def _book(self, uid: str) -> Book:
         document = self._documents[uid]
-        if uid not in self._followed:
-            self._followed[uid] = Followed(self._session, document)
-        return self._followed[uid].book(document)
+        followed = self._followed.get(uid)
+        if followed is None or followed.is_over:
+            self._followed = {k: each for k, each in self._followed.items() if not each.is_over}
+            followed = self._followed[uid] = Followed(self._session, document)
+            if self._keeps_up:
+                followed.keep_up()
+        return followed.book(document)
 
     def _read(self, uid: str, trial: Document) -> TrialRecord:
         document = self._documents[uid]
@@ -251,13 +265,19 @@ class ClusterRecords:
         Raises:
             Unsupported: nothing serves them in this cluster.
         """
-        if not self._session.serves(API_VERSION):
-            raise Unsupported(NO_OBSERVATIONS)
+        self._check_served()
         namespace = namespace_of(self._documents[uid])
         given = {"metric": metric, "since": since, "until": until, "attempt": attempt}
         query = {name: str(value) for name, value in given.items() if value is not None}
         path = trial_path(namespace, self.trial(uid, index).name)
         return self._samples(path, query, limit)
+
+    def _check_served(self) -> None:
+        if time.monotonic() < self._served_until:
+            return
+        if not self._session.serves(API_VERSION):
+            raise Unsupported(NO_OBSERVATIONS)
+        self._served_until = time.monotonic() + _SERVED_SECONDS
 
     def _samples(self, path: str, query: Mapping[str, str], limit: int | None) -> Iterator[Sample]:
         left, rest = limit, ""

@@ -6,6 +6,7 @@ every release of it reads alike.
 """
 
 import json
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
@@ -32,29 +33,42 @@ except ImportError as missing:
     raise MissingExtra("--cluster", "cluster") from missing
 
 _PAGE = 500
+_CONNECTIONS = 32
 _CONNECT_SECONDS = 10.0
 _READ_SECONDS = 60.0
 _CONNECTIONS = 16
 """How many are kept open: a page asks from several threads."""
 _CREDENTIALS = "check the user of the context in the kubeconfig"
+_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 _NOT_INSTALLED = "Tunewright is not installed in this cluster: kubectl apply -k deploy/crds"
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """Which cluster is meant: a context of a kubeconfig, by default the current one."""
+    """Which cluster is meant: a context of a kubeconfig, by default the current one.
+
+    Where there is no kubeconfig, a pod means the cluster that it runs in.
+    """
 
     kubeconfig: str | None = None
     name: str | None = None
 
+    @property
+    def is_inside(self) -> bool:
+        named = self.kubeconfig or self.name or os.environ.get("KUBECONFIG")
+        is_pod = "KUBERNETES_SERVICE_HOST" in os.environ
+        return is_pod and not named and not (Path.home() / ".kube" / "config").exists()
+
 
 def connect(context: Context) -> "Session":
-    """Read the kubeconfig.
+    """Read the kubeconfig, or what a pod is given.
 
     Raises:
         Invalid: there is none, or it lacks the context.
     """
     settings = client.Configuration()
+    if context.is_inside:
+        return _connect_inside(settings)
     remedy = "name one with --kubeconfig or KUBECONFIG, or another --context"
     if context.kubeconfig is not None and not Path(context.kubeconfig).is_file():
         message = f"no cluster is known: there is no file {context.kubeconfig}"
@@ -71,6 +85,17 @@ def connect(context: Context) -> "Session":
     chosen = next((each for each in known if each["name"] == context.name), current)
     namespace = str(chosen["context"].get("namespace") or "default")
     return Session(settings, str(chosen["name"]), namespace)
+
+
+def _connect_inside(settings: Any) -> "Session":
+    try:
+        config.load_incluster_config(client_configuration=settings)
+        namespace = (_ACCOUNT / "namespace").read_text().strip()
+    except (config.ConfigException, OSError) as error:
+        message = f"the cluster of this pod cannot be reached: {error}"
+        remedy = "give the pod a service account's token, or name a --kubeconfig"
+        raise Invalid([Fault("--cluster", message, remedy)]) from error
+    return Session(settings, "this one", namespace)
 
 
 class Session:

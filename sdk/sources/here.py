@@ -45,6 +45,9 @@ class Here:
 
         return command_line(record, trial)
 
+    def keep_up(self) -> None:
+        """A store is read anew each time."""
+
     def rest(self, seconds: float) -> None:
         time.sleep(seconds)
 

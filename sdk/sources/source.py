@@ -64,6 +64,10 @@ class Source(Protocol):
         """Return what a trial's primary container runs, quoted for a shell; "" without one."""
         ...
 
+    def keep_up(self) -> None:
+        """Let what changes be known without resting, and answer several threads."""
+        ...
+
     def rest(self, seconds: float) -> None:
         """Let time pass; what happens meanwhile is known afterwards."""
         ...

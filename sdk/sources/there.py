@@ -71,6 +71,9 @@ class There:
         spec = self.records.resource(record, trial)["spec"]
         return shlex.join(command_of(spec.get("runSpec") or {}, spec.get("primaryContainerName")))
 
+    def keep_up(self) -> None:
+        self.records.keep_up()
+
     def rest(self, seconds: float) -> None:
         """Learn what happens, where trials are followed; the server tells within a second."""
         if not self.records.go_on(1):

@@ -1,33 +1,17 @@
 """The page over a cluster, with a kubeconfig alone."""
 
 import asyncio
-import re
 
-import httpx
+import pytest
+from playwright.sync_api import expect, sync_playwright
+from services import program
 from support.apiserver import NEEDED
 from support.operated import experiment
+from support.watching import TOKEN, seen, watching
 
 pytestmark = NEEDED
 
-TOKEN = "of-the-tests"
-
-
-def seen(typed, paths):
-    """Serve the page of the scene's namespace; return what it answers to each path."""
-    page = typed.command.start(
-        *("ui", "--no-open", "--port", "0", "--token", TOKEN),
-        *("--cluster", "-n", typed.play.namespace),
-        env={"KUBECONFIG": str(typed.kubeconfig)},
-    )
-    with page:
-        try:
-            url = re.search(r"http://[^/]+", page.stdout.readline())[0]
-            with httpx.Client(
-                base_url=url, headers={"Authorization": f"Bearer {TOKEN}"}, timeout=60
-            ) as client:
-                return [client.request(method, path) for method, path in paths]
-        finally:
-            page.terminate()
+WITHOUT = "the cluster does not serve single values"
 
 
 def test_experiments_of_a_cluster_are_shown_and_deleted(on_cluster):
@@ -55,3 +39,61 @@ def test_experiments_of_a_cluster_are_shown_and_deleted(on_cluster):
     assert (page.status_code, trial.status_code) == (200, 200)
     assert pause.status_code == 409
     assert (deleted.status_code, gone.status_code) == (200, 404)
+
+
+def test_trials_that_begin_after_the_first_look_are_shown(on_cluster):
+    async def scenario(play, tunewright):
+        api = f"/api/v1/experiments/{play.namespace}/e"
+        await play.create(experiment(maxTrialCount=1, parallelTrialCount=1))
+        await play.ends()
+
+        def states(client):
+            return client.get(f"{api}/columns").json()["trials"]["state"]
+
+        with watching(tunewright) as client:
+            first = await asyncio.to_thread(states, client)
+            await play.edit(maxTrialCount=3)
+
+            async def shows_all():
+                return await asyncio.to_thread(states, client) == ["Succeeded"] * 3
+
+            await play.until(shows_all)
+        return first
+
+    assert on_cluster(scenario) == ["Succeeded"]
+
+
+def test_without_single_values_it_says_why_there_are_no_curves(on_cluster):
+    async def scenario(play, tunewright):
+        await play.create(experiment(maxTrialCount=1, parallelTrialCount=1))
+        await play.ends()
+        one = f"/api/v1/experiments/{play.namespace}/e"
+        paths = [("GET", f"{one}/curves"), ("GET", f"{one}/trials/0/metrics")]
+        return await asyncio.to_thread(seen, tunewright, paths)
+
+    for answer in on_cluster(scenario):
+        assert answer.status_code == 200
+        assert answer.json()["why"].startswith(WITHOUT)
+
+
+@pytest.mark.needs("browser")
+def test_a_person_reads_why_there_are_no_curves(on_cluster):
+    def read(client, path):
+        with sync_playwright() as playwright:
+            chromium = playwright.chromium.launch(
+                executable_path=program("chromium"), args=["--no-sandbox"]
+            )
+            page = chromium.new_page()
+            page.goto(f"{client.base_url}{path}?token={TOKEN}")
+            expect(page.get_by_role("region", name="Curves")).to_contain_text(WITHOUT)
+            page.goto(f"{client.base_url}{path}/trials/0")
+            expect(page.get_by_role("region", name="Metrics")).to_contain_text(WITHOUT)
+            chromium.close()
+
+    async def scenario(play, tunewright):
+        await play.create(experiment(maxTrialCount=1, parallelTrialCount=1))
+        await play.ends()
+        with watching(tunewright) as client:
+            await asyncio.to_thread(read, client, f"/experiments/{play.namespace}/e")
+
+    on_cluster(scenario)

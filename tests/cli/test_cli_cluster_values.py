@@ -13,6 +13,7 @@ import pytest
 import yaml
 from support.apiserver import NEEDED, REPOSITORY, kubeconfig_of
 from support.operated import experiment
+from support.watching import seen
 from tunewright.api.errors import Forbidden
 from tunewright.api.observation import Batch, Sample
 from tunewright.controller.kube import observations_api
@@ -90,6 +91,18 @@ def test_single_values_are_shown_where_they_are_served(with_values):
     assert [(each["metric"], each["value"], each["time"], each["step"]) for each in shown.json][
         -5:
     ] == VALUES
+
+
+def test_the_page_draws_the_curves_of_single_values_where_they_are_served(with_values):
+    async def scenario(play, tunewright, name, port):
+        one = f"/api/v1/experiments/{play.namespace}/e"
+        paths = [("GET", f"{one}/curves"), ("GET", f"{one}/trials/0/metrics")]
+        return await asyncio.to_thread(seen, tunewright, paths)
+
+    curves, samples = (answer.json() for answer in with_values(scenario))
+    assert curves["curves"][0]["values"][-5:] == [value for _, value, _, _ in VALUES]
+    assert samples["step"][-5:] == [step for _, _, _, step in VALUES]
+    assert (curves["why"], samples["why"]) == ("", "")
 
 
 def path_of(play, kind, name):

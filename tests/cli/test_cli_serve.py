@@ -168,3 +168,10 @@ def test_a_port_that_is_taken_is_told(tunewright):
 
     assert refused.code == 2
     assert f"127.0.0.1:{port} is taken" in refused.err
+
+
+def test_groups_without_a_proxy_that_names_users_are_refused(tunewright):
+    refused = tunewright("serve", "page", "--groups-header", "x-groups")
+
+    assert refused.code == 2
+    assert "--groups-header: no proxy is believed (name its --user-header)" in refused.err

@@ -55,6 +55,12 @@ def test_a_page_is_what_matches_in_order(crowd: Store, order: Order):
         assert found.total == len(whole)
 
 
+def test_of_namespaces_that_one_may_see_alone_there_is_any(crowd: Store):
+    found = crowd.find_experiments(Query(within=frozenset({"vision", "100-real"}), limit=100))
+    assert {each.key.namespace for each in found.records} == {"vision", "100-real"}
+    assert crowd.find_experiments(Query(within=frozenset())).total == 0
+
+
 def test_a_namespace_alone_is_found(crowd: Store):
     found = crowd.find_experiments(Query(namespace="vision", limit=100))
     assert found.total == len(crowd.experiments(namespace="vision"))

@@ -19,6 +19,10 @@ pytestmark = apiserver.NEEDED
 
 DEPLOY = REPOSITORY / "deploy"
 OVERLAYS = sorted(path.name for path in (DEPLOY / "overlays").iterdir())
+ISTIO = (
+    ("networking.istio.io", "VirtualService", "virtualservices"),
+    ("security.istio.io", "AuthorizationPolicy", "authorizationpolicies"),
+)
 CLUSTER_SCOPED = {
     *("ClusterRole", "ClusterRoleBinding", "Namespace", "MutatingWebhookConfiguration"),
 }
@@ -29,12 +33,34 @@ def server(api_server):
     """Return the server with what an overlay expects: namespaces, and accounts for its pods."""
     api_server.kubectl("apply", "--filename", str(DEPLOY / "base" / "namespace.yaml"))
     api_server.kubectl("apply", "--filename", str(DEPLOY / "base" / "accounts.yaml"))
-    for name in ("kubeflow", "default"):
+    for name in ("kubeflow", "default", "istio-system"):
         api_server.ask("POST", "/api/v1/namespaces", {"metadata": {"name": name}})
-    account = {"metadata": {"name": "default", "namespace": "tunewright"}}
-    api_server.ask("POST", "/api/v1/namespaces/tunewright/serviceaccounts", account)
+    for name in ("default", "tunewright-page"):
+        account = {"metadata": {"name": name, "namespace": "tunewright"}}
+        api_server.ask("POST", "/api/v1/namespaces/tunewright/serviceaccounts", account)
+    istio = "".join(f"---\n{json.dumps(definition(*each))}\n" for each in ISTIO)
+    api_server.kubectl("apply", "--filename", "-", given=istio)
+    api_server.kubectl("wait", "--for=condition=established", "crd", "--all")
     yield api_server
+    api_server.kubectl("delete", "--filename", "-", given=istio)
     api_server.kubectl("delete", "--filename", str(DEPLOY / "base" / "accounts.yaml"))
+
+
+def definition(group: str, kind: str, plural: str) -> dict[str, Any]:
+    """Return a definition of somebody else's, which takes whatever it is given."""
+    schema = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+    version = {"name": "v1beta1", "served": True, "storage": True}
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": f"{plural}.{group}"},
+        "spec": {
+            "group": group,
+            "names": {"kind": kind, "plural": plural},
+            "scope": "Namespaced",
+            "versions": [{**version, "schema": {"openAPIV3Schema": schema}}],
+        },
+    }
 
 
 def rendered(server, folder: Path) -> list[dict[str, Any]]:
@@ -160,6 +186,30 @@ def test_kubeflow_is_served_by_two_of_each_over_a_database_of_theirs(server, tmp
     labels = [each["template"]["metadata"]["labels"] for each in deployments]
     assert [each["replicas"] for each in deployments] == [2, 2, 2]
     assert all(each["sidecar.istio.io/inject"] == "false" for each in labels)
+
+
+def test_the_page_fits_every_way_to_run_and_needs_no_gateway(server, tmp_path):
+    found = together(server, tmp_path, "cluster-wide", "standalone", "page")
+
+    (page,) = (each for each in found if each["kind"] == "Deployment"
+               and each["metadata"]["name"] == "tunewright-page")  # fmt: skip
+    (container,) = page["spec"]["template"]["spec"]["containers"]
+    assert container["args"] == ["serve", "page", "--port=8080"]
+    assert "VirtualService" not in {each["kind"] for each in found}
+
+
+def test_beside_kubeflow_only_its_gateway_may_name_the_users_of_the_page(server):
+    found = rendered(server, DEPLOY / "overlays" / "kubeflow")
+
+    named = {(each["kind"], each["metadata"]["name"]): each for each in found}
+    policy = named["NetworkPolicy", "tunewright-page"]["spec"]["ingress"]
+    service = named["VirtualService", "tunewright-page"]["spec"]["http"][0]["route"][0]
+    (container,) = named["Deployment", "tunewright-page"]["spec"]["template"]["spec"]["containers"]
+    assert {"--base-path=/tunewright/", "--user-header=kubeflow-userid"} <= {*container["args"]}
+    assert service["destination"]["host"].startswith("tunewright-page.tunewright.svc")
+    assert [sorted(each) for rule in policy for each in rule["from"]] == [
+        ["namespaceSelector", "podSelector"]
+    ]
 
 
 def test_openshift_chooses_the_users_of_pods(server, tmp_path):

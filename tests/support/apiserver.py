@@ -159,11 +159,23 @@ def kubeconfig_of(
     subjects = [{"kind": "ServiceAccount", "name": "person", "namespace": namespace}]
     binding = {"metadata": metadata, "roleRef": reference, "subjects": subjects}
     server.ask("POST", f"{below}/rolebindings", binding)
-    asked = {"spec": {"expirationSeconds": 3600}}
-    status, said = server.ask("POST", f"{path}/serviceaccounts/person/token", asked)
+    return kubeconfig_with(server, token_of(server, namespace, "person"), folder, namespace)
+
+
+def token_of(server: ApiServer, namespace: str, account: str) -> str:
+    """Return a token of a service account."""
+    path = f"/api/v1/namespaces/{namespace}/serviceaccounts/{account}/token"
+    status, said = server.ask("POST", path, {"spec": {"expirationSeconds": 3600}})
     assert status == 201, said
+    return str(said["status"]["token"])
+
+
+def kubeconfig_with(
+    server: ApiServer, token: str, folder: Path, namespace: str = "default"
+) -> Path:
+    """Write the kubeconfig of whoever has a token."""
     config = folder / "person.kubeconfig"
-    config.write_text(_kubeconfig(replace(server, token=said["status"]["token"]), namespace))
+    config.write_text(_kubeconfig(replace(server, token=token), namespace))
     return config
 
 

@@ -6,14 +6,14 @@ import pytest
 import schemathesis
 from hypothesis import HealthCheck, given, settings
 from schemathesis import checks
+from tunewright.ui.access import TokenAccess
 from tunewright.ui.app import make_app
-from tunewright.ui.auth import Access
 from tunewright.ui.board import Board
 
 TOKEN = "of-the-tests"
 pytestmark = [pytest.mark.xdist_group("page"), pytest.mark.timeout(300)]
 
-APP = make_app(cast("Board", None), Access.of(TOKEN, [], 80), "0")
+APP = make_app(cast("Board", None), TokenAccess.of(TOKEN, [], 80), "0")
 OPERATIONS = {
     result.ok().label: result.ok()
     for result in schemathesis.openapi.from_dict(cast("dict[str, Any]", APP.openapi()))

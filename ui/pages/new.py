@@ -45,14 +45,17 @@ spec:
 @router.get("/new")
 def show(request: Request, board: FromBoard, like: str = "") -> Response:
     """Start from a template or, with `like=namespace/name`, from an experiment."""
+    is_local = not str(board.source).startswith("cluster")
+    namespace = "" if is_local else f"  namespace: {board.source.namespace or 'my-namespace'}\n"
+    blank = _TEMPLATE.replace("spec:\n", f"{namespace}spec:\n", 1)
     return page(
         request,
         "new.html",
         title="New experiment",
-        text=_clone(board, like) if like else _TEMPLATE,
+        text=_clone(board, like) if like else blank,
         like=like,
         workdir=_workdir(board, like),
-        local=not str(board.source).startswith("cluster"),
+        local=is_local,
     )
 
 

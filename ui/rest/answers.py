@@ -8,6 +8,7 @@ from fastapi.responses import Response
 
 from ...sdk.plain import encoded
 from ..board import Board
+from ..needs import asker_of
 from .models import Problem
 
 PROBLEMS: dict[int | str, dict[str, Any]] = {
@@ -19,7 +20,7 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
     for status, said in (
         (400, "The request cannot be read."),
         (401, "The token is missing or wrong."),
-        (403, "The request comes from elsewhere."),
+        (403, "Whoever asks may not, or the request comes from elsewhere."),
         (404, "Nothing has that name."),
         (409, "It is refused as things are; the message says why."),
         (422, "Something in it is wrong: each fault names its field."),
@@ -31,7 +32,7 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
 
 def board_of(request: Request) -> Board:
     board: Board = request.app.state.board
-    return board
+    return board.seen_by(asker_of(request))
 
 
 def answer(request: Request, data: object, status: int = 200) -> Response:

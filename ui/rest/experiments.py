@@ -6,9 +6,10 @@ from typing import Annotated
 
 import yaml
 from fastapi import APIRouter, Depends, Query, Request
+from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import Response, StreamingResponse
 
-from ...api.errors import Fault, Invalid
+from ...api.errors import Fault, Forbidden, Invalid
 from ...api.identity import ExperimentKey
 from ...api.remarks import wanted_labels
 from ...db import listing
@@ -16,8 +17,11 @@ from ...db.listing import Order
 from ...db.records import ExperimentRecord
 from ...sdk import shapes
 from ...sdk.flags import Wanted, document
+from ..access import OWNER
 from ..board import Board
 from ..live import Live
+from ..needs import asker_of, permitted
+from ..paths import base_of
 from ..problems import written
 from . import models
 from .answers import PROBLEMS, answer, board_of, tagged
@@ -74,7 +78,8 @@ def begin(request: Request, board: FromBoard, new: models.NewExperiment) -> Resp
     """Begin an experiment; it is driven by an engine of its own."""
     key = board.begin(new.text, new.workdir)
     response = answer(request, {"namespace": key.namespace, "name": key.name}, 201)
-    response.headers["Location"] = f"/api/v1/experiments/{key.namespace}/{key.name}"
+    place = f"/api/v1/experiments/{key.namespace}/{key.name}"
+    response.headers["Location"] = base_of(request.scope) + place
     return response
 
 
@@ -155,9 +160,22 @@ async def live(request: Request, namespace: str, name: str) -> StreamingResponse
 
 def _events(request: Request, key: ExperimentKey | None) -> StreamingResponse:
     watching: Live = request.app.state.live
-    messages: AsyncIterator[bytes] = watching.messages(key)
+    asker = asker_of(request) if key is None else OWNER  # all who may look at one see the same
+    messages = _while_permitted(request, watching.messages(key, asker))
     headers = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
     return StreamingResponse(messages, headers=headers, media_type="text/event-stream")
+
+
+async def _while_permitted(
+    request: Request, messages: AsyncIterator[bytes]
+) -> AsyncIterator[bytes]:
+    """End what lasts when the right to it does."""
+    async for message in messages:
+        try:
+            await run_in_threadpool(permitted, request)
+        except Forbidden:
+            return
+        yield message
 
 
 @router.patch("/experiments/{namespace}/{name}", response_model=models.Said)

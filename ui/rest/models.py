@@ -167,7 +167,10 @@ class Curve(_Model):
 
 
 class Curves(_Model):
+    """`why` says why there can be none, where they are not served."""
+
     metric: str
+    why: str
     curves: list[Curve]
 
 
@@ -190,8 +193,9 @@ class Attempt(_Model):
 
 
 class Samples(_Model):
-    """A trial's log of metrics in the order of time."""
+    """A trial's log of metrics in the order of time; `why` says why there can be none."""
 
+    why: str
     metric: list[str]
     at: list[float]
     step: list[float | None]

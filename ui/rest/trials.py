@@ -2,15 +2,15 @@
 
 import csv
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
 from ...api.compile import objective_of
-from ...api.errors import NotFound
+from ...api.errors import NotFound, Unsupported
 from ...db.records import AttemptRecord, ExperimentRecord
 from ...sdk import shapes
 from ..board import Board
@@ -22,6 +22,7 @@ from .experiments import Found, FromBoard
 
 router = APIRouter(prefix="/experiments/{namespace}/{name}", tags=["trials"], responses=PROBLEMS)
 _SAMPLES = 20_000
+_Value = TypeVar("_Value")
 
 
 class Order(StrEnum):
@@ -79,8 +80,16 @@ def curves(
     """Return how a metric went in the newest and the best trials, thinned for a plot."""
     table = board.table(record)
     name = metric or table.objective.metric.name
-    found = curves_of(board.source.records, record.uid, table, name)
-    return answer(request, {"metric": name, "curves": found})
+    found, why = _served(lambda: curves_of(board.source.records, record.uid, table, name))
+    return answer(request, {"metric": name, "why": why, "curves": found})
+
+
+def _served(read: Callable[[], list[_Value]]) -> tuple[list[_Value], str]:
+    """Return single values, or why their place serves none: what else it has is shown."""
+    try:
+        return read(), ""
+    except Unsupported as error:
+        return [], str(error)
 
 
 @router.get("/csv", response_class=Response)
@@ -154,12 +163,14 @@ def get_metrics(
 ) -> Response:
     """Return what its last attempt reported, at most 20,000 samples."""
     index = board.trial(record, trial).index
-    samples = list(
-        board.source.records.samples(record.uid, index, metric=metric, since=since, limit=_SAMPLES)
+    records = board.source.records
+    samples, why = _served(
+        lambda: list(records.samples(record.uid, index, metric=metric, since=since, limit=_SAMPLES))
     )
     return answer(
         request,
         {
+            "why": why,
             "metric": [each.metric for each in samples],
             "at": [each.time for each in samples],
             "step": [each.step for each in samples],

@@ -80,7 +80,10 @@ function showDevices() {
 
 async function curves(metric) {
   const query = metric ? `?metric=${encodeURIComponent(metric)}` : "";
-  return (await ask(`${api}/curves${query}`)).curves;
+  const found = await ask(`${api}/curves${query}`);
+  at("no-curves").classList.toggle("hidden", !found.why);
+  at("no-curves").lastElementChild.textContent = found.why;
+  return found.curves;
 }
 
 function select(indices) {

@@ -2,6 +2,7 @@
 import { element, showTimes } from "./app.js";
 import { number } from "./words.js";
 
+const { base } = document.documentElement.dataset;
 const PAUSE = 2000; // the least milliseconds between two readings of the page
 const counted = (value) => value.toLocaleString("en-US");
 
@@ -12,7 +13,7 @@ const list = () => document.getElementById("list");
 const rowOf = (uid) => list()?.querySelector(`tr[data-uid="${CSS.escape(uid)}"]`);
 
 function chip([name, value]) {
-  return element("a", { class: "chip", href: `/?label=${encodeURIComponent(`${name}=${value}`)}` }, `${name}=${value}`);
+  return element("a", { class: "chip", href: `${base}/?label=${encodeURIComponent(`${name}=${value}`)}` }, `${name}=${value}`);
 }
 
 /** Show in a row what an experiment is now. */
@@ -69,7 +70,7 @@ function changed({ experiments, gone, more }) {
 }
 
 function watch() {
-  const source = new EventSource("/api/v1/experiments/live");
+  const source = new EventSource(`${base}/api/v1/experiments/live`);
   source.addEventListener("open", readSoon); // what happened before it was open
   source.addEventListener("change", (event) => changed(JSON.parse(event.data)));
 }

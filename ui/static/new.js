@@ -1,6 +1,7 @@
 // The editor: says what is wrong as one types, and begins the experiment.
 import { ask, element, toast } from "./app.js";
 
+const { base } = document.documentElement.dataset;
 const at = (id) => document.getElementById(id);
 const text = at("text");
 let timer = null;
@@ -22,7 +23,7 @@ async function check() {
   asked += 1;
   const mine = asked;
   try {
-    const verdict = await ask("/api/v1/validate", { method: "POST", body: JSON.stringify({ text: text.value }) });
+    const verdict = await ask(`${base}/api/v1/validate`, { method: "POST", body: JSON.stringify({ text: text.value }) });
     if (mine === asked) showVerdict(verdict);
   } catch (error) {
     toast(error.message, true);
@@ -33,7 +34,7 @@ async function write({ space, trials, parallel, ...given }) {
   const parameters = space.split("\n").map((line) => line.trim()).filter(Boolean);
   const draft = { ...given, parameters, trials: Number(trials) || null, parallel: Number(parallel) || null };
   try {
-    ({ text: text.value } = await ask("/api/v1/draft", { method: "POST", body: JSON.stringify(draft) }));
+    ({ text: text.value } = await ask(`${base}/api/v1/draft`, { method: "POST", body: JSON.stringify(draft) }));
     check();
   } catch (error) {
     toast(error.message, true);
@@ -44,8 +45,8 @@ async function begin() {
   at("begin").disabled = true;
   try {
     const body = { text: text.value, workdir: at("workdir")?.value || null };
-    const { namespace, name } = await ask("/api/v1/experiments", { method: "POST", body: JSON.stringify(body) });
-    location.assign(`/experiments/${encodeURIComponent(namespace)}/${encodeURIComponent(name)}`);
+    const { namespace, name } = await ask(`${base}/api/v1/experiments`, { method: "POST", body: JSON.stringify(body) });
+    location.assign(`${base}/experiments/${encodeURIComponent(namespace)}/${encodeURIComponent(name)}`);
   } catch (error) {
     toast(error.message, true);
     at("begin").disabled = false;

@@ -12,13 +12,14 @@ let draw = null;
 let tag = null;
 
 async function showMetrics() {
-  const samples = await ask(`${api}/metrics`);
+  const samples = await ask(`${api}/metrics`).catch((error) => ({ metric: [], why: error.message }));
   const names = [...new Set(samples.metric)];
   const select = at("metric");
   const known = new Set([...select.options].map((option) => option.value));
   for (const name of names) if (!known.has(name)) select.append(element("option", { selected: name === objective }, name));
   at("curve").classList.toggle("hidden", !names.length);
   at("curve-empty").classList.toggle("hidden", names.length > 0);
+  at("curve-empty").textContent = samples.why || "It has reported nothing yet.";
   if (!names.length) return;
   const points = [];
   samples.metric.forEach((name, place) => {
@@ -41,7 +42,7 @@ async function showLog() {
 }
 
 async function look() {
-  await Promise.all([showMetrics().catch(() => null), showLog()]);
+  await Promise.all([showMetrics(), showLog()]);
   const { state } = await ask(api).catch(() => ({ state: root.dataset.state }));
   if (state !== root.dataset.state) {
     location.reload();

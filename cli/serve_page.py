@@ -1,0 +1,86 @@
+"""`tunewright serve page`: the page of a cluster, for all its users."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ..sdk.sources.where import Where
+from .serving import PORT, announce
+
+if TYPE_CHECKING:
+    from ..ui.access import UserAccess
+
+
+@click.command("page")
+@click.option(
+    "--port", type=PORT, default=8080, show_default=True, help="The port; 0 takes a free one."
+)
+@click.option("--host", default="0.0.0.0", show_default=True, help="Where it listens.")  # noqa: S104 -- it serves a cluster, and asks who calls
+@click.option(
+    "--base-path",
+    default="/",
+    show_default=True,
+    help="What its paths begin with, where a proxy serves others beside it.",
+)
+@click.option(
+    "--user-header",
+    metavar="NAME",
+    help="The header in which a proxy names the user, as kubeflow-userid. Whoever reaches the"
+    " page past the proxy can name anybody: let nobody.",
+)
+@click.option(
+    "--user-prefix", default="", metavar="TEXT", help="What stands before the user's name there."
+)
+@click.option(
+    "--groups-header",
+    metavar="NAME",
+    help="The header of the user's groups, with commas between, as kubeflow-groups.",
+)
+@click.option("--kubeconfig", help="The cluster; by default the one that this process runs in.")
+@click.option("--context", help="The context of the kubeconfig.")
+def page(
+    *,
+    port: int,
+    host: str,
+    base_path: str,
+    user_header: str | None,
+    user_prefix: str,
+    groups_header: str | None,
+    kubeconfig: str | None,
+    context: str | None,
+) -> None:
+    """Serve the page of a cluster, to each user what that user may see and do.
+
+    Who asks is known by a bearer token of the API server or, with --user-header, by what a proxy
+    says. Each request is carried out, by the account of the page, if a SubjectAccessReview says
+    that its user may. It answers /healthz to everybody. (`tunewright ui --cluster` is the page of
+    one person, with that person's kubeconfig.)
+
+    \b
+    Examples:
+      tunewright serve page
+      tunewright serve page --base-path /tunewright/ --user-header kubeflow-userid
+    """
+    import time
+
+    from ..api.errors import Fault, Invalid
+    from .page import listening, serve
+
+    if user_header is None and (user_prefix or groups_header):
+        named = "--user-prefix" if user_prefix else "--groups-header"
+        raise Invalid([Fault(named, "no proxy is believed", "name its --user-header")])
+    where = Where(context=context, kubeconfig=kubeconfig, is_cluster=True)
+    source = where.reached()
+    source.namespace = None  # of all, to each user those that the user may see
+
+    def access() -> "UserAccess":
+        from ..ui.access import Proxy, UserAccess
+
+        proxy = Proxy(user_header, user_prefix, groups_header) if user_header else None
+        return UserAccess(source.session.create, proxy, time.monotonic)
+
+    base = "/" + base_path.strip("/") if base_path.strip("/") else ""
+    with listening(host, port) as wire:
+        announce(f"http://{host}:{wire.getsockname()[1]}{base}/")
+        serve(wire, source, where, access, base, workdir=Path.cwd())

@@ -1,0 +1,55 @@
+"""Which cluster a person's connection is to, where no kubeconfig says so."""
+
+from urllib.parse import urlsplit
+
+import pytest
+from kubernetes.config import incluster_config
+from support.apiserver import NEEDED
+from tunewright.api.errors import Invalid
+from tunewright.controller.kube import session
+from tunewright.controller.kube.port import Resource, Selection
+from tunewright.controller.kube.session import Context, connect
+
+pytestmark = NEEDED
+
+NAMESPACES = Resource("", "v1", "namespaces")
+
+
+@pytest.fixture
+def pod(api_server, tmp_path, monkeypatch):
+    """Be in a pod: its environment, and the folder of its account, still empty."""
+    address = urlsplit(api_server.url)
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", address.hostname)
+    monkeypatch.setenv("KUBERNETES_SERVICE_PORT", str(address.port))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("KUBECONFIG", raising=False)
+    folder = tmp_path / "account"
+    folder.mkdir()
+    monkeypatch.setattr(session, "_ACCOUNT", folder)
+    monkeypatch.setattr(incluster_config, "SERVICE_TOKEN_FILENAME", str(folder / "token"))
+    monkeypatch.setattr(incluster_config, "SERVICE_CERT_FILENAME", str(folder / "ca.crt"))
+    return folder
+
+
+def test_a_pod_without_a_kubeconfig_means_the_cluster_that_it_runs_in(api_server, pod):
+    (pod / "token").write_text(api_server.token)
+    (pod / "namespace").write_text("team-a")
+    (pod / "ca.crt").write_bytes(api_server.certificate.read_bytes())
+
+    inside = connect(Context())
+
+    assert inside.namespace == "team-a"
+    assert list(inside.list(Selection(NAMESPACES)))
+
+
+def test_a_kubeconfig_is_meant_before_the_pod_s_own_cluster(api_server, pod):
+    config = pod.parent / ".kube" / "config"
+    config.parent.mkdir()
+    config.write_text(api_server.kubeconfig.read_text())
+
+    assert connect(Context()).context == "test"
+
+
+def test_a_pod_without_a_token_is_told_what_to_do(pod):
+    with pytest.raises(Invalid, match="give the pod a service account's token"):
+        connect(Context())
