@@ -26,7 +26,7 @@ def show(
     state: str = "",
     label: str = "",
     order: Order = Order.NEWEST,
-    number: Annotated[int, Query(alias="page", ge=1)] = 1,
+    number: Annotated[int, Query(alias="page", ge=1, lt=10**7)] = 1,
 ) -> Response:
     query = listing.Query(
         search=search,

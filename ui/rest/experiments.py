@@ -45,7 +45,7 @@ def list_experiments(
     state: str | None = None,
     label: str = "",
     order: Order = Order.NEWEST,
-    offset: Annotated[int, Query(ge=0)] = 0,
+    offset: Annotated[int, Query(ge=0, lt=2**31)] = 0,
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
 ) -> Response:
     """List experiments, a page at a time; `label` is `name=value,…`, or a name with any value."""
