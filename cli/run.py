@@ -143,19 +143,7 @@ def run(
     algorithm = _Chosen.of(given.pop("algorithms"), "--algorithm", "algorithm")
     rule = _Chosen.of(given.pop("rules"), "--early-stopping", "earlyStopping")
     if given["params"]:
-        if where.is_cluster and given["image"] is None:
-            remedy = "name the image that holds the command"
-            raise Invalid([Fault("--image", "a cluster runs trials in images", remedy)])
-        from ..sdk.flags import Wanted, document
-
-        wanted = Wanted(
-            command=words,
-            namespace=where.namespace,
-            algorithm=algorithm.name,
-            early_stopping=rule.name,
-            **given,
-        )
-        raw = document(wanted)
+        raw = _written(words, given, where, algorithm, rule)
         if print_only:
             click.echo(console.as_yaml(raw), nl=False)
             return 0
@@ -183,6 +171,26 @@ def run(
             again=again,
             files=words,
         )
+
+
+def _written(
+    words: tuple[str, ...], given: dict[str, Any], where: Where, algorithm: _Chosen, rule: _Chosen
+) -> dict[str, Any]:
+    """Return the Experiment that a command and its options tell."""
+    from ..sdk.flags import Wanted, document
+
+    if where.is_cluster and given["image"] is None:
+        remedy = "name the image that holds the command"
+        raise Invalid([Fault("--image", "a cluster runs trials in images", remedy)])
+    return document(
+        Wanted(
+            command=words,
+            namespace=where.namespace,
+            algorithm=algorithm.name,
+            early_stopping=rule.name,
+            **given,
+        )
+    )
 
 
 @contextmanager

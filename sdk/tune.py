@@ -63,9 +63,9 @@ def tune(  # what an experiment has
     `time_limit` is as `spec.maxDuration` ("90s", "1h30m"). The experiment is kept
     under its name, by default the function's with the time; `client` says where.
 
-    With `cluster` (or a client of one) each trial is a Job: a program of the function's
-    source, with what it uses of its module, which installs `packages` and runs in the
-    machine's image, by default that of this Python. `machine` says what a trial is given.
+    With `cluster` (or a client of one, or of a server) each trial is a Job: a program of the
+    function's source, with what it uses of its module, which installs `packages` and runs in
+    the machine's image, by default that of this Python. `machine` says what a trial is given.
 
     Raises:
         Invalid: the space cannot be, or the experiment is wrong; `faults` names all that is.
@@ -75,53 +75,53 @@ def tune(  # what an experiment has
     """
     client = client or Client(cluster=cluster)
     named = name or _name_of(function)
-    document: dict[str, Any] = {
-        "apiVersion": "kubeflow.org/v1beta1",
-        "kind": "Experiment",
-        "metadata": {"name": named},
-        "spec": {
-            "objective": {
-                "type": direction,
-                "objectiveMetricName": metric,
-                **({} if goal is None else {"goal": goal}),
-            },
-            "algorithm": {
-                "algorithmName": algorithm,
-                "algorithmSettings": [
-                    {"name": key, "value": str(value)} for key, value in (settings or {}).items()
-                ],
-            },
-            **({"earlyStopping": {"algorithmName": early_stopping}} if early_stopping else {}),
-            **({"seed": seed} if seed is not None else {}),
-            **({"maxDuration": time_limit} if time_limit else {}),
-            "maxTrialCount": trials,
-            "parallelTrialCount": parallel,
-            **search.parameters(space),
+    machine = machine or Machine()
+    spec = {
+        "objective": {
+            "type": direction,
+            "objectiveMetricName": metric,
+            **({} if goal is None else {"goal": goal}),
         },
+        "algorithm": {
+            "algorithmName": algorithm,
+            "algorithmSettings": [
+                {"name": key, "value": str(value)} for key, value in (settings or {}).items()
+            ],
+        },
+        **({"earlyStopping": {"algorithmName": early_stopping}} if early_stopping else {}),
+        **({"seed": seed} if seed is not None else {}),
+        **({"maxDuration": time_limit} if time_limit else {}),
+        "maxTrialCount": trials,
+        "parallelTrialCount": parallel,
+        **search.parameters(space),
     }
-    spec = document["spec"]
     if client.is_cluster or client.is_remote:
-        spec["trialTemplate"] = shipped(function, metric, packages, machine or Machine())
-        return _tuned(client, named, document, quiet=quiet)
+        spec["trialTemplate"] = shipped(function, metric, packages, machine)
+        return _tuned(client, named, spec, quiet=quiet)
     if packages:
         raise Unsupported("a trial on this machine has the packages of this Python: install them")
-    namespace = client.namespace or DEFAULT_NAMESPACE
-    folder = trials_folder(home_folder(), namespace, named)
+    folder = trials_folder(home_folder(), client.namespace or DEFAULT_NAMESPACE, named)
+    spec["trialTemplate"] = kept(function, metric, folder, machine)
+    try:
+        return _tuned(client, named, spec, quiet=quiet)
+    except FunctionFailed as told:
+        raised = _raised(folder)
+        if raised is None:
+            raise
+        raise raised from told
+
+
+def kept(
+    function: Callable[..., Returned], metric: str, folder: Path, machine: Machine
+) -> dict[str, Any]:
+    """Return the template of trials that call the function, which is kept in a folder."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / FAILURE).unlink(missing_ok=True)
     pickled = _pickled(function)
     # Named by its content: another function under the same name is another experiment.
-    function_file = folder / f"function-{hashlib.sha256(pickled).hexdigest()[:12]}.pickle"
-    function_file.write_bytes(pickled)
-    command = [sys.executable, "-m", _PROGRAM, str(function_file), metric]
-    spec["trialTemplate"] = template(command, machine or Machine(), image="python")
-    try:
-        return _tuned(client, named, document, quiet=quiet)
-    except FunctionFailed as told:
-        raised = _kept(folder)
-        if raised is None:
-            raise
-        raise raised from told
+    file = folder / f"function-{hashlib.sha256(pickled).hexdigest()[:12]}.pickle"
+    file.write_bytes(pickled)
+    return template([sys.executable, "-m", _PROGRAM, str(file), metric], machine, image="python")
 
 
 def shipped(
@@ -134,9 +134,10 @@ def shipped(
     return template(command, machine, image=f"python:{sys.version_info[0]}.{sys.version_info[1]}")
 
 
-def _tuned(client: Client, name: str, document: Mapping[str, Any], *, quiet: bool) -> Result:
+def _tuned(client: Client, name: str, spec: Mapping[str, Any], *, quiet: bool) -> Result:
+    head = {"apiVersion": "kubeflow.org/v1beta1", "kind": "Experiment", "metadata": {"name": name}}
     look = (lambda: None) if quiet else progress(client, name)
-    with written(document) as path:
+    with written({**head, "spec": spec}) as path:
         client.run(path, look=look)
     found = client.trials(name)
     if found and all(trial.state == "Failed" for trial in found):
@@ -155,13 +156,13 @@ def _pickled(function: Callable[..., Returned]) -> bytes:
     return cloudpickle.dumps((sys.path, function))  # type: ignore[no-any-return]
 
 
-def _kept(folder: Path) -> Exception | None:
+def _raised(folder: Path) -> Exception | None:
     """Return what the first call that failed raised, if it could be kept."""
     try:
-        kept = pickle.loads((folder / FAILURE).read_bytes())  # noqa: S301  # a trial's of this run
+        error = pickle.loads((folder / FAILURE).read_bytes())  # noqa: S301  # a trial's of this run
     except (OSError, pickle.PickleError, AttributeError, ImportError, TypeError):
         return None
-    return kept if isinstance(kept, Exception) else None
+    return error if isinstance(error, Exception) else None
 
 
 class FunctionFailed(RuntimeError):

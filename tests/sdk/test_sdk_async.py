@@ -28,7 +28,7 @@ def verbs(kind):
 
 def test_it_has_the_verbs_of_client_with_the_same_options():
     here = verbs(Client)
-    for beneath in ("run", "checked", "told"):
+    for beneath in ("run", "told"):
         here.pop(beneath)
     assert verbs(AsyncClient) == here
     awaited = [getattr(AsyncClient, name) for name in here]

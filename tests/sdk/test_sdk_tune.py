@@ -146,7 +146,7 @@ def test_a_client_pauses_resumes_edits_and_stops():
 def test_what_is_not_there_is_said():
     with pytest.raises(NotFound, match="no experiment is called nothing"):
         Client().experiment("nothing")
-    with pytest.raises(ValueError, match="a cluster has no store"):
+    with pytest.raises(ValueError, match="in a store, on a cluster or on a server: name one"):
         Client(store="x.db", cluster=True)
 
 

@@ -252,7 +252,7 @@ def test_what_is_not_there_has_a_page_that_says_so(browser, server):
     context = browser.new_context(base_url=server.url)
     page = context.new_page()
     page.goto("/experiments/default/none?token=of-the-tests")
-    expect(page.get_by_text("no experiment is called default/none")).to_be_visible()
+    expect(page.get_by_text("no experiment is called none in namespace default")).to_be_visible()
     context.close()
 
 

@@ -91,7 +91,13 @@ def test_columns_after_a_position_hold_what_changed_since(ask):
 @pytest.mark.parametrize(
     ("method", "path", "body", "status", "said"),
     [
-        ("GET", "/experiments/default/none", None, 404, "no experiment is called default/none"),
+        (
+            "GET",
+            "/experiments/default/none",
+            None,
+            404,
+            "no experiment is called none in namespace default",
+        ),
         ("GET", f"{DONE}/trials/99", None, 404, "done has no trial 99"),
         ("GET", "/nowhere", None, 404, "Not Found"),
         ("PATCH", DONE, {"labels": {"a b": "c"}}, 422, "cannot name a label"),
