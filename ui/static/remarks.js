@@ -1,6 +1,8 @@
 // A person's note on an experiment and its labels: shown, and written in a dialog.
 import { act, element } from "./app.js";
 
+const { base } = document.documentElement.dataset;
+
 const at = (id) => document.getElementById(id);
 
 function written(labels) {
@@ -44,6 +46,6 @@ export function remarks(api) {
     at("remark").disabled = false;
     at("note").textContent = experiment.note;
     at("labels").replaceChildren(...Object.entries(experiment.labels).map(([name, value]) => (
-      element("a", { class: "chip", href: `/?label=${encodeURIComponent(`${name}=${value}`)}` }, `${name}=${value}`))));
+      element("a", { class: "chip", href: `${base}/?label=${encodeURIComponent(`${name}=${value}`)}` }, `${name}=${value}`))));
   };
 }
