@@ -9,7 +9,6 @@ from collections.abc import Iterable, Sequence
 
 from ...api.checkpoint import Keep
 from ...api.errors import Conflict, Invalid, NotFound, Retryable, Terminal
-from ...api.moments import read
 from ...api.states import TrialState
 from ...db.archive import Looked
 from ...db.records import AttemptState, TrialRecord, Usage
@@ -27,7 +26,8 @@ from .informers import BY_EXPERIMENT
 from .jobs import Jobs, attempt_of, is_of_a_trial
 from .logs import LogReaders
 from .port import Document, name_of
-from .resources import TRIALS, is_ahead
+from .resources import TRIALS, moment_of
+from .trials import is_ahead
 from .workloads.hindrance import hindrance
 from .workloads.injection import Way
 from .workloads.judgement import Conditions, judge, runs, started_at
@@ -168,7 +168,7 @@ class Attempts:
         if not has_run and (end is None or end.reason is EndReason.STOPPED):
             return []
         self._memory.of(ref.index).waits_for = ""
-        return [Started(ref, None, None, _moment(started_at(found)) or now)]
+        return [Started(ref, None, None, moment_of(started_at(found)) or now)]
 
     def _way_of(self, record: TrialRecord) -> Way:
         """Say how metrics come: all trials are alike in that."""
@@ -419,7 +419,3 @@ def _is_sent_back(record: TrialRecord) -> bool:
     """Whether its last attempt is over, and another is due."""
     ended = record.attempt is not None and record.attempt.state is AttemptState.ENDED
     return ended and record.retry_at is not None
-
-
-def _moment(text: str | None) -> float | None:
-    return None if text is None else read(text)

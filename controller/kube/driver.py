@@ -27,14 +27,16 @@ from .attempts import AGAIN_SECONDS, Attempts
 from .book import Book
 from .cache import key_of
 from .claims import make_claim, with_claim
+from .experiments import experiment_record
 from .informers import asks_to_stop
 from .jobs import Jobs, rendered
 from .page import Page
 from .plugins import Plugin, check_endpoint, plugin_of, served_by
 from .port import Document
-from .resources import experiment_record, is_ours, page_of, wish_of, wishes_of
 from .templates import with_template
+from .trials import is_ours, page_of
 from .warm_start import warm_trials
+from .wishes import wish_of, wishes_of
 from .world import World
 from .writing import STATUS_SECONDS, Told, strike, write_spec, write_trials
 

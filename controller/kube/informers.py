@@ -15,7 +15,8 @@ from . import labels
 from .cache import Cache, Key, key_of
 from .port import Document, Kube, Resource, Selection, namespace_of
 from .reflector import Reflector
-from .resources import EXPERIMENTS, TRIALS, slim_trial
+from .resources import EXPERIMENTS, TRIALS
+from .trials import slim_trial
 
 PODS = Resource("", "v1", "pods")
 BY_EXPERIMENT = "experiment"

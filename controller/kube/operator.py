@@ -16,6 +16,7 @@ from ..ports import Clock
 from .archive import Archive
 from .cache import Key, key_of
 from .driver import Driver, open_driver
+from .experiments import is_settled
 from .figures import Figures
 from .informers import HELD, Informers
 from .katib import lift_finalizers, wait_for_its_end
@@ -24,7 +25,7 @@ from .notices import Notices
 from .plugins import tell_ignored
 from .port import Document, Kube
 from .queue import WorkQueue
-from .resources import EXPERIMENTS, TRIALS, is_settled
+from .resources import EXPERIMENTS, TRIALS
 from .workloads.injection import Settings
 from .world import OpenSuggester, World
 from .writing import refuse

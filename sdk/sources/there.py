@@ -11,8 +11,9 @@ from ...controller.edits import edited
 from ...controller.kube import labels
 from ...controller.kube.port import Document, Resource, Selection, name_of
 from ...controller.kube.records import ClusterRecords
-from ...controller.kube.resources import EXPERIMENTS, wishes_of
+from ...controller.kube.resources import EXPERIMENTS
 from ...controller.kube.session import Session
+from ...controller.kube.wishes import wishes_of
 from ...controller.plan import reasons
 from ...controller.plan.explain import ended
 from ...db.records import ExperimentRecord, TrialRecord
