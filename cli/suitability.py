@@ -1,6 +1,6 @@
 """What differs where a file is taken: on a laptop, or on a cluster."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from ..api.documents import Bundle
@@ -23,6 +23,7 @@ def check(experiment: Experiment, bundle: Bundle, world: str | None) -> Iterator
     document = experiment.write()
     check_algorithm(document)
     if world == "laptop":
+        yield from _without_meaning(document["spec"])
         options = compose.local_options(Machine(), bundle.others)
         compose.check_machine(document, options, str(Path.cwd()))
         yield from remarks_of(sample_manifest(document), held=held(own_places()))
@@ -33,6 +34,18 @@ def check(experiment: Experiment, bundle: Bundle, world: str | None) -> Iterator
             yield "the primary container has no image: a cluster needs one"
         if "trialTemplate" in spec and container.get("image") == "tunewright/local":
             yield "the image tunewright/local is none: name one that a cluster can pull"
+
+
+_ON_A_CLUSTER = {
+    "ttlSecondsAfterFinished": "`tunewright prune` removes what has ended",
+    "trialServiceAccount": "there is no API server",
+}
+
+
+def _without_meaning(spec: Mapping[str, object]) -> Iterator[str]:
+    for name, why in _ON_A_CLUSTER.items():
+        if name in spec:
+            yield f"spec.{name} has no meaning here: {why}"
 
 
 def _primary(document: dict[str, object]) -> dict[str, object]:

@@ -126,10 +126,16 @@ class KubeClient:
             _hang_up(answer)
 
     async def create(
-        self, resource: Resource, namespace: str | None, document: Document, *, dry: bool = False
+        self,
+        resource: Resource,
+        namespace: str | None,
+        document: Document,
+        *,
+        dry: bool = False,
+        user: str | None = None,
     ) -> Document:
         query = {"fieldValidation": "Strict"} | ({"dryRun": "All"} if dry else {})
-        return await self._ask("POST", resource.path(namespace), query, document)
+        return await self._ask("POST", resource.path(namespace), query, document, user=user)
 
     async def replace(
         self, resource: Resource, namespace: str | None, document: Document, subresource: str = ""
@@ -188,9 +194,12 @@ class KubeClient:
         body: Document | None = None,
         *,
         kind: str = "application/json",
+        user: str | None = None,
     ) -> dict[str, Any]:
         timeout = aiohttp.ClientTimeout(total=REQUEST_SECONDS)
-        answer = await self._send(method, path, query or {}, body, kind=kind, patience=timeout)
+        answer = await self._send(
+            method, path, query or {}, body, kind=kind, user=user, patience=timeout
+        )
         try:
             text = await answer.text()
         except _FAILURES as error:
@@ -208,13 +217,17 @@ class KubeClient:
         *,
         patience: aiohttp.ClientTimeout,
         kind: str = "application/json",
+        user: str | None = None,
     ) -> aiohttp.ClientResponse:
+        given = {"Content-Type": kind, "Accept": "application/json"}
+        if user is not None:
+            given["Impersonate-User"] = user
         resource_path = f"{path}?{urlencode(query)}" if query else path
         try:
             _, url, headers, sent, _ = await self._client.param_serialize(
                 method,
                 resource_path,
-                header_params={"Content-Type": kind, "Accept": "application/json"},
+                header_params=given,
                 body=body,
                 auth_settings=["BearerToken"],
             )

@@ -11,6 +11,7 @@ suggestion: tunewright-suggestion.tunewright:6789 who is asked for points
 namespaces: [team-a, team-b]                      all, where it is left out
 katibConfigNamespaces: [kubeflow]                 where a katib-config names images
 templateNamespaces: [kubeflow]                    whose labelled ConfigMaps of templates all may use
+impersonateTrials: false                          create trials as accounts of their namespaces
 """
 
 from collections.abc import Mapping
@@ -49,6 +50,7 @@ class Config(_Part):
     namespaces: tuple[str, ...] = ()
     katib_config_namespaces: tuple[str, ...] = ("kubeflow",)
     template_namespaces: tuple[str, ...] = ("kubeflow",)
+    impersonate_trials: bool = False
 
     def settings(self) -> Settings:
         """Return what is put beside trials."""

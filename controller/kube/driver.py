@@ -299,6 +299,6 @@ async def open_driver(world: World, document: Document, before: int | None) -> D
     known = max(before or 0, record.totals.proposed)
     record = replace(record, totals=Totals(proposed=known))
     book = Book(record, conditions or _created(world.clock.now()), pages, min_delta=delta)
-    jobs = Jobs(world.kube, cache, resource, world.settings)
+    jobs = Jobs(world.kube, cache, resource, world.settings, world.impersonates)
     warm = await warm_trials(world.informers, record, brief, proposed=book.proposed)
     return Driver(world, book, brief, jobs, plugin, memory=Memory(warm=warm))

@@ -55,6 +55,7 @@ class Parts:
     namespaces: Sequence[str | None] = (None,)
     katib_configs: Sequence[str] = ()
     template_namespaces: Sequence[str] = ()
+    impersonates: bool = False
 
 
 class Operator:
@@ -110,6 +111,7 @@ class Operator:
             touch=self._touch,
             katib_configs=self._parts.katib_configs,
             template_namespaces=self._parts.template_namespaces,
+            impersonates=self._parts.impersonates,
             notices=self._notices,
             figures=self.figures,
         )

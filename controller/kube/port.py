@@ -94,9 +94,18 @@ class Kube(Protocol):
         ...
 
     async def create(
-        self, resource: Resource, namespace: str | None, document: Document, *, dry: bool = False
+        self,
+        resource: Resource,
+        namespace: str | None,
+        document: Document,
+        *,
+        dry: bool = False,
+        user: str | None = None,
     ) -> Document:
-        """Create it; unknown fields are refused. `dry` only says what would become of it."""
+        """Create it; unknown fields are refused. `dry` only says what would become of it.
+
+        `user` is as whom, where that is not who asks: Forbidden where either may not.
+        """
         ...
 
     async def replace(

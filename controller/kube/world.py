@@ -25,7 +25,8 @@ class World:
 
     `touch` has an experiment looked at soon; `settings` say what is put beside trials;
     `katib_configs` are the namespaces in which Katib's configuration may be,
-    `template_namespaces` those whose trial templates all may use.
+    `template_namespaces` those whose trial templates all may use. `impersonates`: trials'
+    workloads are created as accounts of their namespaces.
     """
 
     kube: Kube
@@ -39,3 +40,4 @@ class World:
     touch: Callable[[Key], None]
     katib_configs: Sequence[str] = ()
     template_namespaces: Sequence[str] = ()
+    impersonates: bool = False

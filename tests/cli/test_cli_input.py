@@ -98,6 +98,17 @@ def test_faults_are_values_for_programs(tunewright, experiment):
     assert fault["line"] > 0
 
 
+def test_what_has_a_meaning_on_a_cluster_alone_is_named(tunewright, experiment):
+    def on_a_cluster(document):
+        document["spec"] |= {"trialServiceAccount": "trials", "ttlSecondsAfterFinished": 60}
+
+    result = tunewright("validate", experiment(on_a_cluster), "--for", "laptop")
+
+    assert result.code == 0
+    assert "spec.trialServiceAccount has no meaning here: there is no API server" in result.err
+    assert "spec.ttlSecondsAfterFinished has no meaning here" in result.err
+
+
 def test_a_valid_file_says_what_it_is(tunewright, experiment):
     result = tunewright("validate", experiment())
 
