@@ -35,6 +35,7 @@ def parts(kube: Kube, archive: Archive, open_suggester: OpenSuggester, settled: 
         katib_configs=settled.katib_config_namespaces,
         template_namespaces=settled.template_namespaces,
         impersonates=settled.impersonate_trials,
+        limits=settled.limits_of,
     )
 
 

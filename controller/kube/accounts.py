@@ -51,7 +51,6 @@ async def check_account(kube: Kube, experiment: ExperimentRecord, kind: Resource
             f" ClusterRole tunewright-impersonation there, or set impersonateTrials: false; {error}"
         ) from error
     if not answer["status"].get("allowed"):
-        kinds = f"{kind.plural}.{kind.group}".rstrip(".")
-        message = f"service account {name} may not create {kinds} in namespace {namespace}"
+        message = f"service account {name} may not create {kind.full_name} in namespace {namespace}"
         remedy = "bind it to a Role that has this verb, or name another"
         raise Invalid([Fault(_PATH, message, remedy, kind="Forbidden")])

@@ -56,15 +56,23 @@ def _is_state(condition: Condition) -> bool:
     return condition.status == "True" and condition.type in set(ExperimentState)
 
 
-def is_settled(document: Document) -> bool:
-    """Whether an experiment has ended, and nobody has edited it or asked anything since."""
-    status = document.get("status") or {}
-    conditions = status.get("conditions") or ()
-    ended = any(
+def is_ended(document: Document) -> bool:
+    """Whether an experiment has ended, whoever drove it."""
+    conditions = (document.get("status") or {}).get("conditions") or ()
+    return any(
         each.get("type") in {"Succeeded", "Failed"} and each.get("status") == "True"
         for each in conditions
     )
-    seen = status.get("observedGeneration")
+
+
+def is_driven_here(document: Document) -> bool:
+    """Whether an experiment was driven here, and not by another controller."""
+    return (document.get("status") or {}).get("observedGeneration") is not None
+
+
+def is_settled(document: Document) -> bool:
+    """Whether an experiment has ended, and nobody has edited it or asked anything since."""
+    ended, seen = is_ended(document), (document.get("status") or {}).get("observedGeneration")
     if not ended or seen is None:
         # One that another controller ended is left as that left it.
         return ended

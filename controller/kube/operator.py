@@ -11,12 +11,14 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from ...api.errors import Invalid, NotFound, Retryable, TunewrightError
+from ...api.errors import Conflict, Invalid, NotFound, Retryable, TunewrightError
+from ..plan import reasons
+from ..plan.limits import expires_at
 from ..ports import Clock
 from .archive import Archive
 from .cache import Key, key_of
 from .driver import Driver, open_driver
-from .experiments import is_settled
+from .experiments import experiment_record, is_driven_here, is_settled
 from .figures import Figures
 from .informers import HELD, Informers
 from .katib import lift_finalizers, wait_for_its_end
@@ -27,7 +29,7 @@ from .port import Document, Kube
 from .queue import WorkQueue
 from .resources import EXPERIMENTS, TRIALS
 from .workloads.injection import Settings
-from .world import OpenSuggester, World
+from .world import LimitsOf, OpenSuggester, World, unlimited
 from .writing import refuse
 
 log = logging.getLogger(__name__)
@@ -37,6 +39,9 @@ STOPS_SECONDS = 1.0
 
 WORKERS = 16
 """How many experiments are looked at together: each step waits for the API server most of it."""
+
+AFTER_SECONDS = 1.0
+"""How soon an end is acted upon: by then it is seen in the cluster, too."""
 
 AGAIN_SECONDS = 30.0
 """How soon a kind that is not installed is looked for again."""
@@ -56,6 +61,7 @@ class Parts:
     katib_configs: Sequence[str] = ()
     template_namespaces: Sequence[str] = ()
     impersonates: bool = False
+    limits: LimitsOf = unlimited
 
 
 class Operator:
@@ -112,6 +118,7 @@ class Operator:
             katib_configs=self._parts.katib_configs,
             template_namespaces=self._parts.template_namespaces,
             impersonates=self._parts.impersonates,
+            limits=self._parts.limits,
             notices=self._notices,
             figures=self.figures,
         )
@@ -201,7 +208,7 @@ class Operator:
             driver = None
         if driver is None:
             if is_settled(document):
-                return None
+                return await self._expire(world, document)
             before = self._driven.get(document["metadata"]["uid"])
             if before is not None:
                 document = await world.kube.get(EXPERIMENTS, *key)
@@ -211,7 +218,31 @@ class Operator:
         if driver.is_over:
             await driver.end()
             await self._drop(key)
+            return self._leave(world, key)
         return wake_at
+
+    def _leave(self, world: World, key: Key) -> float:
+        """Have those looked at soon that wait for its place; return when it is to be itself."""
+        soon = world.clock.now() + AFTER_SECONDS
+        for other, driver in self._drivers.items():
+            if other.namespace == key.namespace and driver.is_held:
+                self._queue.add_at(other, soon)
+        return soon
+
+    async def _expire(self, world: World, document: Document) -> float | None:
+        """Delete an ended experiment whose time is over; return when that is."""
+        if not is_driven_here(document):
+            return None
+        record, _ = experiment_record(document)
+        namespace, name = record.key.namespace, record.key.name
+        ttl = document["spec"].get("ttlSecondsAfterFinished")
+        at = expires_at(record.finished_at, ttl, world.limits(namespace))
+        if at is None or world.clock.now() < at:
+            return at
+        self._notices.say(document, "Normal", reasons.EXPIRED.name, reasons.EXPIRED.message)
+        with contextlib.suppress(NotFound, Conflict):
+            await world.kube.delete(EXPERIMENTS, namespace, name, uid=record.uid)
+        return None
 
     async def _let_go(self, world: World, document: Document) -> None:
         """Take Katib's finalizers off what is being deleted, an experiment or trials of it."""

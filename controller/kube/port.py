@@ -27,6 +27,11 @@ class Resource:
     def api_version(self) -> str:
         return f"{self.group}/{self.version}" if self.group else self.version
 
+    @property
+    def full_name(self) -> str:
+        """What kubectl and roles call it: `jobs.batch`."""
+        return f"{self.plural}.{self.group}".rstrip(".")
+
     def path(self, namespace: str | None, name: str = "", subresource: str = "") -> str:
         """Return the path of one object, or of all in a namespace, or everywhere."""
         parts = [f"/apis/{self.group}" if self.group else "/api", self.version]

@@ -6,6 +6,7 @@ from typing import TypeAlias
 
 from ...api.history import Entry
 from ...api.problem import Problem
+from ..plan.limits import NO_LIMITS, Limits
 from ..ports import Clock, Suggester
 from .archive import Archive
 from .cache import Key
@@ -17,6 +18,14 @@ from .workloads.injection import Settings
 
 OpenSuggester: TypeAlias = Callable[[Problem, Callable[[int], Sequence[Entry]]], Suggester]
 """Makes what asks an experiment's algorithm; it is given how to read the log."""
+
+LimitsOf: TypeAlias = Callable[[str], Limits]
+"""Says what a namespace is granted."""
+
+
+def unlimited(namespace: str) -> Limits:
+    del namespace
+    return NO_LIMITS
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,3 +50,4 @@ class World:
     katib_configs: Sequence[str] = ()
     template_namespaces: Sequence[str] = ()
     impersonates: bool = False
+    limits: LimitsOf = unlimited
