@@ -5,6 +5,7 @@ on a workload was begun, one that the book has begun and that has no workload is
 created, a workload whose trial has ended is taken away.
 """
 
+import asyncio
 from collections.abc import Iterable, Sequence
 
 from ...api.checkpoint import Keep
@@ -25,6 +26,7 @@ from .cache import Key
 from .informers import BY_EXPERIMENT
 from .jobs import Jobs, attempt_of, is_of_a_trial
 from .logs import LogReaders
+from .outputs import keep_output
 from .port import Document, name_of
 from .resources import TRIALS, moment_of
 from .trials import is_ahead
@@ -257,9 +259,23 @@ class Attempts:
             self.again |= passing.metrics_open
         told = [i for i in ready if not self._is_to_read(i, looked.get(i))]
         self.again |= len(told) < len(ready)
+        await asyncio.gather(*map(self._keep_output, told))
         for index in told:
             self._let_go(index)
         return [ready[index] for index in told]
+
+    async def _keep_output(self, index: int) -> None:
+        """Keep the end of what the last attempt wrote, while its pods are there."""
+        record = self._book.pages[index].record
+        number = record.attempt.attempt if record.attempt else 1
+        await keep_output(
+            self._world.kube,
+            self._world.archive,
+            (self._book.experiment.uid, index, number),
+            self._pods(record.name),
+            container=self.brief.primary_container,
+            labels=self.brief.primary_labels or {},
+        )
 
     def _is_to_read(self, index: int, found: Looked | None) -> bool:
         """Whether an ended trial's collector could not tell all, and its logs are read instead."""
@@ -388,6 +404,8 @@ class Attempts:
         if found is None or record.index in self._suspended:
             return
         retain = self.brief.policy.retain
+        if not retain:
+            await self._keep_output(record.index)
         await self._jobs.stop(found, retain=retain)
         if stop_patch(found, retain=retain) is not None:
             self._suspended.add(record.index)

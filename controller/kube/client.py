@@ -34,6 +34,9 @@ REQUEST_SECONDS = 30.0
 FAREWELL_SECONDS = 0.25
 PAGE = 500
 CONNECTIONS = 64
+LINES, LIMIT = 2000, 1 << 22
+"""How much is read of the end of a log; a server that is given bytes alone cuts at the end."""
+
 _PIECE = 1 << 16
 _PODS = Resource("", "v1", "pods")
 _FAILURES = (aiohttp.ClientError, asyncio.TimeoutError, ssl.SSLError, ConnectionError)
@@ -124,6 +127,18 @@ class KubeClient:
             yield _lines(answer)
         finally:
             _hang_up(answer)
+
+    async def log_end(self, namespace: str, pod: str, container: str) -> bytes:
+        path = _PODS.path(namespace, pod, "log")
+        query = {"container": container, "tailLines": str(LINES), "limitBytes": str(LIMIT)}
+        patience = aiohttp.ClientTimeout(total=REQUEST_SECONDS)
+        answer = await self._send("GET", path, query, patience=patience)
+        try:
+            if answer.status != 200:
+                raise error_of(answer.status, answer.headers, await answer.text())
+            return await answer.read()
+        except _FAILURES as error:
+            raise _away(error) from error
 
     async def create(
         self,

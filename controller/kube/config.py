@@ -19,6 +19,7 @@ limits:                                           the first that names a namespa
   ttlSecondsAfterFinished: 604800                 the longest that an ended one stays
   kinds: [jobs.batch]
   plugins: [mine]                                 algorithms and rules beside the built-in ones
+  retentionSeconds: 2592000                       how long what a deleted one recorded stays
 """
 
 from collections.abc import Mapping
@@ -31,7 +32,7 @@ from pydantic import BaseModel, ConfigDict, NonNegativeFloat, PositiveInt, Valid
 from pydantic.alias_generators import to_camel
 
 from ...api.errors import Fault, Invalid
-from ..plan.limits import NO_LIMITS, Limits
+from ..plan.limits import NO_LIMITS, RETENTION_SECONDS, Limits
 from .workloads.injection import Settings
 
 
@@ -61,6 +62,7 @@ class LimitsConfig(_Part):
     ttl_seconds_after_finished: NonNegativeFloat | None = None
     kinds: frozenset[str] | None = None
     plugins: frozenset[str] | None = None
+    retention_seconds: NonNegativeFloat = RETENTION_SECONDS
 
     def limits(self) -> Limits:
         return Limits(
@@ -70,6 +72,7 @@ class LimitsConfig(_Part):
             ttl_seconds=self.ttl_seconds_after_finished,
             kinds=self.kinds,
             plugins=self.plugins,
+            retention_seconds=self.retention_seconds,
         )
 
 

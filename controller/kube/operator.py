@@ -28,6 +28,7 @@ from .plugins import tell_ignored
 from .port import Document, Kube
 from .queue import WorkQueue
 from .resources import EXPERIMENTS, TRIALS
+from .retention import keep_sweeping
 from .workloads.injection import Settings
 from .world import LimitsOf, OpenSuggester, World, unlimited
 from .writing import refuse
@@ -131,6 +132,7 @@ class Operator:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._hear_stops())
                 tasks.create_task(self._notices.run())
+                tasks.create_task(self._keep_sweeping(world))
                 for _ in range(WORKERS):
                     tasks.create_task(self._work(world))
         finally:
@@ -279,6 +281,10 @@ class Operator:
         await driver.close()
         self._driven[driver.uid] = driver.proposed
         return driver.uid
+
+    async def _keep_sweeping(self, world: World) -> None:
+        namespaces = [each for each in self._parts.namespaces if each is not None]
+        await keep_sweeping(world.archive, world.informers, namespaces, world.limits, world.clock)
 
     # Early stops.
 

@@ -164,6 +164,13 @@ class Kube(Protocol):
         """
         ...
 
+    async def log_end(self, namespace: str, pod: str, container: str) -> bytes:
+        """Return the last lines of what a container has written, up to some MiB.
+
+        Invalid while it has not begun, NotFound when the pod is gone.
+        """
+        ...
+
     async def kinds(self, api_version: str) -> Mapping[str, Resource]:
         """Return the namespaced kinds of a group's version, as they are served now.
 

@@ -7,6 +7,8 @@ from ...api.defaults import PARALLEL_TRIALS
 from . import reasons
 from .reasons import Reason
 
+RETENTION_SECONDS = 30 * 86400.0
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -16,6 +18,7 @@ class Limits:
     most that any may have. So many `experiments` go on at once, and an ended one stays for
     `ttl_seconds`, whatever longer it asks for. `kinds` are those of trials, as
     `jobs.batch`; `plugins` the algorithms and stopping rules beside the built-in ones.
+    What a deleted one recorded stays for `retention_seconds`.
     """
 
     default_parallel: int | None = None
@@ -24,6 +27,7 @@ class Limits:
     ttl_seconds: float | None = None
     kinds: frozenset[str] | None = None
     plugins: frozenset[str] | None = None
+    retention_seconds: float = RETENTION_SECONDS
 
 
 @dataclass(frozen=True, slots=True)
