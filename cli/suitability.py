@@ -34,6 +34,19 @@ def check(experiment: Experiment, bundle: Bundle, world: str | None) -> Iterator
             yield "the primary container has no image: a cluster needs one"
         if "trialTemplate" in spec and container.get("image") == "tunewright/local":
             yield "the image tunewright/local is none: name one that a cluster can pull"
+        if _starts_pods_anew(document):
+            yield (
+                "a failed pod is started anew, up to 6 times where backoffLimit says nothing;"
+                " backoffLimit: 0 ends a trial at its first failure, and trialPolicy.retries counts"
+            )
+
+
+def _starts_pods_anew(document: dict[str, object]) -> bool:
+    from .preview import sample_manifest
+
+    manifest = sample_manifest(document)
+    spec = manifest.get("spec") or {}
+    return manifest.get("kind") == "Job" and spec.get("backoffLimit") != 0
 
 
 _ON_A_CLUSTER = {

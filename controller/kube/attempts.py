@@ -26,7 +26,7 @@ from .cache import Key
 from .informers import BY_EXPERIMENT
 from .jobs import Jobs, attempt_of, is_of_a_trial
 from .logs import LogReaders
-from .outputs import keep_output
+from .outputs import keep_output, last_words
 from .port import Document, name_of
 from .resources import TRIALS, moment_of
 from .trials import is_ahead
@@ -70,6 +70,7 @@ class Attempts:
         self._way: Way | None = None
         self._read_instead: set[int] = set()  # whose collector did not tell all
         self._events_from: dict[int, float] = {}
+        self._crashes: dict[int, str] = {}  # what was said of a pod that crashed
         self._suspended: set[int] = set()  # asked to end, and to stay
         self._ended: dict[int, Ended] = {}  # of which is asked what they reported
         self._untold = {record.index for record in book.unfinished}  # to the metrics service
@@ -163,6 +164,8 @@ class Attempts:
         if end is not None:
             self._ended[ref.index] = end
         if not _is_starting(record):
+            if end is None:
+                await self._tell_of_crash(record, found, pods)
             return []
         has_run = runs(found, pods)
         if end is None and not has_run:
@@ -227,6 +230,19 @@ class Attempts:
             why = hindrance(found, pods, await self._jobs.events(found, pods))
         if why is not None:
             self._say(record.index, why.reason.name, why.message)
+
+    async def _tell_of_crash(
+        self, record: TrialRecord, found: Document, pods: Sequence[Document]
+    ) -> None:
+        """Say at once that a pod of a trial crashed, although its workload goes on."""
+        why = hindrance(found, pods, ())
+        told = why is None or self._crashes.get(record.index) == why.detail
+        if why is None or why.crashed is None or told:
+            return
+        self._crashes[record.index] = why.detail
+        words = await last_words(self._world.kube, self._book.key.namespace, why.crashed)
+        message = f"{why.message}: {words}" if words else why.message
+        self._book.say(record.index, why.reason.name, message, self._world.clock.now())
 
     def _say(self, index: int, reason: str, message: str) -> None:
         self._memory.of(index).waits_for = message
@@ -293,6 +309,7 @@ class Attempts:
         """Forget an attempt that has ended; another may follow it."""
         self._ended.pop(index, None)
         self._events_from.pop(index, None)
+        self._crashes.pop(index, None)
         self._logs.forget(index)
         self._made.discard(index)
         self._read_instead.discard(index)

@@ -128,9 +128,12 @@ class KubeClient:
         finally:
             _hang_up(answer)
 
-    async def log_end(self, namespace: str, pod: str, container: str) -> bytes:
+    async def log_end(
+        self, namespace: str, pod: str, container: str, *, previous: bool = False
+    ) -> bytes:
         path = _PODS.path(namespace, pod, "log")
         query = {"container": container, "tailLines": str(LINES), "limitBytes": str(LIMIT)}
+        query |= {"previous": "true"} if previous else {}
         patience = aiohttp.ClientTimeout(total=REQUEST_SECONDS)
         answer = await self._send("GET", path, query, patience=patience)
         try:

@@ -164,8 +164,12 @@ class Kube(Protocol):
         """
         ...
 
-    async def log_end(self, namespace: str, pod: str, container: str) -> bytes:
+    async def log_end(
+        self, namespace: str, pod: str, container: str, *, previous: bool = False
+    ) -> bytes:
         """Return the last lines of what a container has written, up to some MiB.
+
+        `previous`: of the one before it was started anew.
 
         Invalid while it has not begun, NotFound when the pod is gone.
         """

@@ -98,6 +98,16 @@ def test_faults_are_values_for_programs(tunewright, experiment):
     assert fault["line"] > 0
 
 
+@pytest.mark.parametrize(("limit", "is_remarked"), [(None, True), (3, True), (0, False)])
+def test_a_job_that_starts_failed_pods_anew_is_remarked(tunewright, experiment, limit, is_remarked):
+    def with_limit(document):
+        document["spec"]["trialTemplate"]["trialSpec"]["spec"]["backoffLimit"] = limit
+
+    result = tunewright("validate", experiment(with_limit), "--for", "cluster")
+
+    assert ("backoffLimit: 0 ends a trial at its first failure" in result.err) is is_remarked
+
+
 def test_what_has_a_meaning_on_a_cluster_alone_is_named(tunewright, experiment):
     def on_a_cluster(document):
         document["spec"] |= {"trialServiceAccount": "trials", "ttlSecondsAfterFinished": 60}

@@ -15,7 +15,8 @@ class Logs:
         self.logs = logs
         self.kept = []
 
-    async def log_end(self, namespace, pod, container):
+    async def log_end(self, namespace, pod, container, *, previous=False):
+        assert not previous
         if pod not in self.logs:
             raise NotFound(f"{namespace}/{pod}")
         if self.logs[pod] is None:
