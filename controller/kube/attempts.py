@@ -30,7 +30,7 @@ from .outputs import keep_output, last_words
 from .port import Document, name_of
 from .resources import TRIALS, moment_of
 from .trials import is_ahead
-from .workloads.hindrance import hindrance
+from .workloads.hindrance import Hindrance, hindrance
 from .workloads.injection import Way
 from .workloads.judgement import Conditions, judge, runs, started_at
 from .workloads.pods import exit_code, stands_still
@@ -70,7 +70,8 @@ class Attempts:
         self._way: Way | None = None
         self._read_instead: set[int] = set()  # whose collector did not tell all
         self._events_from: dict[int, float] = {}
-        self._crashes: dict[int, str] = {}  # what was said of a pod that crashed
+        self._crashed: list[tuple[int, Hindrance]] = []  # trials with a crash that is not told yet
+        self._told_of: dict[int, str] = {}  # the crash of a trial that was told last
         self._suspended: set[int] = set()  # asked to end, and to stay
         self._ended: dict[int, Ended] = {}  # of which is asked what they reported
         self._untold = {record.index for record in book.unfinished}  # to the metrics service
@@ -105,6 +106,8 @@ class Attempts:
                 self._forsake(record)
             else:
                 begun += await self._observe(self._adopt(record))
+        await asyncio.gather(*map(self._tell_of_crash, self._crashed))
+        self._crashed.clear()
         return [*begun, *await self._look()]
 
     async def _is_deleted(self, record: TrialRecord) -> bool:
@@ -165,7 +168,7 @@ class Attempts:
             self._ended[ref.index] = end
         if not _is_starting(record):
             if end is None:
-                await self._tell_of_crash(record, found, pods)
+                self._note_crash(record, found, pods)
             return []
         has_run = runs(found, pods)
         if end is None and not has_run:
@@ -173,6 +176,7 @@ class Attempts:
         if not has_run and (end is None or end.reason is EndReason.STOPPED):
             return []
         self._memory.of(ref.index).waits_for = ""
+        self.again |= end is None and _crash(found, pods) is not None  # told of one that runs
         return [Started(ref, None, None, moment_of(started_at(found)) or now)]
 
     def _way_of(self, record: TrialRecord) -> Way:
@@ -231,18 +235,20 @@ class Attempts:
         if why is not None:
             self._say(record.index, why.reason.name, why.message)
 
-    async def _tell_of_crash(
-        self, record: TrialRecord, found: Document, pods: Sequence[Document]
-    ) -> None:
-        """Say at once that a pod of a trial crashed, although its workload goes on."""
-        why = hindrance(found, pods, ())
-        told = why is None or self._crashes.get(record.index) == why.detail
-        if why is None or why.crashed is None or told:
-            return
-        self._crashes[record.index] = why.detail
+    def _note_crash(self, record: TrialRecord, found: Document, pods: Sequence[Document]) -> None:
+        """Note that a pod of a trial crashed although its workload goes on."""
+        why = _crash(found, pods)
+        if why is not None and self._told_of.get(record.index) != why.detail:
+            self._told_of[record.index] = why.detail
+            self._crashed.append((record.index, why))
+
+    async def _tell_of_crash(self, crash: tuple[int, Hindrance]) -> None:
+        """Say it at once, with what was written last."""
+        index, why = crash
+        assert why.crashed is not None
         words = await last_words(self._world.kube, self._book.key.namespace, why.crashed)
-        message = f"{why.message}: {words}" if words else why.message
-        self._book.say(record.index, why.reason.name, message, self._world.clock.now())
+        said = f"{why.message}: {words}" if words else why.message
+        self._book.say(index, why.reason.name, said, self._world.clock.now())
 
     def _say(self, index: int, reason: str, message: str) -> None:
         self._memory.of(index).waits_for = message
@@ -309,7 +315,7 @@ class Attempts:
         """Forget an attempt that has ended; another may follow it."""
         self._ended.pop(index, None)
         self._events_from.pop(index, None)
-        self._crashes.pop(index, None)
+        self._told_of.pop(index, None)
         self._logs.forget(index)
         self._made.discard(index)
         self._read_instead.discard(index)
@@ -421,7 +427,7 @@ class Attempts:
         if found is None or record.index in self._suspended:
             return
         retain = self.brief.policy.retain
-        if not retain:
+        if not found["metadata"].get("deletionTimestamp"):
             await self._keep_output(record.index)
         await self._jobs.stop(found, retain=retain)
         if stop_patch(found, retain=retain) is not None:
@@ -440,6 +446,12 @@ class Attempts:
         attempt = record.attempt
         uid = self._book.experiment.uid
         return AttemptRef(uid, record.index, record.name, attempt.attempt, attempt.token)
+
+
+def _crash(found: Document, pods: Sequence[Document]) -> Hindrance | None:
+    """Return that a container has failed, of a workload that goes on."""
+    why = hindrance(found, pods, ())
+    return why if why is not None and why.crashed is not None else None
 
 
 def _is_going(record: TrialRecord) -> bool:

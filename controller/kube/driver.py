@@ -180,9 +180,10 @@ class Driver:
         """See what the namespace is granted, and whether others have taken it."""
         key, memory = self._book.key, self._memory
         memory.limits = self._world.limits(key.namespace)
-        over = self._book.experiment.state.is_finished
-        others = () if over else self._world.informers.beside(key)
-        memory.ahead = ahead(document, others, memory.limits)
+        if memory.limits.experiments is None or self._book.experiment.state.is_finished:
+            memory.ahead = ()
+        else:
+            memory.ahead = ahead(document, self._world.informers.beside(key), memory.limits)
 
     # The turn.
 

@@ -217,19 +217,20 @@ class Operator:
             driver = self._drivers[key] = await open_driver(world, document, before)
             self._driven[driver.uid] = driver.proposed
         wake_at = await driver.step(document)
-        if driver.is_over:
-            await driver.end()
-            await self._drop(key)
-            return self._leave(world, key)
-        return wake_at
-
-    def _leave(self, world: World, key: Key) -> float:
-        """Have those looked at soon that wait for its place; return when it is to be itself."""
+        if not driver.is_over:
+            return wake_at
+        await driver.end()
+        await self._drop(key)
         soon = world.clock.now() + AFTER_SECONDS
+        self._give_place(key, soon)
+        ends = expires_at(soon, _ttl(document), world.limits(key.namespace))
+        return wake_at if ends is None else soon
+
+    def _give_place(self, key: Key, soon: float) -> None:
+        """Have those looked at that wait for the place of one that has ended."""
         for other, driver in self._drivers.items():
             if other.namespace == key.namespace and driver.is_held:
                 self._queue.add_at(other, soon)
-        return soon
 
     async def _expire(self, world: World, document: Document) -> float | None:
         """Delete an ended experiment whose time is over; return when that is."""
@@ -237,8 +238,7 @@ class Operator:
             return None
         record, _ = experiment_record(document)
         namespace, name = record.key.namespace, record.key.name
-        ttl = document["spec"].get("ttlSecondsAfterFinished")
-        at = expires_at(record.finished_at, ttl, world.limits(namespace))
+        at = expires_at(record.finished_at, _ttl(document), world.limits(namespace))
         if at is None or world.clock.now() < at:
             return at
         self._notices.say(document, "Normal", reasons.EXPIRED.name, reasons.EXPIRED.message)
@@ -304,3 +304,8 @@ class Operator:
                 driver = by_uid.get(stop.uid)
                 if driver is not None:
                     driver.ask_to_stop(stop)
+
+
+def _ttl(document: Document) -> float | None:
+    ttl: float | None = document["spec"].get("ttlSecondsAfterFinished")
+    return ttl

@@ -59,7 +59,7 @@ def held_back(asked: int, limits: Limits, ahead: tuple[str, ...]) -> Iterator[He
         yield _held(reasons.EXPERIMENTS_LIMITED, said)
     allowed = parallel(asked, limits)
     if allowed < asked:
-        said = f"{allowed} trials at once instead of parallelTrialCount {asked}"
+        said = f"{allowed} instead of parallelTrialCount {asked}"
         yield _held(reasons.PARALLEL_LIMITED, said)
 
 

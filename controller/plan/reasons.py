@@ -88,7 +88,7 @@ EXPERIMENTS_LIMITED = Reason(
 )
 PARALLEL_LIMITED = Reason(
     "ParallelTrialsLimited",
-    "The operator's settings grant this namespace {}",
+    "The operator's settings let fewer trials run at once in this namespace: {}",
     "ask who runs the operator for more",
 )
 EXPIRED = Reason(

@@ -81,7 +81,7 @@ class TestOnACluster:
             return await play.until(told)
 
         status = within(scenario, Limits(parallel=2), stays)
-        said = "2 trials at once instead of parallelTrialCount 4"
+        said = "2 instead of parallelTrialCount 4"
         condition = limited({"status": status})
         assert (condition["status"], condition["reason"]) == ("True", "ParallelTrialsLimited")
         assert said in condition["message"]
