@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, TypeAlias
 from .checkpoint import Keep
 from .collector_spec import CollectorKind
 from .defaults import ALGORITHM, PARALLEL_TRIALS
+from .identity import ACCOUNT, LONGEST_ACCOUNT
 from .observation import LONGEST_NAME
 from .policy import OnLost, ResumePolicy
 
@@ -149,6 +150,7 @@ FACTS: Mapping[str, Schema] = {
     "spec.repeats": _SOME,
     "spec.seed": _NOT_NEGATIVE,
     "spec.ttlSecondsAfterFinished": _NOT_NEGATIVE,
+    "spec.trialServiceAccount": {"pattern": ACCOUNT, "maxLength": LONGEST_ACCOUNT},
 }
 """What is known of an Experiment's fields beyond their types, by path."""
 
@@ -235,7 +237,7 @@ _BUDGET_RULES = [
 _FIXED = (
     *("parameters", "nasConfig", "parameterConditions", "objectives", "constraints"),
     *("algorithm", "earlyStopping", "trialTemplate", "metricsCollectorSpec", "resumePolicy"),
-    *("initialTrials", "warmStartFrom", "checkpoint", "repeats", "seed"),
+    *("initialTrials", "warmStartFrom", "checkpoint", "repeats", "seed", "trialServiceAccount"),
 )
 _FIXED_OBJECTIVE = ("type", "objectiveMetricName", "additionalMetricNames", "metricStrategies")
 

@@ -44,6 +44,7 @@ class ExperimentSpec(Model):
     suspend: bool | None = None
     max_duration: float | str | None = None
     ttl_seconds_after_finished: float | None = None
+    trial_service_account: Text | None = None
 
 
 EXTENSIONS = frozenset(
@@ -62,6 +63,7 @@ EXTENSIONS = frozenset(
         "suspend",
         "maxDuration",
         "ttlSecondsAfterFinished",
+        "trialServiceAccount",
     }
 )
 """Keys of `spec` that Katib does not know; all optional."""

@@ -6,6 +6,10 @@ from dataclasses import dataclass
 
 DEFAULT_NAMESPACE = "default"
 
+ACCOUNT = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"
+LONGEST_ACCOUNT = 253
+"""How the API server lets a service account be called."""
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class ExperimentKey:

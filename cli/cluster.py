@@ -38,6 +38,8 @@ def parts(kube: Kube, archive: Archive, open_suggester: OpenSuggester, settled: 
         namespaces=settled.namespaces or (None,),
         katib_configs=settled.katib_config_namespaces,
         template_namespaces=settled.template_namespaces,
+        impersonates=settled.impersonate_trials,
+        limits=settled.limits_of,
     )
 
 

@@ -1,10 +1,16 @@
 """`tunewright operator`: experiments of a cluster."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from .serving import PORT
+
+if TYPE_CHECKING:
+    from ..api.problem import Problem
+    from ..controller.ports import Suggester
+    from ..suggestion.inline import History
 
 
 @click.command()
@@ -70,12 +76,14 @@ def operator(
       tunewright operator --kubeconfig ~/.kube/config --metrics localhost:6789
     """
     import asyncio
+    from functools import partial
 
     from ..controller.kube.archive import RemoteArchive
     from ..controller.kube.client import connect
     from ..controller.kube.config import read_config
     from ..proto.service import Service
     from ..suggestion.client import RemoteSuggester
+    from ..suggestion.replicas import ReplicaSuggester, addresses_of
     from . import cluster
 
     given = {
@@ -94,20 +102,16 @@ def operator(
         token=token_file,
     )
 
+    def open_suggester(problem: "Problem", history: "History") -> "Suggester":
+        if problem.endpoint is not None:
+            return RemoteSuggester(problem.endpoint, history)
+        return ReplicaSuggester(partial(addresses_of, settled.suggestion), history)
+
     async def run() -> None:
         kube = await connect(kubeconfig=kubeconfig, context=context)
         archive = RemoteArchive(service)
         try:
-            parts = cluster.parts(
-                kube,
-                archive,
-                lambda problem, history: RemoteSuggester(
-                    problem.endpoint or settled.suggestion,
-                    history,
-                    speaks_v1=None if problem.endpoint else True,
-                ),
-                settled,
-            )
+            parts = cluster.parts(kube, archive, open_suggester, settled)
             await cluster.drive(
                 parts, http=http, lease_namespace=lease_namespace, webhook_port=webhook_port
             )

@@ -1,6 +1,6 @@
 """What differs where a file is taken: on a laptop, or on a cluster."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import nullcontext, suppress
 from pathlib import Path
 
@@ -28,6 +28,7 @@ def check(experiment: Experiment, bundle: Bundle, world: str | None) -> Iterator
     document = experiment.write()
     check_algorithm(document)
     if world == "laptop":
+        yield from _without_meaning(document["spec"])
         options = compose.local_options(Machine(), bundle.others)
         compose.check_machine(document, options, str(Path.cwd()))
         yield from remarks_of(sample_manifest(document), held=held(own_places()))
@@ -38,6 +39,31 @@ def check(experiment: Experiment, bundle: Bundle, world: str | None) -> Iterator
             yield "the primary container has no image: a cluster needs one"
         if "trialTemplate" in spec and container.get("image") == "tunewright/local":
             yield "the image tunewright/local is none: name one that a cluster can pull"
+        if _starts_pods_anew(document):
+            yield (
+                "a failed pod is started anew, up to 6 times where backoffLimit says nothing;"
+                " backoffLimit: 0 ends a trial at its first failure, and trialPolicy.retries counts"
+            )
+
+
+def _starts_pods_anew(document: dict[str, object]) -> bool:
+    from .preview import sample_manifest
+
+    manifest = sample_manifest(document)
+    spec = manifest.get("spec") or {}
+    return manifest.get("kind") == "Job" and spec.get("backoffLimit") != 0
+
+
+_ON_A_CLUSTER = {
+    "ttlSecondsAfterFinished": "`tunewright prune` removes what has ended",
+    "trialServiceAccount": "there is no API server",
+}
+
+
+def _without_meaning(spec: Mapping[str, object]) -> Iterator[str]:
+    for name, why in _ON_A_CLUSTER.items():
+        if name in spec:
+            yield f"spec.{name} has no meaning here: {why}"
 
 
 def check_sources(experiment: Experiment, where: Where) -> Iterator[str]:

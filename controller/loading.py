@@ -11,6 +11,7 @@ from ..db.records import View as StoredView
 from ..db.records import Wish as StoredWish
 from .brief import Brief
 from .edits import changes_of, is_applied
+from .plan.limits import NO_LIMITS, Limits
 from .plan.view import (
     Counts,
     EndReason,
@@ -47,6 +48,8 @@ class Memory:
     warm: tuple[InitialTrial, ...] = ()
     unsaved_seconds: float = 0.0
     room: int | None = None  # how many more trials may start now; None: as parallelTrialCount says
+    limits: Limits = NO_LIMITS
+    ahead: tuple[str, ...] = ()  # the experiments that took all the places
 
     def of(self, index: int) -> Passing:
         return self.trials.setdefault(index, Passing())
@@ -70,6 +73,8 @@ def view_of(stored: StoredView, brief: Brief, memory: Memory, *, reached: bool =
         suspended=record.suspended,
         active_seconds=record.active_seconds + memory.unsaved_seconds,
         leaving=memory.leaving,
+        limits=memory.limits,
+        ahead=memory.ahead,
     )
 
 

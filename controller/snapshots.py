@@ -66,7 +66,7 @@ def _snapshot(turn: Turn, trials: RunningTrials, now: float) -> Snapshot:
         leaving=view.leaving is not None,
         counts=tuple((str(state), count) for state, count in view.counts.by_state.items()),
         max_trials=view.policy.max_trials,
-        parallel_trials=view.policy.parallel,
+        parallel_trials=view.parallel,
         best=_best(best),
         running=tuple(
             _running(record, trials, stopping=shown.stopping is not None)

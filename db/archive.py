@@ -26,6 +26,9 @@ from .store import Store
 KNOWN_SOURCE = "initial"
 """The source under which a result stands that a record brought: nobody reported it here."""
 
+STREAM = "stdout"
+"""Where a container's output is kept: its log holds both streams."""
+
 _LOST = ("Lost", "Nobody told how it ended")
 
 

@@ -6,7 +6,7 @@ import grpc
 
 from ..proto import tunewright_pb2 as pb
 from ..proto import tunewright_pb2_grpc
-from . import archive, convert_archive
+from . import archive, convert_archive, sweeping
 from .authority import Authority, calling
 from .store import Store
 
@@ -38,3 +38,26 @@ class ArchiveService(tunewright_pb2_grpc.ArchiveServicer):
     ) -> pb.StopsReply:
         calling(self._authority, context).to_operate()
         return convert_archive.stops_reply(archive.stops(self._store))
+
+    def Missing(  # noqa: N802 # the protocol's name
+        self, request: pb.MissingRequest, context: grpc.ServicerContext
+    ) -> pb.MissingReply:
+        calling(self._authority, context).to_operate()
+        present, namespaces = set(request.uids), set(request.namespaces)
+        found = sweeping.missing(self._store, present, namespaces, now=self._clock())
+        return convert_archive.missing_reply(found)
+
+    def Forget(  # noqa: N802 # the protocol's name
+        self, request: pb.ForgetRequest, context: grpc.ServicerContext
+    ) -> pb.ForgetReply:
+        calling(self._authority, context).to_operate()
+        sweeping.forget(self._store, request.uids)
+        return pb.ForgetReply()
+
+    def KeepOutput(  # noqa: N802 # the protocol's name
+        self, request: pb.KeepOutputRequest, context: grpc.ServicerContext
+    ) -> pb.KeepOutputReply:
+        calling(self._authority, context).to_operate()
+        key = (request.uid, request.index, request.attempt)
+        self._store.keep_output(*key, archive.STREAM, request.tail)
+        return pb.KeepOutputReply()

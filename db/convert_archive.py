@@ -15,6 +15,7 @@ from .records import (
     AttemptRecord,
     AttemptState,
     ExperimentRecord,
+    Missing,
     PendingStop,
     Totals,
     TrialRecord,
@@ -85,6 +86,16 @@ def stops_reply(pending: Sequence[PendingStop]) -> pb.StopsReply:
 
 def pending(reply: pb.StopsReply) -> list[PendingStop]:
     return [PendingStop(one.uid, one.index, one.attempt, one.reason) for one in reply.stops]
+
+
+def missing_reply(found: Sequence[Missing]) -> pb.MissingReply:
+    return pb.MissingReply(
+        missing=[pb.Missing(uid=one.uid, namespace=one.namespace, since=one.since) for one in found]
+    )
+
+
+def missing(reply: pb.MissingReply) -> list[Missing]:
+    return [Missing(one.uid, one.namespace, one.since) for one in reply.missing]
 
 
 def _experiment_to_wire(record: ExperimentRecord) -> pb.ExperimentRecord:

@@ -110,6 +110,15 @@ class StopRow:
 
 
 @dataclass(frozen=True, slots=True)
+class Missing:
+    """An experiment without a resource, and since when that is known."""
+
+    uid: str
+    namespace: str
+    since: float
+
+
+@dataclass(frozen=True, slots=True)
 class PendingStop:
     """An early stop that nobody answered yet, of a trial that has not ended."""
 

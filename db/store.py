@@ -183,6 +183,10 @@ class Store(Ledger, Protocol):
         """Return the end of what the attempt wrote to `stdout` or `stderr`."""
         ...
 
+    def keep_output(self, uid: str, index: int, attempt: int, stream: str, tail: bytes) -> None:
+        """Write the end of what an attempt wrote, in place of what was kept before."""
+        ...
+
     def events(self, uid: str, *, after: float = 0.0, limit: int = 100) -> Sequence[EventRow]:
         """Return the latest events, oldest first."""
         ...

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, delete, select, update
 
 from ..api.errors import Conflict
 from ..api.history import Finished, Proposal, Proposed, Verdict, verdict_of
@@ -24,6 +24,7 @@ from .schema import (
     encode,
     experiments,
     log,
+    outputs,
     trials,
 )
 from .trial_reading import TrialReading, finished_entry
@@ -155,6 +156,15 @@ class Trials(TrialReading):
                     connection,
                     [{**key, "stream": name, "tail": tail} for name, tail in output.items()],
                 )
+
+        self._database.write(work)
+
+    def keep_output(self, uid: str, index: int, attempt: int, stream: str, tail: bytes) -> None:
+        def work(connection: Connection) -> None:
+            key = {"trial_id": self._held(connection, uid, index).id, "attempt": attempt}
+            old = [outputs.c[name] == value for name, value in key.items()]
+            connection.execute(delete(outputs).where(*old, outputs.c.stream == stream))
+            run.NEW_OUTPUT.many(connection, [{**key, "stream": stream, "tail": tail}])
 
         self._database.write(work)
 

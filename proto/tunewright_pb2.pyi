@@ -1657,6 +1657,125 @@ class LookReply(google.protobuf.message.Message):
 global___LookReply = LookReply
 
 @typing.final
+class MissingRequest(google.protobuf.message.Message):
+    """`uids` are all experiments that there are in `namespaces`: everywhere, where none is named."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    UIDS_FIELD_NUMBER: builtins.int
+    NAMESPACES_FIELD_NUMBER: builtins.int
+    @property
+    def uids(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]: ...
+    @property
+    def namespaces(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]: ...
+    def __init__(
+        self,
+        *,
+        uids: collections.abc.Iterable[builtins.str] | None = ...,
+        namespaces: collections.abc.Iterable[builtins.str] | None = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["namespaces", b"namespaces", "uids", b"uids"]) -> None: ...
+
+global___MissingRequest = MissingRequest
+
+@typing.final
+class Missing(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    UID_FIELD_NUMBER: builtins.int
+    NAMESPACE_FIELD_NUMBER: builtins.int
+    SINCE_FIELD_NUMBER: builtins.int
+    uid: builtins.str
+    namespace: builtins.str
+    since: builtins.float
+    def __init__(
+        self,
+        *,
+        uid: builtins.str = ...,
+        namespace: builtins.str = ...,
+        since: builtins.float = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["namespace", b"namespace", "since", b"since", "uid", b"uid"]) -> None: ...
+
+global___Missing = Missing
+
+@typing.final
+class MissingReply(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    MISSING_FIELD_NUMBER: builtins.int
+    @property
+    def missing(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___Missing]: ...
+    def __init__(
+        self,
+        *,
+        missing: collections.abc.Iterable[global___Missing] | None = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["missing", b"missing"]) -> None: ...
+
+global___MissingReply = MissingReply
+
+@typing.final
+class ForgetRequest(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    UIDS_FIELD_NUMBER: builtins.int
+    @property
+    def uids(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]: ...
+    def __init__(
+        self,
+        *,
+        uids: collections.abc.Iterable[builtins.str] | None = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["uids", b"uids"]) -> None: ...
+
+global___ForgetRequest = ForgetRequest
+
+@typing.final
+class ForgetReply(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+
+global___ForgetReply = ForgetReply
+
+@typing.final
+class KeepOutputRequest(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    UID_FIELD_NUMBER: builtins.int
+    INDEX_FIELD_NUMBER: builtins.int
+    ATTEMPT_FIELD_NUMBER: builtins.int
+    TAIL_FIELD_NUMBER: builtins.int
+    uid: builtins.str
+    index: builtins.int
+    attempt: builtins.int
+    tail: builtins.bytes
+    def __init__(
+        self,
+        *,
+        uid: builtins.str = ...,
+        index: builtins.int = ...,
+        attempt: builtins.int = ...,
+        tail: builtins.bytes = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["attempt", b"attempt", "index", b"index", "tail", b"tail", "uid", b"uid"]) -> None: ...
+
+global___KeepOutputRequest = KeepOutputRequest
+
+@typing.final
+class KeepOutputReply(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+
+global___KeepOutputReply = KeepOutputReply
+
+@typing.final
 class StopsRequest(google.protobuf.message.Message):
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 

@@ -364,6 +364,21 @@ class ArchiveStub(object):
                 request_serializer=tunewright__pb2.StopsRequest.SerializeToString,
                 response_deserializer=tunewright__pb2.StopsReply.FromString,
                 )
+        self.Missing = channel.unary_unary(
+                '/tunewright.v1.Archive/Missing',
+                request_serializer=tunewright__pb2.MissingRequest.SerializeToString,
+                response_deserializer=tunewright__pb2.MissingReply.FromString,
+                )
+        self.Forget = channel.unary_unary(
+                '/tunewright.v1.Archive/Forget',
+                request_serializer=tunewright__pb2.ForgetRequest.SerializeToString,
+                response_deserializer=tunewright__pb2.ForgetReply.FromString,
+                )
+        self.KeepOutput = channel.unary_unary(
+                '/tunewright.v1.Archive/KeepOutput',
+                request_serializer=tunewright__pb2.KeepOutputRequest.SerializeToString,
+                response_deserializer=tunewright__pb2.KeepOutputReply.FromString,
+                )
 
 
 class ArchiveServicer(object):
@@ -389,6 +404,27 @@ class ArchiveServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Missing(self, request, context):
+        """Says which experiments were missing before, too, and notes since when others are.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Forget(self, request, context):
+        """Removes all that experiments recorded.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def KeepOutput(self, request, context):
+        """Keeps the end of what an attempt wrote; may be repeated.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ArchiveServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -406,6 +442,21 @@ def add_ArchiveServicer_to_server(servicer, server):
                     servicer.Stops,
                     request_deserializer=tunewright__pb2.StopsRequest.FromString,
                     response_serializer=tunewright__pb2.StopsReply.SerializeToString,
+            ),
+            'Missing': grpc.unary_unary_rpc_method_handler(
+                    servicer.Missing,
+                    request_deserializer=tunewright__pb2.MissingRequest.FromString,
+                    response_serializer=tunewright__pb2.MissingReply.SerializeToString,
+            ),
+            'Forget': grpc.unary_unary_rpc_method_handler(
+                    servicer.Forget,
+                    request_deserializer=tunewright__pb2.ForgetRequest.FromString,
+                    response_serializer=tunewright__pb2.ForgetReply.SerializeToString,
+            ),
+            'KeepOutput': grpc.unary_unary_rpc_method_handler(
+                    servicer.KeepOutput,
+                    request_deserializer=tunewright__pb2.KeepOutputRequest.FromString,
+                    response_serializer=tunewright__pb2.KeepOutputReply.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -466,5 +517,56 @@ class Archive(object):
         return grpc.experimental.unary_unary(request, target, '/tunewright.v1.Archive/Stops',
             tunewright__pb2.StopsRequest.SerializeToString,
             tunewright__pb2.StopsReply.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def Missing(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/tunewright.v1.Archive/Missing',
+            tunewright__pb2.MissingRequest.SerializeToString,
+            tunewright__pb2.MissingReply.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def Forget(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/tunewright.v1.Archive/Forget',
+            tunewright__pb2.ForgetRequest.SerializeToString,
+            tunewright__pb2.ForgetReply.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def KeepOutput(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/tunewright.v1.Archive/KeepOutput',
+            tunewright__pb2.KeepOutputRequest.SerializeToString,
+            tunewright__pb2.KeepOutputReply.FromString,
             options, channel_credentials,
             insecure, call_credentials, compression, wait_for_ready, timeout, metadata)

@@ -228,6 +228,24 @@ class ArchiveStub:
         tunewright_pb2.StopsReply,
     ]
 
+    Missing: grpc.UnaryUnaryMultiCallable[
+        tunewright_pb2.MissingRequest,
+        tunewright_pb2.MissingReply,
+    ]
+    """Says which experiments were missing before, too, and notes since when others are."""
+
+    Forget: grpc.UnaryUnaryMultiCallable[
+        tunewright_pb2.ForgetRequest,
+        tunewright_pb2.ForgetReply,
+    ]
+    """Removes all that experiments recorded."""
+
+    KeepOutput: grpc.UnaryUnaryMultiCallable[
+        tunewright_pb2.KeepOutputRequest,
+        tunewright_pb2.KeepOutputReply,
+    ]
+    """Keeps the end of what an attempt wrote; may be repeated."""
+
 class ArchiveAsyncStub:
     """What an operator tells of experiments and asks of their metrics."""
 
@@ -246,6 +264,24 @@ class ArchiveAsyncStub:
         tunewright_pb2.StopsRequest,
         tunewright_pb2.StopsReply,
     ]
+
+    Missing: grpc.aio.UnaryUnaryMultiCallable[
+        tunewright_pb2.MissingRequest,
+        tunewright_pb2.MissingReply,
+    ]
+    """Says which experiments were missing before, too, and notes since when others are."""
+
+    Forget: grpc.aio.UnaryUnaryMultiCallable[
+        tunewright_pb2.ForgetRequest,
+        tunewright_pb2.ForgetReply,
+    ]
+    """Removes all that experiments recorded."""
+
+    KeepOutput: grpc.aio.UnaryUnaryMultiCallable[
+        tunewright_pb2.KeepOutputRequest,
+        tunewright_pb2.KeepOutputReply,
+    ]
+    """Keeps the end of what an attempt wrote; may be repeated."""
 
 class ArchiveServicer(metaclass=abc.ABCMeta):
     """What an operator tells of experiments and asks of their metrics."""
@@ -271,5 +307,29 @@ class ArchiveServicer(metaclass=abc.ABCMeta):
         request: tunewright_pb2.StopsRequest,
         context: _ServicerContext,
     ) -> typing.Union[tunewright_pb2.StopsReply, collections.abc.Awaitable[tunewright_pb2.StopsReply]]: ...
+
+    @abc.abstractmethod
+    def Missing(
+        self,
+        request: tunewright_pb2.MissingRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[tunewright_pb2.MissingReply, collections.abc.Awaitable[tunewright_pb2.MissingReply]]:
+        """Says which experiments were missing before, too, and notes since when others are."""
+
+    @abc.abstractmethod
+    def Forget(
+        self,
+        request: tunewright_pb2.ForgetRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[tunewright_pb2.ForgetReply, collections.abc.Awaitable[tunewright_pb2.ForgetReply]]:
+        """Removes all that experiments recorded."""
+
+    @abc.abstractmethod
+    def KeepOutput(
+        self,
+        request: tunewright_pb2.KeepOutputRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[tunewright_pb2.KeepOutputReply, collections.abc.Awaitable[tunewright_pb2.KeepOutputReply]]:
+        """Keeps the end of what an attempt wrote; may be repeated."""
 
 def add_ArchiveServicer_to_server(servicer: ArchiveServicer, server: typing.Union[grpc.Server, grpc.aio.Server]) -> None: ...

@@ -1,6 +1,7 @@
 """Budget, limits, and what is known before."""
 
 import math
+import re
 from collections.abc import Mapping
 
 from ..checkpoint import Keep
@@ -8,6 +9,7 @@ from ..compile import parameter as compile_parameter
 from ..defaults import PARALLEL_TRIALS
 from ..durations import parse_duration
 from ..experiment import ExperimentSpec
+from ..identity import ACCOUNT, LONGEST_ACCOUNT
 from ..policy import OnLost, ResumePolicy
 from ..policy_spec import InitialTrial
 from ..space import Parameter, ParameterCondition, ParameterKind, SearchSpace
@@ -28,6 +30,7 @@ def check_policy(spec: ExperimentSpec, report: Report) -> None:
     if spec.max_duration is not None:
         _check_duration(spec.max_duration, report)
     report.at_least("spec.ttlSecondsAfterFinished", spec.ttl_seconds_after_finished, 0)
+    _check_account(spec.trial_service_account, report)
     _check_stop_when(spec, report)
     for i, warm in enumerate(spec.warm_start_from):
         report.require(f"spec.warmStartFrom[{i}].name", warm.name)
@@ -91,6 +94,17 @@ def _check_duration(written: float | str, report: Report) -> None:
         return
     if not positive:
         report.add("spec.maxDuration", "must be greater than 0", "90, 90s, 1h30m")
+
+
+def _check_account(name: str | None, report: Report) -> None:
+    if name is None:
+        return
+    if len(name) > LONGEST_ACCOUNT or not re.fullmatch(ACCOUNT, name):
+        report.add(
+            "spec.trialServiceAccount",
+            f"{name!r} is no name of a service account",
+            "lower-case letters, digits, - and ., as in `kubectl get serviceaccounts`",
+        )
 
 
 def _check_stop_when(spec: ExperimentSpec, report: Report) -> None:

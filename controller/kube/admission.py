@@ -21,12 +21,14 @@ from ..brief import brief_of
 from . import labels
 from .cache import Cache, Key
 from .certificates import certificate
+from .experiments import experiment_record
 from .informers import Informers
 from .jobs import attempt_of, injection_of
 from .pod_webhook import PodWebhook
 from .port import Document, Kube, Resource
-from .resources import EXPERIMENTS, TRIALS, experiment_record, is_ours, page_of, slim_trial
+from .resources import EXPERIMENTS, TRIALS
 from .templates import with_template
+from .trials import is_ours, page_of, slim_trial
 from .workloads.collector import Settings
 from .workloads.elsewhere import ELSEWHERE
 from .workloads.injection import Injection, instrument_pod

@@ -5,7 +5,7 @@ SQL is a mirror of experiments and trials, and the home of what they reported;
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
 import grpc
@@ -13,9 +13,9 @@ import grpc.aio
 
 from ...api.errors import Fault, Forbidden, Invalid, StoreUnavailable, TunewrightError, Unsupported
 from ...api.observation import Batch
-from ...db import archive, convert_archive
+from ...db import archive, convert_archive, sweeping
 from ...db.archive import Looked
-from ...db.records import ExperimentRecord, PendingStop, Reporter, TrialRecord
+from ...db.records import ExperimentRecord, Missing, PendingStop, Reporter, TrialRecord
 from ...db.store import Store
 from ...metrics_collector.uplink import sample_to_wire
 from ...proto import tunewright_pb2 as pb
@@ -52,6 +52,23 @@ class Archive(Protocol):
         """Return the early stops of all experiments that nobody has answered."""
         ...
 
+    async def missing(
+        self, present: Collection[str], namespaces: Collection[str]
+    ) -> Sequence[Missing]:
+        """Return which experiments were missing before, and have it noted that others are.
+
+        `present` are all that there are in `namespaces`: everywhere, where none is named.
+        """
+        ...
+
+    async def forget(self, uids: Sequence[str]) -> None:
+        """Remove all that experiments recorded."""
+        ...
+
+    async def keep_output(self, uid: str, index: int, attempt: int, tail: bytes) -> None:
+        """Keep the end of what an attempt wrote."""
+        ...
+
     async def report(self, trial: Key, batch: Batch, said: Reporter) -> None:
         """Keep what was read of a trial's log, and what its reader says of itself."""
         ...
@@ -74,6 +91,20 @@ class StoreArchive:
 
     async def stops(self) -> Sequence[PendingStop]:
         return await asyncio.to_thread(archive.stops, self._store)
+
+    async def missing(
+        self, present: Collection[str], namespaces: Collection[str]
+    ) -> Sequence[Missing]:
+        return await asyncio.to_thread(
+            sweeping.missing, self._store, present, namespaces, now=self._clock()
+        )
+
+    async def forget(self, uids: Sequence[str]) -> None:
+        await asyncio.to_thread(sweeping.forget, self._store, uids)
+
+    async def keep_output(self, uid: str, index: int, attempt: int, tail: bytes) -> None:
+        key = (uid, index, attempt, archive.STREAM)
+        await asyncio.to_thread(self._store.keep_output, *key, tail)
 
     async def report(self, trial: Key, batch: Batch, said: Reporter) -> None:
         del trial
@@ -108,6 +139,19 @@ class RemoteArchive:
 
     async def stops(self) -> Sequence[PendingStop]:
         return convert_archive.pending(await self._ask(self._stub.Stops, pb.StopsRequest()))
+
+    async def missing(
+        self, present: Collection[str], namespaces: Collection[str]
+    ) -> Sequence[Missing]:
+        request = pb.MissingRequest(uids=present, namespaces=namespaces)
+        return convert_archive.missing(await self._ask(self._stub.Missing, request))
+
+    async def forget(self, uids: Sequence[str]) -> None:
+        await self._ask(self._stub.Forget, pb.ForgetRequest(uids=uids))
+
+    async def keep_output(self, uid: str, index: int, attempt: int, tail: bytes) -> None:
+        request = pb.KeepOutputRequest(uid=uid, index=index, attempt=attempt, tail=tail)
+        await self._ask(self._stub.KeepOutput, request)
 
     async def report(self, trial: Key, batch: Batch, said: Reporter) -> None:
         request = pb.ReportRequest(

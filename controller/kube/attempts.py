@@ -5,11 +5,11 @@ on a workload was begun, one that the book has begun and that has no workload is
 created, a workload whose trial has ended is taken away.
 """
 
+import asyncio
 from collections.abc import Iterable, Sequence
 
 from ...api.checkpoint import Keep
 from ...api.errors import Conflict, Invalid, NotFound, Retryable, Terminal
-from ...api.moments import read
 from ...api.states import TrialState
 from ...db.archive import Looked
 from ...db.records import AttemptState, TrialRecord, Usage
@@ -26,9 +26,11 @@ from .cache import Key
 from .informers import BY_EXPERIMENT
 from .jobs import Jobs, attempt_of, is_of_a_trial
 from .logs import LogReaders
+from .outputs import keep_output, last_words
 from .port import Document, name_of
-from .resources import TRIALS, is_ahead
-from .workloads.hindrance import hindrance
+from .resources import TRIALS, moment_of
+from .trials import is_ahead
+from .workloads.hindrance import Hindrance, hindrance
 from .workloads.injection import Way
 from .workloads.judgement import Conditions, judge, runs, started_at
 from .workloads.pods import exit_code, is_collected, is_primary, stands_still
@@ -76,6 +78,8 @@ class Attempts:
         self._way: Way | None = None
         self._read_instead: set[int] = set()  # whose collector did not tell all
         self._events_from: dict[int, float] = {}
+        self._crashed: list[tuple[int, Hindrance]] = []  # trials with a crash that is not told yet
+        self._told_of: dict[int, str] = {}  # the crash of a trial that was told last
         self._suspended: set[int] = set()  # asked to end, and to stay
         self._ended: dict[int, Ended] = {}  # of which is asked what they reported
         self._untold = {record.index for record in book.unfinished}  # to the metrics service
@@ -110,6 +114,8 @@ class Attempts:
                 self._forsake(record)
             else:
                 begun += await self._observe(self._adopt(record))
+        await asyncio.gather(*map(self._tell_of_crash, self._crashed))
+        self._crashed.clear()
         return [*begun, *await self._look()]
 
     async def _is_deleted(self, record: TrialRecord) -> bool:
@@ -163,13 +169,13 @@ class Attempts:
             return []
         self._made.add(ref.index)
         pods = self._pods(record.name)
-        bare = [pod for pod in pods if not is_collected(pod)]
-        if self._is_written and self._way_of(record) is Way.LOGS:
-            self._logs.follow(self._book.experiment, self.brief, record, bare)
+        self._read_logs(record, pods)
         end = self._end(ref, found, pods, now)
         if end is not None:
             self._ended[ref.index] = end
         if not _is_starting(record):
+            if end is None:
+                self._note_crash(record, found, pods)
             return []
         has_run = runs(found, pods)
         if end is None and not has_run:
@@ -177,19 +183,27 @@ class Attempts:
         if not has_run and (end is None or end.reason is EndReason.STOPPED):
             return []
         self._memory.of(ref.index).waits_for = ""
-        if self.brief.collector.kind in _UNWRITTEN and self._way_of(record) is Way.LOGS:
-            self._tell_unread(record, bare)
-        return [Started(ref, None, None, _moment(started_at(found)) or now)]
+        self._tell_unread(record, pods)
+        self.again |= end is None and _crash(found, pods) is not None  # told of one that runs
+        return [Started(ref, None, None, moment_of(started_at(found)) or now)]
 
     @property
     def _is_written(self) -> bool:
         """Whether the metrics are in what the program writes to its streams: in a log."""
         return self.brief.collector.kind is CollectorKind.STDOUT
 
+    def _read_logs(self, record: TrialRecord, pods: Sequence[Document]) -> None:
+        """Have the logs read of pods without a collector, where metrics are in what is printed."""
+        if self._is_written and self._way_of(record) is Way.LOGS:
+            bare = [pod for pod in pods if not is_collected(pod)]
+            self._logs.follow(self._book.experiment, self.brief, record, bare)
+
     def _tell_unread(self, record: TrialRecord, pods: Sequence[Document]) -> None:
         """Say that metrics of primary pods without a collector are in no log."""
+        if self.brief.collector.kind not in _UNWRITTEN or self._way_of(record) is not Way.LOGS:
+            return
         for pod in pods:
-            if is_primary(pod, self.brief.primary_labels):
+            if is_primary(pod, self.brief.primary_labels) and not is_collected(pod):
                 note = f"Pod {name_of(pod)} was created without a collector: {_UNREAD}"
                 about = self._book.about(record.index)
                 self._world.notices.say(about, "Warning", "NoCollector", note)
@@ -250,6 +264,21 @@ class Attempts:
         if why is not None:
             self._say(record.index, why.reason.name, why.message)
 
+    def _note_crash(self, record: TrialRecord, found: Document, pods: Sequence[Document]) -> None:
+        """Note that a pod of a trial crashed although its workload goes on."""
+        why = _crash(found, pods)
+        if why is not None and self._told_of.get(record.index) != why.detail:
+            self._told_of[record.index] = why.detail
+            self._crashed.append((record.index, why))
+
+    async def _tell_of_crash(self, crash: tuple[int, Hindrance]) -> None:
+        """Say it at once, with what was written last."""
+        index, why = crash
+        assert why.crashed is not None
+        words = await last_words(self._world.kube, self._book.key.namespace, why.crashed)
+        said = f"{why.message}: {words}" if words else why.message
+        self._book.say(index, why.reason.name, said, self._world.clock.now())
+
     def _say(self, index: int, reason: str, message: str) -> None:
         self._memory.of(index).waits_for = message
         self._book.say(index, reason, message, self._world.clock.now())
@@ -281,9 +310,23 @@ class Attempts:
             self.again |= passing.metrics_open
         told = [i for i in ready if not self._is_to_read(i, looked.get(i))]
         self.again |= len(told) < len(ready)
+        await asyncio.gather(*map(self._keep_output, told))
         for index in told:
             self._let_go(index)
         return [ready[index] for index in told]
+
+    async def _keep_output(self, index: int) -> None:
+        """Keep the end of what the last attempt wrote, while its pods are there."""
+        record = self._book.pages[index].record
+        number = record.attempt.attempt if record.attempt else 1
+        await keep_output(
+            self._world.kube,
+            self._world.archive,
+            (self._book.experiment.uid, index, number),
+            self._pods(record.name),
+            container=self.brief.primary_container,
+            labels=self.brief.primary_labels or {},
+        )
 
     def _is_to_read(self, index: int, found: Looked | None) -> bool:
         """Whether an ended trial's collector could not tell all, and its logs are read instead."""
@@ -300,6 +343,7 @@ class Attempts:
         """Forget an attempt that has ended; another may follow it."""
         self._ended.pop(index, None)
         self._events_from.pop(index, None)
+        self._told_of.pop(index, None)
         self._logs.forget(index)
         self._made.discard(index)
         self._read_instead.discard(index)
@@ -425,6 +469,8 @@ class Attempts:
         if found is None or record.index in self._suspended:
             return
         retain = self.brief.policy.retain
+        if not found["metadata"].get("deletionTimestamp"):
+            await self._keep_output(record.index)
         await self._jobs.stop(found, retain=retain)
         if stop_patch(found, retain=retain) is not None:
             self._suspended.add(record.index)
@@ -444,6 +490,12 @@ class Attempts:
         return AttemptRef(uid, record.index, record.name, attempt.attempt, attempt.token)
 
 
+def _crash(found: Document, pods: Sequence[Document]) -> Hindrance | None:
+    """Return that a container has failed, of a workload that goes on."""
+    why = hindrance(found, pods, ())
+    return why if why is not None and why.crashed is not None else None
+
+
 def _is_going(record: TrialRecord) -> bool:
     return record.attempt is not None and record.attempt.state is not AttemptState.ENDED
 
@@ -456,7 +508,3 @@ def _is_sent_back(record: TrialRecord) -> bool:
     """Whether its last attempt is over, and another is due."""
     ended = record.attempt is not None and record.attempt.state is AttemptState.ENDED
     return ended and record.retry_at is not None
-
-
-def _moment(text: str | None) -> float | None:
-    return None if text is None else read(text)

@@ -46,10 +46,14 @@ from ...db.records import (
     Wish,
 )
 from ..plan import reasons
+from ..plan.limits import Held
 from .cache import Key
 from .page import Event, Page, Unwritten
 from .port import Document
 from .tally import Tally
+
+LIMITED = "Limited"
+"""The condition that says what a limit of the namespace holds back."""
 
 
 class Book:
@@ -139,6 +143,17 @@ class Book:
             others = (each for each in self.conditions if each.type != condition.type)
             self.conditions = (*said, *others)
             self.unwritten.status = True
+
+    def note_held(self, held: Held | None, now: float) -> None:
+        """Say what a limit holds back, and that nothing is any more."""
+        if held is not None:
+            reason, message, status = held.reason.name, held.message, "True"
+        elif any(each.type == LIMITED and each.status == "True" for each in self.conditions):
+            reason, message, status = "NotLimited", "Nothing is held back", "False"
+        else:
+            return
+        condition = Condition(type=LIMITED, status=status, reason=reason, message=message)
+        self.note(condition, now)
 
     def learn(self, edited: ExperimentRecord) -> None:
         """Take over what people changed in the document."""

@@ -40,6 +40,9 @@ class Cache:
     def names(self) -> Sequence[Key]:
         return tuple(self._objects)
 
+    def all(self) -> Iterable[Document]:
+        return tuple(self._objects.values())
+
     def get(self, key: Key) -> Document | None:
         return self._objects.get(key)
 

@@ -34,6 +34,9 @@ REQUEST_SECONDS = 30.0
 FAREWELL_SECONDS = 0.25
 PAGE = 500
 CONNECTIONS = 64
+LINES, LIMIT = 2000, 1 << 22
+"""How much is read of the end of a log; a server that is given bytes alone cuts at the end."""
+
 _PIECE = 1 << 16
 _PODS = Resource("", "v1", "pods")
 _FAILURES = (aiohttp.ClientError, asyncio.TimeoutError, ssl.SSLError, ConnectionError)
@@ -125,11 +128,32 @@ class KubeClient:
         finally:
             _hang_up(answer)
 
+    async def log_end(
+        self, namespace: str, pod: str, container: str, *, previous: bool = False
+    ) -> bytes:
+        path = _PODS.path(namespace, pod, "log")
+        query = {"container": container, "tailLines": str(LINES), "limitBytes": str(LIMIT)}
+        query |= {"previous": "true"} if previous else {}
+        patience = aiohttp.ClientTimeout(total=REQUEST_SECONDS)
+        answer = await self._send("GET", path, query, patience=patience)
+        try:
+            if answer.status != 200:
+                raise error_of(answer.status, answer.headers, await answer.text())
+            return await answer.read()
+        except _FAILURES as error:
+            raise _away(error) from error
+
     async def create(
-        self, resource: Resource, namespace: str | None, document: Document, *, dry: bool = False
+        self,
+        resource: Resource,
+        namespace: str | None,
+        document: Document,
+        *,
+        dry: bool = False,
+        user: str | None = None,
     ) -> Document:
         query = {"fieldValidation": "Strict"} | ({"dryRun": "All"} if dry else {})
-        return await self._ask("POST", resource.path(namespace), query, document)
+        return await self._ask("POST", resource.path(namespace), query, document, user=user)
 
     async def replace(
         self, resource: Resource, namespace: str | None, document: Document, subresource: str = ""
@@ -188,9 +212,12 @@ class KubeClient:
         body: Document | None = None,
         *,
         kind: str = "application/json",
+        user: str | None = None,
     ) -> dict[str, Any]:
         timeout = aiohttp.ClientTimeout(total=REQUEST_SECONDS)
-        answer = await self._send(method, path, query or {}, body, kind=kind, patience=timeout)
+        answer = await self._send(
+            method, path, query or {}, body, kind=kind, user=user, patience=timeout
+        )
         try:
             text = await answer.text()
         except _FAILURES as error:
@@ -208,13 +235,17 @@ class KubeClient:
         *,
         patience: aiohttp.ClientTimeout,
         kind: str = "application/json",
+        user: str | None = None,
     ) -> aiohttp.ClientResponse:
+        given = {"Content-Type": kind, "Accept": "application/json"}
+        if user is not None:
+            given["Impersonate-User"] = user
         resource_path = f"{path}?{urlencode(query)}" if query else path
         try:
             _, url, headers, sent, _ = await self._client.param_serialize(
                 method,
                 resource_path,
-                header_params={"Content-Type": kind, "Accept": "application/json"},
+                header_params=given,
                 body=body,
                 auth_settings=["BearerToken"],
             )

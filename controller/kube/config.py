@@ -11,6 +11,15 @@ suggestion: tunewright-suggestion.tunewright:6789 who is asked for points
 namespaces: [team-a, team-b]                      all, where it is left out
 katibConfigNamespaces: [kubeflow]                 where a katib-config names images
 templateNamespaces: [kubeflow]                    whose labelled ConfigMaps of templates all may use
+impersonateTrials: false                          create trials as accounts of their namespaces
+limits:                                           the first that names a namespace, or none, counts
+- namespaces: [team-a]
+  parallelTrialCount: {default: 2, max: 8}
+  experiments: 3                                  so many go on at once, others wait
+  ttlSecondsAfterFinished: 604800                 the longest that an ended one stays
+  kinds: [jobs.batch]
+  plugins: [mine]                                 algorithms and rules beside the built-in ones
+  retentionSeconds: 2592000                       how long what a deleted one recorded stays
 """
 
 from collections.abc import Mapping
@@ -19,10 +28,11 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, NonNegativeFloat, PositiveInt, ValidationError
 from pydantic.alias_generators import to_camel
 
 from ...api.errors import Fault, Invalid
+from ..plan.limits import NO_LIMITS, RETENTION_SECONDS, Limits
 from .workloads.injection import Settings
 
 
@@ -40,6 +50,32 @@ class CollectorConfig(_Part):
     reads_logs: bool = False
 
 
+class ParallelConfig(_Part):
+    default: PositiveInt | None = None
+    max: PositiveInt | None = None
+
+
+class LimitsConfig(_Part):
+    namespaces: tuple[str, ...] = ()
+    parallel_trial_count: ParallelConfig = ParallelConfig()
+    experiments: PositiveInt | None = None
+    ttl_seconds_after_finished: NonNegativeFloat | None = None
+    kinds: frozenset[str] | None = None
+    plugins: frozenset[str] | None = None
+    retention_seconds: NonNegativeFloat = RETENTION_SECONDS
+
+    def limits(self) -> Limits:
+        return Limits(
+            default_parallel=self.parallel_trial_count.default,
+            parallel=self.parallel_trial_count.max,
+            experiments=self.experiments,
+            ttl_seconds=self.ttl_seconds_after_finished,
+            kinds=self.kinds,
+            plugins=self.plugins,
+            retention_seconds=self.retention_seconds,
+        )
+
+
 class Config(_Part):
     """See the module; each has its option on the command line, which wins."""
 
@@ -49,6 +85,15 @@ class Config(_Part):
     namespaces: tuple[str, ...] = ()
     katib_config_namespaces: tuple[str, ...] = ("kubeflow",)
     template_namespaces: tuple[str, ...] = ("kubeflow",)
+    impersonate_trials: bool = False
+    limits: tuple[LimitsConfig, ...] = ()
+
+    def limits_of(self, namespace: str) -> Limits:
+        """Return what a namespace is granted."""
+        for each in self.limits:
+            if not each.namespaces or namespace in each.namespaces:
+                return each.limits()
+        return NO_LIMITS
 
     def settings(self) -> Settings:
         """Return what is put beside trials."""

@@ -21,21 +21,29 @@ from ..asking import ask
 from ..brief import Brief, brief_of
 from ..loading import Memory
 from ..plan import explain, reasons
+from ..plan.limits import held_back
+from ..plan.view import View
 from ..turn import AskFor, Event, TrialFinished, Turn, Turns
 from .attempts import AGAIN_SECONDS, Attempts
 from .book import Book
 from .cache import key_of
 from .claims import make_claim, with_claim
+from .experiments import experiment_record
 from .informers import asks_to_stop
 from .jobs import Jobs, rendered
+from .limiting import ahead, check_kind, check_plugins
 from .page import Page
 from .plugins import Plugin, check_endpoint, plugin_of, served_by
 from .port import Document
-from .resources import experiment_record, is_ours, page_of, wish_of, wishes_of
 from .templates import with_template
+from .trials import is_ours, page_of
 from .warm_start import warm_trials
+from .wishes import wish_of, wishes_of
 from .world import World
 from .writing import STATUS_SECONDS, Told, strike, write_spec, write_trials
+
+HELD_SECONDS = 10.0
+"""How often one that waits for a place looks whether there is one."""
 
 _BAD_ENDS = {TrialState.FAILED, TrialState.METRICS_UNAVAILABLE}
 
@@ -89,6 +97,11 @@ class Driver:
         over = book.experiment.state.is_finished and not book.unfinished
         return over and self._attempts.is_clear and not book.unwritten.is_left
 
+    @property
+    def is_held(self) -> bool:
+        """Whether others took all the places of its namespace."""
+        return bool(self._memory.ahead)
+
     def ask_to_stop(self, stop: PendingStop) -> None:
         """Hear of an early stop that the metrics service decided."""
         now = self._world.clock.now()
@@ -105,6 +118,7 @@ class Driver:
             TunewrightError: the book is not what the cluster has: open it anew.
         """
         await self._learn(document)
+        self._weigh(document)
         self._inbox += await self._attempts.observe()
         turn = self._take()
         self._attempts.note(turn.effects)
@@ -161,6 +175,15 @@ class Driver:
             self._brief = self._attempts.brief = with_claim(served, self._book.key.name)
             self._book.learn(edited)
 
+    def _weigh(self, document: Document) -> None:
+        """See what the namespace is granted, and whether others have taken it."""
+        key, memory = self._book.key, self._memory
+        memory.limits = self._world.limits(key.namespace)
+        if memory.limits.experiments is None or self._book.experiment.state.is_finished:
+            memory.ahead = ()
+        else:
+            memory.ahead = ahead(document, self._world.informers.beside(key), memory.limits)
+
     # The turn.
 
     def _take(self) -> Turn:
@@ -169,7 +192,13 @@ class Driver:
         events, self._inbox = self._inbox, []
         turn = self._turns.take(events, self._memory, now)
         self.lines = explain(turn.view, now)
+        self._say_what_is_held(turn.view, now)
         return turn
+
+    def _say_what_is_held(self, view: View, now: float) -> None:
+        is_over = self._book.experiment.state.is_finished
+        held = held_back(view.policy.parallel, view.limits, view.ahead)
+        self._book.note_held(None if is_over else next(held, None), now)
 
     def _count_time(self, now: float) -> None:
         """Count the time in which the experiment was driven and not suspended."""
@@ -243,6 +272,8 @@ class Driver:
         moments = [turn.wake_at]
         if self._attempts.again:
             moments.append(now + AGAIN_SECONDS)
+        if self.is_held:
+            moments.append(now + HELD_SECONDS)
         if self._book.unwritten.is_left:
             moments.append(now + STATUS_SECONDS)
         return min((moment for moment in moments if moment is not None), default=None)
@@ -267,6 +298,8 @@ async def open_driver(world: World, document: Document, before: int | None) -> D
         await with_template(world.kube, document, world.template_namespaces)
     )
     brief = brief_of(record)
+    limits = world.limits(record.key.namespace)
+    check_plugins(record.document["spec"], limits, record.key.namespace)
     check_endpoint(brief.problem.endpoint, record.key.namespace)
     plugin = await plugin_of(world.kube, record, brief, world.katib_configs)
     check_algorithm(record.document, elsewhere=plugin is not None)
@@ -278,6 +311,7 @@ async def open_driver(world: World, document: Document, before: int | None) -> D
     source = brief.template.source
     assert not isinstance(source, str)  # `with_template` has read it
     resource = await world.informers.resource(source["apiVersion"], source["kind"])
+    check_kind(resource, limits, record.key.namespace)
     cache = await world.informers.workloads(resource)
     patience = brief.policy.no_improvement
     pages = [
@@ -289,7 +323,7 @@ async def open_driver(world: World, document: Document, before: int | None) -> D
     known = max(before or 0, record.totals.proposed)
     record = replace(record, totals=Totals(proposed=known))
     book = Book(record, conditions or _created(world.clock.now()), pages, min_delta=delta)
-    jobs = Jobs(world.kube, cache, resource, world.settings)
+    jobs = Jobs(world.kube, cache, resource, world.settings, world.impersonates)
     own = [page.record for page in pages]
     warm = await warm_trials(world.informers, record, brief, own, proposed=book.proposed)
     return Driver(world, book, brief, jobs, plugin, memory=Memory(warm=warm))

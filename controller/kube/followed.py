@@ -8,18 +8,13 @@ from ...api.errors import Expired, Retryable, Terminal
 from ...api.experiment import ExperimentSpec
 from . import labels
 from .book import Book
+from .experiments import experiment_record
 from .page import Page
 from .port import Change, Document, Selection, WatchEvent, name_of, version_of
-from .resources import (
-    TRIALS,
-    experiment_record,
-    is_ours,
-    page_of,
-    slim_trial,
-    wish_of,
-    wishes_of,
-)
+from .resources import TRIALS
 from .session import Session
+from .trials import is_ours, page_of, slim_trial
+from .wishes import wish_of, wishes_of
 
 IDLE_SECONDS = 60.0
 """How long an experiment is followed that nobody asks for."""

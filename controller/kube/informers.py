@@ -15,12 +15,14 @@ from . import labels
 from .cache import Cache, Key, key_of
 from .port import Document, Kube, Resource, Selection, namespace_of
 from .reflector import Reflector
-from .resources import EXPERIMENTS, TRIALS, slim_trial
+from .resources import EXPERIMENTS, TRIALS
+from .trials import slim_trial
 from .workloads.elsewhere import ELSEWHERE
 
 PODS = Resource("", "v1", "pods")
 BY_EXPERIMENT = "experiment"
 BY_TRIAL = "trial"
+IN_NAMESPACE = "namespace"
 HELD = "held"
 """Trials of an experiment that are being deleted, and that a finalizer holds."""
 
@@ -70,7 +72,9 @@ class Informers:
         self._workloads: dict[Resource, _Followed] = {}
         self._pods_of_sets: _Followed | None = None
         of_experiment = {BY_EXPERIMENT: _experiment_of, HELD: _held_of}
-        self._experiments = self._follow(EXPERIMENTS, Cache(), _is_edit, _self)
+        self._experiments = self._follow(
+            EXPERIMENTS, Cache(indexes={IN_NAMESPACE: _namespace_of}), _is_edit, _self
+        )
         self._trials = self._follow(
             TRIALS, Cache(slim_trial, of_experiment), _is_strange, _experiment_of
         )
@@ -94,6 +98,10 @@ class Informers:
     def is_synced(self) -> bool:
         always = (self._experiments, self._trials, self._pods)
         return all(each.synced.is_set() for one in always for each in one.reflectors)
+
+    def beside(self, experiment: Key) -> Sequence[Document]:
+        """Return all experiments of an experiment's namespace."""
+        return self.experiments.under(IN_NAMESPACE, Key(experiment.namespace, ""))
 
     def pods(self, trial: Key) -> Sequence[Document]:
         """Return the pods of a trial, whoever made them."""
@@ -217,6 +225,10 @@ def slim_pod(document: Document) -> Document:
         "spec": {"initContainers": beside},
         "status": document.get("status") or {},
     }
+
+
+def _namespace_of(document: Document) -> Iterable[Key]:
+    return (Key(namespace_of(document), ""),)
 
 
 def _self(document: Document) -> Iterable[Key]:

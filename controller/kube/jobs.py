@@ -11,6 +11,7 @@ from ...db.records import ExperimentRecord, TrialRecord
 from ..brief import Brief
 from ..render import TrialIdentity, render
 from . import labels
+from .accounts import check_account, user_of
 from .cache import Cache, Key
 from .notices import EVENTS
 from .port import Document, Kube, Resource, Selection
@@ -24,12 +25,16 @@ from .writing import check_ours
 
 @dataclass(frozen=True, slots=True)
 class Jobs:
-    """`cache` follows the kind that the template names; what is made here is put into it."""
+    """`cache` follows the kind that the template names; what is made here is put into it.
+
+    `impersonates`: it is created as an account of the experiment's namespace.
+    """
 
     kube: Kube
     cache: Cache
     resource: Resource
     settings: Settings
+    impersonates: bool = False
 
     def get(self, experiment: ExperimentRecord, trial: str) -> Document | None:
         return self.cache.get(Key(experiment.key.namespace, trial))
@@ -62,7 +67,9 @@ class Jobs:
         """
         wanted = self.manifest(experiment, brief, record, uid, spare=spare)
         try:
-            made = await self.kube.create(self.resource, experiment.key.namespace, wanted)
+            made = await self.kube.create(
+                self.resource, experiment.key.namespace, wanted, user=self._user(experiment)
+            )
         except Conflict:
             made = await self.kube.get(self.resource, experiment.key.namespace, record.name)
             check_ours(made, wanted)
@@ -79,8 +86,14 @@ class Jobs:
         Raises:
             Invalid, Forbidden, NotFound: what it refuses, with a fault for each field.
         """
+        if self.impersonates:
+            await check_account(self.kube, experiment, self.resource)
         wanted = self.manifest(experiment, brief, record, experiment.uid)
-        await self.kube.create(self.resource, experiment.key.namespace, wanted, dry=True)
+        namespace, user = experiment.key.namespace, self._user(experiment)
+        await self.kube.create(self.resource, namespace, wanted, dry=True, user=user)
+
+    def _user(self, experiment: ExperimentRecord) -> str | None:
+        return user_of(experiment) if self.impersonates else None
 
     def manifest(
         self,

@@ -20,6 +20,10 @@ def trial_path(namespace: str, trial: str) -> str:
     return f"/apis/{API_VERSION}/namespaces/{namespace}/trials/{trial}/metrics"
 
 
+def output_path(namespace: str, trial: str) -> str:
+    return f"/apis/{API_VERSION}/namespaces/{namespace}/trials/{trial}/output"
+
+
 def write_sample(sample: PlainSample) -> dict[str, Any]:
     """Write a value as text: JSON has neither NaN nor infinity."""
     metric, value, time, step = sample

@@ -17,6 +17,7 @@ from aiohttp import web
 
 from ...api.errors import Forbidden, NotFound, TunewrightError
 from ...api.identity import ExperimentKey
+from ...db.archive import STREAM
 from ...db.records import TrialRecord
 from ...db.store import Store
 from .aggregation import host_of, trust
@@ -105,6 +106,7 @@ class ObservationsApi:
                 web.get(base, self._group),
                 web.get(f"{base}/{VERSION}", self._resources),
                 web.get(f"{below}/trials/{{name}}/metrics", self._trial),
+                web.get(f"{below}/trials/{{name}}/output", self._output),
                 web.get(f"{below}/experiments/{{name}}/metrics", self._experiment),
             ]
         )
@@ -130,6 +132,8 @@ class ObservationsApi:
             | {"kind": "MetricList", "verbs": ["get"]}
             for kind in ("experiments", "trials")
         ]
+        output = {"name": "trials/output", "singularName": "", "namespaced": True}
+        served.append(output | {"kind": "Output", "verbs": ["get"]})
         return web.json_response(
             {
                 "kind": "APIResourceList",
@@ -159,6 +163,18 @@ class ObservationsApi:
             uid = self._store.experiment(ExperimentKey(namespace, name)).uid
             first = question.after.index if question.after else 0
             return _listed(*page(self._store, uid, _trials(self._store, uid, first), question))
+
+        return web.json_response(await asyncio.to_thread(read))
+
+    async def _output(self, request: web.Request) -> web.Response:
+        namespace, name = await self._permitted(request)
+
+        def read() -> Document:
+            uid, index = self._store.find_trial(name, namespace)
+            attempt = self._store.trial(uid, index).attempt
+            number = attempt.attempt if attempt else 1
+            kept = self._store.output(uid, index, number, STREAM).decode(errors="replace")
+            return {"kind": "Output", "apiVersion": API_VERSION, "output": kept}
 
         return web.json_response(await asyncio.to_thread(read))
 

@@ -11,12 +11,15 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from ...api.errors import Invalid, NotFound, Retryable, TunewrightError
+from ...api.errors import Conflict, Invalid, NotFound, Retryable, TunewrightError
+from ..plan import reasons
+from ..plan.limits import expires_at
 from ..ports import Clock
 from .admission import Admission
 from .archive import Archive
 from .cache import Cache, Key, key_of
 from .driver import Driver, open_driver
+from .experiments import experiment_record, is_driven_here, is_settled
 from .figures import Figures
 from .informers import HELD, Informers
 from .katib import lift_finalizers, wait_for_its_end
@@ -26,9 +29,10 @@ from .plugins import tell_ignored
 from .pod_webhook import PodWebhook
 from .port import Document, Kube
 from .queue import WorkQueue
-from .resources import EXPERIMENTS, TRIALS, is_settled
+from .resources import EXPERIMENTS, TRIALS
+from .retention import keep_sweeping
 from .workloads.injection import Settings
-from .world import OpenSuggester, World
+from .world import LimitsOf, OpenSuggester, World, unlimited
 from .writing import refuse
 
 log = logging.getLogger(__name__)
@@ -38,6 +42,9 @@ STOPS_SECONDS = 1.0
 
 WORKERS = 16
 """How many experiments are looked at together: each step waits for the API server most of it."""
+
+AFTER_SECONDS = 1.0
+"""How soon an end is acted upon: by then it is seen in the cluster, too."""
 
 AGAIN_SECONDS = 30.0
 """How soon a kind that is not installed is looked for again."""
@@ -60,6 +67,8 @@ class Parts:
     katib_configs: Sequence[str] = ()
     template_namespaces: Sequence[str] = ()
     pod_webhook: PodWebhook | None = None
+    impersonates: bool = False
+    limits: LimitsOf = unlimited
 
 
 class Operator:
@@ -122,6 +131,8 @@ class Operator:
             touch=self._touch,
             katib_configs=self._parts.katib_configs,
             template_namespaces=self._parts.template_namespaces,
+            impersonates=self._parts.impersonates,
+            limits=self._parts.limits,
             notices=self._notices,
             figures=self.figures,
             pod_webhook=self._parts.pod_webhook,
@@ -138,6 +149,7 @@ class Operator:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._hear_stops())
                 tasks.create_task(self._notices.run())
+                tasks.create_task(self._keep_sweeping(world))
                 for _ in range(WORKERS):
                     tasks.create_task(self._work(world))
         finally:
@@ -219,17 +231,41 @@ class Operator:
             driver = None
         if driver is None:
             if is_settled(document):
-                return None
+                return await self._expire(world, document)
             before = self._driven.get(document["metadata"]["uid"])
             if before is not None:
                 document = await world.kube.get(EXPERIMENTS, *key)
             driver = self._drivers[key] = await open_driver(world, document, before)
             self._driven[driver.uid] = driver.proposed
         wake_at = await driver.step(document)
-        if driver.is_over:
-            await driver.end()
-            await self._drop(key)
-        return wake_at
+        if not driver.is_over:
+            return wake_at
+        await driver.end()
+        await self._drop(key)
+        soon = world.clock.now() + AFTER_SECONDS
+        self._give_place(key, soon)
+        ends = expires_at(soon, _ttl(document), world.limits(key.namespace))
+        return wake_at if ends is None else soon
+
+    def _give_place(self, key: Key, soon: float) -> None:
+        """Have those looked at that wait for the place of one that has ended."""
+        for other, driver in self._drivers.items():
+            if other.namespace == key.namespace and driver.is_held:
+                self._queue.add_at(other, soon)
+
+    async def _expire(self, world: World, document: Document) -> float | None:
+        """Delete an ended experiment whose time is over; return when that is."""
+        if not is_driven_here(document):
+            return None
+        record, _ = experiment_record(document)
+        namespace, name = record.key.namespace, record.key.name
+        at = expires_at(record.finished_at, _ttl(document), world.limits(namespace))
+        if at is None or world.clock.now() < at:
+            return at
+        self._notices.say(document, "Normal", reasons.EXPIRED.name, reasons.EXPIRED.message)
+        with contextlib.suppress(NotFound, Conflict):
+            await world.kube.delete(EXPERIMENTS, namespace, name, uid=record.uid)
+        return None
 
     async def _let_go(self, world: World, document: Document) -> None:
         """Take Katib's finalizers off what is being deleted, an experiment or trials of it."""
@@ -269,6 +305,10 @@ class Operator:
         self._driven[driver.uid] = driver.proposed
         return driver.uid
 
+    async def _keep_sweeping(self, world: World) -> None:
+        namespaces = [each for each in self._parts.namespaces if each is not None]
+        await keep_sweeping(world.archive, world.informers, namespaces, world.limits, world.clock)
+
     # Early stops.
 
     async def _hear_stops(self) -> None:
@@ -297,3 +337,8 @@ def _kinds(experiments: Cache) -> Mapping[Key, str]:
         for key, each in found.items()
         if each is not None and not is_settled(each)
     }
+
+
+def _ttl(document: Document) -> float | None:
+    ttl: float | None = document["spec"].get("ttlSecondsAfterFinished")
+    return ttl

@@ -29,6 +29,11 @@ class Resource:
     def api_version(self) -> str:
         return f"{self.group}/{self.version}" if self.group else self.version
 
+    @property
+    def full_name(self) -> str:
+        """What kubectl and roles call it: `jobs.batch`."""
+        return f"{self.plural}.{self.group}".rstrip(".")
+
     def path(self, namespace: str | None, name: str = "", subresource: str = "") -> str:
         """Return the path of one object, or of all in a namespace, or everywhere.
 
@@ -107,9 +112,18 @@ class Kube(Protocol):
         ...
 
     async def create(
-        self, resource: Resource, namespace: str | None, document: Document, *, dry: bool = False
+        self,
+        resource: Resource,
+        namespace: str | None,
+        document: Document,
+        *,
+        dry: bool = False,
+        user: str | None = None,
     ) -> Document:
-        """Create it; unknown fields are refused. `dry` only says what would become of it."""
+        """Create it; unknown fields are refused. `dry` only says what would become of it.
+
+        `user` is as whom, where that is not who asks: Forbidden where either may not.
+        """
         ...
 
     async def replace(
@@ -160,6 +174,17 @@ class Kube(Protocol):
         Each line begins with its time, RFC 3339, and a blank.
         ServerUnavailable after `silence` seconds without a word, Invalid while the
         container has not begun, NotFound when the pod is gone.
+        """
+        ...
+
+    async def log_end(
+        self, namespace: str, pod: str, container: str, *, previous: bool = False
+    ) -> bytes:
+        """Return the last lines of what a container has written, up to some MiB.
+
+        `previous`: of the one before it was started anew.
+
+        Invalid while it has not begun, NotFound when the pod is gone.
         """
         ...
 

@@ -31,11 +31,13 @@ from ...db.records import (
 )
 from .book import Book
 from .catalog import Catalog, CatalogFeed
+from .experiments import experiment_record
 from .followed import Followed
 from .observations import API_VERSION, read_sample, trial_path
 from .port import Document, Resource, Selection, name_of, namespace_of
-from .resources import EXPERIMENTS, TRIALS, experiment_record, is_ours, page_of
+from .resources import EXPERIMENTS, TRIALS
 from .session import Session
+from .trials import is_ours, page_of
 
 EVENTS = Resource("", "v1", "events")
 

@@ -9,8 +9,9 @@ from ..brief import Brief
 from ..plan.view import InitialTrial
 from ..warm_start import begun, gone_on, is_due, records_of, source_of, space_of, trials_of
 from .cache import Key
+from .experiments import experiment_record
 from .informers import Informers
-from .resources import experiment_record, is_ours, page_of
+from .trials import is_ours, page_of
 
 
 async def warm_trials(

@@ -6,6 +6,7 @@ from typing import TypeAlias
 
 from ...api.history import Entry
 from ...api.problem import Problem
+from ..plan.limits import NO_LIMITS, Limits
 from ..ports import Clock, Suggester
 from .archive import Archive
 from .cache import Key
@@ -19,6 +20,14 @@ from .workloads.injection import Settings
 OpenSuggester: TypeAlias = Callable[[Problem, Callable[[int], Sequence[Entry]]], Suggester]
 """Makes what asks an experiment's algorithm; it is given how to read the log."""
 
+LimitsOf: TypeAlias = Callable[[str], Limits]
+"""Says what a namespace is granted."""
+
+
+def unlimited(namespace: str) -> Limits:
+    del namespace
+    return NO_LIMITS
+
 
 @dataclass(frozen=True, slots=True)
 class World:
@@ -26,8 +35,9 @@ class World:
 
     `touch` has an experiment looked at soon; `settings` say what is put beside trials;
     `katib_configs` are the namespaces in which Katib's configuration may be,
-    `template_namespaces` those whose trial templates all may use; `pod_webhook` is None
-    where the API server is not to ask about pods.
+    `template_namespaces` those whose trial templates all may use. `pod_webhook` is None
+    where the API server is not to ask about pods. `impersonates`: trials' workloads are
+    created as accounts of their namespaces.
     """
 
     kube: Kube
@@ -42,3 +52,5 @@ class World:
     katib_configs: Sequence[str] = ()
     template_namespaces: Sequence[str] = ()
     pod_webhook: PodWebhook | None = None
+    impersonates: bool = False
+    limits: LimitsOf = unlimited

@@ -18,20 +18,14 @@ from ...api.states import ExperimentState, TrialState
 from ..plan import reasons
 from .book import Book
 from .cache import Cache
+from .experiments import experiment_record, experiment_status
 from .labels import WISHES
 from .page import Page
 from .port import Document, Kube, Resource, version_of
-from .resources import (
-    EXPERIMENTS,
-    SUGGESTIONS,
-    TRIALS,
-    experiment_record,
-    experiment_status,
-    suggestion_document,
-    trial_document,
-    trial_status,
-    wishes_of,
-)
+from .resources import EXPERIMENTS, SUGGESTIONS, TRIALS
+from .suggestions import suggestion_document
+from .trials import trial_document, trial_status
+from .wishes import wishes_of
 
 STATUS_SECONDS = 2.0
 """How long news that is no condition may wait for more of it."""

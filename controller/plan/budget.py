@@ -31,7 +31,7 @@ def initial(view: View) -> ProposeInitial | None:
 
 def starts(view: View, now: float, *, kept: int = 0) -> Iterator[Start]:
     """Yield the attempts for which there is a slot that is not `kept`, in the trials' order."""
-    slots = view.policy.parallel - view.active - kept
+    slots = view.parallel - view.active - kept
     for trial in view.trials:
         if slots <= 0:
             return
@@ -55,9 +55,9 @@ def ask(view: View, counts: Counts, unfinished: Iterable[int], now: float) -> As
     waiting = sum(1 for _ in unfinished)
     if not _may_ask(view, counts, waiting, now):
         return None
-    wanted = view.policy.parallel + search.ahead - waiting
+    wanted = view.parallel + search.ahead - waiting
     # Asking for every single point that `ahead` misses would be a call a trial.
-    if wanted <= search.ahead // 2 and waiting >= view.policy.parallel:
+    if wanted <= search.ahead // 2 and waiting >= view.parallel:
         return None
     left = room(view)
     count = wanted if left is None else min(wanted, left)

@@ -145,7 +145,7 @@ def _refused_reopening(view: View) -> Iterator[Action]:
 
 def _may_begin(view: View) -> bool:
     editing = any(wish.verb is Verb.EDIT and not wish.applied for wish in view.wishes)
-    return not (suspended(view) or editing or view.leaving is not None)
+    return not (suspended(view) or view.ahead or editing or view.leaving is not None)
 
 
 def _begin(

@@ -7,6 +7,7 @@ from . import reasons
 from .budget import room
 from .completion import Verdict, verdict
 from .deadlines import active_until, metrics_until, pending_until
+from .limits import held_back
 from .view import Leaving, Phase, TrialView, View
 from .wishes import suspended
 
@@ -36,6 +37,8 @@ def _going(view: View, now: float) -> Iterator[str]:
     elif suspended(view):
         yield "suspended: nothing new starts until `tunewright resume`"
     else:
+        held = held_back(view.policy.parallel, view.limits, view.ahead)
+        yield from (each.message for each in held)
         yield from _slots(view)
         yield from _search(view, now)
     for trial in view.trials:
@@ -58,7 +61,7 @@ def _slots(view: View) -> Iterator[str]:
 
 
 def _used(view: View) -> Iterator[str]:
-    parallel = view.policy.parallel
+    parallel = view.parallel
     yield f"{view.active} of {parallel} slots in use"
     if view.active > parallel:
         yield f"more trials run than parallelTrialCount {parallel} allows now: they may finish"

@@ -36,7 +36,9 @@ def ended(view: View, end: Verdict) -> Status:
 
 
 def going(view: View) -> Status:
-    """Return the status of an experiment that goes on."""
+    """Return the status of an experiment that goes on, or waits for a place to begin."""
+    if view.ahead and view.state is ExperimentState.CREATED:
+        return standing(view)
     return _as(view, ExperimentState.RUNNING, reasons.RUNNING)
 
 

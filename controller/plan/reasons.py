@@ -80,6 +80,23 @@ PLUGIN_FORGOT = Reason(
     "declare a plug-in that needs no memory as ADDRESS?stateless; it is shown all trials",
 )
 
+# Of what an administrator grants a namespace.
+EXPERIMENTS_LIMITED = Reason(
+    "ExperimentsLimited",
+    "Experiment waits for a place in its namespace: {}",
+    "wait until one of them ends, pause or stop one, or ask who runs the operator for more",
+)
+PARALLEL_LIMITED = Reason(
+    "ParallelTrialsLimited",
+    "The operator's settings let fewer trials run at once in this namespace: {}",
+    "ask who runs the operator for more",
+)
+EXPIRED = Reason(
+    "ExperimentExpired",
+    "Experiment is deleted: its time after the end is over",
+    "ttlSecondsAfterFinished, or the limit of its namespace, says how long it stays",
+)
+
 SEARCHES = Reason("SuggestionNote", "{}")  # what the algorithm says of its answers
 
 CODE_CHANGED = Reason(

@@ -13,6 +13,8 @@ from ...api.objective import Objective, Outcome
 from ...api.policy import Policy
 from ...api.space import Point
 from ...api.states import ExperimentState, TrialState
+from .limits import NO_LIMITS, Limits
+from .limits import parallel as parallel_within
 
 
 class EndReason(StrEnum):
@@ -216,7 +218,8 @@ class View:
     `trials` are the unfinished ones by index. `active_seconds` counts the time
     in which the experiment was driven and not suspended. `metrics_away` says
     that the store is known to be out of the reporters' reach. A reporter may be
-    silent for `metrics_grace`.
+    silent for `metrics_grace`. `ahead` are the experiments that took all the places
+    which `limits` grant: this one waits for one.
     """
 
     policy: Policy
@@ -234,12 +237,19 @@ class View:
     leaving: Leaving | None = None
     metrics_away: bool = False
     metrics_grace: float = 30.0
+    limits: Limits = NO_LIMITS
+    ahead: tuple[str, ...] = ()
 
     def ending(self, counts: Counts, state: TrialState, outcome: Outcome) -> Counts:
         """Return the totals after one more trial ended so."""
         patience = self.policy.no_improvement
         delta = patience.min_delta if patience else 0.0
         return counts.ending(state, outcome, self.objective, delta)
+
+    @property
+    def parallel(self) -> int:
+        """How many trials may run at once."""
+        return parallel_within(self.policy.parallel, self.limits)
 
     @property
     def active(self) -> int:

@@ -40,7 +40,7 @@ def excess(view: View) -> frozenset[int]:
     if not asked:
         return frozenset()
     active = [trial.index for trial in view.trials if trial.phase.is_active]
-    return frozenset(sorted(active)[view.policy.parallel :])
+    return frozenset(sorted(active)[view.parallel :])
 
 
 def carry_out(view: View, unfinished: Iterable[int], *, over: bool) -> Iterator[Action]:

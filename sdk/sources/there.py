@@ -1,5 +1,6 @@
 """Experiments of a cluster, with a kubeconfig alone."""
 
+import contextlib
 import json
 import shlex
 import time
@@ -10,10 +11,12 @@ from ...api import remarks
 from ...api.errors import Conflict, Invalid, NotFound, ServerUnavailable
 from ...controller.edits import LABELS, NOTE, budgets_of, edited
 from ...controller.kube import labels
+from ...controller.kube.observations import API_VERSION, output_path
 from ...controller.kube.port import Document, Resource, Selection, name_of
 from ...controller.kube.records import ClusterRecords
-from ...controller.kube.resources import EXPERIMENTS, wishes_of
+from ...controller.kube.resources import EXPERIMENTS
 from ...controller.kube.session import Session
+from ...controller.kube.wishes import wishes_of
 from ...controller.plan import reasons
 from ...controller.plan.explain import ended
 from ...db.records import ExperimentRecord, TrialRecord
@@ -214,7 +217,24 @@ class There:
                 break
             time.sleep(_LOOK_SECONDS)
         if not seen:
-            raise NotFound(_no_log(record, now))
+            yield self._kept(record, now, tail)
+
+    def _kept(self, record: ExperimentRecord, trial: TrialRecord, lines: int | None) -> bytes:
+        """Return the end of what a trial wrote whose pods are gone.
+
+        Raises:
+            NotFound: nothing is kept, or nothing in this cluster tells.
+        """
+        kept = ""
+        if trial.state.is_finished and self.session.serves(API_VERSION):
+            path = output_path(record.key.namespace, trial.name)
+            with contextlib.suppress(NotFound):
+                kept = self.session.read(path, {})["output"]
+        if not kept:
+            raise NotFound(_no_log(record, trial))
+        self._hands.note("Its pod is gone; this is the end, which the metrics service keeps.")
+        ends = kept.encode().splitlines(keepends=True)
+        return b"".join(ends if lines is None else ends[len(ends) - min(lines, len(ends)) :])
 
     def _pod(
         self, record: ExperimentRecord, trial: TrialRecord, spec: Mapping[str, Any], seen: set[str]

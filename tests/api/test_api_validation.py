@@ -284,6 +284,10 @@ RULES = [
         "Invalid",
     ),
     ("a duration", ("spec", "maxDuration", "1 fortnight"), "spec.maxDuration", "Invalid"),
+    (
+        *("a service account", ("spec", "trialServiceAccount", "team:x")),
+        *("spec.trialServiceAccount", "Invalid"),
+    ),
     ("no improvement", ("spec", "stopWhen", {}), "spec.stopWhen.noImprovement", "Required"),
     ("onLost", ("spec", "trialPolicy", {"onLost": "x"}), "spec.trialPolicy.onLost", "Invalid"),
     ("keep", ("spec", "checkpoint", {"keep": "x"}), "spec.checkpoint.keep", "Invalid"),

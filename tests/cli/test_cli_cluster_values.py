@@ -153,3 +153,21 @@ def test_a_name_is_not_believed_without_the_certificate_of_the_proxy(with_values
         return await asyncio.to_thread(ask, url)
 
     assert with_values(scenario) == (403, "ask through the API server")
+
+
+def test_what_a_trial_wrote_last_is_shown_when_its_pod_is_gone(with_values):
+    async def scenario(play, tunewright, name, port):
+        before = await tunewright("logs", "e", "0")
+        uid, index = play.store.find_trial(name, play.namespace)
+        play.store.keep_output(uid, index, 1, "stdout", b"epoch=1\nepoch=2\nloss=0.1\n")
+        return (
+            before,
+            await tunewright("logs", "e", "0"),
+            await tunewright(*("logs", "e", "0", "--tail", "1")),
+        )
+
+    before, whole, end = with_values(scenario)
+    assert "its pod is gone" in before.err
+    assert whole.out == "epoch=1\nepoch=2\nloss=0.1\n"
+    assert end.out == "loss=0.1\n"
+    assert "Its pod is gone; this is the end" in whole.err

@@ -98,6 +98,27 @@ def test_faults_are_values_for_programs(tunewright, experiment):
     assert fault["line"] > 0
 
 
+@pytest.mark.parametrize(("limit", "is_remarked"), [(None, True), (3, True), (0, False)])
+def test_a_job_that_starts_failed_pods_anew_is_remarked(tunewright, experiment, limit, is_remarked):
+    def with_limit(document):
+        document["spec"]["trialTemplate"]["trialSpec"]["spec"]["backoffLimit"] = limit
+
+    result = tunewright("validate", experiment(with_limit), "--for", "cluster")
+
+    assert ("backoffLimit: 0 ends a trial at its first failure" in result.err) is is_remarked
+
+
+def test_what_has_a_meaning_on_a_cluster_alone_is_named(tunewright, experiment):
+    def on_a_cluster(document):
+        document["spec"] |= {"trialServiceAccount": "trials", "ttlSecondsAfterFinished": 60}
+
+    result = tunewright("validate", experiment(on_a_cluster), "--for", "laptop")
+
+    assert result.code == 0
+    assert "spec.trialServiceAccount has no meaning here: there is no API server" in result.err
+    assert "spec.ttlSecondsAfterFinished has no meaning here" in result.err
+
+
 def test_a_valid_file_says_what_it_is(tunewright, experiment):
     result = tunewright("validate", experiment())
 

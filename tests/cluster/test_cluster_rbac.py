@@ -29,6 +29,7 @@ UNUSED: Mapping[str, Mapping[Use, str]] = {
         Use("kubeflow.org", "experiments/finalizers", "update"): OWNED,
         Use("kubeflow.org", "trials/finalizers", "update"): OWNED,
         Use("kubeflow.org", "suggestions", "create"): APPLIED,
+        Use("kubeflow.org", "experiments", "delete"): "ttlSecondsAfterFinished is over",
         Use("kubeflow.org", "trials", "patch"): "Katib's finalizers are taken off",
         Use("apps", "deployments", "create"): PLUGINS,
         Use("apps", "deployments", "delete"): PLUGINS,

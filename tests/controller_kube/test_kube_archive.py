@@ -14,13 +14,16 @@ from tunewright.api.identity import ExperimentKey
 from tunewright.api.observation import Batch, Sample, summarize
 from tunewright.api.states import ExperimentState, TrialState
 from tunewright.api.stopping import Stop
+from tunewright.controller.kube import retention
 from tunewright.controller.kube.archive import Archive, RemoteArchive, StoreArchive
+from tunewright.controller.plan.limits import Limits
 from tunewright.db.archive import Looked
 from tunewright.db.metrics_service import serve
 from tunewright.db.records import (
     AttemptRecord,
     AttemptState,
     ExperimentRecord,
+    Missing,
     PendingStop,
     Reporter,
     Totals,
@@ -207,3 +210,42 @@ def test_a_record_that_the_service_does_not_know_is_refused_with_the_reason(serv
             await remote.close()
 
     asyncio.run(run())
+
+
+def test_what_is_missing_is_told_from_the_second_time_on(store: Store, ask: Asking):
+    store.mirror_experiment(EXPERIMENT, now=1.0)
+
+    def look(*present, namespaces=()):
+        return ask(lambda archive: archive.missing(present, namespaces))
+
+    assert look("e-1") == look() == []
+    assert look() == [Missing("e-1", "team", 50.0)]
+    assert look("e-1") == look(namespaces=["another"]) == []
+
+
+def test_an_experiment_of_this_machine_was_never_a_resource(store: Store, ask: Asking):
+    store.create_experiment(KEY, EXPERIMENT.document, seed=1, workdir="/home/me", now=1.0)
+
+    assert ask(lambda archive: archive.missing([], [])) == []
+    assert ask(lambda archive: archive.missing([], [])) == []
+
+
+def test_a_deleted_experiment_is_forgotten_when_its_time_is_over(store: Store, ask: Asking):
+    store.mirror_experiment(EXPERIMENT, now=1.0)
+
+    def sweep(now, *present):
+        limits = Limits(retention_seconds=100.0)
+        ask(lambda archive: retention.sweep(archive, present, [], lambda _: limits, now))
+        return [each.uid for each in store.experiments()]
+
+    assert sweep(50.0) == sweep(149.0) == sweep(150.0, "e-1") == ["e-1"]
+    assert sweep(150.0) == []
+
+
+def test_the_end_of_what_an_attempt_wrote_is_kept_once(store: Store, ask: Asking):
+    ask(lambda archive: archive.keep(EXPERIMENT, [FAILED]))
+
+    for tail in (b"first", b"\xff last"):
+        ask(lambda archive, tail=tail: archive.keep_output("e-1", 0, 2, tail))
+
+    assert store.output("e-1", 0, 2, "stdout") == b"\xff last"

@@ -13,14 +13,9 @@ from tunewright.api.observation import Batch, Sample
 from tunewright.api.space import Parameter, ParameterKind, SearchSpace
 from tunewright.api.states import ExperimentState, TrialState
 from tunewright.controller.kube.book import Book
-from tunewright.controller.kube.resources import (
-    experiment_record,
-    experiment_status,
-    page_of,
-    trial_document,
-    trial_status,
-)
+from tunewright.controller.kube.experiments import experiment_record, experiment_status
 from tunewright.controller.kube.tally import NOBODY
+from tunewright.controller.kube.trials import page_of, trial_document, trial_status
 from tunewright.db.records import Usage
 from tunewright.db.sql import open_store
 

@@ -5,8 +5,8 @@ import yaml
 from tunewright.api.errors import Invalid
 from tunewright.api.identity import ExperimentKey
 from tunewright.api.policy import Policy, ResumePolicy
+from tunewright.controller.kube.experiments import experiment_record
 from tunewright.controller.kube.plugins import Plugin, check_endpoint, ignored, images_of
-from tunewright.controller.kube.resources import experiment_record
 
 CONFIG = {
     "apiVersion": "config.kubeflow.org/v1beta1",

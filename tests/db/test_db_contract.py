@@ -185,6 +185,13 @@ class TestTrials:
         assert store.output(uid, 0, 1, "stdout") == tail
         assert store.output(uid, 0, 1, "stderr") == b""
 
+    def test_output_that_is_kept_again_takes_the_place_of_what_was_kept(self, store: Store):
+        uid = made(store).uid
+        proposed(store, uid)
+        for tail in (b"one", b"\xff two"):
+            store.keep_output(uid, 0, 1, "stdout", tail)
+        assert store.output(uid, 0, 1, "stdout") == b"\xff two"
+
     def test_a_finished_trial_stays_as_it_is(self, store: Store):
         uid = made(store).uid
         first = observed(store, uid, 0, 0.5)

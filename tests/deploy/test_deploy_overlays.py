@@ -241,6 +241,15 @@ def test_without_a_volume_nothing_is_claimed(server, tmp_path):
     assert "PersistentVolumeClaim" not in {each["kind"] for each in found}
 
 
+def test_acting_as_accounts_is_a_role_that_nobody_has_until_it_is_bound(server, tmp_path):
+    without = together(server, tmp_path, "cluster-wide", "services", "postgres")
+    found = together(server, tmp_path, "cluster-wide", "services", "postgres", "impersonation")
+
+    (added,) = (each for each in found if each not in without)
+    assert added["kind"] == "ClusterRole"
+    assert added["rules"][0]["verbs"] == ["get", "impersonate"]
+
+
 def options_of(words: list[str]) -> set[str]:
     """Return the options of the command that some words name."""
     command, context = cli, click.Context(cli)

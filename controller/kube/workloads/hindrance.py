@@ -51,10 +51,14 @@ _REFUSALS: Sequence[tuple[str, Reason]] = (
 
 @dataclass(frozen=True, slots=True)
 class Hindrance:
-    """A reason of the table, with what is only known on the spot."""
+    """A reason of the table, with what is only known on the spot.
+
+    `crashed` is the container that ended, where it is one.
+    """
 
     reason: Reason
     detail: str
+    crashed: "Crashed | None" = None
 
     @property
     def message(self) -> str:
@@ -63,6 +67,15 @@ class Hindrance:
     @property
     def remedy(self) -> str:
         return self.reason.remedy
+
+
+@dataclass(frozen=True, slots=True)
+class Crashed:
+    """A container that failed; what it wrote is its `previous` log where it was started anew."""
+
+    pod: str
+    container: str
+    previous: bool
 
 
 def hindrance(
@@ -156,7 +169,8 @@ def _ended(pod: Document, container: Mapping[str, Any], workload: Document) -> H
         return Hindrance(reason, _short(f"{how}: {end.get('message') or end['reason']}"))
     restarts = container.get("restartCount") or 0
     again = f", restarted {restarts} times" if restarts else ""
-    return Hindrance(reason, f"{how} exited with {end['exitCode']}{again}")
+    crashed = Crashed(name_of(pod), str(container.get("name")), previous=bool(restarts))
+    return Hindrance(reason, f"{how} exited with {end['exitCode']}{again}", crashed)
 
 
 def _which(pod: Document, workload: Document) -> str:
