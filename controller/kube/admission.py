@@ -24,7 +24,7 @@ from .certificates import certificate
 from .experiments import experiment_record
 from .informers import Informers
 from .jobs import attempt_of, injection_of
-from .pod_webhook import PodWebhook
+from .pod_webhook import PodWebhook, segment
 from .port import Document, Kube, Resource
 from .resources import EXPERIMENTS, TRIALS
 from .templates import with_template
@@ -107,10 +107,11 @@ def _patch(before: Document, after: Document) -> list[dict[str, Any]]:
 
 def app(webhook: PodWebhook, admission: Callable[[], Admission | None]) -> web.Application:
     """Answer reviews at the address that the configuration has."""
+    kinds = {segment(kind): kind for kind in ELSEWHERE}
 
     async def review(request: web.Request) -> web.Response:
-        kind = request.match_info["kind"]
-        if request.match_info["uid"] != webhook.uid or kind not in ELSEWHERE:
+        kind = kinds.get(request.match_info["kind"])
+        if request.match_info["uid"] != webhook.uid or kind is None:
             raise web.HTTPNotFound
         asked = (await request.json())["request"]
         response: dict[str, Any] = {"uid": asked["uid"], "allowed": True}

@@ -254,6 +254,8 @@ class Attempts:
         Pods say most of it; events, which have to be asked for, only now and then.
         """
         self.again = True
+        if self._is_stopping(record):
+            return  # it stands still because we asked it to
         began, now = record.attempt.started_at if record.attempt else None, self._world.clock.now()
         if began is None or now - began < AGAIN_SECONDS:
             return

@@ -161,9 +161,14 @@ def _name(kind: str) -> str:
     return f"{kind.lower()}.pods.tunewright.dev"
 
 
+def segment(kind: str) -> str:
+    """Return what stands for a kind in the address: of a Service's paths only lower case is taken."""
+    return kind.lower()
+
+
 def _client(there: Document, kind: str, bundle: str) -> dict[str, Any]:
     """Return where the API server calls: a Service, by the names that only a cluster knows."""
-    url, path = urlsplit(_served_at(there)), f"/{there['metadata']['uid']}/{kind}"
+    url, path = urlsplit(_served_at(there)), f"/{there['metadata']['uid']}/{segment(kind)}"
     name, _, namespace = (url.hostname or "").removesuffix(".svc").partition(".")
     if not (url.hostname or "").endswith(".svc"):
         return {"url": f"{url.geturl()}{path}", "caBundle": bundle}

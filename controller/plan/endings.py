@@ -124,7 +124,8 @@ def consequence(view: View, trial: TrialView, why: Cause | None, moment: Moment)
             return Finish(index, TrialState.FAILED, reason.name, text, own_failure=True)
         case Cause.PENDING_DEADLINE:
             reason = reasons.PENDING_DEADLINE_EXCEEDED
-            text = reason.about(f"{policy.pending_deadline:g}")
+            waits = f": {trial.waits_for}" if trial.waits_for else ""
+            text = reason.about(f"{policy.pending_deadline:g}") + waits
             return Finish(index, TrialState.FAILED, reason.name, text)
         case Cause.LEASE:
             reason = reasons.LEASE_OVER

@@ -15,9 +15,24 @@ def holds(namespace, kind: str, name: str, condition: str) -> bool:
     return any(each["type"] == condition and each["status"] == "True" for each in found)
 
 
-def test_the_workers_of_a_pytorch_job_find_their_master(kubeflow_operators, namespace):
-    seen = "import os; print(os.environ['MASTER_ADDR'], os.environ['RANK'], flush=True)"
+MASTER = """
+import os, socket
+with socket.create_server(("", int(os.environ["MASTER_PORT"]))) as server:
+    server.accept()
+"""
+WORKER = """
+import os, socket, time
+print(os.environ["MASTER_ADDR"], os.environ["RANK"], flush=True)
+while True:
+    try:
+        socket.create_connection((os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])))
+        break
+    except OSError:
+        time.sleep(0.2)
+"""
 
+
+def test_the_workers_of_a_pytorch_job_find_their_master(kubeflow_operators, namespace):
     def replica(program: str) -> dict:
         container = {"name": "pytorch", "image": IMAGE, "command": ["python3", "-c", program]}
         template = {"spec": {"containers": [container]}}
@@ -30,8 +45,8 @@ def test_the_workers_of_a_pytorch_job_find_their_master(kubeflow_operators, name
         spec={
             "runPolicy": {"cleanPodPolicy": "None"},
             "pytorchReplicaSpecs": {
-                "Master": replica(f"{seen}; import time; time.sleep(5)"),
-                "Worker": replica(seen),
+                "Master": replica(MASTER),
+                "Worker": replica(WORKER),
             },
         },
     )

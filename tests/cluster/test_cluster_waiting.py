@@ -6,7 +6,7 @@ from support.waiting import until
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300)]
 
-DEADLINE = {"trialPolicy": {"pendingDeadlineSeconds": 15}}
+DEADLINE = {"trialPolicy": {"pendingDeadlineSeconds": 25}}
 WAITS = shell("echo loss=1")
 
 
@@ -20,27 +20,28 @@ def without_room(namespace):
 
 
 @pytest.mark.parametrize(
-    ("workload", "prepare", "reason"),
+    ("workload", "prepare", "reason", "why"),
     [
-        (job(["true"], image="localhost/nowhere:1"), None, "ImageUnavailable"),
-        (WAITS, restricted, "PodSecurityViolated"),
-        (WAITS, without_room, "QuotaExceeded"),
+        (job(["true"], image="localhost/nowhere:1"), None, "ImageUnavailable", "cannot be pulled"),
+        (WAITS, restricted, "PodSecurityViolated", "violates PodSecurity"),
+        (WAITS, without_room, "QuotaExceeded", "exceeded quota"),
     ],
     ids=["image", "security", "quota"],
 )
 def test_a_trial_that_cannot_start_says_why_within_seconds_and_ends_at_its_deadline(
-    experiments, workload, prepare, reason
+    experiments, workload, prepare, reason, why
 ):
     if prepare is not None:
         prepare(experiments.namespace)
     experiments.start(experiment("waits", workload, **DEADLINE))
     until(lambda: experiments.trials("waits"), seconds=60)
 
-    until(lambda: reason in str(experiments.trials("waits")[0].get("status")), seconds=15)
+    until(lambda: reason in str(experiments.trials("waits")[0].get("status")), seconds=25)
 
     trial = experiments.trial("waits")
     assert state(trial) == "Failed"
     assert message(trial).startswith("PendingDeadlineExceeded")
+    assert why in message(trial)
 
 
 def test_no_more_trials_run_than_there_are_devices_and_the_others_say_so(experiments, one_device):

@@ -8,7 +8,7 @@ from tunewright.api.history import Proposal, Suggestion
 from tunewright.api.identity import ExperimentKey
 from tunewright.api.observation import Batch, Sample
 from tunewright.api.states import TrialState
-from tunewright.controller.loading import Memory
+from tunewright.controller.loading import Memory, Passing
 from tunewright.controller.plan.view import EndReason
 from tunewright.controller.turn import StopAttempt, Suggested, Turns
 from tunewright.db.records import Usage
@@ -98,9 +98,11 @@ def test_a_trial_past_its_active_deadline_is_stopped_and_then_failed(store: Stor
 
 def test_a_trial_that_could_not_start_in_time_fails(store: Store, uid: str):
     end(store, uid, 111.0)
-    Turns(store, uid).take([], Memory(), 111.0)
+    memory = Memory(trials={0: Passing(waits_for="its image is not there")})
+    Turns(store, uid).take([], memory, 111.0)
     trial = store.trial(uid, 0)
     assert (trial.state, trial.reason) == (TrialState.FAILED, "PendingDeadlineExceeded")
+    assert trial.message.endswith("(10 s): its image is not there")
 
 
 def test_an_interrupted_trial_that_ran_longer_than_a_start_may_take_runs_again(

@@ -23,6 +23,7 @@ from support.elsewhere import (
     train_pods,
 )
 from support.operated import scene
+from tunewright.controller.kube.labels import SERVED_AT
 from tunewright.controller.kube.notices import EVENTS
 from tunewright.controller.kube.pod_webhook import CONFIGURATIONS, NAME
 from tunewright.controller.kube.resources import EXPERIMENTS
@@ -272,6 +273,19 @@ def test_it_asks_about_new_pods_of_these_kinds_alone_and_waits_two_seconds_at_mo
         assert len(each["matchConditions"]) == 1
 
 
+def test_a_service_of_the_cluster_is_an_address_that_it_takes(within):
+    served_at = {SERVED_AT: "https://tunewright-webhook.tunewright.svc:443"}
+
+    async def scenario(play, asked):
+        metadata = {"metadata": {"annotations": served_at}}
+        await play.kube.merge(CONFIGURATIONS, None, NAME, metadata)
+        await asked.webhook.write()
+        there = await play.kube.get(CONFIGURATIONS, None, NAME)
+        return {each["clientConfig"]["service"]["name"] for each in there["webhooks"]}
+
+    assert within(scenario) == {"tunewright-webhook"}
+
+
 def test_who_does_not_know_the_configuration_is_told_nothing(within, api_server):
     async def scenario(play, asked):
         await play.create(train_job())
@@ -280,7 +294,7 @@ def test_who_does_not_know_the_configuration_is_told_nothing(within, api_server)
 
         def ask(path):
             request = urllib.request.Request(
-                f"https://localhost:{asked.port}/{path}/TrainJob",
+                f"https://localhost:{asked.port}/{path}/trainjob",
                 data=json.dumps({"request": about}).encode(),
             )
             context = ssl._create_unverified_context()
