@@ -22,6 +22,8 @@ _FINAL: dict[grpc.StatusCode, type[Terminal]] = {
     grpc.StatusCode.INVALID_ARGUMENT: Unsupported,
 }
 """Answers that would be the same for ever."""
+_DOUBT_SECONDS = 60.0
+"""How long a collector that may not report asks again: who has just started may not know it yet."""
 
 
 class Uplink:
@@ -40,24 +42,31 @@ class Uplink:
 
         Raises:
             NotFound: the trial is gone.
-            Forbidden: this collector may not report for it.
+            Forbidden: this collector may not report for it, which was said for a minute.
             Unsupported: the service takes no such batch.
         """
-        failures = 0
+        failures, waited = 0, 0.0
         while True:
+            refusal: Terminal | None = None
             try:
                 reply = await asyncio.wait_for(self._ask(request), _REPLY_SECONDS)
             except grpc.aio.AioRpcError as error:
-                _refuse(error.code(), error.details())
+                refusal = _refusal(error.code(), error.details())
             except (TimeoutError, asyncio.InvalidStateError):
                 pass  # it is stuck, or the stream had ended before we wrote
             else:
                 if reply is not None:
                     return reply
-                _refuse(await self._stream.code(), await self._stream.details())
+                refusal = _refusal(await self._stream.code(), await self._stream.details())
+            if refusal is not None and not (
+                isinstance(refusal, Forbidden) and waited < _DOUBT_SECONDS
+            ):
+                raise refusal
             self._end_stream()
             failures += 1
-            await self._sleep(min(_LONGEST_PAUSE, 0.1 * 2.0**failures))
+            pause = min(_LONGEST_PAUSE, 0.1 * 2.0**failures)
+            waited += pause
+            await self._sleep(pause)
 
     def rest(self) -> None:
         """End the stream while there is nothing to say: it holds a thread of the service."""
@@ -82,11 +91,9 @@ class Uplink:
             self._stream = None
 
 
-def _refuse(code: grpc.StatusCode, details: str | None) -> None:
-    """Raise what would be the same for ever."""
+def _refusal(code: grpc.StatusCode, details: str | None) -> Terminal | None:
     final = _FINAL.get(code)
-    if final is not None:
-        raise final(details or code.name)
+    return None if final is None else final(details or code.name)
 
 
 def sample_to_wire(sample: PlainSample) -> pb.Sample:

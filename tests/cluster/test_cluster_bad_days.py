@@ -65,7 +65,7 @@ def test_an_experiment_ends_as_if_nothing_had_happened(experiments, cluster, own
         assert experiments.ends(name) == "Succeeded"
         assert [state(trial) for trial in experiments.trials(name)] == ["Succeeded"] * 2
         assert len(experiments.pods(name)) == 2
-        assert experiments.values(name) == [*range(1, LINES + 1)] * 2
+        assert (name, experiments.values(name)) == (name, [*range(1, LINES + 1)] * 2)
 
 
 @pytest.fixture
