@@ -20,7 +20,7 @@ from ..loading import Memory
 from ..plan import reasons
 from ..plan.view import EndReason
 from ..ports import AttemptRef, Ended, Started
-from ..turn import Effect, Event, StopAttempt, TrialFinished
+from ..turn import Effect, Event, StartAttempt, StopAttempt, TrialFinished
 from .book import Book
 from .cache import Key
 from .informers import BY_EXPERIMENT
@@ -350,8 +350,7 @@ class Attempts:
         self._made.discard(index)
         self._read_instead.discard(index)
         self._suspended.discard(index)
-        passing = self._memory.of(index)
-        passing.stopping, passing.waits_for = None, ""
+        self._memory.of(index).stopping = None
 
     # Making them.
 
@@ -359,6 +358,8 @@ class Attempts:
         """Take in what a turn decided."""
         for effect in effects:
             match effect:
+                case StartAttempt():
+                    self._memory.of(effect.ref.index).waits_for = ""
                 case StopAttempt():
                     self._memory.of(effect.ref.index).stopping = effect.grace
                 case TrialFinished():

@@ -76,7 +76,7 @@ def test_a_job_that_is_admitted_runs_and_is_never_suspended_by_us(within):
 
 
 def test_a_job_that_is_to_stop_is_deleted_though_it_is_retained(within):
-    document = queued(trialPolicy={"pendingDeadlineSeconds": 1})
+    document = queued(trialPolicy={"pendingDeadlineSeconds": 4})
     document["spec"]["trialTemplate"]["retain"] = True
 
     async def scenario(play):
@@ -89,5 +89,7 @@ def test_a_job_that_is_to_stop_is_deleted_though_it_is_retained(within):
         return await play.until(over), await play.all(JOBS)
 
     (trial,), jobs = within(scenario)
-    assert trial["status"]["conditions"][-1]["reason"] == "PendingDeadlineExceeded"
+    last = trial["status"]["conditions"][-1]
+    assert last["reason"] == "PendingDeadlineExceeded"
+    assert "Kueue" in last["message"]
     assert jobs == []
