@@ -158,11 +158,11 @@ def _served_at(there: Document) -> str:
 
 
 def _name(kind: str) -> str:
-    return f"{kind.lower()}.pods.tunewright.dev"
+    return f"{segment(kind)}.pods.tunewright.dev"
 
 
 def segment(kind: str) -> str:
-    """Return what stands for a kind in the address: of a Service's paths only lower case is taken."""
+    """Return what stands for a kind in names and addresses, which have to be in lower case."""
     return kind.lower()
 
 
