@@ -197,7 +197,15 @@ def mpi(kubeflow_operators, cluster: Namespace) -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def product_images(own_cluster) -> Images:
+def over_postgres() -> Iterator[None]:
+    """Have PostgreSQL's overlay be the one that is written out and installed."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OVERLAY", "postgres")
+        yield
+
+
+@pytest.fixture(scope="session")
+def product_images(own_cluster, over_postgres) -> Images:
     """Build what is checked out, and give it to the cluster."""
     with node.alone():
         names = install.build()
@@ -213,13 +221,11 @@ def kubeflow_operators(own_cluster) -> None:
 
 
 @pytest.fixture(scope="session")
-def product(own_cluster) -> None:
+def product(own_cluster, over_postgres) -> None:
     """Have what is checked out installed, over PostgreSQL.
 
     TUNEWRIGHT_TEST_PRODUCT=there takes what is installed already.
     """
     if os.environ.get("TUNEWRIGHT_TEST_PRODUCT") == "there":
         return
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("OVERLAY", "postgres")
-        install.install()
+    install.install()
