@@ -71,7 +71,7 @@ class Verbs(Protocol):
     def delete(self, name: str) -> None: ...
 
     def edit(self, name: str, changes: Mapping[str, Any]) -> None:
-        """Change budgets, by their path below `spec`."""
+        """Change budgets, labels and note, as `controller.edits` writes changes."""
         ...
 
     # Trials that people run themselves.

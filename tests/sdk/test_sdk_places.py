@@ -170,6 +170,15 @@ def test_its_budget_is_edited_while_it_runs(client, running):
         client.edit("waits")
 
 
+def test_labels_and_a_note_are_written_on_it_and_taken_off(client):
+    client.create(places.document("e"))
+    client.wait("e", timeout=60)
+    client.edit("e", labels={"team": "vision", "kind": "first"}, note="the learning rate matters")
+    client.edit("e", labels={"kind": None})
+    found = client.experiment("e").data
+    assert (found["labels"], found["note"]) == ({"team": "vision"}, "the learning rate matters")
+
+
 def test_what_is_not_there_is_not_found(client):
     client.create(places.document("e"))
     client.wait("e", timeout=60)
