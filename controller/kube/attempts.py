@@ -327,7 +327,7 @@ class Attempts:
             (self._book.experiment.uid, index, number),
             self._pods(record.name),
             container=self.brief.primary_container,
-            labels=self.brief.primary_labels or {},
+            labels=self.brief.primary_labels,
         )
 
     def _is_to_read(self, index: int, found: Looked | None) -> bool:

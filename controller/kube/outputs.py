@@ -9,6 +9,7 @@ from ...api.errors import TunewrightError
 from .archive import Archive
 from .port import Document, Kube, name_of, namespace_of
 from .workloads.hindrance import Crashed
+from .workloads.pods import is_primary
 
 KEPT = 1 << 16
 """Bytes of a trial's output that stay."""
@@ -29,15 +30,13 @@ async def keep_output(
     pods: Sequence[Document],
     *,
     container: str,
-    labels: Mapping[str, str],
+    labels: Mapping[str, str] | None,
 ) -> None:
     """Keep the end of what the newest primary pod wrote; what cannot be read is not kept.
 
     `attempt` is the experiment's uid, the trial's index and the attempt's number.
     """
-    primary = [
-        pod for pod in pods if labels.items() <= (pod["metadata"].get("labels") or {}).items()
-    ]
+    primary = [pod for pod in pods if is_primary(pod, labels)]
     if not primary:
         return
     pod = max(primary, key=lambda each: str(each["metadata"].get("creationTimestamp")))

@@ -46,6 +46,7 @@ class PodWebhook:
         self._kube = kube
         self._authority = ""
         self._holders: Mapping[str, set[Key]] | None = None  # experiments, by kind
+        self._moved = False  # experiments came or went since their namespaces were compared
         self._written: _Namespaces | None = None
         self._writing = asyncio.Lock()
 
@@ -71,6 +72,7 @@ class PodWebhook:
             kind: {key for key, known in experiments.items() if known in {kind, ""}}
             for kind in ELSEWHERE
         }
+        self._moved = True
         with contextlib.suppress(Retryable):
             await self._mark()
 
@@ -85,11 +87,11 @@ class PodWebhook:
             ServerUnavailable: it could not be told.
         """
         for each, held in (self._holders or {}).items():
-            if holds and each == kind:
-                held.add(experiment)
-            else:
-                held.discard(experiment)
-        await self._mark()
+            if (experiment in held) is not (holds and each == kind):
+                held ^= {experiment}
+                self._moved = True
+        if self._moved:
+            await self._mark()
 
     async def forget(self, experiment: Key) -> None:
         """The experiment is over, or gone."""
@@ -118,15 +120,15 @@ class PodWebhook:
     async def _mark(self) -> None:
         """Write which namespaces are meant, if those are others than before."""
         wanted = self._namespaces
-        if wanted == self._written:
-            return
-        try:
-            await self.write()
-        except Retryable:
-            raise
-        except TunewrightError as error:  # whoever serves tries it again
-            log.warning("pods that are made elsewhere come without a collector: %s", error)
-            self._written = wanted
+        if wanted != self._written:
+            try:
+                await self.write()
+            except Retryable:
+                raise
+            except TunewrightError as error:  # whoever serves tries it again
+                log.warning("pods that are made elsewhere come without a collector: %s", error)
+                self._written = wanted
+        self._moved = False
 
     @property
     def _namespaces(self) -> _Namespaces | None:
