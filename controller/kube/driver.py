@@ -32,6 +32,8 @@ from .experiments import experiment_record
 from .informers import asks_to_stop
 from .jobs import Jobs, rendered
 from .limiting import ahead, check_kind, check_plugins
+from .making import Maker
+from .observing import Observer
 from .page import Page
 from .plugins import Plugin, check_endpoint, plugin_of, served_by
 from .port import Document
@@ -71,6 +73,8 @@ class Driver:
         self._turns = Turns(book, book.experiment.uid)
         self._memory = memory
         self._attempts = Attempts(world, book, self._memory, brief, jobs)
+        self._observer = Observer(self._attempts)
+        self._maker = Maker(self._attempts)
         self._suggester = world.open_suggester(
             brief.problem, partial(book.history, book.experiment.uid)
         )
@@ -119,11 +123,11 @@ class Driver:
         """
         await self._learn(document)
         self._weigh(document)
-        self._inbox += await self._attempts.observe()
+        self._inbox += await self._observer.observe()
         turn = self._take()
         self._attempts.note(turn.effects)
         await self._write(turn)
-        await self._attempts.make()
+        await self._maker.make()
         await self._told.tell(self._book, self._world.kube, self._world.clock.now(), self.lines)
         await self._strike()
         self._announce(turn)

@@ -1,0 +1,142 @@
+"""Making the workloads as the book says: ended, begun, taken away."""
+
+from collections.abc import Iterable, Sequence
+
+from ...api.checkpoint import Keep
+from ...api.errors import Invalid, Retryable, Terminal
+from ...db.records import TrialRecord, Usage
+from ..lineage import Lineage, recent, spare
+from ..plan import reasons
+from ..plan.view import EndReason
+from ..ports import Ended
+from .attempts import Attempts, is_going, is_sent_back, is_starting
+from .workloads.stopping import stop_patch
+from .writing import together
+
+_SWEPT = 4
+"""Generations of a population whose checkpoints are looked at: older ones were before."""
+
+_PART = 500
+"""How many trials a metrics service that was lost is told of at once."""
+
+
+class Maker:
+    def __init__(self, attempts: Attempts) -> None:
+        self._attempts = attempts
+        self._world = attempts.world
+        self._book = attempts.book
+        self._jobs = attempts.jobs
+        self._lineage = Lineage(attempts.book, attempts.book.experiment.uid)
+
+    async def make(self) -> None:
+        """End what is to end, begin what is to begin, and take away what is left.
+
+        Raises:
+            ServerUnavailable: the API server is away.
+        """
+        unfinished, attempts = self._book.unfinished, self._attempts
+        stopping = [each for each in unfinished if is_going(each) and self._is_stopping(each)]
+        starting = [each for each in unfinished if self._is_to_begin(each)]
+        over = [each.name for each in unfinished if is_sent_back(each)]
+        await self._mark()
+        if not await self._tell(starting):
+            starting = []
+        await together(
+            [
+                *(self._stop(record) for record in stopping),
+                *(self._begin(record) for record in starting),
+                *(self._clear(name) for name in (*attempts.leftovers, *over)),
+            ]
+        )
+
+    async def _mark(self) -> None:
+        """Have the API server ask about pods that are made elsewhere, while there may be some."""
+        if self._world.pod_webhook is not None:
+            begun = any(each.attempt is not None for each in self._book.unfinished)
+            await self._world.pod_webhook.hold(self._book.key, self._kind, holds=begun)
+
+    @property
+    def _kind(self) -> str:
+        source = self._attempts.brief.template.source
+        assert not isinstance(source, str)  # `with_template` has read it
+        return str(source["kind"])
+
+    def _is_stopping(self, record: TrialRecord) -> bool:
+        return self._attempts.is_stopping(record.index)
+
+    def _is_to_begin(self, record: TrialRecord) -> bool:
+        unmade = is_starting(record) and not self._attempts.of(record.index).made
+        return unmade and not self._is_stopping(record)
+
+    # The metrics service.
+
+    async def _tell(self, starting: Sequence[TrialRecord]) -> bool:
+        """Tell the metrics service of trials before they report, and of those that have ended.
+
+        Says whether they may begin: nobody would take their reports while it is away.
+        """
+        if not starting and not self._attempts.untold:
+            return True
+        indexes = self._attempts.untold | {record.index for record in starting}
+        try:
+            lacking = await self._keep(sorted(indexes))
+            while lacking <= max(indexes):
+                more = range(lacking, min(lacking + _PART, self._book.proposed))
+                lacking = await self._keep(more)
+        except Retryable as error:
+            self._attempts.again = True
+            for record in starting:
+                away = reasons.STORE_AWAY
+                self._attempts.say(record.index, away.name, away.about(str(error)))
+            return False
+        self._attempts.untold -= indexes
+        return True
+
+    async def _keep(self, indexes: Iterable[int]) -> int:
+        records = [self._book.told(index) for index in indexes]
+        lacking: int = await self._world.archive.keep(self._book.experiment, records)
+        return lacking
+
+    # The workloads.
+
+    def _spare(self) -> Sequence[str]:
+        """Return whose checkpoints are of no use any more, of the generations before last."""
+        kept = self._attempts.brief.checkpoint
+        if kept is None or kept.keep is Keep.ALL:
+            return ()
+        members = self._lineage.members(self._book.key.name)
+        best = self._book.experiment.best
+        return spare(recent(members, _SWEPT), best[0].name if best else None)
+
+    async def _begin(self, record: TrialRecord) -> None:
+        self._attempts.again = True  # what does not happen to it is told by nobody
+        attempt, uid = self._attempts.of(record.index), self._book.pages[record.index].uid
+        try:
+            await self._jobs.create(
+                self._book.experiment, self._attempts.brief, record, uid, spare=self._spare()
+            )
+        except Invalid as error:
+            ref, now = self._attempts.ref(record), self._world.clock.now()
+            attempt.ended = Ended(ref, EndReason.REFUSED, None, str(error), Usage(), now)
+        except Terminal as error:  # a quota, a webhook: it may change its mind
+            self._attempts.say(record.index, reasons.REFUSED_BY_CLUSTER.name, str(error))
+        else:
+            attempt.made = True
+
+    async def _stop(self, record: TrialRecord) -> None:
+        found, attempt = self._attempts.workload(record), self._attempts.of(record.index)
+        if found is None or attempt.suspended:
+            return
+        retain = self._attempts.brief.policy.retain
+        if not found["metadata"].get("deletionTimestamp"):
+            await self._attempts.keep_output(record.index)
+        await self._jobs.stop(found, retain=retain)
+        if stop_patch(found, retain=retain) is not None:
+            attempt.suspended = self._attempts.again = True
+
+    async def _clear(self, name: str) -> None:
+        found = self._jobs.get(self._book.experiment, name)
+        if found is not None:
+            await self._jobs.remove(found)
+        else:
+            self._attempts.leftovers.discard(name)
