@@ -177,15 +177,12 @@ def _run(*command: str) -> None:
 
 
 def write(names: Mapping[str, str], overlay: str) -> None:
-    """Write the overlay's kustomization with these images.
+    """Write the kustomization of an overlay, by name or by folder, with these images.
 
     Raises:
         BuildError: there is no such overlay.
     """
-    folder = ROOT / "deploy" / "overlays" / overlay
-    if not folder.is_dir():
-        known = ", ".join(sorted(each.name for each in folder.parent.iterdir()))
-        raise BuildError(f"there is no overlay {overlay}: name one of {known}")
+    folder = _folder(overlay)
     WRITTEN.mkdir(parents=True, exist_ok=True)
     files = (folder / "config.yaml", ROOT / "deploy" / "base" / "config.yaml")
     config = next(file for file in files if file.exists()).read_text(encoding="utf-8")
@@ -211,6 +208,15 @@ def write(names: Mapping[str, str], overlay: str) -> None:
     )
 
 
+def _folder(overlay: str) -> Path:
+    ours = ROOT / "deploy" / "overlays"
+    for folder in (ours / overlay, Path(overlay).absolute()):
+        if (folder / "kustomization.yaml").is_file():
+            return folder
+    known = ", ".join(sorted(each.name for each in ours.iterdir()))
+    raise BuildError(f"there is no overlay {overlay}: name one of {known}, or a folder of yours")
+
+
 @dataclass(frozen=True, slots=True)
 class Wishes:
     """What stands behind `make images`, by its words in capitals."""
@@ -219,7 +225,7 @@ class Wishes:
     tag: str = ""  # by default a hash of what they are made from
     base: str = "python:3.13-slim"  # the image below
     arch: str = ""  # amd64, arm64 or both; by default this machine's
-    overlay: str = "standalone"  # the one that is written out
+    overlay: str = "standalone"  # the one that is written out, or a folder of another
     builder: str = ""  # by default the first that works
     push: str = ""
 

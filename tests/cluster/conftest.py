@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from cluster.experiments import PRODUCT, Experiments
 from cluster.node import images, install, node, operators, store
-from cluster.node.layout import BUSYBOX, FRONT, NODE_NAME, REGISTRY
+from cluster.node.layout import BUSYBOX, FRONT, NODE_NAME, OVERLAY, REGISTRY
 from support.waiting import until
 
 
@@ -197,15 +197,15 @@ def mpi(kubeflow_operators, cluster: Namespace) -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def over_postgres() -> Iterator[None]:
-    """Have PostgreSQL's overlay be the one that is written out and installed."""
+def our_overlay() -> Iterator[None]:
+    """Have the tests' overlay be the one that is written out and installed."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("OVERLAY", "postgres")
+        patch.setenv("OVERLAY", str(OVERLAY))
         yield
 
 
 @pytest.fixture(scope="session")
-def product_images(own_cluster, over_postgres) -> Images:
+def product_images(own_cluster, our_overlay) -> Images:
     """Build what is checked out, and give it to the cluster."""
     with node.alone():
         names = install.build()
@@ -221,7 +221,7 @@ def kubeflow_operators(own_cluster) -> None:
 
 
 @pytest.fixture(scope="session")
-def product(own_cluster, over_postgres) -> None:
+def product(own_cluster, our_overlay) -> None:
     """Have what is checked out installed, over PostgreSQL.
 
     TUNEWRIGHT_TEST_PRODUCT=there takes what is installed already.

@@ -5,12 +5,12 @@ from collections.abc import Mapping
 import pytest
 import yaml
 from cluster.node.audit import Use, asked, granted
-from cluster.node.layout import REPOSITORY
+from cluster.node.layout import OVERLAY
 
 pytestmark = [pytest.mark.cluster, pytest.mark.last]
 
 NAMESPACE = "tunewright"
-OPERATOR, METRICS = "tunewright-operator", "tunewright-metrics"
+OPERATOR, METRICS, PAGE = "tunewright-operator", "tunewright-metrics", "tunewright-page"
 
 KINDS = {
     "kubeflow.org": ("mpijobs", "pytorchjobs", "tfjobs", "xgboostjobs"),
@@ -22,7 +22,6 @@ PAGES = "asked for where a server does not send the beginning of a watch"
 PLUGINS = "algorithms in images of their own are not part of every run"
 LAGS = "asked for where what was seen may be older than what was done"
 OF_USERS = "trials of this kind are not part of every run"
-AGGREGATED = "clients of the aggregated API are authorized with it"
 
 UNUSED: Mapping[str, Mapping[Use, str]] = {
     OPERATOR: {
@@ -54,7 +53,9 @@ UNUSED: Mapping[str, Mapping[Use, str]] = {
     METRICS: {
         Use("", "pods", "get"): LAGS,
         Use("", "pods", "list"): PAGES,
-        Use("authorization.k8s.io", "subjectaccessreviews", "create"): AGGREGATED,
+    },
+    PAGE: {
+        Use("kubeflow.org", "experiments", "patch"): "someone pauses, resumes or edits one",
     },
 }
 """What a run may leave unused, and why it is granted all the same."""
@@ -62,12 +63,11 @@ UNUSED: Mapping[str, Mapping[Use, str]] = {
 
 @pytest.fixture(scope="module")
 def roles(own_cluster, cluster):
-    """Return what the overlay with all services grants."""
-    folder = str(REPOSITORY / "deploy" / "overlays" / "postgres")
-    return list(yaml.safe_load_all(cluster.kubectl("kustomize", folder)))
+    """Return what the overlay of the tests grants."""
+    return list(yaml.safe_load_all(cluster.kubectl("kustomize", str(OVERLAY))))
 
 
-@pytest.mark.parametrize("account", [OPERATOR, METRICS])
+@pytest.mark.parametrize("account", [OPERATOR, METRICS, PAGE])
 def test_nothing_was_asked_for_that_no_role_grants(roles, account):
     # While it is removed an account may be refused what its roles granted.
     refused = {
@@ -77,7 +77,7 @@ def test_nothing_was_asked_for_that_no_role_grants(roles, account):
     assert sorted(map(str, refused - granted(roles, account))) == []
 
 
-@pytest.mark.parametrize("account", [OPERATOR, METRICS])
+@pytest.mark.parametrize("account", [OPERATOR, METRICS, PAGE])
 def test_all_that_is_granted_is_used_or_has_its_reason(roles, account):
     used = {each.use for each in asked(NAMESPACE) if each.account == account}
     if not used:
@@ -86,6 +86,6 @@ def test_all_that_is_granted_is_used_or_has_its_reason(roles, account):
     assert sorted(map(str, granted(roles, account) - used - UNUSED[account].keys())) == []
 
 
-@pytest.mark.parametrize("account", [OPERATOR, METRICS])
+@pytest.mark.parametrize("account", [OPERATOR, METRICS, PAGE])
 def test_what_has_a_reason_is_granted(roles, account):
     assert UNUSED[account].keys() <= granted(roles, account)

@@ -108,6 +108,17 @@ def test_what_an_overlay_says_of_its_own_is_kept(tmp_path, monkeypatch):
     assert "namespaces: [default]" in (tmp_path / "config.yaml").read_text()
 
 
+def test_an_overlay_may_be_a_folder_of_ones_own(tmp_path, monkeypatch):
+    monkeypatch.setattr(build, "WRITTEN", tmp_path / "written")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "kustomization.yaml").touch()
+
+    build.write({"tunewright": "r/tunewright:7", "tunewright-collector": "r/c:7"}, "mine")
+
+    assert '"../mine"' in (tmp_path / "written" / "kustomization.yaml").read_text()
+
+
 def test_an_overlay_that_is_none_is_named_with_those_that_are(tmp_path, monkeypatch):
     monkeypatch.setattr(build, "WRITTEN", tmp_path)
 

@@ -7,6 +7,7 @@ KUBERNETES = "1.36.3"
 
 REPOSITORY = Path(__file__).parents[3]
 SOURCES = Path(__file__).parents[1] / "go"
+OVERLAY = Path(__file__).parents[1] / "overlay"
 FRONT = REPOSITORY / ".cluster"
 """What people use: `kubeconfig` and `bin/kubectl`."""
 CACHE = Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "tunewright-cluster"
