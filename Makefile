@@ -7,6 +7,7 @@ STAMP := $(VENV)/.ready
 RUNS := $(VENV)/.runs
 ROOMS := api cli controller db metrics_collector proto sdk suggestion ui
 export MYPYPATH := .types
+unexport PYTHONDONTWRITEBYTECODE # tests and benchmarks start programs by the hundred
 
 .PHONY: help setup run test lint format types bench crds images cluster cluster-down cluster-install cluster-operators test-cluster docs pages pictures release proto clean
 
