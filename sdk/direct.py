@@ -6,6 +6,7 @@ else is done here.
 
 import os
 import re
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -87,10 +88,11 @@ class Direct:
     # Looking.
 
     def experiments(self) -> Sequence[Shape]:
+        from ..db.listing import Query
+
         with self._where.opened() as source:
-            records = source.records
-            found = records.experiments(namespace=source.namespace)
-            return [_shown(source, records.experiment(each.key)) for each in found]
+            query = Query(source.namespace, limit=sys.maxsize)
+            return [_shown(source, each) for each in source.records.find_experiments(query).records]
 
     def experiment(self, name: str) -> Shape:
         with self._found(name) as (source, record):
