@@ -45,7 +45,7 @@ _SERVED_SECONDS = 30.0
 """How long single values are taken for served, once they were."""
 
 NO_OBSERVATIONS = (
-    "the cluster does not serve single values: that is the component deploy/base/observations,"
+    "the cluster does not serve single values: that is the component deploy/components/observations,"
     " which its administrator can add"
 )
 

@@ -138,7 +138,7 @@ def test_where_nothing_serves_single_values_the_summaries_are_shown(ended):
         return shown, await tunewright("metrics", "e", "--log", "-o", "json")
 
     shown, for_programs = ended(scenario)
-    assert "deploy/base/observations" in shown.err
+    assert "deploy/components/observations" in shown.err
     assert "loss" in shown.out
     assert (for_programs.code, for_programs.out) == (2, "")
 

@@ -14,7 +14,7 @@ def test_it_fits_an_overlay_whose_metrics_service_is_told_the_port(api_server, t
         "apiVersion": "kustomize.config.k8s.io/v1beta1",
         "kind": "Kustomization",
         "resources": [f"{deploy}/overlays/postgres"],
-        "components": [f"{deploy}/base/observations"],
+        "components": [f"{deploy}/components/observations"],
     }
     (tmp_path / "kustomization.yaml").write_text(yaml.safe_dump(overlay))
 
