@@ -10,7 +10,7 @@ from cluster.node import box
 from cluster.node.layout import ETCD, REPOSITORY
 from support.waiting import until
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(400, func_only=True)]
 
 LINES = 16
 SAYS = f"for n in $(seq {LINES}); do echo loss=$n; sleep 0.5; done"

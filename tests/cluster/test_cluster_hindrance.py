@@ -8,7 +8,7 @@ from support.waiting import until
 from tunewright.controller.kube.workloads.hindrance import hindrance
 from tunewright.controller.plan import reasons
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(180, func_only=True)]
 
 
 @pytest.fixture

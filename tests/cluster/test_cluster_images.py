@@ -5,7 +5,7 @@ import os
 import pytest
 from support.waiting import until
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1500)]  # the first builds the images
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(400, func_only=True)]
 
 RESTRICTED = {
     "allowPrivilegeEscalation": False,

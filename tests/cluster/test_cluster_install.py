@@ -7,7 +7,7 @@ import yaml
 from cluster.node.layout import REPOSITORY
 from support.waiting import until
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1500)]  # the first builds the images
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(400, func_only=True)]
 
 NAMESPACE = "tunewright"
 

@@ -6,7 +6,7 @@ import pytest
 from cluster.node import clients
 from cluster.notebook import open_notebook
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600, func_only=True)]
 
 FIRST = """
 import json

@@ -10,7 +10,7 @@ import pytest
 from cluster.experiments import MEDIANSTOP, PYTHON, SEARCHED, experiment, state
 from support.waiting import until
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600, func_only=True)]
 
 TRAINING = {
     "PyTorchJob": ("pytorchReplicaSpecs", ("Master", "Worker"), "pytorch"),

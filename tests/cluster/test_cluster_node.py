@@ -8,7 +8,7 @@ import pytest
 from cluster.node.layout import BUSYBOX, DNS, HOST, STATE
 from support.waiting import until
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(180, func_only=True)]
 
 
 def test_a_job_with_a_native_sidecar_ends_when_its_main_container_does(namespace):

@@ -5,7 +5,7 @@ import json
 import pytest
 from support.waiting import until
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300, func_only=True)]
 
 IMAGE = "python:3.11-slim"
 

@@ -5,7 +5,7 @@ from cluster.node import clients
 from cluster.notebook import open_notebook
 from support.waiting import until
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900, func_only=True)]
 
 FIRST = """
 import json

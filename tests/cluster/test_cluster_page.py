@@ -16,7 +16,7 @@ from support.waiting import until
 if TYPE_CHECKING:
     from cluster.conftest import Namespace
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1500)]  # the first builds the images
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(400, func_only=True)]
 
 STEPS = "for step in 3 2 1; do echo loss=$step; sleep 0.2; done; echo done: ${trialParameters.lr}"
 PATIENT = f"{STEPS}; sleep 600"

@@ -6,7 +6,7 @@ import pytest
 import yaml
 from support.waiting import until
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600, func_only=True)]
 
 SERVICE = """
 from tunewright.proto import api_pb2 as wire, api_pb2_grpc, serving

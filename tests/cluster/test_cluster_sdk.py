@@ -10,7 +10,7 @@ from tunewright import Client, search, tune
 from tunewright.sdk.template import Machine
 from tunewright.sdk.tune import FunctionFailed
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600, func_only=True)]
 
 OFFSET = 0.25
 SPACE = {

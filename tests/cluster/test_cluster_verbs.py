@@ -7,7 +7,7 @@ from cluster.node.layout import BUSYBOX
 from support.command import run
 from support.waiting import until
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600, func_only=True)]
 
 
 def experiment(shell: str, **template) -> str:

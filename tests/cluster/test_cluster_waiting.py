@@ -4,7 +4,7 @@ import pytest
 from cluster.experiments import experiment, job, message, shell, state
 from support.waiting import until
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300, func_only=True)]
 
 DEADLINE = {"trialPolicy": {"pendingDeadlineSeconds": 25}}
 WAITS = shell("echo loss=1")
