@@ -4,6 +4,7 @@ import contextlib
 import math
 from collections.abc import AsyncIterator, Mapping, Sequence
 from decimal import Decimal
+from functools import cache
 
 from ...api.checkpoint import TRIAL_DIR
 from ...api.errors import TunewrightError
@@ -161,10 +162,11 @@ def best(points: Sequence[Point]) -> float:
     return min(map(loss_of, points))
 
 
+@cache
 def random_points(space: SearchSpace, seed: int, count: int) -> Sequence[Point]:
     """Return what random search proposes; fewer where the space has no more."""
     fold = registry.start(problem_of(space, "random", seed=seed))
-    return [proposal.point for proposal in fold.suggest(0, count).proposals]
+    return tuple(proposal.point for proposal in fold.suggest(0, count).proposals)
 
 
 class Trials:
