@@ -19,7 +19,11 @@ from cluster.experiments import (
 from cluster.node.layout import BUSYBOX
 from support.waiting import until
 
-pytestmark = [pytest.mark.cluster, pytest.mark.needs("cc"), pytest.mark.timeout(400, func_only=True)]
+pytestmark = [
+    pytest.mark.cluster,
+    pytest.mark.needs("cc"),
+    pytest.mark.timeout(400, func_only=True),
+]
 
 MANY = 200_000
 """Lines that are written as fast as they can be: more than 100,000 a second."""

@@ -6,7 +6,11 @@ import pytest
 from support.launcher import built
 from support.waiting import until
 
-pytestmark = [pytest.mark.cluster, pytest.mark.needs("cc"), pytest.mark.timeout(180, func_only=True)]
+pytestmark = [
+    pytest.mark.cluster,
+    pytest.mark.needs("cc"),
+    pytest.mark.timeout(180, func_only=True),
+]
 
 PYTHON = "python:3.11-slim"
 RESTRICTED = {

@@ -96,7 +96,8 @@ def test_who_may_edit_begins_an_experiment_and_sees_it_through(someone):
     assert (metrics["why"], metrics["value"]) == ("", [3, 2, 1])
     assert log.splitlines()[:3] == ["loss=3", "loss=2", "loss=1"]
     (curve,) = editor.experiment("search", "/curves")["curves"]
-    assert curve["value"] == [3, 2, 1]
+    assert curve["values"] == [3, 2, 1]
+    assert editor.experiment("search", "/events")
 
 
 def test_who_may_edit_ends_what_runs_and_takes_it_away(someone, namespace):

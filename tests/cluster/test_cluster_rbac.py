@@ -1,5 +1,6 @@
 """Our accounts are granted what they use: held against the audit log of the whole run."""
 
+import json
 from collections.abc import Mapping
 
 import pytest
@@ -21,6 +22,7 @@ APPLIED = "server-side apply, which the log calls patch, asks for it where nothi
 PAGES = "asked for where a server does not send the beginning of a watch"
 PLUGINS = "algorithms in images of their own are not part of every run"
 LAGS = "asked for where what was seen may be older than what was done"
+SERVED = "it is Kubernetes' own role for servers behind its API; they read one object"
 OF_USERS = "trials of this kind are not part of every run"
 
 UNUSED: Mapping[str, Mapping[Use, str]] = {
@@ -53,6 +55,8 @@ UNUSED: Mapping[str, Mapping[Use, str]] = {
     METRICS: {
         Use("", "pods", "get"): LAGS,
         Use("", "pods", "list"): PAGES,
+        Use("", "configmaps", "list"): SERVED,
+        Use("", "configmaps", "watch"): SERVED,
     },
     PAGE: {
         Use("kubeflow.org", "experiments", "patch"): "someone pauses, resumes or edits one",
@@ -63,8 +67,10 @@ UNUSED: Mapping[str, Mapping[Use, str]] = {
 
 @pytest.fixture(scope="module")
 def roles(own_cluster, cluster):
-    """Return what the overlay of the tests grants."""
-    return list(yaml.safe_load_all(cluster.kubectl("kustomize", str(OVERLAY))))
+    """Return what the overlay of the tests grants, and the role of Kubernetes' that it binds."""
+    ours = list(yaml.safe_load_all(cluster.kubectl("kustomize", str(OVERLAY))))
+    theirs = ("role", "extension-apiserver-authentication-reader", "--namespace=kube-system")
+    return [*ours, json.loads(cluster.kubectl("get", *theirs, "-o", "json"))]
 
 
 @pytest.mark.parametrize("account", [OPERATOR, METRICS, PAGE])
