@@ -9,7 +9,7 @@ ROOMS := api cli controller db metrics_collector proto sdk suggestion ui
 export MYPYPATH := .types
 unexport PYTHONDONTWRITEBYTECODE # tests and benchmarks start programs by the hundred
 
-.PHONY: help setup run test lint format types bench crds images cluster cluster-down cluster-install cluster-operators test-cluster docs pages pictures release proto clean
+.PHONY: help setup run test coverage lint format types bench crds images cluster cluster-down cluster-install cluster-operators test-cluster docs pages pictures release proto clean
 
 help: ## list the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,6 +36,10 @@ run: $(if $(wildcard $(STAMP)),setup,$(RUNS)) ## tune the README's example, with
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/tunewright run examples/sklearn/experiment.yaml --again
 
 test: setup ## install what the tests need and run every one
+	@$(BIN)/python tests/services.py install
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
+
+coverage: setup ## run every test and say which lines and branches none takes; three times as long
 	@$(BIN)/python tests/services.py install
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup --cov --cov-report=term:skip-covered $(ARGS)
 

@@ -47,7 +47,7 @@ WorkloadsFactory: TypeAlias = Callable[[Callable[[Change], None]], Workloads]
 
 T = TypeVar("T")
 
-LINGER = 0.02
+LINGER = 0.1
 """Seconds that news may wait for more of it, so that one turn serves several."""
 
 LOOK = 1.0
