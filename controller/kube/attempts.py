@@ -7,6 +7,7 @@ trial has ended is taken away. `observing` and `making` share it.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from ...db.records import AttemptState, TrialRecord
 from ..brief import Brief
@@ -22,10 +23,14 @@ from .outputs import keep_output
 from .port import Document, name_of
 from .workloads.hindrance import Hindrance
 from .workloads.injection import Way
+from .workloads.pods import stands_still
 from .world import World
 
 AGAIN_SECONDS = 2.0
 """How soon is looked again at what cannot be started, or has not told its metrics."""
+
+FAILED_KEPT = 3
+"""How many workloads of failed trials stay until the experiment ends, to be looked at."""
 
 
 @dataclass(slots=True)
@@ -73,6 +78,18 @@ class Attempts:
 
     async def close(self) -> None:
         await self.logs.close()
+
+    def to_clear(self) -> set[str]:
+        """Return what is to be taken away now: the first that failed stay until the end."""
+        if self.book.experiment.state.is_finished:
+            return set(self.leftovers)
+        failed = {name: at for name in self.leftovers if (at := self.book.failed_at(name))}
+        still = filter(self._stands_still, sorted(failed, key=failed.__getitem__))
+        return self.leftovers.difference(islice(still, FAILED_KEPT))
+
+    def _stands_still(self, trial: str) -> bool:
+        found = self.jobs.get(self.book.experiment, trial)
+        return found is not None and stands_still(found, self.pods(trial))
 
     def of(self, index: int) -> Attempt:
         return self._of.setdefault(index, Attempt())

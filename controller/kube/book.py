@@ -102,6 +102,13 @@ class Book:
         """Whether the trial of that name has ended, or is none of these any more."""
         return self._indexes.get(trial) not in self._tally.unfinished
 
+    def failed_at(self, trial: str) -> int | None:
+        """Return where in the log the trial of that name failed; None where it did not."""
+        page = self.pages.get(self._indexes.get(trial, -1))
+        if page is None or page.finished is None or page.record.state is not TrialState.FAILED:
+            return None
+        return page.finished.position
+
     def told(self, index: int) -> TrialRecord:
         """Return what is told of a trial; one whose resource is gone was killed by that."""
         page = self.pages.get(index)

@@ -45,7 +45,7 @@ class Maker:
             [
                 *(self._stop(record) for record in stopping),
                 *(self._begin(record) for record in starting),
-                *(self._clear(name) for name in (*attempts.leftovers, *over)),
+                *(self._clear(name) for name in (*attempts.to_clear(), *over)),
             ]
         )
 

@@ -45,8 +45,8 @@ _SERVED_SECONDS = 30.0
 """How long single values are taken for served, once they were."""
 
 NO_OBSERVATIONS = (
-    "the cluster does not serve single values: that is the component deploy/components/observations,"
-    " which its administrator can add"
+    "the cluster does not serve single values: that is the component"
+    " deploy/components/observations, which its administrator can add"
 )
 
 _COUNTS = {

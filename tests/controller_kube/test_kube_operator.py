@@ -7,6 +7,7 @@ import pytest
 from support.actors import JOBS, Fate
 from support.apiserver import NEEDED
 from support.operated import experiment, scene
+from tunewright.controller.kube.attempts import FAILED_KEPT
 from tunewright.controller.kube.katib import DEPLOYMENTS
 from tunewright.controller.kube.resources import EXPERIMENTS, SUGGESTIONS, TRIALS
 from tunewright.controller.kube.templates import CONFIG_MAPS
@@ -352,6 +353,43 @@ def test_retained_workloads_stay_also_when_another_operator_comes(within):
         return await play.all(JOBS)
 
     assert len(within(scenario)) == 3
+
+
+def test_the_first_failed_jobs_stay_to_be_looked_at_until_the_experiment_ends(within):
+    seen: list[str] = []
+    is_ending = asyncio.Event()
+
+    def five_fail_and_one_stays(point, attempt):
+        if point["x"] not in seen:
+            seen.append(point["x"])
+        is_last = seen.index(point["x"]) == 5
+        return Fate(fails=not is_last, stays=is_last and not is_ending.is_set())
+
+    async def scenario(play):
+        first = play.operate()
+        await play.create(experiment(maxTrialCount=6, parallelTrialCount=1, maxFailedTrialCount=6))
+
+        async def jobs():
+            return {job["metadata"]["name"] for job in await play.all(JOBS)}
+
+        async def only_those_stay():
+            return len(seen) == 6 and len(await jobs()) == FAILED_KEPT + 1
+
+        await play.until(only_those_stay)
+        await play.leave(first)
+        play.operate()
+        await asyncio.sleep(0.5)
+        kept = await jobs()
+        is_ending.set()
+        await play.ends()  # without a Job
+        return kept, await play.all(TRIALS)
+
+    kept, trials = within(scenario, five_fail_and_one_stays)
+
+    names = [
+        each["metadata"]["name"] for each in sorted(trials, key=lambda each: each["spec"]["index"])
+    ]
+    assert kept == {*names[:FAILED_KEPT], names[-1]}
 
 
 def test_what_katib_s_finalizers_hold_is_let_go(within):
