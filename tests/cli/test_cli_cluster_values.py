@@ -26,7 +26,7 @@ pytestmark = NEEDED
 
 SERVICES = Resource("", "v1", "services")
 VALUES = [("loss", 0.5 - place / 10, float(10 + place // 2), place) for place in range(5)]
-SERVED = REPOSITORY / "deploy" / "base" / "observations" / "service.yaml"
+SERVED = REPOSITORY / "deploy" / "components" / "observations" / "service.yaml"
 
 
 @contextlib.asynccontextmanager
