@@ -95,4 +95,4 @@ _RUNS: Mapping[str, Callable[[Mapping[str, Any]], bool]] = {
     "XGBoostJob": _training_job,
     "MPIJob": _training_job,
 }
-_PODS_TELL = {"TrainJob", "JobSet"}
+_PODS_TELL = {"TrainJob", "JobSet", "Workflow", "PipelineRun"}
