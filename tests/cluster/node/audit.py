@@ -65,7 +65,7 @@ def granted(documents: Sequence[Mapping[str, Any]], account: str) -> set[Use]:
 
 
 def _rules(roles: Mapping[str, Mapping[str, Any]], name: str) -> Iterator[Mapping[str, Any]]:
-    role = roles[name]
+    role = roles.get(name, {})  # what Kubernetes itself brings is nothing that we grant
     yield from role.get("rules") or ()
     for selector in role.get("aggregationRule", {}).get("clusterRoleSelectors", ()):
         wanted = selector["matchLabels"].items()
