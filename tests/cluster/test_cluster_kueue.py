@@ -12,7 +12,7 @@ from cluster.experiments import Experiments, experiment, message, shell, state
 from cluster.training import runtime, train_job, training_job
 from support.waiting import until
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600, func_only=True)]
 
 QUEUE = "team"
 AWAITED = f"Queued: Trial waits for Kueue to admit it: queue {QUEUE}"

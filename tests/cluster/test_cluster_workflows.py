@@ -11,7 +11,7 @@ import pytest
 from cluster.experiments import MEDIANSTOP, PRODUCT, PYTHON, SEARCHED, experiment, message, state
 from support.waiting import until
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600, func_only=True)]
 
 MISLEADS = ["sh", "-c", "echo loss=9"]
 TRAINS = {"katib.kubeflow.org/model-training": "true"}
