@@ -101,6 +101,8 @@ def pod(phase):
         (workload("Job", active=1, ready=1), [], True),
         (workload("Job", active=0, ready=0, failed=1), [], True),
         (workload("Job", active=1), [], True),  # servers before 1.24 do not say who is ready
+        ({"kind": "PyTorchJob"}, [], False),
+        ({"kind": "PyTorchJob", "status": {}}, [], False),
         (workload("PyTorchJob", "Created=True"), [], False),
         (workload("MPIJob", "Created=True", "Running=True"), [], True),
         (workload("XGBoostJob", "Running=False", "Succeeded=True"), [], False),
