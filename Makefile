@@ -74,7 +74,7 @@ cluster-down: setup ## end it, without a trace
 cluster-install: cluster ## build the images and install them there; OVERLAY=standalone
 	@PYTHONPATH=tests $(BIN)/python -m cluster.node install
 
-cluster-operators: cluster ## install the real training-operator, Trainer and JobSet there (built once: six minutes)
+cluster-operators: cluster ## install the operators that users have there (built once); OPERATORS="kubeflow workflows kueue"
 	@PYTHONPATH=tests $(BIN)/python -m cluster.node operators
 
 test-cluster: $(if $(TUNEWRIGHT_TEST_KUBECONFIG),setup,cluster) ## run the tests that need real pods

@@ -2,18 +2,21 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 
 from ...db.records import TrialRecord
 from ...metrics_collector.spec import CollectorKind
+from ..plan import reasons
 from .attempts import AGAIN_SECONDS, Attempts
 from .outputs import last_words
 from .port import Document, name_of
 from .workloads.hindrance import Hindrance, hindrance
 from .workloads.injection import Way
 from .workloads.pods import is_collected, is_primary
+from .workloads.queueing import why_queued
 
 EVENTS_SECONDS = 10.0
-"""How often the events about a trial that does not run are asked for."""
+"""How often the events about a trial that does not run are asked for, and Kueue's word."""
 
 _UNWRITTEN = {CollectorKind.FILE, CollectorKind.TFEVENT, CollectorKind.PROMETHEUS}
 """Whose metrics only a collector of ours in the pod could read."""
@@ -33,7 +36,7 @@ class Explainer:
     async def explain(self, record: TrialRecord, found: Document, pods: Sequence[Document]) -> None:
         """Say why an attempt that was begun does not run.
 
-        Pods say most of it; events, which have to be asked for, only now and then.
+        Pods say most of it; events and Kueue, which have to be asked, only now and then.
         """
         self._attempts.again = True
         if self._attempts.is_stopping(record.index):
@@ -42,11 +45,22 @@ class Explainer:
         if began is None or now - began < AGAIN_SECONDS:
             return
         attempt, why = self._attempts.of(record.index), hindrance(found, pods, ())
-        if why is None and now >= attempt.events_from:
+        if why is None or why.reason is reasons.QUEUED:
+            if now < attempt.events_from:
+                return  # what was said last holds
             attempt.events_from = now + EVENTS_SECONDS
-            why = hindrance(found, pods, await self._attempts.jobs.events(found, pods))
+            why = await self._ask(found, pods, why)
         if why is not None:
             self._attempts.say(record.index, why.reason.name, why.message)
+
+    async def _ask(
+        self, found: Document, pods: Sequence[Document], why: Hindrance | None
+    ) -> Hindrance | None:
+        """Return what the cluster says when it is asked."""
+        if why is None:
+            return hindrance(found, pods, await self._attempts.jobs.events(found, pods))
+        said = await why_queued(self._world.kube, found)
+        return replace(why, detail=f"{why.detail}: {said}") if said else why
 
     def note_crash(self, record: TrialRecord, found: Document, pods: Sequence[Document]) -> None:
         """Note that a pod of a trial crashed although its workload goes on."""

@@ -217,7 +217,19 @@ def product_images(own_cluster, our_overlay) -> Images:
 @pytest.fixture(scope="session")
 def kubeflow_operators(own_cluster) -> None:
     """Have the real training-operator, Trainer and JobSet run."""
-    operators.install()
+    operators.install("kubeflow")
+
+
+@pytest.fixture(scope="session")
+def workflow_operators(own_cluster) -> None:
+    """Have Argo's real workflow-controller and Tekton's run."""
+    operators.install("workflows")
+
+
+@pytest.fixture(scope="session")
+def kueue(own_cluster) -> None:
+    """Have the real Kueue run."""
+    operators.install("kueue")
 
 
 @pytest.fixture(scope="session")

@@ -44,6 +44,7 @@ UNUSED: Mapping[str, Mapping[Use, str]] = {
         Use("kubeflow.org", "trials", "list"): PAGES,
         Use("batch", "jobs", "list"): PAGES,
         Use("", "pods", "list"): PAGES,
+        Use("kueue.x-k8s.io", "workloads", "list"): "trials in a queue are not part of every run",
         Use("", "pods/log", "get"): "a trial's log is read where no collector stands beside it",
         **{
             Use(group, resource, verb): OF_USERS

@@ -84,7 +84,8 @@ def _ran(status: Mapping[str, Any]) -> bool:
 
 
 def _training_job(status: Mapping[str, Any]) -> bool:
-    return bool(evaluate(_RUNNING, {"status": status}))
+    met = evaluate(_RUNNING, {"status": status})
+    return isinstance(met, list) and bool(met)  # what is not there yet is no list
 
 
 _RUNS: Mapping[str, Callable[[Mapping[str, Any]], bool]] = {
@@ -95,4 +96,4 @@ _RUNS: Mapping[str, Callable[[Mapping[str, Any]], bool]] = {
     "XGBoostJob": _training_job,
     "MPIJob": _training_job,
 }
-_PODS_TELL = {"TrainJob", "JobSet"}
+_PODS_TELL = {"TrainJob", "JobSet", "Workflow", "PipelineRun"}

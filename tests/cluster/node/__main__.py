@@ -12,7 +12,7 @@ VERBS: Mapping[str, Callable[[], object]] = {
     "down": node.down,
     "build": build.programs,
     "install": install.install,
-    "operators": operators.install,
+    "operators": operators.install_named,
 }
 
 

@@ -2,108 +2,98 @@
 
 import hashlib
 import json
+import os
 import shutil
 import subprocess
 import tempfile
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from . import build, kubectl, node, rollout, store
+from .catalogue import GROUPS, Operator, Program
 from .layout import CACHE, REGISTRY
 from .say import ClusterError, step
 
 FOLDER = Path(__file__).parents[1] / "operators"
 
 
-@dataclass(frozen=True, slots=True)
-class Operator:
-    """One of them: its version is that of its image, and stands in its kustomization too."""
+def install_named() -> None:
+    """Have the groups run that OPERATORS names; without it, all of them.
 
-    name: str
-    version: str
-    requirer: str  # the folder whose go.mod requires it
-    package: str
-    module: str
-    manifests: str
-    namespace: str
-
-
-OPERATORS = (
-    Operator(
-        name="jobset",
-        version="0.8.2",
-        requirer="trainer",
-        package="sigs.k8s.io/jobset",
-        module="sigs.k8s.io/jobset",
-        manifests="config",
-        namespace="jobset-system",
-    ),
-    Operator(
-        name="trainer",
-        version="2.0.0",
-        requirer="trainer",
-        package="github.com/kubeflow/trainer/v2/cmd/trainer-controller-manager",
-        module="github.com/kubeflow/trainer/v2",
-        manifests="manifests",
-        namespace="kubeflow-system",
-    ),
-    Operator(
-        name="training-operator",
-        version="1.8.1",
-        requirer="training-operator",
-        package="github.com/kubeflow/training-operator/cmd/training-operator.v1",
-        module="github.com/kubeflow/training-operator",
-        manifests="manifests",
-        namespace="kubeflow",
-    ),
-)
-"""In the order in which they are installed: each finds its definitions."""
+    Raises:
+        ClusterError: as of `install`, or there is no such group.
+    """
+    named = os.environ.get("OPERATORS", "").split() or list(GROUPS)
+    unknown = [each for each in named if each not in GROUPS]
+    if unknown:
+        raise ClusterError(f"OPERATORS: no {' '.join(unknown)}; there are {' '.join(GROUPS)}")
+    install(*named)
 
 
-def install() -> None:
-    """Have every operator run; built once, which takes six minutes.
+def install(*groups: str) -> None:
+    """Have the operators of these groups run; what is not built yet takes minutes.
 
     Raises:
         ClusterError: there is no cluster, or one does not come up; the message says why.
     """
     if not node.is_up():
         raise ClusterError("there is no cluster: start one with `make cluster`")
+    operators = [operator for group in groups for operator in GROUPS[group]]
     with node.alone():
-        for operator in OPERATORS:
-            _provide(operator)
-        store.provide(store.ALPINE)
-        for operator in OPERATORS:
+        for operator in operators:
+            for program in operator.programs:
+                _provide(operator, program)
+            for image in operator.images:
+                store.provide(image)
+        for operator in operators:
             with step(f"installing {operator.name}"):
                 _apply(operator)
-        for operator in OPERATORS:
+        for operator in operators:
             rollout.wait(operator.namespace)
 
 
-def _provide(operator: Operator) -> None:
-    """Have its image in containerd."""
-    name = f"{REGISTRY}/{operator.name}:{operator.version}"
+def _provide(operator: Operator, program: Program) -> None:
+    """Have the image of a program in containerd."""
+    name = f"{REGISTRY}/{program.name}:{operator.version}"
     if store.is_loaded(name):
         return
-    program = _program(operator)
+    built = _built(operator, program)
+    stands = ("--build-arg", f"PLACE={program.place}", "--build-arg", f"RUNS_AS={program.runs_as}")
     with tempfile.TemporaryDirectory() as context:
-        shutil.copy(program, Path(context, "program"))
+        shutil.copy(built, Path(context, "program"))
         file = str(FOLDER / "Containerfile")
-        store.buildah("build", "--format", "docker", "--file", file, "--tag", name, context)
+        store.buildah(
+            "build", "--format", "docker", *stands, "--file", file, "--tag", name, context
+        )
     store.load(name)
 
 
-def _program(operator: Operator) -> Path:
-    """Return its program, built once: another set of requirements has another place."""
+def _built(operator: Operator, program: Program) -> Path:
+    """Return a program, built once: another set of requirements has another place."""
     source = FOLDER / operator.requirer
     pins = (source / "go.mod").read_bytes() + (source / "go.sum").read_bytes()
     folder = CACHE / f"operators-{hashlib.sha256(pins).hexdigest()[:12]}"
-    target = folder / operator.name
+    target = folder / program.name
     if not target.exists():
         build.check()
         folder.mkdir(parents=True, exist_ok=True)
-        with step(f"building {operator.name}"):
-            build.compile_go(source, operator.package, target, "-s -w", CGO_ENABLED="0")
+        with step(f"building {program.name}"), _source(operator, program) as place:
+            build.compile_go(place, program.package, target, "-s -w", CGO_ENABLED="0")
     return target
+
+
+@contextmanager
+def _source(operator: Operator, program: Program) -> Iterator[Path]:
+    """Yield where it is built: where it is required, or in its module with its links in place."""
+    if not program.links:
+        yield FOLDER / operator.requirer
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        copied = shutil.copytree(_module(operator), Path(folder, "module"))
+        for link, target in program.links.items():
+            (copied / link).symlink_to(target)
+        yield copied
 
 
 def _apply(operator: Operator) -> None:
