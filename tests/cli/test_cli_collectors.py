@@ -29,7 +29,9 @@ class Page(http.server.BaseHTTPRequestHandler):
         self.wfile.write(f"loss {x}".encode())
     def log_message(self, *_): pass
 port = int(os.environ["TUNEWRIGHT_METRICS_PORT"])
-http.server.HTTPServer(("127.0.0.1", port), Page).handle_request()
+server = http.server.HTTPServer(("127.0.0.1", port), Page)
+for look in range(2):  # on a busy machine the first may be given up
+    server.handle_request()
 """
 EVENTS = """
 from tensorboardX import SummaryWriter
