@@ -1,7 +1,8 @@
 """Metrics of trials whose pods have no collector: read from their logs, through the API server.
 
 A log is read from its beginning; one that breaks off, or whose reader was ended
-with its operator, is read from its beginning again. The same lines give the same
+with its operator, is read from its beginning again. A server that goes away ends it
+like a container that ends: which it was the pod tells. The same lines give the same
 samples under the same numbers, so that what was kept changes nothing. So does
 the log of a pod whose collector could not tell all, read under that one's name.
 """
@@ -13,7 +14,7 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from ...api.errors import Invalid, NotFound, Retryable, TunewrightError
+from ...api.errors import Invalid, NotFound, Retryable, ServerUnavailable, TunewrightError
 from ...api.moments import read
 from ...api.observation import Batch, PlainSample
 from ...db.records import ExperimentRecord, Reporter, TrialRecord
@@ -23,12 +24,18 @@ from ..brief import Brief
 from ..ports import Clock
 from .archive import Archive
 from .cache import Key
-from .port import Document, Kube, name_of
+from .informers import PODS
+from .port import Document, Kube, Selection, name_of
 from .workloads.pods import is_primary
 
 SEND_SECONDS = 0.5
 SILENCE = 900.0
 """Seconds without a line after which a connection is taken for dead."""
+
+END_SECONDS = 5.0
+"""How long a pod may take to tell that its container has ended."""
+
+LOOK_SECONDS = 0.25
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +49,7 @@ class _Read:
     index: int
     attempt: int
     pod: str
+    starts: int
     source: str
 
 
@@ -86,6 +94,7 @@ class LogReaders:
                 record.index,
                 record.attempt.attempt if record.attempt else 1,
                 name,
+                starts,
                 reporter(brief.collector.kind, uid) if instead else f"log/{name}/{starts}",
             )
             task = self._tasks[place] = asyncio.create_task(self._read(about, brief))
@@ -135,8 +144,24 @@ class LogReaders:
                 sending.cancel()
                 with contextlib.suppress(asyncio.CancelledError):
                     await sending
+        await self._check_ended(about, brief)
         waiting += await collection.finish(self._clock.now())
         await sender.send(done=True)
+
+    async def _check_ended(self, about: _Read, brief: Brief) -> None:
+        """Let the end of a log count only where its container has ended.
+
+        Raises:
+            ServerUnavailable: the container goes on, or nobody can say.
+        """
+        selection = Selection(PODS, about.trial.namespace, fields=f"metadata.name={about.pod}")
+        for _ in range(round(END_SECONDS / LOOK_SECONDS)):
+            pods = (await self._kube.list(selection)).documents
+            going = (_starts(pod, brief) == about.starts and _runs(pod, brief) for pod in pods)
+            if not any(going):
+                return
+            await asyncio.sleep(LOOK_SECONDS)
+        raise ServerUnavailable(f"the log of {about.pod} broke off")
 
 
 async def _collect(
@@ -183,9 +208,16 @@ def _starts(pod: Document, brief: Brief) -> int:
     """Return how often the container was started whose metrics count; 0 where none is or was."""
     if not is_primary(pod, brief.primary_labels):
         return 0
-    for each in (pod.get("status") or {}).get("containerStatuses") or ():
-        if each.get("name") == brief.primary_container:
-            state = each.get("state") or {}
-            begun = "running" in state or "terminated" in state
-            return 1 + int(each.get("restartCount", 0)) if begun else 0
-    return 0
+    status = _status(pod, brief)
+    begun = {"running", "terminated"} & (status.get("state") or {}).keys()
+    return 1 + int(status.get("restartCount", 0)) if begun else 0
+
+
+def _runs(pod: Document, brief: Brief) -> bool:
+    return "running" in (_status(pod, brief).get("state") or {})
+
+
+def _status(pod: Document, brief: Brief) -> Document:
+    """Return what a pod tells of the container whose metrics count; nothing where it does not."""
+    told = (pod.get("status") or {}).get("containerStatuses") or ()
+    return next((each for each in told if each.get("name") == brief.primary_container), {})

@@ -335,13 +335,21 @@ class Logged:
         yield lines()
 
 
-async def runs(play, pod):
-    state = {"running": {"startedAt": AT}}
+async def tells(play, pod, **state):
+    """Have a pod's kubelet say of its container that it runs, or has ended."""
     name = pod["spec"]["containers"][-1]["name"]
     status = {"name": name, "state": state, "ready": True, "restartCount": 0}
     known = {**status, "image": "trainer:1", "imageID": "", "lastState": {}}
     document = {**pod, "status": {"phase": "Running", "containerStatuses": [known]}}
-    await play.kube.replace(PODS, play.namespace, document, "status")
+    return await play.kube.replace(PODS, play.namespace, document, "status")
+
+
+async def runs(play, pod):
+    return await tells(play, pod, running={"startedAt": AT})
+
+
+async def ends(play, pod):
+    return await tells(play, pod, terminated={"exitCode": 0})
 
 
 def test_a_pod_that_came_without_a_collector_has_its_log_read(within):
@@ -351,8 +359,9 @@ def test_a_pod_that_came_without_a_collector_has_its_log_read(within):
         controller = Elsewhere(play, TRAIN_JOB)
         workload = await controller.begins()
         primary, other = await controller.makes_pods(workload)
-        await runs(play, primary)
+        primary = await runs(play, primary)
         await runs(play, other)
+        await ends(play, primary)
         await controller.succeeds(workload)
         await play.ends()
         (trial,) = await play.trials()

@@ -1,0 +1,119 @@
+"""Metrics that are read from a pod's log: nothing of it is lost when the API server goes away."""
+
+import asyncio
+import contextlib
+
+from support.operated import experiment
+from tunewright.api.history import Proposal
+from tunewright.api.states import TrialState
+from tunewright.controller.brief import brief_of
+from tunewright.controller.engine import WallClock
+from tunewright.controller.kube import logs
+from tunewright.controller.kube.experiments import experiment_record
+from tunewright.controller.kube.logs import LogReaders
+from tunewright.controller.kube.port import Listing
+from tunewright.db.records import TrialRecord
+
+AT = "2026-01-01T00:00:00Z"
+TRIAL = TrialRecord(
+    index=0,
+    name="t",
+    state=TrialState.RUNNING,
+    reason="",
+    message="",
+    proposal=Proposal({"x": 1.0}),
+    made_from=0,
+    created_at=0.0,
+    started_at=0.0,
+    finished_at=None,
+    value=None,
+    attempt=None,
+)
+LINES = tuple(f"{AT} loss={step}".encode() for step in (3, 2, 1))
+
+
+def pod(state: str, restarts: int = 0):
+    told = {"name": "main", "state": {state: {}}, "restartCount": restarts}
+    return {
+        "metadata": {"name": "pod", "namespace": "ns", "uid": "u"},
+        "status": {"containerStatuses": [told]},
+    }
+
+
+class Server:
+    """Serves a log so many lines at a time, and says of the pod what is next."""
+
+    def __init__(self, served, pods):
+        self._served = iter(served)
+        self._pods = iter(pods)
+
+    @contextlib.asynccontextmanager
+    async def log(self, namespace, name, container, *, silence):
+        count = next(self._served)
+
+        async def lines():
+            for line in LINES[:count]:
+                yield line
+
+        yield lines()
+
+    async def list(self, selection):
+        found = next(self._pods)
+        return Listing([] if found is None else [found], "1")
+
+
+class Kept:
+    """What the metrics service keeps: a number twice is the same sample."""
+
+    def __init__(self):
+        self.samples = {}
+        self.is_done = False
+
+    async def report(self, trial, batch, said):
+        for number, sample in enumerate(batch.samples, batch.first_sequence):
+            self.samples[number] = sample[1]
+        self.is_done |= said.done
+
+
+def read(monkeypatch, served, pods) -> list[float]:
+    """Read a log to its end; return the values that were kept."""
+    monkeypatch.setattr(logs, "LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(logs, "END_SECONDS", 0.02)
+    document = experiment()
+    document["metadata"] |= {
+        "namespace": "ns",
+        "uid": "e",
+        "generation": 1,
+        "creationTimestamp": AT,
+    }
+    record, _ = experiment_record(document)
+    kept = Kept()
+
+    async def reading():
+        ended = asyncio.Event()
+        readers = LogReaders(Server(served, pods), kept, WallClock(), ended.set)
+        readers.follow(record, brief_of(record), TRIAL, [pod("running")])
+        await ended.wait()
+        assert not readers.is_reading(0)
+
+    asyncio.run(reading())
+    assert kept.is_done
+    return [kept.samples[number] for number in sorted(kept.samples)]
+
+
+def test_a_log_ends_with_its_container(monkeypatch):
+    assert read(monkeypatch, [3], [pod("running"), pod("terminated")]) == [3, 2, 1]
+
+
+def test_a_log_that_ends_before_its_container_is_read_again(monkeypatch):
+    goes_on = [pod("running"), pod("running")]
+
+    assert read(monkeypatch, [1, 3], [*goes_on, pod("terminated")]) == [3, 2, 1]
+
+
+def test_a_log_ends_where_the_next_start_of_its_container_runs(monkeypatch):
+    assert read(monkeypatch, [3], [pod("running", restarts=1)]) == [3, 2, 1]
+
+
+def test_a_log_ends_with_a_pod_that_is_gone(monkeypatch):
+    assert read(monkeypatch, [2], [None]) == [3, 2]
