@@ -7,7 +7,7 @@ STAMP := $(VENV)/.ready
 RUNS := $(VENV)/.runs
 ROOMS := api cli controller db metrics_collector proto sdk suggestion ui
 export MYPYPATH := .types
-unexport PYTHONDONTWRITEBYTECODE # tests and benchmarks start programs by the hundred
+unexport PYTHONDONTWRITEBYTECODE # tests start programs by the hundred
 
 .PHONY: help setup run test coverage lint format types bench crds images cluster cluster-down cluster-install cluster-operators test-cluster docs pages pictures release proto clean
 
@@ -39,7 +39,7 @@ test: setup ## install what the tests need and run every one
 	@$(BIN)/python tests/services.py install
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
 
-coverage: setup ## run every test and say which lines and branches none takes; three times as long
+coverage: setup ## run every test and say which lines and branches none takes
 	@$(BIN)/python tests/services.py install
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup --cov --cov-report=term:skip-covered $(ARGS)
 

@@ -13,8 +13,6 @@ from . import console
 from .complete import experiment_names
 from .options import where_options, wide_output_option
 
-_EVERY = 10**9
-
 
 @click.command()
 @click.argument("name", required=False, shell_complete=experiment_names)
@@ -34,7 +32,7 @@ def get(name: str | None, labels: str | None, everywhere: bool, where: Where, ou
       tunewright get --cluster -A -o wide
     """
     from ..api.remarks import wanted_labels
-    from ..db.listing import Query
+    from ..db.listing import EVERY, Query
     from ..sdk.names import find_experiment
 
     with where.opened() as source:
@@ -42,7 +40,7 @@ def get(name: str | None, labels: str | None, everywhere: bool, where: Where, ou
         if name is not None:
             records: Sequence[ExperimentRecord] = [find_experiment(source.records, name, namespace)]
         else:
-            query = Query(namespace, labels=wanted_labels(labels or ""), limit=_EVERY)
+            query = Query(namespace, labels=wanted_labels(labels or ""), limit=EVERY)
             records = source.records.find_experiments(query).records
         data = [{**shapes.experiment(record), **source.whereabouts(record)} for record in records]
         said = str(source)

@@ -19,6 +19,10 @@ class Order(StrEnum):
     STATE = "state"
 
 
+EVERY = 10**9
+"""The limit of a page that holds all."""
+
+
 @dataclass(frozen=True, slots=True)
 class Query:
     """`search` is part of `namespace/name`; `labels` are names with a value, or with any (None).

@@ -6,7 +6,6 @@ else is done here.
 
 import os
 import re
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -88,10 +87,10 @@ class Direct:
     # Looking.
 
     def experiments(self) -> Sequence[Shape]:
-        from ..db.listing import Query
+        from ..db.listing import EVERY, Query
 
         with self._where.opened() as source:
-            query = Query(source.namespace, limit=sys.maxsize)
+            query = Query(source.namespace, limit=EVERY)
             return [_shown(source, each) for each in source.records.find_experiments(query).records]
 
     def experiment(self, name: str) -> Shape:

@@ -2,7 +2,7 @@
 
 Nothing here need survive: an attempt whose number stands on a workload was begun,
 one that the book has begun and that has no workload is created, a workload whose
-trial has ended is taken away. `observing` and `making` share it.
+trial has ended is taken away. `observing`, `waiting` and `making` share it.
 """
 
 from collections.abc import Iterable, Sequence

@@ -161,7 +161,7 @@ class LogReaders:
             if not any(going):
                 return
             await asyncio.sleep(LOOK_SECONDS)
-        raise ServerUnavailable(f"the log of {about.pod} broke off")
+        raise ServerUnavailable(f"the log of {about.pod} broke off", after=LOOK_SECONDS)
 
 
 async def _collect(

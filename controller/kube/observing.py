@@ -123,8 +123,8 @@ class Observer:
             return []
         self._memory.of(record.index).waits_for = ""
         self._explainer.tell_unread(record, pods)
-        told_as_running = end is None and crash_of(found, pods) is not None
-        self._attempts.again |= told_as_running
+        # A crash is told of one that runs: the next step finds it.
+        self._attempts.again |= end is None and crash_of(found, pods) is not None
         moment = moment_of(started_at(found)) or self._world.clock.now()
         return [Started(self._attempts.ref(record), None, None, moment)]
 

@@ -103,6 +103,23 @@ def experiment(
     }
 
 
+def grant(name: str, kinds: Mapping[str, str]) -> dict[str, Any]:
+    """Return the role that lets the operator run trials of further kinds, by their groups."""
+    verbs = ["get", "list", "watch", "create", "patch", "delete"]
+    return {
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "ClusterRole",
+        "metadata": {
+            "name": f"tunewright-trials-{name}",
+            "labels": {"tunewright.dev/aggregate-to-trials": "true"},
+        },
+        "rules": [
+            {"apiGroups": [group], "resources": [resource], "verbs": verbs}
+            for group, resource in kinds.items()
+        ],
+    }
+
+
 @dataclass(frozen=True)
 class Experiments:
     """The experiments of one namespace."""

@@ -7,7 +7,7 @@ JobSet; RayJob has the shape of the real one, and a small actor for its controll
 import json
 
 import pytest
-from cluster.experiments import MEDIANSTOP, PYTHON, SEARCHED, experiment, state
+from cluster.experiments import MEDIANSTOP, PYTHON, SEARCHED, experiment, grant, state
 from cluster.training import TRAINING, runtime, train_job, training_job
 from support.waiting import until
 
@@ -142,21 +142,7 @@ RAY_JOBS = {
     },
 }
 
-GRANT = {
-    "apiVersion": "rbac.authorization.k8s.io/v1",
-    "kind": "ClusterRole",
-    "metadata": {
-        "name": "tunewright-trials-ray",
-        "labels": {"tunewright.dev/aggregate-to-trials": "true"},
-    },
-    "rules": [
-        {
-            "apiGroups": ["ray.io"],
-            "resources": ["rayjobs"],
-            "verbs": ["get", "list", "watch", "create", "patch", "delete"],
-        }
-    ],
-}
+GRANT = grant("ray", {"ray.io": "rayjobs"})
 
 
 @pytest.fixture

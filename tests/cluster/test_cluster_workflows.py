@@ -8,7 +8,16 @@ second trains.
 import json
 
 import pytest
-from cluster.experiments import MEDIANSTOP, PRODUCT, PYTHON, SEARCHED, experiment, message, state
+from cluster.experiments import (
+    MEDIANSTOP,
+    PRODUCT,
+    PYTHON,
+    SEARCHED,
+    experiment,
+    grant,
+    message,
+    state,
+)
 from support.waiting import until
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600, func_only=True)]
@@ -16,22 +25,7 @@ pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600, func_only=True)]
 MISLEADS = ["sh", "-c", "echo loss=9"]
 TRAINS = {"katib.kubeflow.org/model-training": "true"}
 
-GRANT = {
-    "apiVersion": "rbac.authorization.k8s.io/v1",
-    "kind": "ClusterRole",
-    "metadata": {
-        "name": "tunewright-trials-workflows",
-        "labels": {"tunewright.dev/aggregate-to-trials": "true"},
-    },
-    "rules": [
-        {
-            "apiGroups": [group],
-            "resources": [resource],
-            "verbs": ["get", "list", "watch", "create", "patch", "delete"],
-        }
-        for group, resource in (("argoproj.io", "workflows"), ("tekton.dev", "pipelineruns"))
-    ],
-}
+GRANT = grant("workflows", {"argoproj.io": "workflows", "tekton.dev": "pipelineruns"})
 """What an administrator grants who wants trials of these kinds."""
 
 
