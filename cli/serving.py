@@ -61,14 +61,21 @@ def announce(address: str) -> None:
 
 
 def wait(*servers: "grpc.Server") -> None:
-    """Serve until interrupted; running calls may finish."""
-    import signal
-    import threading
+    """Serve until interrupted; running calls may finish.
 
-    over = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: over.set())
-    over.wait()
+    Any thread may take a signal. It wakes an event loop; a main thread that waits
+    for a lock would sleep on.
+    """
+    import asyncio
+    import signal
+
+    async def interrupted() -> None:
+        over = asyncio.Event()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, over.set)
+        await over.wait()
+
+    asyncio.run(interrupted())
     end(*servers)
 
 

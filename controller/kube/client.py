@@ -6,8 +6,10 @@ know no custom resource. Only here is it imported.
 
 import asyncio
 import json
+import math
 import os
 import ssl
+import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
@@ -17,7 +19,7 @@ import aiohttp
 from kubernetes.aio import config
 from kubernetes.aio.client import ApiClient, Configuration
 
-from ...api.errors import Fault, Invalid, ServerUnavailable
+from ...api.errors import Fault, Forbidden, Invalid, ServerUnavailable, TunewrightError
 from .answers import error_of, selecting, slim
 from .port import (
     Change,
@@ -32,6 +34,9 @@ from .port import (
 
 REQUEST_SECONDS = 30.0
 FAREWELL_SECONDS = 0.25
+DOUBT_SECONDS = 30.0
+"""How long after a silence a refusal is doubted: who has just started knows nobody's rights."""
+
 PAGE = 500
 CONNECTIONS = 64
 LINES, LIMIT = 2000, 1 << 22
@@ -72,6 +77,7 @@ class KubeClient:
 
     def __init__(self, client: ApiClient) -> None:
         self._client = client
+        self._silent_at = -math.inf
 
     async def close(self) -> None:
         await self._client.close()
@@ -108,8 +114,8 @@ class KubeClient:
         answer = await self._send("GET", path, query, patience=timeout)
         try:
             if answer.status != 200:
-                raise error_of(answer.status, answer.headers, await answer.text())
-            yield _events(answer)
+                raise self._error(answer, await answer.text())
+            yield self._events(answer)
         finally:
             _hang_up(answer)
 
@@ -123,8 +129,8 @@ class KubeClient:
         answer = await self._send("GET", path, query, patience=timeout)
         try:
             if answer.status != 200:
-                raise error_of(answer.status, answer.headers, await answer.text())
-            yield _lines(answer)
+                raise self._error(answer, await answer.text())
+            yield self._lines(answer)
         finally:
             _hang_up(answer)
 
@@ -138,10 +144,10 @@ class KubeClient:
         answer = await self._send("GET", path, query, patience=patience)
         try:
             if answer.status != 200:
-                raise error_of(answer.status, answer.headers, await answer.text())
+                raise self._error(answer, await answer.text())
             return await answer.read()
         except _FAILURES as error:
-            raise _away(error) from error
+            raise self._away(error) from error
 
     async def create(
         self,
@@ -221,9 +227,9 @@ class KubeClient:
         try:
             text = await answer.text()
         except _FAILURES as error:
-            raise _away(error) from error
+            raise self._away(error) from error
         if answer.status >= 300:
-            raise error_of(answer.status, answer.headers, text)
+            raise self._error(answer, text)
         return slim(json.loads(text))
 
     async def _send(
@@ -253,9 +259,48 @@ class KubeClient:
                 method, url, headers, sent, _request_timeout=patience
             )
         except _FAILURES as error:
-            raise _away(error) from error
+            raise self._away(error) from error
         response: aiohttp.ClientResponse = answer.response
         return response
+
+    async def _events(self, answer: aiohttp.ClientResponse) -> AsyncIterator[WatchEvent]:
+        """Read one event a line; an error in the stream is raised as what it is."""
+        try:
+            async for line in answer.content:
+                event = json.loads(line)
+                document = event["object"]
+                if event["type"] == "ERROR":
+                    raise error_of(int(document.get("code", 500)), {}, line.decode())
+                yield WatchEvent(Change(event["type"]), slim(document))
+        except (
+            *_FAILURES,
+            json.JSONDecodeError,
+        ) as error:  # a line may break off with its connection
+            raise self._away(error) from error
+
+    async def _lines(self, answer: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
+        """Give lines, however long: what a line has beyond a piece comes as one more."""
+        rest = b""
+        try:
+            async for piece in answer.content.iter_chunked(_PIECE):
+                *lines, rest = (rest + piece).split(b"\n")
+                for line in lines:
+                    yield line
+        except _FAILURES as error:
+            raise self._away(error) from error
+        if rest:
+            yield rest
+
+    def _error(self, answer: aiohttp.ClientResponse, text: str) -> TunewrightError:
+        error = error_of(answer.status, answer.headers, text)
+        doubted = (
+            isinstance(error, Forbidden) and time.monotonic() < self._silent_at + DOUBT_SECONDS
+        )
+        return ServerUnavailable(f"after a silence {error}") if doubted else error
+
+    def _away(self, error: BaseException) -> ServerUnavailable:
+        self._silent_at = time.monotonic()
+        return ServerUnavailable(f"the API server does not answer: {error or type(error).__name__}")
 
 
 def _hang_up(answer: aiohttp.ClientResponse) -> None:
@@ -264,34 +309,3 @@ def _hang_up(answer: aiohttp.ClientResponse) -> None:
     if connection is not None and connection.transport is not None:
         connection.transport.abort()
     answer.close()
-
-
-async def _events(answer: aiohttp.ClientResponse) -> AsyncIterator[WatchEvent]:
-    """Read one event a line; an error in the stream is raised as what it is."""
-    try:
-        async for line in answer.content:
-            event = json.loads(line)
-            document = event["object"]
-            if event["type"] == "ERROR":
-                raise error_of(int(document.get("code", 500)), {}, line.decode())
-            yield WatchEvent(Change(event["type"]), slim(document))
-    except (*_FAILURES, json.JSONDecodeError) as error:  # a line may break off with its connection
-        raise _away(error) from error
-
-
-async def _lines(answer: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
-    """Give lines, however long: what a line has beyond a piece comes as one more."""
-    rest = b""
-    try:
-        async for piece in answer.content.iter_chunked(_PIECE):
-            *lines, rest = (rest + piece).split(b"\n")
-            for line in lines:
-                yield line
-    except _FAILURES as error:
-        raise _away(error) from error
-    if rest:
-        yield rest
-
-
-def _away(error: BaseException) -> ServerUnavailable:
-    return ServerUnavailable(f"the API server does not answer: {error or type(error).__name__}")

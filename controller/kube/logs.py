@@ -14,7 +14,14 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from ...api.errors import Invalid, NotFound, Retryable, ServerUnavailable, TunewrightError
+from ...api.errors import (
+    Forbidden,
+    Invalid,
+    NotFound,
+    Retryable,
+    ServerUnavailable,
+    TunewrightError,
+)
 from ...api.moments import read
 from ...api.observation import Batch, PlainSample
 from ...db.records import ExperimentRecord, Reporter, TrialRecord
@@ -36,6 +43,8 @@ END_SECONDS = 5.0
 """How long a pod may take to tell that its container has ended."""
 
 LOOK_SECONDS = 0.25
+DOUBTS, DOUBT_SECONDS = 60, 1.0
+"""How often, and how far apart, a log is asked for that was refused: it may be granted later."""
 
 log = logging.getLogger(__name__)
 
@@ -117,6 +126,7 @@ class LogReaders:
 
     async def _read(self, about: _Read, brief: Brief) -> None:
         """Read one log to its end, from its beginning as often as it breaks off."""
+        doubts = DOUBTS
         while True:
             try:
                 await self._read_once(about, brief)
@@ -125,8 +135,11 @@ class LogReaders:
             except (Invalid, NotFound):
                 return  # the pod is gone, and what it wrote with it
             except TunewrightError as error:
-                log.warning("the log of %s cannot be read: %s", about.pod, error)
-                return
+                if not doubts or not isinstance(error, Forbidden):
+                    log.warning("the log of %s cannot be read: %s", about.pod, error)
+                    return
+                doubts -= 1
+                await asyncio.sleep(DOUBT_SECONDS)
             else:
                 return
 

@@ -29,7 +29,10 @@ def served(tunewright):
 
 def end(process: subprocess.Popen) -> None:
     process.send_signal(signal.SIGTERM)
-    _, errors = process.communicate(timeout=30)
+    try:
+        _, errors = process.communicate(timeout=30)
+    finally:
+        process.kill()
     assert process.returncode == 0, errors
 
 

@@ -15,6 +15,7 @@ from tunewright.api.errors import (
     NotFound,
     ServerUnavailable,
 )
+from tunewright.controller.kube import client as client_module
 from tunewright.controller.kube.cache import Cache, Key
 from tunewright.controller.kube.client import connect
 from tunewright.controller.kube.lease import Elector, Times
@@ -240,6 +241,36 @@ def test_an_answer_that_is_none_may_be_asked_for_again(plain, answer, after):
         return found.value.after
 
     assert asyncio.run(scene()) == after
+
+
+def test_who_has_just_come_back_is_not_believed_that_it_forbids(plain, monkeypatch):
+    """An API server answers before it has read who may do what."""
+    answers = iter(
+        [b"200 OK\r\nContent-Length: 9\r\n\r\n{", *[b"403 Forbidden\r\n\r\nnobody may"] * 2]
+    )
+
+    async def serve(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 " + next(answers))
+        writer.close()
+        await writer.wait_closed()
+
+    async def asked(kube, error, words):
+        with pytest.raises(error, match=words):
+            await kube.get(MAPS, "default", "m")
+
+    async def scene():
+        async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+            kube = await connect(kubeconfig=plain(server.sockets[0].getsockname()[1]))
+            try:
+                await asked(kube, ServerUnavailable, "does not answer")
+                await asked(kube, ServerUnavailable, "after a silence .* forbids it: nobody may")
+                monkeypatch.setattr(client_module, "DOUBT_SECONDS", 0.0)
+                await asked(kube, Forbidden, "nobody may")
+            finally:
+                await kube.close()
+
+    asyncio.run(scene())
 
 
 def test_a_kubeconfig_that_is_missing_is_named(tmp_path):

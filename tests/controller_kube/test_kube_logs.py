@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 
 from support.operated import experiment
+from tunewright.api.errors import Forbidden
 from tunewright.api.history import Proposal
 from tunewright.api.states import TrialState
 from tunewright.controller.brief import brief_of
@@ -41,7 +42,7 @@ def pod(state: str, restarts: int = 0):
 
 
 class Server:
-    """Serves a log so many lines at a time, and says of the pod what is next."""
+    """Serves a log so many lines at a time, or forbids it, and says of the pod what is next."""
 
     def __init__(self, served, pods):
         self._served = iter(served)
@@ -50,6 +51,8 @@ class Server:
     @contextlib.asynccontextmanager
     async def log(self, namespace, name, container, *, silence):
         count = next(self._served)
+        if count is None:
+            raise Forbidden("the API server forbids it")
 
         async def lines():
             for line in LINES[:count]:
@@ -79,6 +82,7 @@ def read(monkeypatch, served, pods) -> list[float]:
     """Read a log to its end; return the values that were kept."""
     monkeypatch.setattr(logs, "LOOK_SECONDS", 0.01)
     monkeypatch.setattr(logs, "END_SECONDS", 0.02)
+    monkeypatch.setattr(logs, "DOUBT_SECONDS", 0.01)
     document = experiment()
     document["metadata"] |= {
         "namespace": "ns",
@@ -109,6 +113,10 @@ def test_a_log_that_ends_before_its_container_is_read_again(monkeypatch):
     goes_on = [pod("running"), pod("running")]
 
     assert read(monkeypatch, [1, 3], [*goes_on, pod("terminated")]) == [3, 2, 1]
+
+
+def test_a_log_that_is_refused_for_a_moment_is_asked_for_again(monkeypatch):
+    assert read(monkeypatch, [None, None, 3], [pod("terminated")]) == [3, 2, 1]
 
 
 def test_a_log_ends_where_the_next_start_of_its_container_runs(monkeypatch):

@@ -68,8 +68,8 @@ def test_a_list_is_told_as_server_sent_events(ask, server):
         for word in ("first", "second"):
             ask("/experiments/default/heard", "PATCH", json={"note": word})
             line = next(each for each in lines if each.startswith("data:") and word in each)
-            (item,) = json.loads(line.removeprefix("data:"))["experiments"]
-            assert (item["name"], item["note"]) == ("heard", word)
+            told_of = json.loads(line.removeprefix("data:"))["experiments"]
+            assert {item["name"]: item["note"] for item in told_of}["heard"] == word
 
 
 def test_trials_come_a_page_at_a_time_and_the_best_first_if_asked(ask):
