@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from support.actors import quadratic
+from support.forked import herd
 from support.operated import scene
 from tunewright.db.sql import open_store
 
@@ -53,15 +54,13 @@ class Command:
         }
 
     def __call__(self, *words, stdin="", cwd=None, env=(), timeout=60) -> Result:
-        done = subprocess.run(
-            [sys.executable, "-m", "tunewright", *map(str, words)],
+        environ = {**self.environ, **dict(env)}
+        done = herd(environ["PYTHONPATH"]).run(
+            [*map(str, words)],
             cwd=cwd or self.folder,
-            env={**self.environ, **dict(env)},
-            input=stdin,
-            capture_output=True,
-            text=True,
+            env=environ,
+            stdin=stdin,
             timeout=timeout,
-            check=False,
         )
         return Result(done.returncode, done.stdout, done.stderr)
 

@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from .forked import herd
+
 ROOT = Path(__file__).parents[2]
 COMMAND = [sys.executable, "-m", "tunewright"]
 
@@ -40,9 +42,8 @@ def start(home: Path, *arguments: str, cwd: Path) -> subprocess.Popen[str]:
 def run(
     home: Path, *arguments: str, cwd: Path, seconds: float = 100
 ) -> subprocess.CompletedProcess[str]:
-    with start(home, *arguments, cwd=cwd) as process:
-        out, err = process.communicate(timeout=seconds)
-    return subprocess.CompletedProcess(arguments, process.returncode, out, err)
+    env = environment(home)
+    return herd(env["PYTHONPATH"]).run(arguments, cwd=cwd, env=env, stdin="", timeout=seconds)
 
 
 def trials(home: Path, name: str, *, cwd: Path) -> list[dict[str, Any]]:

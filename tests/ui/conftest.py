@@ -11,6 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 from services import program
+from support.forked import herd
 
 REPOSITORY = Path(__file__).parents[2]
 TOKEN = "of-the-tests"
@@ -38,14 +39,9 @@ class Server:
         return httpx.Client(headers={"Authorization": f"Bearer {TOKEN}"}, timeout=30)
 
     def tunewright(self, *words: str) -> None:
-        done = subprocess.run(
-            [sys.executable, "-m", "tunewright", *words],
-            cwd=self.folder,
-            env=environ(self.folder),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        env = environ(self.folder)
+        shepherd = herd(env["PYTHONPATH"])
+        done = shepherd.run(words, cwd=self.folder, env=env, stdin="", timeout=100)
         assert done.returncode == 0, done.stderr
 
     def tune(self, name: str, *, trials: int, pause: float = 0.0, detach: bool = False) -> None:
