@@ -202,8 +202,8 @@ _PARAMETER_RULES = [
         "feasibleSpace.list is not supported for double and int; use discrete or categorical",
     ),
     Rule(
-        f"!({_NUMERIC} && {_RANGE}) || {_LOW} < {_HIGH}",
-        "feasibleSpace.max must be greater than feasibleSpace.min",
+        f"!({_NUMERIC} && {_RANGE}) || {_LOW} <= {_HIGH}",
+        "feasibleSpace.max must not be less than feasibleSpace.min",
     ),
     Rule(
         f"!({_NUMERIC} && {_RANGE}) || {_LOW} > 0.0"

@@ -95,6 +95,11 @@ def test_the_base_is_valid():
     assert faults(BASE) == ()
 
 
+@pytest.mark.parametrize("step", [None, "1"])
+def test_a_range_may_be_of_one_value(step):
+    assert faults(changed((*SPACE, {"min": "1", "max": "1.0", "step": step}))) == ()
+
+
 RULES = [
     ("a name with a digit in front", ("metadata", "name", "1ab"), "metadata.name", "Invalid"),
     ("a name with a bad end", ("metadata", "name", "ab_C"), "metadata.name", "Invalid"),
@@ -181,7 +186,6 @@ RULES = [
     ("a list of a double", (*SPACE, "list", ["1"]), path(*SPACE, "list"), "Invalid"),
     ("no max", (*SPACE, "max", None), path(*SPACE, "max"), "Required"),
     ("max below min", (*SPACE, "max", "0"), path(*SPACE, "max"), "Invalid"),
-    ("max equal to min", (*SPACE, "max", "1.0"), path(*SPACE, "max"), "Invalid"),
     ("no number", (*SPACE, "min", "abc"), path(*SPACE, "min"), "Invalid"),
     ("infinity", (*SPACE, "max", "inf"), path(*SPACE, "max"), "Invalid"),
     ("a step of 0", (*SPACE, "step", "0"), path(*SPACE, "step"), "Invalid"),
