@@ -71,3 +71,16 @@ def test_prose_below_a_line_that_names_a_metric_is_no_row_of_a_table(text):
 )
 def test_a_row_of_numbers_below_its_header_is_read(text, value):
     assert [(metric, value) for metric, value, _ in read(text, "loss")] == [("loss", value)]
+
+
+@pytest.mark.parametrize(
+    ("line", "values"),
+    [
+        pytest.param(b"f1=" + b" " * 60_000, 0, id="blanks where a value is due"),
+        pytest.param(b"f1=1 epoch" + b" " * 50_000, 1, id="blanks where a step is due"),
+        pytest.param(b"f1=1 " * 13_000, 13_000, id="values"),
+    ],
+)
+def test_a_long_line_is_gone_through_once(line, values):
+    """Where it is not, the test runs into its time limit."""
+    assert len(read((line + b"\n") * 30, "f1")) == 30 * values
