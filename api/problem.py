@@ -6,6 +6,9 @@ from dataclasses import dataclass, field
 from .objective import Objective
 from .space import SearchSpace
 
+ANSWER_SECONDS = 60.0
+"""How long one answer of an algorithm may take where `timeoutSeconds` says nothing else."""
+
 
 @dataclass(frozen=True)
 class Operation:
