@@ -134,13 +134,14 @@ class Scrape(Source):
 
     interval = 1.0
 
-    def __init__(self, url: str, metrics: Sequence[str], clock: Clock) -> None:
-        self._url = url
+    def __init__(self, spec: CollectorSpec, metrics: Sequence[str], clock: Clock) -> None:
+        self._url = f"{spec.scheme}://{spec.host}:{spec.port}{spec.path}"
+        self._headers = dict(spec.headers)
         self._parser = PrometheusParser(metrics)
         self._clock = clock
 
     async def ask(self) -> list[PlainSample]:
-        page = await asyncio.to_thread(fetch, self._url)
+        page = await asyncio.to_thread(fetch, self._url, self._headers)
         return [] if page is None else self._parser.scrape(page, self._clock())
 
     @property
@@ -170,7 +171,6 @@ def source_of(spec: CollectorSpec, metrics: Sequence[str], clock: Clock) -> Sour
         case CollectorKind.TFEVENT:
             return EventFiles(Path(spec.path), metrics)
         case CollectorKind.PROMETHEUS:
-            url = f"{spec.scheme}://{spec.host}:{spec.port}{spec.path}"
-            return Scrape(url, metrics, clock)
+            return Scrape(spec, metrics, clock)
         case _:
             return Source()

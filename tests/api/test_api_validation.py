@@ -91,6 +91,14 @@ def discrete(*entries):
     return {"name": "lr", "parameterType": "discrete", "feasibleSpace": {"list": list(entries)}}
 
 
+def pattern(text):
+    return {"collector": {"kind": "StdOut"}, "source": {"filter": {"metricsFormat": [text]}}}
+
+
+def page(**get):
+    return {"collector": {"kind": "PrometheusMetric"}, "source": {"httpGet": get}}
+
+
 def test_the_base_is_valid():
     assert faults(BASE) == ()
 
@@ -272,6 +280,36 @@ RULES = [
             *COLLECTOR,
             {"collector": {"kind": "StdOut"}, "source": {"filter": {"metricsFormat": ["(a)"]}}},
         ),
+        "spec.metricsCollectorSpec.source.filter.metricsFormat[0]",
+        "Invalid",
+    ),
+    (
+        "a scheme that is none",
+        (*COLLECTOR, page(scheme="FTP")),
+        "spec.metricsCollectorSpec.source.httpGet.scheme",
+        "Invalid",
+    ),
+    (
+        "a header's name with a blank",
+        (*COLLECTOR, page(httpHeaders=[{"name": "a b", "value": "c"}])),
+        "spec.metricsCollectorSpec.source.httpGet.httpHeaders[0].name",
+        "Invalid",
+    ),
+    (
+        "a header of two lines",
+        (*COLLECTOR, page(httpHeaders=[{"name": "a", "value": "b\nc"}])),
+        "spec.metricsCollectorSpec.source.httpGet.httpHeaders[0].value",
+        "Invalid",
+    ),
+    (
+        "a pattern whose parentheses are text",
+        (*COLLECTOR, pattern(r"\(a\)(b)")),
+        "spec.metricsCollectorSpec.source.filter.metricsFormat[0]",
+        "Invalid",
+    ),
+    (
+        "a pattern whose groups capture nothing",
+        (*COLLECTOR, pattern("(?:a)(?:b)")),
         "spec.metricsCollectorSpec.source.filter.metricsFormat[0]",
         "Invalid",
     ),

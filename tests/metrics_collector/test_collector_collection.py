@@ -4,6 +4,7 @@ import asyncio
 import http.server
 import os
 import threading
+from dataclasses import replace
 
 import pytest
 from tensorboardX import SummaryWriter
@@ -217,9 +218,11 @@ class Page:
     def __init__(self):
         page = self
         self.text = ""
+        self.asked = {}
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self):
+                page.asked = self.headers
                 self.send_response(200)
                 self.end_headers()
                 self.wfile.write(page.text.encode())
@@ -260,6 +263,16 @@ def test_a_page_is_scraped_and_a_value_that_stays_is_one(page):
     first, second, third = asyncio.run(main())
     assert [first, second] == [("loss", 0.5), ('acc{split="val"}', 0.2)]
     assert third[1] != third[1]
+
+
+def test_a_page_is_asked_for_with_the_headers_of_the_file(page):
+    async def main():
+        run = Run(replace(page.spec, headers=(("Authorization", "Bearer x"),)))
+        await run.look()
+        await run.finish()
+
+    asyncio.run(main())
+    assert page.asked["Authorization"] == "Bearer x"
 
 
 def test_two_trials_at_once_keep_their_metrics_apart(tmp_path, page):
@@ -354,6 +367,19 @@ def test_a_line_without_an_end_is_held_in_part_only():
             {"collector": {"kind": "PrometheusMetric"}, "source": {"httpGet": {"port": "9090"}}},
             CollectorSpec(CollectorKind.PROMETHEUS, "/metrics", port=9090),
             id="a port as text",
+        ),
+        pytest.param(
+            {
+                "collector": {"kind": "PrometheusMetric"},
+                "source": {"httpGet": {"httpHeaders": [{"name": "X-A", "value": "b"}]}},
+            },
+            CollectorSpec(CollectorKind.PROMETHEUS, "/metrics", port=8080, headers=(("X-A", "b"),)),
+            id="headers",
+        ),
+        pytest.param(
+            {"collector": {"kind": "StdOut"}, "source": {"fileSystemPath": {"format": "text"}}},
+            CollectorSpec(),
+            id="a file's format where no file is read",
         ),
         pytest.param({"collector": {"kind": "Push"}}, CollectorSpec(CollectorKind.PUSH), id="Push"),
     ],
