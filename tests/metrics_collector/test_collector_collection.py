@@ -2,6 +2,7 @@
 
 import asyncio
 import http.server
+import math
 import os
 import threading
 from dataclasses import replace
@@ -127,6 +128,22 @@ def test_a_file_that_was_cut_is_read_from_its_start(tmp_path):
     asyncio.run(main())
 
 
+def test_a_named_pipe_is_read_as_often_as_something_is_written_to_it(tmp_path):
+    path = tmp_path / "metrics.log"
+    os.mkfifo(path)
+
+    async def main():
+        run = Run(file_spec(path))
+        await run.look()
+        with path.open("wb", buffering=0) as pipe:
+            for line in (b"loss=1\n", b"loss=2\n"):
+                pipe.write(line)
+                await run.look()
+        assert await run.finish() == [("loss", 1.0), ("loss", 2.0)]
+
+    asyncio.run(main())
+
+
 def test_what_was_written_before_the_first_look_is_found_at_the_end(tmp_path):
     (tmp_path / "m.log").write_text("loss=1")
     collection = Collection(file_spec(tmp_path / "m.log"), ("loss",))
@@ -202,6 +219,15 @@ def test_a_part_of_a_record_waits_for_the_rest(tmp_path):
         assert await run.finish() == [("loss", 0.5)]
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize("time", [math.nan, math.inf])
+def test_an_event_without_a_time_that_is_one_is_left_out(tmp_path, time):
+    with SummaryWriter(str(tmp_path)) as writer:
+        writer.add_scalar("loss", 0.25, 1, walltime=time)
+        writer.add_scalar("loss", 0.5, 2)
+    collection = Collection(CollectorSpec(CollectorKind.TFEVENT, str(tmp_path)), ("loss",))
+    assert pairs(asyncio.run(collection.finish(1.0))) == [("loss", 0.5)]
 
 
 def test_a_damaged_event_file_is_no_end_of_the_others(tmp_path):
