@@ -16,7 +16,7 @@ from .objective_spec import FurtherObjective, MetricConstraint, ObjectiveSpec
 from .parameter_spec import FeasibleSpace, GraphConfig, NasConfig, ParameterSpec
 from .policy import NoImprovement, OnLost, Policy, ResumePolicy
 from .policy_spec import AskTell, StopWhen, TrialPolicy
-from .problem import ANSWER_SECONDS, Architecture, Operation, Problem
+from .problem import ALGORITHM, ANSWER_SECONDS, Architecture, Operation, Problem
 from .space import Distribution, Parameter, ParameterCondition, ParameterKind, SearchSpace
 from .stopping import StoppingRule
 
@@ -141,7 +141,7 @@ def architecture(nas: NasConfig) -> Architecture:
 def problem(experiment: Experiment, *, uid: str, seed: int) -> Problem:
     """Compile what an algorithm is told. The seed in the file wins over the one given."""
     spec = defaults.write(experiment).spec
-    algorithm = spec.algorithm or AlgorithmSpec(algorithm_name=defaults.ALGORITHM)
+    algorithm = spec.algorithm or AlgorithmSpec(algorithm_name=ALGORITHM)
     return Problem(
         experiment=experiment.metadata.name or "",
         uid=uid,

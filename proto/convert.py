@@ -20,7 +20,7 @@ from ..api.history import (
     Verdict,
 )
 from ..api.objective import Constraint, Direction, Further, Metric, Objective, Strategy
-from ..api.problem import Architecture, Operation, Problem
+from ..api.problem import ALGORITHM, Architecture, Operation, Problem
 from ..api.space import (
     Distribution,
     Parameter,
@@ -209,7 +209,7 @@ def problem_from_wire(wire: pb.Problem) -> Problem:
         uid=wire.uid,
         space=space_from_wire(wire.space),
         objective=objective_from_wire(wire.objective),
-        algorithm=wire.algorithm or "auto",
+        algorithm=wire.algorithm or ALGORITHM,
         settings=dict(wire.settings),
         seed=wire.seed,
         max_trials=wire.max_trials if wire.HasField("max_trials") else None,

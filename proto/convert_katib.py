@@ -15,7 +15,7 @@ from ..api.fidelity import widened
 from ..api.history import Entry, Finished, Proposal, Proposed, Verdict
 from ..api.identity import trial_name
 from ..api.objective import Direction, Metric, Objective, Strategy
-from ..api.problem import Architecture, Operation, Problem
+from ..api.problem import ALGORITHM, Architecture, Operation, Problem
 from ..api.space import (
     Distribution,
     Parameter,
@@ -75,7 +75,7 @@ def problem_from_katib(experiment: pb.Experiment) -> Problem:
         uid=_digest(experiment).hex(),
         space=widened(space, settings),
         objective=Objective(Metric(spec.objective.objective_metric_name, strategy), direction),
-        algorithm=spec.algorithm.algorithm_name or "auto",
+        algorithm=spec.algorithm.algorithm_name or ALGORITHM,
         settings=settings,
         seed=int.from_bytes(_digest(experiment)[:4], "big"),
         max_trials=spec.max_trial_count or None,
