@@ -16,7 +16,7 @@ from .objective_spec import FurtherObjective, MetricConstraint, ObjectiveSpec
 from .parameter_spec import FeasibleSpace, GraphConfig, NasConfig, ParameterSpec
 from .policy import NoImprovement, OnLost, Policy, ResumePolicy
 from .policy_spec import AskTell, StopWhen, TrialPolicy
-from .problem import Architecture, Operation, Problem
+from .problem import ALGORITHM, ANSWER_SECONDS, Architecture, Operation, Problem
 from .space import Distribution, Parameter, ParameterCondition, ParameterKind, SearchSpace
 from .stopping import StoppingRule
 
@@ -141,7 +141,7 @@ def architecture(nas: NasConfig) -> Architecture:
 def problem(experiment: Experiment, *, uid: str, seed: int) -> Problem:
     """Compile what an algorithm is told. The seed in the file wins over the one given."""
     spec = defaults.write(experiment).spec
-    algorithm = spec.algorithm or AlgorithmSpec(algorithm_name=defaults.ALGORITHM)
+    algorithm = spec.algorithm or AlgorithmSpec(algorithm_name=ALGORITHM)
     return Problem(
         experiment=experiment.metadata.name or "",
         uid=uid,
@@ -155,6 +155,12 @@ def problem(experiment: Experiment, *, uid: str, seed: int) -> Problem:
         architecture=architecture(spec.nas_config) if spec.nas_config else None,
         endpoint=algorithm.endpoint,
     )
+
+
+def answer_seconds(experiment: Experiment) -> float:
+    """Return how long one answer of the algorithm may take."""
+    spec = experiment.spec.algorithm
+    return (spec.timeout_seconds if spec else None) or ANSWER_SECONDS
 
 
 def checkpoint(spec: ExperimentSpec) -> Checkpoint | None:

@@ -10,10 +10,11 @@ from typing import Any, NamedTuple, TypeAlias
 
 from .checkpoint import Keep
 from .collector_spec import CollectorKind
-from .defaults import ALGORITHM, PARALLEL_TRIALS
+from .defaults import PARALLEL_TRIALS
 from .identity import ACCOUNT, LONGEST_ACCOUNT
 from .observation import LONGEST_NAME
 from .policy import OnLost, ResumePolicy
+from .problem import ALGORITHM
 
 Schema: TypeAlias = dict[str, Any]
 
@@ -202,8 +203,8 @@ _PARAMETER_RULES = [
         "feasibleSpace.list is not supported for double and int; use discrete or categorical",
     ),
     Rule(
-        f"!({_NUMERIC} && {_RANGE}) || {_LOW} < {_HIGH}",
-        "feasibleSpace.max must be greater than feasibleSpace.min",
+        f"!({_NUMERIC} && {_RANGE}) || {_LOW} <= {_HIGH}",
+        "feasibleSpace.max must not be less than feasibleSpace.min",
     ),
     Rule(
         f"!({_NUMERIC} && {_RANGE}) || {_LOW} > 0.0"

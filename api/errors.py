@@ -6,7 +6,7 @@
     │   ├── PluginUnavailable    a suggestion or early-stopping service does not answer
     │   └── ServerUnavailable    the cluster's API server does not answer, or is too busy
     └── Terminal             the same call will never succeed
-        ├── Invalid              input that is wrong: each `Problem` has a path and a remedy
+        ├── Invalid              input that is wrong: each `Fault` has a path and a remedy
         ├── NotFound             nothing has that name
         ├── Conflict             it exists already, differs, or is being driven by another engine
         ├── Forbidden            whoever asks may not

@@ -6,6 +6,12 @@ from dataclasses import dataclass, field
 from .objective import Objective
 from .space import SearchSpace
 
+ALGORITHM = "auto"
+"""Who searches where nobody is named."""
+
+ANSWER_SECONDS = 60.0
+"""How long one answer of an algorithm may take where `timeoutSeconds` says nothing else."""
+
 
 @dataclass(frozen=True)
 class Operation:
@@ -40,7 +46,7 @@ class Problem:
     uid: str
     space: SearchSpace
     objective: Objective
-    algorithm: str = "auto"
+    algorithm: str = ALGORITHM
     settings: Mapping[str, str] = field(default_factory=dict)
     seed: int = 0
     max_trials: int | None = None

@@ -6,6 +6,7 @@ Steps are kept exactly: the k-th level of a stepped double is the decimal
 min + k·step, not a sum of binary fractions.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -111,13 +112,18 @@ class Parameter:
         elif self.kind is ParameterKind.DISCRETE:
             value = self._entry(text)
         else:
-            value = _whole(text) if self.kind is ParameterKind.INT else float(text)
-            if self.levels is not None and self.low <= Decimal(str(value)) <= self.high:
-                nearest = self.level(self.level_of(value))
-                value = nearest if abs(float(nearest) - float(value)) < 1e-9 else value
+            value = _whole(text) if self.kind is ParameterKind.INT else self._snapped(float(text))
         if not self.contains(value):
             raise ValueError(f"{text} is not in {self.describe()}")
         return value
+
+    def _snapped(self, value: float) -> float:
+        """Return the level that a double is but for what rounding made of it."""
+        if self.step is None or not float(self.low) <= value <= float(self.high):
+            return value
+        nearest = float(self.level(self.level_of(value)))
+        is_it = math.isclose(nearest, value, rel_tol=1e-15, abs_tol=1e-8 * float(self.step))
+        return nearest if is_it else value
 
     def _entry(self, text: str) -> str:
         if text in self.choices:

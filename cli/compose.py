@@ -76,7 +76,7 @@ def engine(
     observer: "Observer | None",
 ) -> Assembled:
     """Make the engine of one experiment on this machine."""
-    from ..api.compile import problem
+    from ..api.compile import answer_seconds, problem
     from ..api.experiment import Experiment
     from ..controller.engine import Engine, WallClock
     from ..controller.local.runner import LocalWorkloads
@@ -84,12 +84,11 @@ def engine(
     from ..suggestion.suggester import open_suggester
 
     experiment = Experiment.read(record.document)
-    spec = experiment.spec.algorithm
     searched = problem(experiment, uid=record.uid, seed=record.seed)
     suggester = open_suggester(
         searched,
         lambda after: store.history(record.uid, after, _PAGE),
-        timeout=(spec.timeout_seconds if spec else None) or 60.0,
+        timeout=answer_seconds(experiment),
     )
     return Assembled(
         Engine(

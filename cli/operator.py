@@ -102,10 +102,11 @@ def operator(
         token=token_file,
     )
 
-    def open_suggester(problem: "Problem", history: "History") -> "Suggester":
+    def open_suggester(problem: "Problem", history: "History", *, timeout: float) -> "Suggester":
         if problem.endpoint is not None:
-            return RemoteSuggester(problem.endpoint, history)
-        return ReplicaSuggester(partial(addresses_of, settled.suggestion), history)
+            return RemoteSuggester(problem.endpoint, history, timeout=timeout)
+        replicas = partial(addresses_of, settled.suggestion)
+        return ReplicaSuggester(replicas, history, timeout=timeout)
 
     async def run() -> None:
         kube = await connect(kubeconfig=kubeconfig, context=context)

@@ -108,13 +108,12 @@ def _remarks(
 
 def _table(experiments: tuple[object, ...]) -> None:
     from ..api.experiment import Experiment
+    from ..api.problem import ALGORITHM
 
     for experiment in experiments:
         assert isinstance(experiment, Experiment)
         name = experiment.metadata.name or f"{experiment.metadata.generate_name}…"
         spec = experiment.spec
         limit = f"{spec.max_trial_count} trials" if spec.max_trial_count else "no limit of trials"
-        algorithm = spec.algorithm.algorithm_name if spec.algorithm else "auto"
-        click.echo(
-            f"{name}: valid; {len(spec.parameters)} parameters, {limit}, {algorithm or 'auto'}"
-        )
+        algorithm = (spec.algorithm and spec.algorithm.algorithm_name) or ALGORITHM
+        click.echo(f"{name}: valid; {len(spec.parameters)} parameters, {limit}, {algorithm}")

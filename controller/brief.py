@@ -9,7 +9,7 @@ from ..api import defaults, documents
 from ..api.checkpoint import Checkpoint
 from ..api.objective import Objective
 from ..api.policy import Policy
-from ..api.problem import Problem
+from ..api.problem import ANSWER_SECONDS, Problem
 from ..api.template_spec import TrialTemplate
 from ..db.records import ExperimentRecord
 from ..metrics_collector.spec import CollectorKind, CollectorSpec, collector_spec
@@ -36,6 +36,7 @@ class Brief:
     success: str = ""  # the GJSON condition of the workload that says so
     failure: str = ""
     checkpoint: Checkpoint | None = None  # where trials keep what others go on from
+    answer_seconds: float = ANSWER_SECONDS  # of the algorithm, for one question
     takes_port: bool = False  # its metrics are served, at a port that each trial is given
 
 
@@ -70,6 +71,7 @@ def brief_of(record: ExperimentRecord) -> Brief:
         success=template.success_condition or "",
         failure=template.failure_condition or "",
         checkpoint=compiled.checkpoint(experiment.spec),
+        answer_seconds=compiled.answer_seconds(experiment),
         takes_port=collector.kind is CollectorKind.PROMETHEUS and takes_port(template.trial_spec),
         warm_from=tuple(each.name for each in experiment.spec.warm_start_from),
         initial=tuple(

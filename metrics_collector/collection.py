@@ -2,11 +2,11 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from typing import TypeAlias
 
 from ..api.observation import Batch, PlainSample
-from .sources import source_of
+from .sources import Piece, source_of
 from .spec import CollectorKind, CollectorSpec, FileFormat, collector_spec
 
 __all__ = [
@@ -67,19 +67,28 @@ class Collection:
 
         Cancel it while it sleeps or waits; samples that `on_samples` had taken are its own.
         """
+        async for _, samples in self.pieces():
+            await on_samples(samples)
+
+    async def pieces(self) -> AsyncIterator[Piece]:
+        """Follow as `run` does, and tell of which file samples are."""
         while self._source.interval is not None:
-            for samples in self._source.look():
-                if samples:
-                    await on_samples(samples)
+            for piece in self._source.look():
+                if piece[1]:
+                    yield piece
             asked = await self._source.ask()
             if asked:
-                await on_samples(asked)
+                yield "", asked
             await self._sleep(self._source.interval)
 
     async def finish(self, at: float) -> list[PlainSample]:
         """Read what is left after the processes ended; `run` must have been cancelled."""
-        rest = [sample for samples in self._source.look() for sample in samples]
-        return rest + self._source.finish(at)
+        return [sample for _, samples in self.last_pieces(at) for sample in samples]
+
+    def last_pieces(self, at: float) -> Iterator[Piece]:
+        """Read as `finish` does, and tell of which file samples are."""
+        yield from self._source.look()
+        yield "", self._source.finish(at)
 
     def batch(
         self, samples: Sequence[PlainSample], *, experiment_uid: str, index: int, attempt: int

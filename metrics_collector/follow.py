@@ -1,6 +1,7 @@
 """Files that grow while they are read: they appear late, are rotated, are cut."""
 
 import os
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -50,7 +51,9 @@ class FileFollower:
         if self._descriptor is None:
             return
         try:
-            if os.fstat(self._descriptor).st_size < self._offset:
+            there = os.fstat(self._descriptor)
+            # A pipe has no size, and no start to go back to.
+            if stat.S_ISREG(there.st_mode) and there.st_size < self._offset:
                 os.lseek(self._descriptor, 0, os.SEEK_SET)
                 self._offset = 0
             while data := os.read(self._descriptor, CHUNK):

@@ -32,6 +32,9 @@ A pod tells its sidecars when its containers have ended: only one that was kille
 launcher stands before, has not said so by then.
 """
 
+MOST_FILES = 64
+"""Event files that are reported for apart, for the store keeps each name; the others are one."""
+
 _NOTE = "position"
 
 
@@ -47,16 +50,18 @@ class Reported:
 
 @dataclass(slots=True)
 class Position:
-    """How far the service has come: behind which record, and with which sequence it goes on.
+    """How far the service has come: behind which record, and with which sequences it goes on.
 
-    `base` is the sequence that this reporter began with, None before it has asked;
+    `bases` are the sequences that this reporter began with, by source, once it has asked;
+    `files` are those that metrics were read in, in the order in which they were found;
     `headers` are the lines below which a table may go on, by stream.
     """
 
     segment: int = 0
     offset: int = 0
-    sequence: int = 0
-    base: int | None = None
+    sequences: dict[str, int] = field(default_factory=dict)
+    bases: dict[str, int] = field(default_factory=dict)
+    files: list[str] = field(default_factory=list)
     headers: dict[str, str] = field(default_factory=dict)
 
     @classmethod
@@ -105,14 +110,14 @@ class Sidecar:
         self._sleep = sleep
         self._position = Position.read(folder)
         self._spool = Spool(folder, self._position.segment, self._position.offset)
-        self._waiting: list[PlainSample] = []
+        self._waiting: dict[str, list[PlainSample]] = {}  # by file
         self._told = asyncio.Event()
         self._told_at: float | None = None
         if spec.kind is CollectorKind.PROMETHEUS:
-            self._position.base = None  # what was scraped is not scraped again
+            self._position.bases = {}  # what was scraped is not scraped again
         elif not self._reads_streams:
             # Files are read from their beginning again.
-            self._position.sequence = self._position.base or 0
+            self._position.sequences = dict(self._position.bases)
         for stream, header in self._position.headers.items():
             self._collection.feed(stream, os.fsencode(header) + b"\n", 0.0)
 
@@ -128,7 +133,7 @@ class Sidecar:
         Raises:
             NotFound, Forbidden, Unsupported: the service takes nothing of this trial.
         """
-        following = asyncio.create_task(self._collection.run(self._take))
+        following = asyncio.create_task(self._follow())
         try:
             while not self._is_over(lines := self._spool.read()):
                 for line in lines:
@@ -141,9 +146,10 @@ class Sidecar:
             following.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await following
-        self._waiting += await self._collection.finish(self._clock())
+        for file, rest in self._collection.last_pieces(self._clock()):
+            self._take(file, rest)
         await self._send()
-        await self._uplink.send(self._request([], self._last_words()))
+        await self._uplink.send(self._request(self._source, [], self._last_words()))
         return self._spool.exit_code
 
     async def _rest(self) -> None:
@@ -169,19 +175,25 @@ class Sidecar:
         samples = self._collection.feed(line.stream, line.text + b"\n", line.at)
         if not samples and any(name in line.text for name in self._metrics):
             self._position.headers[line.stream] = os.fsdecode(line.text[:4096])
-        self._waiting += samples
+        self._take("", samples)
 
-    async def _take(self, samples: list[PlainSample]) -> None:
-        self._waiting += samples
+    async def _follow(self) -> None:
+        async for file, samples in self._collection.pieces():
+            self._take(file, samples)
+
+    def _take(self, file: str, samples: list[PlainSample]) -> None:
+        if samples:
+            self._waiting.setdefault(file, []).extend(samples)
 
     async def _send(self) -> None:
         """Send what waits, and note how far the service has come."""
-        samples, self._waiting = self._waiting, []
-        if samples:
-            if self._position.base is None:
-                await self._begin()
-            await self._uplink.send(self._request(samples))
-            self._position.sequence += len(samples)
+        waiting, self._waiting = self._waiting, {}
+        for file, samples in waiting.items():
+            source = self._source_of(file)
+            if source not in self._position.bases:
+                await self._begin(source)
+            await self._uplink.send(self._request(source, samples))
+            self._position.sequences[source] += len(samples)
         if (self._spool.segment, self._spool.offset) == (
             self._position.segment,
             self._position.offset,
@@ -191,10 +203,25 @@ class Sidecar:
         self._position.write(self._folder)
         self._spool.keep_from_here()
 
-    async def _begin(self) -> None:
+    def _source_of(self, file: str) -> str:
+        """Name who reports for a file.
+
+        Each file has a sequence of its own: they are read by turns, and by other turns
+        when this program begins anew.
+        """
+        if not file:
+            return self._source
+        files = self._position.files
+        if file not in files:
+            files.append(file)
+        place = min(files.index(file), MOST_FILES)
+        return f"{self._source}/{place}" if place else self._source
+
+    async def _begin(self, source: str) -> None:
         """Learn where to begin: an earlier pod of this attempt may have reported as the same."""
-        reply = await self._uplink.send(self._request([], pb.ReporterNote()))
-        self._position.base = self._position.sequence = reply.last_sequence + 1
+        reply = await self._uplink.send(self._request(source, [], pb.ReporterNote()))
+        first = reply.last_sequence + 1
+        self._position.bases[source] = self._position.sequences[source] = first
         self._position.write(self._folder)
 
     def _last_words(self) -> pb.ReporterNote:
@@ -204,13 +231,15 @@ class Sidecar:
             done=self._spool.exit_code is not None,
         )
 
-    def _request(self, samples: list[PlainSample], note: pb.ReporterNote | None = None) -> Any:
+    def _request(
+        self, source: str, samples: list[PlainSample], note: pb.ReporterNote | None = None
+    ) -> Any:
         return pb.ReportRequest(
             namespace=self._reported.namespace,
             trial=self._reported.trial,
             attempt=self._reported.attempt,
-            source=self._source,
-            first_sequence=self._position.sequence,
+            source=source,
+            first_sequence=self._position.sequences.get(source, 0),
             samples=map(sample_to_wire, samples),
             note=note,
         )

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from ..api.observation import PlainSample
 from .follow import FileFollower, FolderFollower
@@ -17,6 +17,9 @@ from .scrape import fetch
 from .spec import CollectorKind, CollectorSpec, FileFormat
 
 Clock = Callable[[], float]
+
+Piece: TypeAlias = tuple[str, list[PlainSample]]
+"""Samples, and the file that they stand in where there are several: each keeps its own order."""
 
 _MOST_NAMES = 20
 
@@ -32,7 +35,7 @@ class Source:
         del stream, data, at
         return []
 
-    def look(self) -> Iterator[list[PlainSample]]:
+    def look(self) -> Iterator[Piece]:
         """Return what came since the last look, piece by piece."""
         return iter(())
 
@@ -89,10 +92,10 @@ class LogFile(Source):
         self._clock = clock
         self._near = NearMisses()
 
-    def look(self) -> Iterator[list[PlainSample]]:
+    def look(self) -> Iterator[Piece]:
         for data in self._follower.poll():
             self._near.feed(data)
-            yield self._parser.feed(data, self._clock())
+            yield "", self._parser.feed(data, self._clock())
 
     def finish(self, at: float) -> list[PlainSample]:
         self._follower.close()
@@ -113,12 +116,12 @@ class EventFiles(Source):
         self._metrics = metrics
         self._parsers: dict[str, TfEventParser] = {}
 
-    def look(self) -> Iterator[list[PlainSample]]:
+    def look(self) -> Iterator[Piece]:
         for path, data in self._follower.poll():
             parser = self._parsers.get(path)
             if parser is None:
                 parser = self._parsers[path] = TfEventParser(self._metrics, path)
-            yield parser.feed(data)
+            yield path, parser.feed(data)
 
     @property
     def seen(self) -> tuple[str, ...]:
@@ -131,13 +134,14 @@ class Scrape(Source):
 
     interval = 1.0
 
-    def __init__(self, url: str, metrics: Sequence[str], clock: Clock) -> None:
-        self._url = url
+    def __init__(self, spec: CollectorSpec, metrics: Sequence[str], clock: Clock) -> None:
+        self._url = f"{spec.scheme}://{spec.host}:{spec.port}{spec.path}"
+        self._headers = dict(spec.headers)
         self._parser = PrometheusParser(metrics)
         self._clock = clock
 
     async def ask(self) -> list[PlainSample]:
-        page = await asyncio.to_thread(fetch, self._url)
+        page = await asyncio.to_thread(fetch, self._url, self._headers)
         return [] if page is None else self._parser.scrape(page, self._clock())
 
     @property
@@ -167,7 +171,6 @@ def source_of(spec: CollectorSpec, metrics: Sequence[str], clock: Clock) -> Sour
         case CollectorKind.TFEVENT:
             return EventFiles(Path(spec.path), metrics)
         case CollectorKind.PROMETHEUS:
-            url = f"{spec.scheme}://{spec.host}:{spec.port}{spec.path}"
-            return Scrape(url, metrics, clock)
+            return Scrape(spec, metrics, clock)
         case _:
             return Source()

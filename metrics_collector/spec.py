@@ -33,6 +33,7 @@ class CollectorSpec:
     host: str = "127.0.0.1"
     port: int = 0
     scheme: str = "http"
+    headers: tuple[tuple[str, str], ...] = ()
 
     @property
     def own_directory(self) -> Path | None:
@@ -58,14 +59,19 @@ def collector_spec(document: Mapping[str, Any] | None) -> CollectorSpec:
     kind = CollectorKind(collector.get("kind") or CollectorKind.STDOUT)
     file = source.get("fileSystemPath") or {}
     http = source.get("httpGet") or {}
+    is_file = kind is CollectorKind.FILE
     scraped = kind is CollectorKind.PROMETHEUS
     path = http.get("path") if scraped else file.get("path")
     return CollectorSpec(
         kind=kind,
         path=path or DEFAULT_PATHS.get(kind, ""),
-        format=FileFormat(file.get("format") or FileFormat.TEXT),
+        format=FileFormat((is_file and file.get("format")) or FileFormat.TEXT),
         filters=tuple((source.get("filter") or {}).get("metricsFormat") or ()),
         host=http.get("host") or "127.0.0.1",
         port=int(http.get("port") or DEFAULT_PORT) if scraped else 0,
         scheme=(http.get("scheme") or "http").lower(),
+        headers=tuple(
+            (header["name"], header.get("value") or "")
+            for header in (http.get("httpHeaders") or () if scraped else ())
+        ),
     )

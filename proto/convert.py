@@ -5,7 +5,7 @@ the path of the field.
 """
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from decimal import Decimal, InvalidOperation
 
 from ..api.errors import Fault, Invalid
@@ -20,7 +20,7 @@ from ..api.history import (
     Verdict,
 )
 from ..api.objective import Constraint, Direction, Further, Metric, Objective, Strategy
-from ..api.problem import Architecture, Operation, Problem
+from ..api.problem import ALGORITHM, Architecture, Operation, Problem
 from ..api.space import (
     Distribution,
     Parameter,
@@ -30,6 +30,7 @@ from ..api.space import (
     SearchSpace,
     Value,
 )
+from ..api.space_faults import sound
 from ..api.states import TrialState
 from . import tunewright_pb2 as pb
 
@@ -102,9 +103,10 @@ def space_to_wire(space: SearchSpace) -> pb.SearchSpace:
 
 
 def space_from_wire(wire: pb.SearchSpace) -> SearchSpace:
-    return SearchSpace(
+    path = "problem.space.parameters"
+    space = SearchSpace(
         tuple(
-            _parameter_from_wire(parameter, f"problem.space.parameters[{place}]")
+            _parameter_from_wire(parameter, f"{path}[{place}]")
             for place, parameter in enumerate(wire.parameters)
         ),
         tuple(
@@ -112,6 +114,7 @@ def space_from_wire(wire: pb.SearchSpace) -> SearchSpace:
             for condition in wire.conditions
         ),
     )
+    return sound(space, path)
 
 
 def _parameter_from_wire(wire: pb.Parameter, path: str) -> Parameter:
@@ -206,7 +209,7 @@ def problem_from_wire(wire: pb.Problem) -> Problem:
         uid=wire.uid,
         space=space_from_wire(wire.space),
         objective=objective_from_wire(wire.objective),
-        algorithm=wire.algorithm or "auto",
+        algorithm=wire.algorithm or ALGORITHM,
         settings=dict(wire.settings),
         seed=wire.seed,
         max_trials=wire.max_trials if wire.HasField("max_trials") else None,
@@ -362,8 +365,3 @@ def suggest_request(
         first_index=first_index,
         count=count,
     )
-
-
-def labels_of(wire: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
-    """Return labels as a proposal holds them."""
-    return tuple(sorted(wire.items()))

@@ -15,7 +15,7 @@ from ..api.fidelity import widened
 from ..api.history import Entry, Finished, Proposal, Proposed, Verdict
 from ..api.identity import trial_name
 from ..api.objective import Direction, Metric, Objective, Strategy
-from ..api.problem import Architecture, Operation, Problem
+from ..api.problem import ALGORITHM, Architecture, Operation, Problem
 from ..api.space import (
     Distribution,
     Parameter,
@@ -24,6 +24,7 @@ from ..api.space import (
     SearchSpace,
     format_value,
 )
+from ..api.space_faults import sound
 from ..api.states import TrialState
 from . import api_pb2 as pb
 from .convert import decimal_of
@@ -68,16 +69,13 @@ def problem_from_katib(experiment: pb.Experiment) -> Problem:
     direction = Direction.MAXIMIZE if maximize else Direction.MINIMIZE
     strategy = Strategy.MAX if maximize else Strategy.MIN
     settings = {one.name: one.value for one in spec.algorithm.algorithm_settings}
-    parameters = tuple(
-        _parameter_from_katib(parameter, f"spec.parameters[{place}]")
-        for place, parameter in enumerate(spec.parameter_specs.parameters)
-    )
+    space = _space_from_katib(spec.parameter_specs, "spec.parameters")
     return Problem(
         experiment=experiment.name,
         uid=_digest(experiment).hex(),
-        space=widened(SearchSpace(parameters), settings),
+        space=widened(space, settings),
         objective=Objective(Metric(spec.objective.objective_metric_name, strategy), direction),
-        algorithm=spec.algorithm.algorithm_name or "auto",
+        algorithm=spec.algorithm.algorithm_name or ALGORITHM,
         settings=settings,
         seed=int.from_bytes(_digest(experiment)[:4], "big"),
         max_trials=spec.max_trial_count or None,
@@ -98,12 +96,7 @@ def _architecture_from_katib(wire: pb.NasConfig) -> Architecture:
         operations=tuple(
             Operation(
                 operation.operation_type,
-                SearchSpace(
-                    tuple(
-                        _parameter_from_katib(parameter, f"{path}[{i}].parameters[{k}]")
-                        for k, parameter in enumerate(operation.parameter_specs.parameters)
-                    )
-                ),
+                _space_from_katib(operation.parameter_specs, f"{path}[{i}].parameters"),
             )
             for i, operation in enumerate(wire.operations.operation)
         ),
@@ -118,6 +111,16 @@ def _digest(experiment: pb.Experiment) -> bytes:
     return hashlib.sha256(b"\0".join([experiment.name.encode(), *texts])).digest()
 
 
+def _space_from_katib(
+    wire: pb.ExperimentSpec.ParameterSpecs | pb.Operation.ParameterSpecs, path: str
+) -> SearchSpace:
+    parameters = tuple(
+        _parameter_from_katib(parameter, f"{path}[{place}]")
+        for place, parameter in enumerate(wire.parameters)
+    )
+    return sound(SearchSpace(parameters), path)
+
+
 def _parameter_from_katib(wire: pb.ParameterSpec, path: str) -> Parameter:
     kind, space = _KINDS.get(wire.parameter_type), wire.feasible_space
     if kind is None:
@@ -125,7 +128,8 @@ def _parameter_from_katib(wire: pb.ParameterSpec, path: str) -> Parameter:
         raise Invalid([Fault(f"{path}.parameterType", message, kind="NotSupported")])
     distribution = _DISTRIBUTIONS.get(space.distribution, Distribution.UNIFORM)
     if kind in {ParameterKind.DISCRETE, ParameterKind.CATEGORICAL}:
-        return Parameter(wire.name, kind, choices=tuple(space.list))
+        # Katib lets an entry stand twice; it is one value.
+        return Parameter(wire.name, kind, choices=tuple(dict.fromkeys(space.list)))
     step = decimal_of(space.step, f"{path}.feasibleSpace.step") if space.step else None
     if kind is ParameterKind.INT and step is None:
         step = Decimal(1)

@@ -8,7 +8,7 @@ from threading import Thread
 from typing import Any, TypeVar
 
 from ..api.asked import Answer
-from ..api.compile import problem
+from ..api.compile import answer_seconds, problem
 from ..api.errors import Conflict
 from ..api.experiment import Experiment
 from ..controller.ask_tell import AskTell
@@ -81,9 +81,12 @@ class Desk:
 
     def _face(self, record: ExperimentRecord) -> AskTell:
         if record.uid not in self._open:
-            searched = problem(Experiment.read(record.document), uid=record.uid, seed=record.seed)
+            experiment = Experiment.read(record.document)
+            searched = problem(experiment, uid=record.uid, seed=record.seed)
             suggester = open_suggester(
-                searched, lambda after: self._store.history(record.uid, after, _PAGE)
+                searched,
+                lambda after: self._store.history(record.uid, after, _PAGE),
+                timeout=answer_seconds(experiment),
             )
             self._open[record.uid] = AskTell(self._store, record, suggester, WallClock())
         return self._open[record.uid]

@@ -18,6 +18,7 @@ from pathlib import PurePath
 from typing import Any
 
 from ..api.errors import Fault, Invalid
+from ..api.problem import ALGORITHM
 
 _RANGE = re.compile(r"(?P<low>[^./][^/]*?|\.\d[^/]*?)\.\.(?P<high>[^/]+?)(?:/(?P<step>.+))?")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
@@ -69,7 +70,7 @@ def document(wanted: Wanted) -> dict[str, Any]:
     spec: dict[str, Any] = {"objective": _objective(wanted)}
     if wanted.algorithm or wanted.settings:
         spec["algorithm"] = {
-            "algorithmName": wanted.algorithm or "auto",
+            "algorithmName": wanted.algorithm or ALGORITHM,
             "algorithmSettings": [_setting(text) for text in wanted.settings],
         }
     if wanted.early_stopping:

@@ -12,7 +12,7 @@ A parameter that cannot be is refused where it is built.
 
 >>> search.double(1, 0)  # doctest: +ELLIPSIS
 Traceback (most recent call last):
-tunewright.api.errors.Invalid: ...max 0 must be greater than min 1 (swap them)
+tunewright.api.errors.Invalid: ...max 0 must not be less than min 1 (swap them)
 """
 
 import builtins

@@ -8,6 +8,7 @@ from ..api.lineage import generation_of
 from ..api.moments import read
 from ..api.objective import Objective
 from ..api.observation import Observation
+from ..api.problem import ALGORITHM
 from ..api.remarks import labels_of, note_of
 from ..db.records import EventRow, ExperimentRecord, TrialRecord
 
@@ -52,7 +53,7 @@ def experiment(record: ExperimentRecord, objective: Objective | None = None) -> 
 
 
 def algorithm_name(spec: Mapping[str, Any]) -> str:
-    return str((spec.get("algorithm") or {}).get("algorithmName") or "auto")
+    return str((spec.get("algorithm") or {}).get("algorithmName") or ALGORITHM)
 
 
 def trial(record: TrialRecord, objective: Objective) -> dict[str, Any]:

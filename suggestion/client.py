@@ -14,7 +14,7 @@ import grpc.aio
 
 from ..api.errors import Fault, Invalid, PluginBroken, PluginUnavailable, TunewrightError
 from ..api.history import Entry, Suggestion
-from ..api.problem import Problem
+from ..api.problem import ANSWER_SECONDS, Problem
 from ..proto import (
     api_pb2,
     api_pb2_grpc,
@@ -48,7 +48,7 @@ class RemoteSuggester:
         endpoint: str,
         history: History,
         *,
-        timeout: float = 60.0,  # it is gRPC's deadline
+        timeout: float = ANSWER_SECONDS,  # it is gRPC's deadline
         authority: bytes | None = None,
         speaks_v1: bool | None = None,
     ) -> None:

@@ -9,6 +9,7 @@ around it, the ends included, so that no level is favoured or cut.
 import bisect
 import itertools
 import math
+import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,6 +17,7 @@ from statistics import NormalDist
 
 from ..api.space import Distribution, Parameter, ParameterKind, Point, SearchSpace, Value
 
+_DOUBLE = struct.Struct("<d")
 _MIDDLE = 0.5
 _INACTIVE = ()  # it is hashed alike in every process, and no number is equal to it
 _TAIL = 1e-12  # quantiles of a normal distribution are finite within
@@ -200,6 +202,11 @@ class Numbers:
             found[name] = self._axes[name].level(place)
 
 
+def _bits(number: float) -> int:
+    """Return a number's bits: Python hashes -1.0 as it does -2.0. Both zeros are one."""
+    return int.from_bytes(_DOUBLE.pack(number + 0.0), "little")
+
+
 class Cube:
     """A search space as the unit cube of its axes, in the order of the file.
 
@@ -242,10 +249,11 @@ class Cube:
         return {name: found[name] for name in self.names if name in found}
 
     def key(self, point: Point) -> int:
-        """Return what two points have in common only if they are one and the same.
+        """Return what points have in common that are one and the same.
 
-        Of a finite space the point's number; of a continuous one 64 bits of it
-        (CPython hashes numbers alike in every process).
+        Of a finite space that is the point's number. Of a continuous one it is a hash of 64
+        bits, which two others share as seldom as chance has it (CPython hashes whole numbers
+        and tuples alike in every process).
         """
         if self.cardinality is not None:
             return self.rank(point)
@@ -253,7 +261,7 @@ class Cube:
             tuple(
                 _INACTIVE
                 if name not in point
-                else float(point[name])
+                else _bits(float(point[name]))
                 if axis.levels is None
                 else axis.level_of(point[name])
                 for name, axis in zip(self.names, self.axes, strict=True)

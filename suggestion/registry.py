@@ -18,7 +18,6 @@ from .algorithm import Algorithm, Capabilities, Fold
 from .settings import name_fault, setting_faults
 
 GROUP = "tunewright.algorithms"
-DEFAULT = "auto"
 SETTINGS_PATH = "spec.algorithm.algorithmSettings"
 NAME_PATH = "spec.algorithm.algorithmName"
 

@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 from ..api.errors import PluginUnavailable
 from ..api.history import Suggestion
-from ..api.problem import Problem
+from ..api.problem import ANSWER_SECONDS, Problem
 from .client import RemoteSuggester
 from .inline import History
 
@@ -52,11 +52,15 @@ class ReplicaSuggester:
     """Asks one experiment's algorithm at the replica that is its own.
 
     One that does not answer is passed over from then on, as long as there is another.
+    `timeout` is seconds for one call.
     """
 
-    def __init__(self, resolve: Resolve, history: History) -> None:
+    def __init__(
+        self, resolve: Resolve, history: History, *, timeout: float = ANSWER_SECONDS
+    ) -> None:
         self._resolve = resolve
         self._history = history
+        self._timeout = timeout
         self._address = ""
         self._remote: RemoteSuggester | None = None
         self._silent: set[str] = set()
@@ -89,5 +93,7 @@ class ReplicaSuggester:
         if self._remote is None or address != self._address:
             await self.close()
             self._address = address
-            self._remote = RemoteSuggester(address, self._history, speaks_v1=True)
+            self._remote = RemoteSuggester(
+                address, self._history, timeout=self._timeout, speaks_v1=True
+            )
         return self._remote

@@ -134,7 +134,8 @@ class KatibService(api_pb2_grpc.SuggestionServicer):
         problem = convert_katib.problem_from_katib(request.experiment)
         entries = convert_katib.log_from_katib(problem, request.trials)
         count = request.current_request_number
-        first_index = max(request.total_request_number - count, 0)
+        # A trial of the log has its index already, however many the caller says it asked for.
+        first_index = max(request.total_request_number - count, len(request.trials))
         with self._experiments.of(problem, "katib") as held:
             suggestion = held.suggest(problem, (0, entries), first_index, count, context)
         if len(suggestion.proposals) < count:

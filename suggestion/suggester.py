@@ -3,7 +3,7 @@
 from typing import Protocol
 
 from ..api.history import Suggestion
-from ..api.problem import Problem
+from ..api.problem import ANSWER_SECONDS, Problem
 from . import registry
 from .inline import History, InlineSuggester
 from .worker import WorkerSuggester
@@ -23,7 +23,9 @@ class AnySuggester(Protocol):
     async def close(self) -> None: ...
 
 
-def open_suggester(problem: Problem, history: History, *, timeout: float = 60.0) -> AnySuggester:
+def open_suggester(
+    problem: Problem, history: History, *, timeout: float = ANSWER_SECONDS
+) -> AnySuggester:
     """Return what asks this problem's algorithm.
 
     `history` returns the log's entries behind a position, in order, as many as

@@ -14,7 +14,7 @@ from typing import Any
 
 from ..api.errors import PluginBroken, PluginUnavailable
 from ..api.history import Suggestion
-from ..api.problem import Problem
+from ..api.problem import ANSWER_SECONDS, Problem
 from .frames import HEADER, Answer, Ask, Learn, Open, pack
 from .inline import History
 from .session import searched
@@ -31,7 +31,7 @@ class WorkerSuggester:
     """
 
     def __init__(
-        self, history: History, *, timeout: float = 60.0
+        self, history: History, *, timeout: float = ANSWER_SECONDS
     ) -> None:  # the worker is ended, not only awaited no more
         self._history = history
         self._timeout = timeout

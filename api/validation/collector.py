@@ -9,7 +9,7 @@ from .report import REQUIRED, Report
 PATH = "spec.metricsCollectorSpec"
 SOURCE = f"{PATH}.source"
 FILE_PATH = f"{SOURCE}.fileSystemPath"
-_TWO_GROUPS = re.compile(r".*\(.*\).*\(.*\).*", re.DOTALL)
+_HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _BACKTRACKING = re.compile(r"\(\?<?[=!]|\\[1-9]")
 
 
@@ -89,6 +89,17 @@ def _check_http(kind: str, source: SourceSpec, report: Report) -> None:
             "it starts with /",
         )
 
+    if get is None:
+        return
+    scheme = (get.scheme or "HTTP").upper()
+    report.one_of(f"{SOURCE}.httpGet.scheme", scheme, ["HTTP", "HTTPS"])
+    for i, header in enumerate(get.http_headers):
+        where = f"{SOURCE}.httpGet.httpHeaders[{i}]"
+        if not _HEADER.fullmatch(header.name):
+            report.add(f"{where}.name", f"{header.name!r} is not the name of an HTTP header")
+        if not header.value.isprintable():
+            report.add(f"{where}.value", "must be printable, on one line")
+
 
 def _check_custom(spec: MetricsCollectorSpec, source: SourceSpec, report: Report) -> None:
     if spec.collector is None or not spec.collector.custom_collector:
@@ -110,10 +121,12 @@ def _check_custom(spec: MetricsCollectorSpec, source: SourceSpec, report: Report
 
 
 def _check_pattern(pattern: str, path: str, report: Report) -> None:
-    problem = pattern_problem(pattern)
-    if problem:
-        report.add(path, f"invalid filter: {problem}", "a pattern in RE2's syntax")
-    elif not _TWO_GROUPS.fullmatch(pattern):
+    try:
+        groups = _groups(pattern)
+    except ValueError as error:
+        report.add(path, f"invalid filter: {error}", "a pattern in RE2's syntax")
+        return
+    if groups < 2:
         report.add(
             path,
             "two top subexpressions are required",
@@ -121,29 +134,33 @@ def _check_pattern(pattern: str, path: str, report: Report) -> None:
         )
 
 
-def pattern_problem(pattern: str) -> str | None:
-    """Say why RE2 does not read the pattern. Without re2, Python's engine stands in for it."""
+def _groups(pattern: str) -> int:
+    """Count what a pattern captures. Without re2, Python's engine stands in for it.
+
+    Raises:
+        ValueError: RE2 does not read the pattern.
+    """
     try:
         import re2
     except ImportError:
-        return _stand_in(pattern)
+        return _groups_of_stand_in(pattern)
     options = re2.Options()
     options.log_errors = False
     try:
-        re2.compile(pattern, options=options)
+        return int(re2.compile(pattern, options=options).groups)
     except re2.error as error:
         text = error.args[0] if error.args else error
-        return text.decode(errors="replace") if isinstance(text, bytes) else str(text)
-    return None
+        raise ValueError(
+            text.decode(errors="replace") if isinstance(text, bytes) else str(text)
+        ) from error
 
 
-def _stand_in(pattern: str) -> str | None:
+def _groups_of_stand_in(pattern: str) -> int:
     if _BACKTRACKING.search(pattern):
-        return "looking around and back references are not supported"
+        raise ValueError("looking around and back references are not supported")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            re.compile(pattern)
+            return re.compile(pattern).groups
     except re.error as error:
-        return str(error)
-    return None
+        raise ValueError(str(error)) from error

@@ -10,7 +10,6 @@ INVALID = "Invalid"
 DUPLICATE = "Duplicate"
 UNKNOWN = "Unknown"
 FORBIDDEN = "Forbidden"
-NOT_SUPPORTED = "NotSupported"
 
 
 class Report:

@@ -74,17 +74,17 @@ def _check_numeric(kind: str, space: FeasibleSpace, path: str, report: Report) -
     low = _bound(kind, space.min, f"{path}.min", report)
     high = _bound(kind, space.max, f"{path}.max", report)
     step = _bound(kind, space.step, f"{path}.step", report)
-    if low is not None and high is not None and low >= high:
-        remedy = "for a value that never changes use a list of one" if low == high else "swap them"
-        report.add(f"{path}.max", f"max {space.max} must be greater than min {space.min}", remedy)
+    if low is not None and high is not None and low > high:
+        message = f"max {space.max} must not be less than min {space.min}"
+        report.add(f"{path}.max", message, "swap them")
         return
     if step is not None and step <= 0:
         report.add(f"{path}.step", f"step {space.step} must be greater than 0")
-    elif step is not None and low is not None and high is not None and step > high - low:
+    elif step is not None and low is not None and high is not None and step > high - low > 0:
         report.add(
             f"{path}.step",
             f"step {space.step} is larger than the range from {space.min} to {space.max}",
-            "a smaller step, or a list of one",
+            "a smaller step",
         )
     if space.distribution in {"logUniform", "logNormal"} and low is not None and low <= 0:
         report.add(

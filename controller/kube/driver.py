@@ -76,7 +76,9 @@ class Driver:
         self._observer = Observer(self._attempts)
         self._maker = Maker(self._attempts)
         self._suggester = world.open_suggester(
-            brief.problem, partial(book.history, book.experiment.uid)
+            brief.problem,
+            partial(book.history, book.experiment.uid),
+            timeout=brief.answer_seconds,
         )
         self._inbox: list[Event] = []
         self._asking: asyncio.Task[None] | None = None

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 from ...api.history import Entry
 from ...api.problem import Problem
@@ -17,11 +17,19 @@ from .pod_webhook import PodWebhook
 from .port import Kube
 from .workloads.injection import Settings
 
-OpenSuggester: TypeAlias = Callable[[Problem, Callable[[int], Sequence[Entry]]], Suggester]
-"""Makes what asks an experiment's algorithm; it is given how to read the log."""
-
 LimitsOf: TypeAlias = Callable[[str], Limits]
 """Says what a namespace is granted."""
+
+
+class OpenSuggester(Protocol):
+    """Makes what asks an experiment's algorithm; it is given how to read the log.
+
+    `timeout` is seconds for one answer.
+    """
+
+    def __call__(
+        self, problem: Problem, history: Callable[[int], Sequence[Entry]], /, *, timeout: float
+    ) -> Suggester: ...
 
 
 def unlimited(namespace: str) -> Limits:

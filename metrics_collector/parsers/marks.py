@@ -13,7 +13,8 @@ _STEPS = tuple(
         re.compile(
             rb"(?<![\w./@-])"
             + name
-            + rb"""["']?\s*[=:]?\s*["'\[(]?\s*(\d{1,18})(?:\.0*)?(?![\w.])"""
+            # Blanks are never given back: a line of many would be gone through again and again.
+            + rb"""["']?\s*+(?:[=:]\s*+)?(?:["'\[(]\s*+)?(\d{1,18})(?:\.0*)?(?![\w.])"""
         ),
     )
     for word, name in (

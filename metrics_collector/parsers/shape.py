@@ -20,8 +20,6 @@ _FLOAT = rb"\d{1,18}(?:\.\d{1,18}(?:[eE][+-]?\d{1,3})?|[eE][+-]?\d{1,3})"
 _LOOSE = rb"[0-9.eE+-]++"
 # A number that stands alone; what is glued to a word is a part of that word.
 _NUMBER = re.compile(rb"(?<![\w.@/+-])[+-]?" + rb"(?:(" + _FLOAT + rb")|" + _INT + rb")(?![\w.])")
-_SIGNS = frozenset({b"=", b":"})
-_BLANKS = b" \t\"'"
 
 
 class Shape:

@@ -7,6 +7,10 @@ from .numbers import to_number
 
 _HEADER_WORD = re.compile(rb"[A-Za-z_][\w./@%()-]*")
 _PATIENCE = 100
+# What may stand in a row: a number, whatever is glued to it, or a mark for one that is missing.
+_CELL = re.compile(rb"[-+.(\[]*\d.*|[-+*.]+|nan|[-+]?inf|none", re.IGNORECASE)
+_NARROW = 4
+"""Columns below which a row does not begin with a word: two words and a number are prose."""
 _COUNT = re.compile(rb"(\d{1,18})(?:/\d+)?")
 _COUNTING = frozenset({b"epoch", b"step", b"iter", b"iteration", b"round"})
 
@@ -42,7 +46,7 @@ class Table:
         """Read a row: as many words as the header has names, or more behind a colon."""
         self._patience -= 1
         words = line.split(b": ", 1)[0].split()
-        if len(words) != self._width:
+        if len(words) != self._width or not _are_cells(words):
             return [], None
         values = [(name, to_number(words[i])) for i, name in self._columns]
         found = [(name, value) for name, value in values if value is not None]
@@ -51,3 +55,9 @@ class Table:
         self._patience = _PATIENCE
         count = _COUNT.fullmatch(words[0]) if self._counts else None
         return found, None if count is None else int(count[1])
+
+
+def _are_cells(words: Sequence[bytes]) -> bool:
+    """Say whether words are cells, the first of a wide table aside: it may name the row."""
+    named = len(words) >= _NARROW
+    return all(_CELL.fullmatch(word) for word in words[named:])

@@ -21,9 +21,10 @@ from .tables import Table
 _ESCAPES = re.compile(rb"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b\r\n]*(?:\x07|\x1b\\)|[@-Z\\-_])")
 
 # What stands between a name and its value. A call such as `tensor(` or
-# `np.float64(` is how libraries print a number of theirs.
+# `np.float64(` is how libraries print a number of theirs. Blanks are never given
+# back: a line of many would be gone through once for each of them.
 _CALL = rb"(?:(?:np|numpy|torch|jnp)\.)?(?:tensor|array|Array|b?float\d*|int\d*)\("
-_SIGN = rb"\s*(?:=>?|:|->)\s*(?:" + _CALL + rb")?\s*[\"']?"
+_SIGN = rb"\s*+(?:=>?|:|->)\s*+(?:" + _CALL + rb"\s*+)?[\"']?"
 _CELL = rb"\s*(?:\||\xe2\x94[\x82\x83])\s*"
 _BLANK = rb"\s+"
 
@@ -46,14 +47,18 @@ def default_reader(metrics: Sequence[str]) -> Reader:
 
     def read(line: bytes) -> list[Reading]:
         found: list[tuple[int, int, Reading]] = []
+        taken: set[int] = set()  # by longer names
         for text, name in names:
+            known = len(found)
             start = line.find(name)
             while start >= 0:
                 end = start + len(name)
                 value = _value_after(line, start, end)
-                if value is not None and not any(s <= start < e for s, e, _ in found):
+                if value is not None and start not in taken:
                     found.append((start, end, Reading(text, float(value[0]), value[1])))
                 start = line.find(name, end)
+            for first, end, _ in found[known:]:
+                taken.update(range(first, end))
         if len(found) > 1:
             found.sort()
         return [reading for _, _, reading in found]

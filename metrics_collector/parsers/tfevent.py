@@ -5,6 +5,7 @@ data, its checksum. The data is an `Event` message of protocol buffers, of which
 only what holds scalars is read.
 """
 
+import math
 import re
 import struct
 from collections.abc import Iterator, Sequence
@@ -123,6 +124,8 @@ class TfEventParser:
             scalars = [scalar for summary in summaries for scalar in _scalars(summary)]
         except (ValueError, struct.error):
             return
+        if not math.isfinite(time):
+            return  # no database keeps it
         for tag, number in scalars:
             for metric in self._named(tag):
                 yield Sample(metric, number, time, step)

@@ -33,7 +33,7 @@ class BayesianOptimization(Algorithm):
             ("gp_hedge", "LCB", "EI", "PI", "EIps", "PIps"),
             where=_WHERE,
             description="what makes a point promising; gp_hedge learns which of LCB, EI and PI "
-            "pays, EIps and PIps weigh a trial's duration",
+            "pays, EIps and PIps weigh a trial's wall_seconds, if additionalMetricNames has them",
         ),
         one_of(
             "acq_optimizer",

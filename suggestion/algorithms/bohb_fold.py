@@ -28,6 +28,7 @@ class BohbFold(HyperbandFold):
         enough = 2 * len(problem.space.parameters) + 2
         arguments = {"multivariate": True, "n_startup_trials": enough, "n_ei_candidates": 64}
         self._model = TpeFold(self.inner, arguments)
+        self._told: dict[int, list[tuple[Finished, Point]]] = {}
 
     def configuration(self, index: int, resource: Value) -> Proposal | None:
         drawn_before = self.at(resource)
@@ -46,17 +47,40 @@ class BohbFold(HyperbandFold):
             self._model.add(index, point)
 
     def leave(self, index: int) -> None:
+        first = self._first(index)
         super().leave(index)
-        self._model.observe(Dropped(self._model.position, index))
+        if first == index:
+            self._told.pop(first, None)
+            self._model.observe(Dropped(self._model.position, first))
+            return
+        told = self._told.get(first, [])
+        left = [(entry, point) for entry, point in told if entry.index != index]
+        if len(left) < len(told):
+            self._told[first] = left
+            self._model.forgotten(first)
+            if left:  # what it came to with less of the resource counts again
+                self._teach(first, *left[-1])
 
     def finish(self, entry: Finished) -> None:
         super().finish(entry)
-        first = entry.index
-        while first in self.parents:
-            first = self.parents[first]
+        first = self._first(entry.index)
         if first == entry.index:
+            point = self._model.pending.get(first)
             self._model.observe(entry)
         elif is_observed(entry):
-            self._model.forgotten(first)
             point = self.rung_of[entry.index].trials[entry.index]
-            self._model.observed(replace(entry, index=first), point)
+            self._model.forgotten(first)
+            self._teach(first, entry, point)
+        else:
+            return
+        if point is not None:
+            self._told.setdefault(first, []).append((entry, point))
+
+    def _first(self, index: int) -> int:
+        """Return the trial that a configuration began with."""
+        while index in self.parents:
+            index = self.parents[index]
+        return index
+
+    def _teach(self, first: int, entry: Finished, point: Point) -> None:
+        self._model.observed(replace(entry, index=first), point)

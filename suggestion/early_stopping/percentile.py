@@ -45,6 +45,8 @@ class MedianStop(Rule):
         share = float(case.settings.get("percentile", 50))
         minimize = case.objective.direction is Direction.MINIMIZE
         bound = quantile_of_sorted(averages, share / 100 if minimize else 1 - share / 100)
+        if math.isnan(bound):
+            return None
         if report.best <= bound if minimize else report.best >= bound:
             return None
         return (
@@ -72,9 +74,13 @@ class Percentile(MedianStop):
 
 
 def quantile_of_sorted(numbers: Sequence[float], share: float) -> float:
-    """Return a quantile of sorted numbers, some of which may be infinite; linear in between."""
+    """Return a quantile of sorted numbers, linear between two of them.
+
+    Between a finite number and an infinite one that is the infinite one, between both
+    infinite ones NaN.
+    """
     place = share * (len(numbers) - 1)
     low = numbers[math.floor(place)]
     high = numbers[math.ceil(place)]
     part = place - math.floor(place)
-    return low if low == high or part == 0 else low + part * (high - low)
+    return low if low == high else (1 - part) * low + part * high

@@ -1,7 +1,7 @@
 """Which early-stopping rules there are, and the evaluator that serves them all.
 
 The built-in ones stand in a table; further ones come as entry points of the
-group `tunewright.early_stopping`. The rule of a service at an endpoint is `katib`'s subject.
+group `tunewright.early_stopping`. The rule of a service at an endpoint is asked by `endpoints`.
 """
 
 from collections.abc import Callable, Mapping, Sequence

@@ -13,7 +13,15 @@ class Threshold(Rule):
     name = "threshold"
     description = "stops what is beyond a bound"
     settings = (
-        Setting("bound", float, "", "a number", description="the worst objective that may go on"),
+        Setting(
+            "bound",
+            float,
+            "",
+            "a number",
+            accepts=lambda value: not math.isnan(float(value)),
+            message="bound {value} is not a number",
+            description="the worst objective that may go on",
+        ),
         start_step("1"),
         one_of(
             "stop_on_nan",

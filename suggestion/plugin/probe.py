@@ -72,6 +72,20 @@ _SINGLE = SearchSpace(
         Parameter("c", ParameterKind.CATEGORICAL, choices=("x",)),
     )
 )
+_FIXED = SearchSpace(
+    (
+        Parameter("a", ParameterKind.INT, Decimal(9), Decimal(9)),
+        Parameter(
+            *("b", ParameterKind.DOUBLE, Decimal("0.1"), Decimal("0.1"), Decimal("0.5")),
+            distribution=Distribution.LOG_UNIFORM,
+        ),
+        Parameter("c", ParameterKind.DOUBLE, Decimal(0), Decimal(1)),
+        Parameter(
+            *("d", ParameterKind.DOUBLE, Decimal("-0.5"), Decimal("-0.5")),
+            distribution=Distribution.NORMAL,
+        ),
+    )
+)
 _CONDITIONAL = SearchSpace(
     (
         Parameter("momentum", ParameterKind.DOUBLE, Decimal(0), Decimal(1)),  # before its list
@@ -115,6 +129,7 @@ SPACES: Mapping[str, SearchSpace] = {
     "every distribution": _DISTRIBUTED,
     "a few points": _SMALL,
     "one point": _SINGLE,
+    "ranges of one value": _FIXED,
     "conditions": _CONDITIONAL,
     "a few points with conditions": _SMALL_CONDITIONAL,
 }

@@ -117,6 +117,12 @@ def test_what_is_left_empty_is_as_good_as_left_out(tried):
     assert status == 201
 
 
+def test_a_range_may_be_of_one_value(tried):
+    status, _ = tried(experiment(**space(min="1", max="1.0")))
+
+    assert status == 201
+
+
 def parameter(**changes):
     return {"parameters": [{**experiment()["spec"]["parameters"][0], **changes}]}
 
@@ -155,7 +161,6 @@ REFUSED = [
     ("what is no number", space(min="small", max="0.1"), "spec.parameters[0].feasibleSpace.min"),
     ("a range without an end", space(min="0.01"), "spec.parameters[0]"),
     ("a range turned round", space(min="0.1", max="0.01"), "spec.parameters[0]"),
-    ("an empty range", space(min="0.1", max="0.1"), "spec.parameters[0]"),
     ("the logarithm of zero", space(min="0", max="1", distribution="logUniform"),
      "spec.parameters[0]"),
     ("a range with a list", space(min="0", max="1", list=["1"]), "spec.parameters[0]"),

@@ -91,8 +91,21 @@ def discrete(*entries):
     return {"name": "lr", "parameterType": "discrete", "feasibleSpace": {"list": list(entries)}}
 
 
+def pattern(text):
+    return {"collector": {"kind": "StdOut"}, "source": {"filter": {"metricsFormat": [text]}}}
+
+
+def page(**get):
+    return {"collector": {"kind": "PrometheusMetric"}, "source": {"httpGet": get}}
+
+
 def test_the_base_is_valid():
     assert faults(BASE) == ()
+
+
+@pytest.mark.parametrize("step", [None, "1"])
+def test_a_range_may_be_of_one_value(step):
+    assert faults(changed((*SPACE, {"min": "1", "max": "1.0", "step": step}))) == ()
 
 
 RULES = [
@@ -181,7 +194,6 @@ RULES = [
     ("a list of a double", (*SPACE, "list", ["1"]), path(*SPACE, "list"), "Invalid"),
     ("no max", (*SPACE, "max", None), path(*SPACE, "max"), "Required"),
     ("max below min", (*SPACE, "max", "0"), path(*SPACE, "max"), "Invalid"),
-    ("max equal to min", (*SPACE, "max", "1.0"), path(*SPACE, "max"), "Invalid"),
     ("no number", (*SPACE, "min", "abc"), path(*SPACE, "min"), "Invalid"),
     ("infinity", (*SPACE, "max", "inf"), path(*SPACE, "max"), "Invalid"),
     ("a step of 0", (*SPACE, "step", "0"), path(*SPACE, "step"), "Invalid"),
@@ -268,6 +280,36 @@ RULES = [
             *COLLECTOR,
             {"collector": {"kind": "StdOut"}, "source": {"filter": {"metricsFormat": ["(a)"]}}},
         ),
+        "spec.metricsCollectorSpec.source.filter.metricsFormat[0]",
+        "Invalid",
+    ),
+    (
+        "a scheme that is none",
+        (*COLLECTOR, page(scheme="FTP")),
+        "spec.metricsCollectorSpec.source.httpGet.scheme",
+        "Invalid",
+    ),
+    (
+        "a header's name with a blank",
+        (*COLLECTOR, page(httpHeaders=[{"name": "a b", "value": "c"}])),
+        "spec.metricsCollectorSpec.source.httpGet.httpHeaders[0].name",
+        "Invalid",
+    ),
+    (
+        "a header of two lines",
+        (*COLLECTOR, page(httpHeaders=[{"name": "a", "value": "b\nc"}])),
+        "spec.metricsCollectorSpec.source.httpGet.httpHeaders[0].value",
+        "Invalid",
+    ),
+    (
+        "a pattern whose parentheses are text",
+        (*COLLECTOR, pattern(r"\(a\)(b)")),
+        "spec.metricsCollectorSpec.source.filter.metricsFormat[0]",
+        "Invalid",
+    ),
+    (
+        "a pattern whose groups capture nothing",
+        (*COLLECTOR, pattern("(?:a)(?:b)")),
         "spec.metricsCollectorSpec.source.filter.metricsFormat[0]",
         "Invalid",
     ),

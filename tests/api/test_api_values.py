@@ -1,6 +1,7 @@
 """Laws of values: points, summaries, objectives, names, conditions."""
 
 import math
+from contextlib import nullcontext
 from dataclasses import astuple
 from decimal import Decimal
 
@@ -62,6 +63,23 @@ def test_what_is_no_value_is_refused(text):
 
     with pytest.raises(ValueError, match=r"\S"):
         parameter.parse(text)
+
+
+@pytest.mark.parametrize(
+    ("step", "text", "value"),
+    [
+        ("0.1", "0.30000000000000004", 0.3),
+        ("1e-10", "3.0000000000000004e-10", 3e-10),
+        ("0.1", "0.30001", None),
+        ("1e-10", "3.5e-10", None),
+        ("0.1", "nan", None),
+    ],
+)
+def test_a_double_is_a_level_but_for_what_rounding_made_of_it(step, text, value):
+    parameter = Parameter("x", ParameterKind.DOUBLE, Decimal(0), 9 * Decimal(step), Decimal(step))
+
+    with nullcontext() if value else pytest.raises(ValueError, match="is not in"):
+        assert parameter.parse(text) == value
 
 
 def test_an_entry_keeps_what_the_file_wrote():

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from dataclasses import replace
 
 import pytest
 from support.actors import JOBS, Fate
@@ -12,6 +13,7 @@ from tunewright.controller.kube.katib import DEPLOYMENTS
 from tunewright.controller.kube.resources import EXPERIMENTS, SUGGESTIONS, TRIALS
 from tunewright.controller.kube.templates import CONFIG_MAPS
 from tunewright.db.sql import open_store
+from tunewright.suggestion.suggester import open_suggester
 
 pytestmark = NEEDED
 
@@ -58,6 +60,24 @@ def test_an_experiment_runs_its_trials_and_tells_the_best(within):
     assert suggestion["status"]["suggestionCount"] == 4
     assert sorted(jobs.runs) == sorted((name, 1) for name in losses)
     assert jobs.most <= 2
+
+
+@pytest.mark.parametrize(("written", "seconds"), [({}, 60.0), ({"timeoutSeconds": 7}, 7.0)])
+def test_an_answer_may_take_as_long_as_the_experiment_says(within, written, seconds):
+    waited = []
+
+    async def scenario(play):
+        def noting(problem, history, *, timeout):
+            waited.append(timeout)
+            return open_suggester(problem, history, timeout=timeout)
+
+        play.parts = replace(play.parts, open_suggester=noting)
+        play.operate()
+        await play.create(experiment(algorithm={"algorithmName": "random", **written}))
+        await play.ends()
+
+    within(scenario)
+    assert set(waited) == {seconds}
 
 
 def test_a_raised_budget_opens_an_ended_experiment_again(within):

@@ -2,8 +2,10 @@
 
 import asyncio
 import http.server
+import math
 import os
 import threading
+from dataclasses import replace
 
 import pytest
 from tensorboardX import SummaryWriter
@@ -126,6 +128,22 @@ def test_a_file_that_was_cut_is_read_from_its_start(tmp_path):
     asyncio.run(main())
 
 
+def test_a_named_pipe_is_read_as_often_as_something_is_written_to_it(tmp_path):
+    path = tmp_path / "metrics.log"
+    os.mkfifo(path)
+
+    async def main():
+        run = Run(file_spec(path))
+        await run.look()
+        with path.open("wb", buffering=0) as pipe:
+            for line in (b"loss=1\n", b"loss=2\n"):
+                pipe.write(line)
+                await run.look()
+        assert await run.finish() == [("loss", 1.0), ("loss", 2.0)]
+
+    asyncio.run(main())
+
+
 def test_what_was_written_before_the_first_look_is_found_at_the_end(tmp_path):
     (tmp_path / "m.log").write_text("loss=1")
     collection = Collection(file_spec(tmp_path / "m.log"), ("loss",))
@@ -203,6 +221,15 @@ def test_a_part_of_a_record_waits_for_the_rest(tmp_path):
     asyncio.run(main())
 
 
+@pytest.mark.parametrize("time", [math.nan, math.inf])
+def test_an_event_without_a_time_that_is_one_is_left_out(tmp_path, time):
+    with SummaryWriter(str(tmp_path)) as writer:
+        writer.add_scalar("loss", 0.25, 1, walltime=time)
+        writer.add_scalar("loss", 0.5, 2)
+    collection = Collection(CollectorSpec(CollectorKind.TFEVENT, str(tmp_path)), ("loss",))
+    assert pairs(asyncio.run(collection.finish(1.0))) == [("loss", 0.5)]
+
+
 def test_a_damaged_event_file_is_no_end_of_the_others(tmp_path):
     (tmp_path / "events.out.tfevents.0").write_bytes(os.urandom(500))
     with SummaryWriter(str(tmp_path)) as writer:
@@ -217,9 +244,11 @@ class Page:
     def __init__(self):
         page = self
         self.text = ""
+        self.asked = {}
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self):
+                page.asked = self.headers
                 self.send_response(200)
                 self.end_headers()
                 self.wfile.write(page.text.encode())
@@ -260,6 +289,16 @@ def test_a_page_is_scraped_and_a_value_that_stays_is_one(page):
     first, second, third = asyncio.run(main())
     assert [first, second] == [("loss", 0.5), ('acc{split="val"}', 0.2)]
     assert third[1] != third[1]
+
+
+def test_a_page_is_asked_for_with_the_headers_of_the_file(page):
+    async def main():
+        run = Run(replace(page.spec, headers=(("Authorization", "Bearer x"),)))
+        await run.look()
+        await run.finish()
+
+    asyncio.run(main())
+    assert page.asked["Authorization"] == "Bearer x"
 
 
 def test_two_trials_at_once_keep_their_metrics_apart(tmp_path, page):
@@ -354,6 +393,19 @@ def test_a_line_without_an_end_is_held_in_part_only():
             {"collector": {"kind": "PrometheusMetric"}, "source": {"httpGet": {"port": "9090"}}},
             CollectorSpec(CollectorKind.PROMETHEUS, "/metrics", port=9090),
             id="a port as text",
+        ),
+        pytest.param(
+            {
+                "collector": {"kind": "PrometheusMetric"},
+                "source": {"httpGet": {"httpHeaders": [{"name": "X-A", "value": "b"}]}},
+            },
+            CollectorSpec(CollectorKind.PROMETHEUS, "/metrics", port=8080, headers=(("X-A", "b"),)),
+            id="headers",
+        ),
+        pytest.param(
+            {"collector": {"kind": "StdOut"}, "source": {"fileSystemPath": {"format": "text"}}},
+            CollectorSpec(),
+            id="a file's format where no file is read",
         ),
         pytest.param({"collector": {"kind": "Push"}}, CollectorSpec(CollectorKind.PUSH), id="Push"),
     ],

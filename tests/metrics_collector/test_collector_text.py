@@ -46,3 +46,41 @@ def test_a_value_is_read(line, expected):
 )
 def test_what_is_no_value_is_left_alone(line):
     assert read(line, "loss") == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param(b"Evaluating loss\nEpoch 1\n", id="a counter"),
+        pytest.param(b"INFO loss\nepoch 2\nepoch 3\n", id="counters"),
+        pytest.param(b"INFO Minimizing loss\nGPU memory 12\n", id="a number after words"),
+        pytest.param(b"Optimizing validation of loss\nSaved 2 models 3\n", id="words in it"),
+    ],
+)
+def test_prose_below_a_line_that_names_a_metric_is_no_row_of_a_table(text):
+    assert read(text, "loss") == []
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        pytest.param(b"epoch loss\n1 0.5\n", 0.5, id="two columns"),
+        pytest.param(b"epoch loss time saved\n1 0.5 00:03 +\n", 0.5, id="a time and a mark"),
+        pytest.param(b"split acc f1 loss\ntest nan None 0.5\n", 0.5, id="a row with a name"),
+    ],
+)
+def test_a_row_of_numbers_below_its_header_is_read(text, value):
+    assert [(metric, value) for metric, value, _ in read(text, "loss")] == [("loss", value)]
+
+
+@pytest.mark.parametrize(
+    ("line", "values"),
+    [
+        pytest.param(b"f1=" + b" " * 60_000, 0, id="blanks where a value is due"),
+        pytest.param(b"f1=1 epoch" + b" " * 50_000, 1, id="blanks where a step is due"),
+        pytest.param(b"f1=1 " * 13_000, 13_000, id="values"),
+    ],
+)
+def test_a_long_line_is_gone_through_once(line, values):
+    """Where it is not, the test runs into its time limit."""
+    assert len(read((line + b"\n") * 30, "f1")) == 30 * values

@@ -157,3 +157,56 @@ def test_what_is_malformed_is_named(change, path):
     wire.spec.parameter_specs.parameters.append(api_pb2.ParameterSpec(**given))
     with pytest.raises(Invalid, match=path):
         convert_katib.problem_from_katib(wire)
+
+
+UNSOUND = [
+    ({"min": "0", "max": "1", "distribution": api_pb2.LOG_UNIFORM}, "min 0 is not greater than 0"),
+    ({"min": "2", "max": "1"}, "max 1 is less than min 2"),
+    ({"min": "nan", "max": "1"}, "min NaN is not a finite number"),
+    ({"min": "0", "max": "inf"}, "max Infinity is not a finite number"),
+    ({"min": "0", "max": "1e400"}, "max 1E.400 is not a finite number"),
+    ({"min": "0", "max": "1", "step": "0"}, "step 0 is not greater than 0"),
+    ({"min": "0", "max": "1", "step": "-1"}, "step -1 is not greater than 0"),
+    ({"kind": "int", "min": "1.5", "max": "4"}, "min 1.5 is not a whole number"),
+    ({"kind": "int", "min": "1", "max": "4", "step": "0.5"}, "step 0.5 is not a whole number"),
+    ({"kind": "categorical"}, "its list is empty"),
+    ({"kind": "discrete", "list": ["1", "b"]}, "'b' is not a finite number"),
+]
+
+
+@pytest.mark.parametrize(("space", "message"), UNSOUND, ids=[row[1] for row in UNSOUND])
+def test_a_space_that_cannot_be_searched_is_refused_as_it_arrives(space, message):
+    kind = api_pb2.ParameterType.Value(space.get("kind", "double").upper())
+    feasible = api_pb2.FeasibleSpace(**{k: v for k, v in space.items() if k != "kind"})
+    wire = api_pb2.Experiment()
+    wire.spec.parameter_specs.parameters.add(name="x", parameter_type=kind, feasible_space=feasible)
+    with pytest.raises(Invalid, match=rf"spec.parameters\[0\]: parameter x: {message}"):
+        convert_katib.problem_from_katib(wire)
+
+
+@pytest.mark.parametrize(
+    ("space", "message"),
+    [
+        (SearchSpace((whole("n", 3, 2),)), "max 2 is less than min 3"),
+        (SearchSpace((whole("n", 1, 2), whole("n", 1, 2))), "there are several parameters n"),
+        (SearchSpace((listed("a", "x", "x"),)), "an entry stands in its list twice"),
+        (
+            SearchSpace((listed("a", "x"),), (ParameterCondition("b", "a", ("x",)),)),
+            "a condition names b",
+        ),
+    ],
+)
+def test_so_it_is_over_tunewright_v1(space, message):
+    with pytest.raises(Invalid, match=message):
+        convert.problem_from_wire(convert.problem_to_wire(problem(space=space)))
+
+
+def test_an_entry_that_stands_twice_in_a_list_of_katibs_is_one():
+    wire = api_pb2.Experiment()
+    wire.spec.parameter_specs.parameters.add(
+        name="x",
+        parameter_type=api_pb2.CATEGORICAL,
+        feasible_space=api_pb2.FeasibleSpace(list=["a", "b", "a"]),
+    )
+    (parameter,) = convert_katib.problem_from_katib(wire).space.parameters
+    assert parameter.choices == ("a", "b")

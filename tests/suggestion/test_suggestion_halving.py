@@ -68,6 +68,7 @@ class Experiment:
             "observed": (TrialState.SUCCEEDED, Verdict.OBSERVED, loss),
             "stopped": (TrialState.EARLY_STOPPED, Verdict.OBSERVED, loss),
             "failed": (TrialState.FAILED, Verdict.BAD, None),
+            "worst": (TrialState.SUCCEEDED, Verdict.OBSERVED, 1e9),
             "nan": (TrialState.SUCCEEDED, Verdict.BAD, float("nan")),
             "killed": (TrialState.KILLED, Verdict.NOTHING, None),
         }[how]
@@ -211,6 +212,24 @@ def test_a_trial_dropped_after_its_promotion_leaves_no_rung_with_too_many():
     experiment.position += 1
     experiment.run(1)
     assert experiment.table()[0, 1, 3] == 3
+
+
+@pytest.mark.parametrize("algorithm", ["hyperband", "asha", "bohb"])
+def test_what_a_promoted_trial_came_to_is_unlearnt_when_it_is_dropped(algorithm):
+    """It goes the way of one that was promoted and never ended."""
+    answers = []
+    for ended in (False, True):
+        experiment = Experiment(problem(algorithm, r_l="9"))
+        experiment.ask(9)
+        while experiment.running:
+            experiment.finish()
+        experiment.ask(3)
+        if ended:
+            experiment.end = lambda _index: "worst"
+            experiment.finish(9)
+        experiment.fold.observe(Dropped(experiment.position + 1, 9))
+        answers.append(experiment.fold.suggest(12, 5))
+    assert answers[0] == answers[1]
 
 
 @pytest.mark.parametrize("algorithm", ["hyperband", "asha", "bohb"])

@@ -114,6 +114,20 @@ def test_a_long_trial_is_judged_by_what_the_others_had_at_most_a_tenth_earlier()
     assert stopped(falling, reports=5000, best=0.55)
 
 
+@pytest.mark.parametrize(
+    ("averages", "objective", "best", "expected"),
+    [
+        pytest.param([-math.inf, -math.inf, -10, -9], ACCURACY, -1.0, False, id="from below"),
+        pytest.param([1, 2, math.inf, math.inf], LOSS, 9.0, False, id="from above"),
+        pytest.param([-math.inf, -math.inf, 2, 3], LOSS, 9.0, True, id="worse than -inf"),
+        pytest.param([-math.inf] * 2 + [math.inf] * 2, LOSS, 9.0, False, id="from both ends"),
+    ],
+)
+def test_a_median_may_be_infinite(averages, objective, best, expected):
+    curves = Curves(*[[average] * 6 for average in averages])
+    assert bool(stopped(curves, reports=5, best=best, objective=objective)) is expected
+
+
 @given(
     st.lists(
         st.lists(st.floats(-100, 100) | st.just(math.nan), min_size=1, max_size=8),

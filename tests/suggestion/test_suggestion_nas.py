@@ -224,6 +224,19 @@ def test_every_architecture_of_a_small_graph_comes_once_and_then_no_more(algorit
 
 
 @pytest.mark.parametrize("algorithm", NETWORKS)
+def test_what_a_dropped_trial_came_to_is_unlearnt(algorithm):
+    entries = log_of(problem(algorithm), 24)
+    last = max(entry.index for entry in entries)
+    with_it, without = registry.start(problem(algorithm)), registry.start(problem(algorithm))
+    for entry in entries:
+        with_it.observe(entry)
+        if entry.index != last:
+            without.observe(entry)
+    with_it.observe(Dropped(len(entries) + 1, last))
+    assert with_it.suggest(100, 4) == without.suggest(100, 4)
+
+
+@pytest.mark.parametrize("algorithm", NETWORKS)
 def test_a_batch_is_diverse_and_failures_are_borne(algorithm):
     fold = registry.start(problem(algorithm))
     proposals = fold.suggest(0, 40).proposals

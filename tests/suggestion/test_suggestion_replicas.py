@@ -1,6 +1,7 @@
 """Which of several replicas an experiment asks, with real servers."""
 
 import asyncio
+import socket
 
 import pytest
 from support.search import Log, double, problem
@@ -66,3 +67,18 @@ def test_an_experiment_asks_its_own_replica_and_another_when_that_is_gone():
 
     before, after = asyncio.run(run())
     assert before == after
+
+
+def test_a_replica_is_waited_for_as_long_as_the_experiment_says():
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+
+        async def there():
+            return [f"127.0.0.1:{silent.getsockname()[1]}"]
+
+        async def run():
+            asking = ReplicaSuggester(there, Log().after, timeout=0.1)
+            with pytest.raises(PluginUnavailable, match="Deadline"):
+                await asking.suggest(problem(*SPACE, algorithm="random"), 0, 1, position=0)
+            await asking.close()
+
+        asyncio.run(run())

@@ -174,6 +174,21 @@ def test_katibs_controller_gets_exactly_what_it_asks_for(channel):
     assert len(again.parameter_assignments) == 2
 
 
+def test_a_caller_who_counts_no_earlier_points_gets_those_of_a_service_begun_anew(channel):
+    task = problem(*SPACE, algorithm="tpe", uid="uncounted")
+    log, stub = Log(), api_pb2_grpc.SuggestionStub(channel)
+    log.propose(*Session(task).suggest(0, 11).proposals)
+    stub.GetSuggestions(katib_request(task, log, 2, 2))
+    for index in range(11):
+        log.finish(index, float(index))
+    request = katib_request(task, log, 2, 2)
+    searched = convert_katib.problem_from_katib(request.experiment)
+    anew = Session(searched)
+    anew.observe(convert_katib.log_from_katib(searched, request.trials))
+    expected = convert_katib.proposals_to_katib(anew.suggest(11, 2).proposals)
+    assert stub.GetSuggestions(request) == expected
+
+
 def test_what_algorithms_honour_is_described(channel):
     stub = tunewright_pb2_grpc.SuggestionStub(channel)
     reply = stub.Describe(tunewright_pb2.DescribeRequest(), timeout=10)

@@ -135,6 +135,11 @@ def test_quantiles_give_a_point_without_what_is_inactive(units):
     assert cube.point(cube.units(point)) == point
 
 
+def test_the_two_numbers_that_python_hashes_alike_are_two_points():
+    cube = Cube(problem(double("x", -2, -1)).space)
+    assert cube.key({"x": -1.0}) != cube.key({"x": -2.0})
+
+
 def test_points_that_differ_in_what_is_inactive_alone_are_one():
     space = SearchSpace(
         (listed("a", "x", "y"), double("b", 0, 1)), (ParameterCondition("b", "a", ("y",)),)

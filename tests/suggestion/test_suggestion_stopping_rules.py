@@ -205,6 +205,7 @@ def test_a_stop_says_why(name, curves, values, settings, reason):
         ("plateau", {"patience": "0"}, "patience must be greater or equal than one (>=1)"),
         ("threshold", {}, "threshold needs a bound, or stop_on_nan: true"),
         ("threshold", {"bound": "low"}, "failed to validate bound(low)"),
+        ("threshold", {"bound": "nan"}, "bound nan is not a number"),
         ("medianstopp", {}, "unknown algorithm name medianstopp"),
     ],
 )

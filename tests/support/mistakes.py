@@ -210,7 +210,7 @@ THE_SEARCH = (
     Mistake(
         "The least is more than the most",
         VALIDATE,
-        "error: experiment.yaml:19: spec.parameters[0].feasibleSpace.max: max 0.1 must be greater"
+        "error: experiment.yaml:19: spec.parameters[0].feasibleSpace.max: max 0.1 must not be less"
         " than min 1 (swap them)",
         right='min: "0.01"',
         wrote='min: "1"',

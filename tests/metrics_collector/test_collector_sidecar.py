@@ -1,0 +1,110 @@
+"""A collector beside a trial: what the service has kept in the end, whenever it was ended."""
+
+import asyncio
+import itertools
+
+import pytest
+from tensorboardX import SummaryWriter
+from tunewright.metrics_collector.sidecar import MOST_FILES, Reported, Sidecar
+from tunewright.metrics_collector.spec import CollectorKind, CollectorSpec
+from tunewright.proto import tunewright_pb2 as pb
+
+
+class Kept:
+    """The metrics service, as a collector knows it: a sample that comes again is the first."""
+
+    def __init__(self):
+        self.by_source = {}
+        self.has_six = asyncio.Event()
+
+    @property
+    def samples(self):
+        found = [each for samples in self.by_source.values() for each in samples]
+        return sorted((each.metric, each.step) for each in found)
+
+    async def send(self, request):
+        kept = self.by_source.setdefault(request.source, [])
+        for sequence, sample in enumerate(request.samples, request.first_sequence):
+            if sequence > len(kept):
+                kept.append(sample)
+        if len(self.samples) >= 6:
+            self.has_six.set()
+        return pb.ReportReply(last_sequence=len(kept))
+
+    def rest(self):
+        pass
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "spool").mkdir()
+    return tmp_path
+
+
+def sidecar(folder, kept, metrics, sleep=asyncio.sleep):
+    return Sidecar(
+        folder / "spool",
+        Reported("team", "a-0", 1, "pod"),
+        CollectorSpec(CollectorKind.TFEVENT, str(folder / "events")),
+        metrics,
+        kept,
+        clock=lambda: 5.0,
+        show=lambda _line: None,
+        sleep=sleep,
+    )
+
+
+def records(folder):
+    """Return what stands in an event file of six steps: its head, and a record for each step."""
+    with SummaryWriter(str(folder)) as writer:
+        for step in range(1, 7):
+            writer.add_scalar("loss", 1 / step, step)
+    (file,) = folder.iterdir()
+    data, found = file.read_bytes(), []
+    while data:
+        size = int.from_bytes(data[:8], "little") + 16  # with its length and its checksums
+        found.append(data[:size])
+        data = data[size:]
+    return found
+
+
+def test_event_files_that_grow_side_by_side_are_kept_whole_over_a_new_start(folder):
+    head, *steps = records(folder / "whole")
+    metrics, kept = ("train/loss", "validation/loss"), Kept()
+    early, late = iter((head, *steps[:3])), steps[3:]
+
+    def write(*written):
+        for record, metric in itertools.product(written, metrics):
+            file = (folder / "events" / metric).with_name("events.out.tfevents.1")
+            file.parent.mkdir(parents=True, exist_ok=True)
+            with file.open("ab") as end:
+                end.write(record)
+
+    async def step_by_step(_seconds):
+        """Let the training take a step between two looks."""
+        write(*itertools.islice(early, 1))
+        await asyncio.sleep(0)
+
+    async def run():
+        first = asyncio.create_task(sidecar(folder, kept, metrics, step_by_step).run())
+        await kept.has_six.wait()
+        first.cancel()
+        await asyncio.gather(first, return_exceptions=True)
+        write(*late)
+        (folder / "spool" / "exit").write_text("0")
+        return await sidecar(folder, kept, metrics).run()
+
+    assert asyncio.run(run()) == 0
+    assert kept.samples == list(itertools.product(metrics, range(1, 7)))
+
+
+def test_however_many_event_files_there_are_they_have_few_names(folder):
+    kept = Kept()
+    for number in range(MOST_FILES + 10):
+        with SummaryWriter(str(folder / "events" / f"{number}")) as writer:
+            writer.add_scalar("loss", 0.5, number)
+    (folder / "spool" / "exit").write_text("0")
+
+    asyncio.run(sidecar(folder, kept, ("loss",)).run())
+    assert len(kept.samples) == MOST_FILES + 10
+    assert len(kept.by_source) == MOST_FILES + 1
