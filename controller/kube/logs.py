@@ -159,7 +159,7 @@ class LogReaders:
                     await sending
         await self._check_ended(about, brief)
         waiting += await collection.finish(self._clock.now())
-        await sender.send(done=True)
+        await sender.deliver(done=True)
 
     async def _check_ended(self, about: _Read, brief: Brief) -> None:
         """Let the end of a log count only where its container has ended.
@@ -205,9 +205,18 @@ class _Sender:
         while True:
             await asyncio.sleep(SEND_SECONDS)
             if self._waiting:
-                await self.send()
+                with contextlib.suppress(Forbidden):  # what it still is at the log's end is told
+                    await self.deliver()
 
-    async def send(self, *, done: bool = False) -> None:
+    async def deliver(self, *, done: bool = False) -> None:
+        """Send what waits, whenever it is taken: the pod may be gone before a second reading."""
+        while True:
+            try:
+                return await self._send(done=done)
+            except Retryable as error:
+                await asyncio.sleep(error.after)
+
+    async def _send(self, *, done: bool) -> None:
         samples = tuple(self._waiting)
         about, source = self._about, self._about.source
         batch = Batch(about.experiment, about.index, about.attempt, source, self._sequence, samples)
