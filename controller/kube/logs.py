@@ -109,6 +109,10 @@ class LogReaders:
             task = self._tasks[place] = asyncio.create_task(self._read(about, brief))
             task.add_done_callback(lambda _: self._on_end())
 
+    def has_read(self, index: int) -> bool:
+        """Whether a log of the trial is being read, or was."""
+        return any(place[0] == index for place in self._tasks)
+
     def is_reading(self, index: int) -> bool:
         """Whether a log of the trial has not been read to its end."""
         return any(place[0] == index and not task.done() for place, task in self._tasks.items())

@@ -1,6 +1,7 @@
 """An experiment's life on a cluster, by a real API server; Jobs are run by an actor."""
 
 import asyncio
+import contextlib
 import json
 from dataclasses import replace
 
@@ -11,8 +12,11 @@ from support.operated import experiment, scene
 from tunewright.api.errors import ServerUnavailable
 from tunewright.controller.kube import driver
 from tunewright.controller.kube.attempts import FAILED_KEPT
+from tunewright.controller.kube.informers import PODS
 from tunewright.controller.kube.katib import DEPLOYMENTS
+from tunewright.controller.kube.labels import READS_LOGS
 from tunewright.controller.kube.notices import EVENTS
+from tunewright.controller.kube.port import Listing
 from tunewright.controller.kube.resources import EXPERIMENTS, SUGGESTIONS, TRIALS
 from tunewright.controller.kube.templates import CONFIG_MAPS
 from tunewright.db.sql import open_store
@@ -515,6 +519,43 @@ def test_nothing_is_touched_while_a_katib_controller_runs(within):
         return (await play.get()).get("status")
 
     assert within(scenario) is None
+
+
+class _Behind:
+    """A server whose watch tells of no pod, and which serves the log of each."""
+
+    def __init__(self, kube):
+        self._kube = kube
+
+    def __getattr__(self, name):
+        return getattr(self._kube, name)
+
+    async def list(self, selection):
+        _, is_one, name = (selection.labels or selection.fields).partition("=")
+        if selection.resource != PODS or not is_one:
+            return await self._kube.list(selection)
+        told = {"name": "main", "state": {"terminated": {}}, "restartCount": 0}
+        metadata = {"name": name, "namespace": selection.namespace, "uid": name}
+        return Listing([{"metadata": metadata, "status": {"containerStatuses": [told]}}], "1")
+
+    @contextlib.asynccontextmanager
+    async def log(self, namespace, pod, container, *, silence):
+        async def lines():
+            yield b"2026-01-01T00:00:00Z loss=0.5"
+
+        yield lines()
+
+
+def test_the_log_of_a_pod_that_is_seen_after_the_end_of_its_job_is_read(within):
+    async def scenario(play):
+        play.operate(_Behind(play.kube))
+        document = experiment(maxTrialCount=1, parallelTrialCount=1)
+        document["metadata"]["annotations"] = {READS_LOGS: "true"}
+        await play.create(document)
+        return (await play.ends())["status"]
+
+    status = within(scenario, lambda point, attempt: Fate(loss=None))
+    assert (status["trialsSucceeded"], float(status["best"])) == (1, 0.5)
 
 
 class _Distant:
