@@ -10,6 +10,7 @@ the log of a pod whose collector could not tell all, read under that one's name.
 import asyncio
 import contextlib
 import logging
+import zlib
 from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -104,7 +105,7 @@ class LogReaders:
                 record.attempt.attempt if record.attempt else 1,
                 name,
                 starts,
-                reporter(brief.collector.kind, uid) if instead else f"log/{name}/{starts}",
+                reporter(brief.collector.kind, uid) if instead else _source(uid, starts),
             )
             task = self._tasks[place] = asyncio.create_task(self._read(about, brief))
             task.add_done_callback(lambda _: self._on_end())
@@ -228,6 +229,14 @@ class _Sender:
         await self._archive.report(about.trial, batch, Reporter(source, seen=seen, done=done))
         self._sequence += len(samples)
         del self._waiting[: len(samples)]
+
+
+def _source(pod: str, starts: int) -> str:
+    """Name a pod's log by its uid: as one of 4096, for the store keeps each name.
+
+    The pods of one trial that are read at once are few enough to have one each.
+    """
+    return f"log/{zlib.crc32(pod.encode()) % 4096:03x}/{starts}"
 
 
 def _starts(pod: Document, brief: Brief) -> int:

@@ -150,5 +150,11 @@ def test_a_log_ends_where_the_next_start_of_its_container_runs(monkeypatch):
     assert read(monkeypatch, [3], [pod("running", restarts=1)]) == [3, 2, 1]
 
 
+def test_the_names_of_logs_are_few_however_many_pods_there_are():
+    names = {logs._source(f"00000000-0000-0000-0000-{pod:012x}", 1) for pod in range(20_000)}
+    assert len(names) <= 4096
+    assert len({logs._source(pod, starts) for pod in ("a", "b") for starts in (1, 2)}) == 4
+
+
 def test_a_log_ends_with_a_pod_that_is_gone(monkeypatch):
     assert read(monkeypatch, [2], [None]) == [3, 2]
