@@ -31,10 +31,15 @@ class LocalWorkloads:
         on_change: OnChange,
         *,
         places: Callable[[], Sequence[Place]] = own_places,
+        is_driven: Callable[[str], bool] = lambda _: True,
     ) -> None:
-        """Take what to run trials with; `places` are where control groups may be made."""
+        """Take what to run trials with; `places` are where control groups may be made.
+
+        `is_driven` tells whether an experiment has an engine, by its uid: devices of one
+        that has none any more are taken back.
+        """
         self._options = options
-        self._devices = Devices(leases, options, time.time)
+        self._devices = Devices(leases, options, time.time, is_driven)
         self._on_change = on_change
         self._places = places
         self._processes: Processes | None = None

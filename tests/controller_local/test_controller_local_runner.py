@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import signal
+import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -231,6 +232,11 @@ def is_alive(pid: int) -> bool:
     return True
 
 
+def start_stray(token: str) -> subprocess.Popen[bytes]:
+    """Start what an attempt left behind."""
+    return subprocess.Popen(["/bin/sleep", "600"], env={"TUNEWRIGHT_TOKEN": token})
+
+
 def open_files() -> int:
     return len([*Path("/dev/fd").iterdir()])
 
@@ -436,6 +442,7 @@ class TestDevices:
             runtime = Runtime(tmp_path, machine)
             try:
                 workloads = [runtime.workload(manifest, f"t{n}") for n in range(3)]
+                runtime.record(workloads)
                 for workload in workloads[:2]:
                     await runtime.workloads.start(workload)
                 with pytest.raises(Retryable, match="all are taken"):
@@ -451,6 +458,34 @@ class TestDevices:
                 await runtime.close()
 
         assert asyncio.run(drive()) == {b"0\n", b"1\n"}
+
+    @pytest.mark.needs("linux")
+    @pytest.mark.parametrize("fate", ["its engine is dead", "it was deleted"])
+    def test_what_an_attempt_held_that_nobody_drives_is_taken_back(
+        self, tmp_path: Path, machine, fate: str
+    ):
+        both = {"limits": {"nvidia.com/gpu": 2}}
+
+        async def drive():
+            runtime = Runtime(tmp_path, machine, is_driven=lambda _: False)
+            try:
+                left, new = (
+                    runtime.workload(job(container("true", resources=both)), trial)
+                    for trial in ("t0", "t1")
+                )
+                uid = runtime.record([left])
+                names = ("nvidia.com/gpu/0", "nvidia.com/gpu/1")
+                owner = f"{left.ref.token}/nvidia.com/gpu"
+                runtime.store.lease_devices(owner, 2, inventory=names, shares=1, now=1.0)
+                stray = start_stray(left.ref.token)
+                if fate == "it was deleted":
+                    runtime.store.delete_experiment(uid)
+                await runtime.workloads.start(new)
+                return (await runtime.end_of("t1")).ended.reason, stray.wait()
+            finally:
+                await runtime.close()
+
+        assert asyncio.run(drive()) == (EndReason.COMPLETED, -signal.SIGKILL)
 
     def test_an_end_is_told_though_the_store_is_away_and_the_device_is_free_when_it_is_back(
         self, tmp_path: Path, machine, monkeypatch
