@@ -94,7 +94,9 @@ def engine(
         Engine(
             store=store,
             uid=record.uid,
-            workloads=lambda on_change: LocalWorkloads(options, store, on_change),
+            workloads=lambda on_change: LocalWorkloads(
+                options, store, on_change, is_driven=place.may_be_driven
+            ),
             suggester=suggester,
             clock=WallClock(),
             home=place.trials_folder(record.key),

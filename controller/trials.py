@@ -206,12 +206,12 @@ class RunningTrials:
         )
         if running is None:
             raise KeyError(token)
-        last = running.pushed.get(source, -1)
+        last = running.pushed.setdefault(source, -1)
         if samples:
             ref = running.ref
-            self._on_samples(
-                Batch(ref.uid, ref.index, ref.attempt, f"{PUSHED}/{source}", first, samples)
-            )
+            # By its number in the attempt: the store keeps each name, and no process has another's.
+            name = f"{PUSHED}/{[*running.pushed].index(source)}"
+            self._on_samples(Batch(ref.uid, ref.index, ref.attempt, name, first, samples))
             last = running.pushed[source] = max(last, first + len(samples) - 1)
             self._note(running, samples)
         return last, token in self._stopped

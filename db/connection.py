@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, make_url, select
 from sqlalchemy.exc import DBAPIError
@@ -50,15 +50,6 @@ _DRIVERS = {
     "mysql": ("pymysql", "mysql"),
     "mariadb": ("pymysql", "mysql"),
 }
-
-_UNWRITABLE = ("disk is full", "readonly database", "disk i/o error", "unable to open database")
-_NO_DATABASE = ("file is not a database", "database disk image is malformed")
-_LOST = (
-    *("database is locked", "deadlock", "could not serialize", "lock wait timeout", "(1020,"),
-    # Both read that a row is not there; one of them wrote it first.
-    *("unique constraint", "duplicate entry"),
-)
-_GONE = ("foreign key constraint",)
 
 _NETWORK_FILE_SYSTEMS = {
     *("nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "ncpfs", "ceph", "lustre", "beegfs", "9p"),
@@ -116,7 +107,7 @@ class Database:
         if joined is not None:
             yield joined
             return
-        with self._settled(), _our_errors(), self.readers.connect() as connection:
+        with self._settled(), _our_errors(), self.readers.begin() as connection:
             yield connection
 
     @contextmanager
@@ -215,37 +206,69 @@ def _our_errors() -> Iterator[None]:
 
 
 _DRIVERS_MODULES = ("sqlite3", "psycopg", "pymysql")
-_MEANINGS: tuple[tuple[tuple[str, ...], type[TunewrightError], str], ...] = (
-    (
-        _UNWRITABLE,
+
+
+class _Meaning(NamedTuple):
+    """What some errors of drivers mean: those with such words, of PostgreSQL those of such states.
+
+    It speaks the server's language, and quotes values: its words say nothing.
+    """
+
+    words: tuple[str, ...]
+    states: tuple[str, ...]
+    ours: type[TunewrightError]
+    message: str
+
+
+_MEANINGS = (
+    _Meaning(
+        ("disk is full", "readonly database", "disk i/o error", "unable to open database"),
+        ("53100", "58030"),
         StoreUnwritable,
         "the store cannot be written: {}; free some space or mend its permissions",
     ),
-    (
-        _NO_DATABASE,
+    _Meaning(
+        ("file is not a database", "database disk image is malformed"),
+        (),
         Unsupported,
         "the store is no database of ours: {}; name another with --store or TUNEWRIGHT_HOME",
     ),
-    (_GONE, NotFound, "what this belongs to was deleted meanwhile: {}"),
-    (_LOST, _LostError, "the store is held by other processes: {}"),
+    _Meaning(
+        ("foreign key constraint",),
+        ("23503",),
+        NotFound,
+        "what this belongs to was deleted meanwhile: {}",
+    ),
+    _Meaning(
+        (
+            *("database is locked", "deadlock", "lock wait timeout", "(1020,"),
+            # Both read that a row is not there; one of them wrote it first.
+            *("unique constraint", "duplicate entry"),
+        ),
+        ("40001", "40P01", "55P03", "23505"),
+        _LostError,
+        "the store is held by other processes: {}",
+    ),
 )
-_DRIVER_ERRORS = {
-    "OperationalError",
-    "InternalError",
-    "InterfaceError",
-    "AdminShutdown",
-}
+_AWAY = {"OperationalError", "InternalError", "InterfaceError"}
+"""The classes of errors that may be none a moment later, in every driver."""
+
+_THERE = {1050, 1060, 1061}
+"""MySQL's numbers of a table, column or index that is there already: no waiting takes it away."""
 
 
 def translate(error: BaseException) -> BaseException:
     """Return ours for a driver's error; one that is a bug of ours stays itself."""
-    said = str(error).lower()
-    if any(kind.__name__ == "DataError" for kind in type(error).__mro__):
+    kinds = {kind.__name__ for kind in type(error).__mro__}
+    if "DataError" in kinds:
         return unfit(error)
-    for all_words, ours, message in _MEANINGS:
-        if any(words in said for words in all_words):
+    said = str(error).lower()
+    is_postgres = type(error).__module__.startswith("psycopg")
+    state = getattr(error, "sqlstate", None) if is_postgres else None
+    for words, states, ours, message in _MEANINGS:
+        if state in states if state else any(each in said for each in words):
             return ours(message.format(error))
-    if type(error).__name__ in _DRIVER_ERRORS:
+    if kinds & _AWAY and not _THERE.intersection(error.args):
         return StoreUnavailable(f"the store does not answer: {error}")
     return error
 

@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from sqlalchemy import Connection, delete, insert, select
 
 from .observations import Observations
-from .schema import leases
+from .records import AttemptState
+from .schema import attempts, experiments, leases, trials
 
 
 class Devices(Observations):
@@ -57,12 +58,19 @@ class Devices(Observations):
 
         self._database.write(work)
 
-    def device_owners(self) -> Mapping[str, Sequence[str]]:
-        found: dict[str, list[str]] = {}
+    def device_holders(self) -> Mapping[str, str | None]:
         with self._database.reading() as connection:
-            query = select(leases.c.device, leases.c.owner).order_by(
-                leases.c.device, leases.c.share
+            owners = connection.execute(select(leases.c.owner).distinct()).scalars().all()
+            going = connection.execute(
+                select(attempts.c.token, experiments.c.uid)
+                .join(trials, trials.c.id == attempts.c.trial_id)
+                .join(experiments, experiments.c.id == trials.c.experiment_id)
+                .where(attempts.c.token.in_({*map(_token_of, owners)}))
+                .where(attempts.c.state != str(AttemptState.ENDED))
             )
-            for row in connection.execute(query):
-                found.setdefault(row.device, []).append(row.owner)
-        return found
+            uids = {row.token: row.uid for row in going}
+        return {owner: uids.get(_token_of(owner)) for owner in owners}
+
+
+def _token_of(owner: str) -> str:
+    return owner.partition("/")[0]

@@ -193,7 +193,11 @@ def _in_zone(moment: datetime) -> datetime:
 
 
 def _stamp(seconds: float) -> str:
+    """Write an RFC 3339 time; a number that is none, milliseconds say, is never."""
     if not math.isfinite(seconds) or seconds == 0:
         return NEVER
-    text = datetime.fromtimestamp(seconds, UTC).isoformat().removesuffix("+00:00")
+    try:
+        text = datetime.fromtimestamp(seconds, UTC).isoformat().removesuffix("+00:00")
+    except (ValueError, OverflowError, OSError):
+        return NEVER
     return (text.rstrip("0") if "." in text else text) + "Z"

@@ -62,8 +62,13 @@ def _upgrade(connection: Connection) -> None:
 
 
 def _create(connection: Connection) -> None:
-    metadata.create_all(connection, checkfirst=False)
-    _VERSION.create(connection)
+    # MySQL keeps each table and index at once: a creation that broke off is gone on with.
+    is_begun = connection.dialect.name in {"mysql", "mariadb"}
+    metadata.create_all(connection, checkfirst=is_begun)
+    if is_begun:
+        for index in [each for table in metadata.sorted_tables for each in table.indexes]:
+            index.create(connection, checkfirst=True)
+    _VERSION.create(connection, checkfirst=is_begun)
     connection.execute(_VERSION.insert(), {"version_num": REVISIONS[-1]})
 
 

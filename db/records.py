@@ -16,8 +16,7 @@ class Totals:
     """Counts that are kept in the transaction that ends a trial, never recounted.
 
     `observed` counts finished trials with a value of the objective;
-    `since_improvement` the finished ones since the best was found;
-    `retried` attempts that ended and were followed by another.
+    `since_improvement` the finished ones since the best was found.
     """
 
     proposed: int = 0

@@ -208,12 +208,15 @@ class Store(Ledger, Protocol):
     ) -> Sequence[str]:
         """Lease `wanted` different devices of `inventory`, each to at most `shares` owners.
 
+        An owner is the token of an attempt, which something may follow after a `/`.
         Returns an empty sequence when they are not free now.
         """
         ...
 
     def release_devices(self, owner: str) -> None: ...
 
-    def device_owners(self) -> Mapping[str, Sequence[str]]: ...
+    def device_holders(self) -> Mapping[str, str | None]:
+        """Return each owner of a device with its experiment, None where its attempt is over."""
+        ...
 
     def close(self) -> None: ...

@@ -34,6 +34,9 @@ _AWAY = {
     grpc.StatusCode.RESOURCE_EXHAUSTED,
     grpc.StatusCode.CANCELLED,
 }
+_FAILS = {grpc.StatusCode.UNKNOWN, grpc.StatusCode.INTERNAL, grpc.StatusCode.ABORTED}
+"""A failure of the moment as well as a bug: who asks again loses nothing."""
+
 _REFUSED = {grpc.StatusCode.PERMISSION_DENIED, grpc.StatusCode.UNAUTHENTICATED}
 
 
@@ -184,6 +187,8 @@ def _ours(address: str, error: grpc.aio.AioRpcError) -> TunewrightError:
     code, said = error.code(), f"{address}: {error.details() or error.code().name}"
     if code in _AWAY:
         return StoreUnavailable(f"the metrics service does not answer: {said}")
+    if code in _FAILS:
+        return StoreUnavailable(f"the metrics service answers {code.name}: {said}")
     if code in _REFUSED:
         return Forbidden(said)
     if code is grpc.StatusCode.INVALID_ARGUMENT:

@@ -190,9 +190,15 @@ class Book:
         self._change(index, observation=observation)
 
     def ask_to_stop(self, stop: StopRow) -> bool:
-        """Note an early stop that was decided elsewhere; say whether it is news."""
-        going = stop.index in self._tally.unfinished
-        is_news = going and self.pages[stop.index].record.stop is None
+        """Note an early stop that was decided elsewhere; say whether it is news.
+
+        One of an attempt before the last is none.
+        """
+        if stop.index not in self._tally.unfinished:
+            return False
+        record = self.pages[stop.index].record
+        last = record.attempt.attempt if record.attempt else 0
+        is_news = record.stop is None and stop.attempt == last
         if is_news:
             self._change(stop.index, stop=stop)
         return is_news

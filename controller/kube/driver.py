@@ -6,7 +6,7 @@ is opened anew from the resources, to the same end.
 """
 
 import asyncio
-import contextlib
+import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
@@ -46,6 +46,11 @@ from .writing import STATUS_SECONDS, Told, strike, write_spec, write_trials
 
 HELD_SECONDS = 10.0
 """How often one that waits for a place looks whether there is one."""
+
+BUG_SECONDS = 30.0
+"""How soon an algorithm is asked again that failed by a bug."""
+
+log = logging.getLogger(__name__)
 
 _BAD_ENDS = {TrialState.FAILED, TrialState.METRICS_UNAVAILABLE}
 
@@ -144,8 +149,7 @@ class Driver:
     async def close(self) -> None:
         if self._asking is not None:
             self._asking.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._asking
+            await asyncio.gather(self._asking, return_exceptions=True)
         await self._attempts.close()
         await self._suggester.close()
 
@@ -171,11 +175,12 @@ class Driver:
 
     async def _take_over(self, document: Document) -> None:
         """Take over an edited document; one that is wrong changes nothing but what is said."""
-        edited, _ = experiment_record(await self._with_template(document))
         try:
+            edited, _ = experiment_record(await self._with_template(document))
             brief = brief_of(edited)
         except Invalid as error:
-            self._book.refuse_edit(edited.version, str(error), self._world.clock.now())
+            version = document["metadata"]["generation"]
+            self._book.refuse_edit(version, str(error), self._world.clock.now())
         else:
             served = brief if self._plugin is None else served_by(brief, self._plugin.endpoint)
             self._brief = self._attempts.brief = with_claim(served, self._book.key.name)
@@ -266,11 +271,15 @@ class Driver:
                 self._asking = asyncio.create_task(self._answer(effect))
 
     async def _answer(self, question: AskFor) -> None:
-        suggested = await ask(
-            self._suggester, self._brief.problem, question, self._memory, self._world.clock
-        )
-        if suggested is not None:
-            self._inbox.append(suggested)
+        clock, memory = self._world.clock, self._memory
+        try:
+            suggested = await ask(self._suggester, self._brief.problem, question, memory, clock)
+        except Exception as error:
+            log.exception("the algorithm of %s/%s fails: a bug", *self._book.key)
+            trouble, again = f"{type(error).__name__}: {error}", clock.now() + BUG_SECONDS
+            memory.search = replace(memory.search, asking=0, trouble=trouble, retry_at=again)
+        else:
+            self._inbox += [] if suggested is None else [suggested]
         self._world.touch(self._book.key)
 
     def _wake_at(self, turn: Turn) -> float | None:

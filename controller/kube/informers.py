@@ -110,6 +110,15 @@ class Informers:
         more = () if beside is None else beside.cache.under(BY_TRIAL, trial)
         return tuple({key_of(pod): pod for pod in (*found, *more)}.values())
 
+    async def pods_anew(self, trial: Key) -> Sequence[Document]:
+        """Return the pods of a trial as the server has them: a cache may be behind another."""
+        selected = [labels.TRIAL] if self._pods_of_sets is None else [labels.TRIAL, _SET]
+        found = [
+            await self._kube.list(Selection(PODS, trial.namespace, f"{label}={trial.name}"))
+            for label in selected
+        ]
+        return tuple({key_of(pod): pod for each in found for pod in each.documents}.values())
+
     def trial(self, experiment: Key, name: str) -> Document | None:
         return self.trials.get(Key(experiment.namespace, name))
 

@@ -9,7 +9,7 @@ import asyncio
 import logging
 from collections.abc import Sequence
 
-from ...api.errors import Forbidden, NotFound, TunewrightError
+from ...api.errors import Forbidden, NotFound, Retryable, TunewrightError
 from .port import Document, Kube, Resource, Selection, name_of, namespace_of
 
 FINALIZERS = frozenset({"update-prometheus-metrics", "clean-metrics-in-db"})
@@ -31,6 +31,15 @@ log = logging.getLogger(__name__)
 
 async def wait_for_its_end(kube: Kube, namespaces: Sequence[str | None]) -> None:
     """Return when no Katib controller runs; say where one does while there is one."""
+    while True:
+        try:
+            return await _wait_for_its_end(kube, namespaces)
+        except Retryable as error:
+            log.info("whether a Katib controller runs cannot be seen: %s", error)
+            await asyncio.sleep(error.after)
+
+
+async def _wait_for_its_end(kube: Kube, namespaces: Sequence[str | None]) -> None:
     told = ""
     while True:
         there = await _controllers(kube, namespaces)

@@ -10,6 +10,7 @@ the log of a pod whose collector could not tell all, read under that one's name.
 import asyncio
 import contextlib
 import logging
+import zlib
 from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -104,10 +105,14 @@ class LogReaders:
                 record.attempt.attempt if record.attempt else 1,
                 name,
                 starts,
-                reporter(brief.collector.kind, uid) if instead else f"log/{name}/{starts}",
+                reporter(brief.collector.kind, uid) if instead else _source(uid, starts),
             )
             task = self._tasks[place] = asyncio.create_task(self._read(about, brief))
             task.add_done_callback(lambda _: self._on_end())
+
+    def has_read(self, index: int) -> bool:
+        """Whether a log of the trial is being read, or was."""
+        return any(place[0] == index for place in self._tasks)
 
     def is_reading(self, index: int) -> bool:
         """Whether a log of the trial has not been read to its end."""
@@ -159,7 +164,7 @@ class LogReaders:
                     await sending
         await self._check_ended(about, brief)
         waiting += await collection.finish(self._clock.now())
-        await sender.send(done=True)
+        await sender.deliver(done=True)
 
     async def _check_ended(self, about: _Read, brief: Brief) -> None:
         """Let the end of a log count only where its container has ended.
@@ -205,9 +210,18 @@ class _Sender:
         while True:
             await asyncio.sleep(SEND_SECONDS)
             if self._waiting:
-                await self.send()
+                with contextlib.suppress(Forbidden):  # what it still is at the log's end is told
+                    await self.deliver()
 
-    async def send(self, *, done: bool = False) -> None:
+    async def deliver(self, *, done: bool = False) -> None:
+        """Send what waits, whenever it is taken: the pod may be gone before a second reading."""
+        while True:
+            try:
+                return await self._send(done=done)
+            except Retryable as error:
+                await asyncio.sleep(error.after)
+
+    async def _send(self, *, done: bool) -> None:
         samples = tuple(self._waiting)
         about, source = self._about, self._about.source
         batch = Batch(about.experiment, about.index, about.attempt, source, self._sequence, samples)
@@ -215,6 +229,14 @@ class _Sender:
         await self._archive.report(about.trial, batch, Reporter(source, seen=seen, done=done))
         self._sequence += len(samples)
         del self._waiting[: len(samples)]
+
+
+def _source(pod: str, starts: int) -> str:
+    """Name a pod's log by its uid: as one of 4096, for the store keeps each name.
+
+    The pods of one trial that are read at once are few enough to have one each.
+    """
+    return f"log/{zlib.crc32(pod.encode()) % 4096:03x}/{starts}"
 
 
 def _starts(pod: Document, brief: Brief) -> int:

@@ -9,7 +9,7 @@ import asyncio
 import json
 import logging
 import ssl
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -36,6 +36,9 @@ AGAIN_SECONDS = 10.0
 
 ALLOWED_SECONDS = 10.0
 """How long an answer to whether somebody may read a namespace's trials is believed."""
+
+_AT_ONCE = 100
+"""How many trials are read from the store for a page of values, and again when they are few."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,8 +198,11 @@ class ObservationsApi:
         return allowed
 
 
-def _trials(store: Store, uid: str, first: int) -> Sequence[TrialRecord]:
-    return store.trials(uid, after=first - 1)
+def _trials(store: Store, uid: str, first: int) -> Iterator[TrialRecord]:
+    """Yield trials from an index on, read as far as a page goes."""
+    while found := store.trials(uid, after=first - 1, limit=_AT_ONCE):
+        yield from found
+        first = found[-1].index + 1
 
 
 def _listed(items: Sequence[Mapping[str, Any]], end: Cursor | None) -> Document:

@@ -13,6 +13,7 @@ from ..plan.view import EndReason
 from ..ports import AttemptRef, Ended, Started
 from ..turn import Event
 from .attempts import Attempts, is_going, is_starting
+from .cache import Key
 from .jobs import attempt_of
 from .port import Document
 from .resources import TRIALS, moment_of
@@ -38,7 +39,7 @@ class Observer:
         An end is told once the metrics service has said what was reported before it.
 
         Raises:
-            StoreUnavailable: it cannot say now.
+            Retryable: it cannot say now, or the server cannot.
         """
         self._attempts.again = False
         begun: list[Event] = []
@@ -173,6 +174,15 @@ class Observer:
             bare = [pod for pod in pods if not is_collected(pod)]
             self._attempts.logs.follow(self._book.experiment, self._attempts.brief, record, bare)
 
+    async def _read_late_logs(self) -> None:
+        """Read the logs of pods that were not seen before their workload's end was."""
+        for index in self._attempts.ended:
+            record = self._book.pages[index].record
+            is_read_here = self._is_written and self._attempts.way_of(record) is Way.LOGS
+            if is_read_here and not self._attempts.logs.has_read(index):
+                trial = Key(self._book.key.namespace, record.name)
+                self._read_logs(record, await self._world.informers.pods_anew(trial))
+
     async def _look(self) -> list[Event]:
         """Ask what the attempts reported that have ended; return their ends."""
         waiting = {
@@ -180,6 +190,7 @@ class Observer:
             for record in self._book.unfinished
             if record.attempt is not None and self._memory.of(record.index).metrics_open
         }
+        await self._read_late_logs()
         ended = self._attempts.ended
         ready = {i: end for i, end in ended.items() if not self._attempts.logs.is_reading(i)}
         self._attempts.again |= len(ready) < len(ended)

@@ -21,7 +21,7 @@ from .cache import Cache, Key, key_of
 from .driver import Driver, open_driver
 from .experiments import experiment_record, is_driven_here, is_settled
 from .figures import Figures
-from .informers import HELD, Informers
+from .informers import BY_EXPERIMENT, HELD, Informers
 from .katib import lift_finalizers, wait_for_its_end
 from .lease import Elector
 from .notices import Notices
@@ -31,6 +31,7 @@ from .port import Document, Kube
 from .queue import WorkQueue
 from .resources import EXPERIMENTS, TRIALS
 from .retention import keep_sweeping
+from .trials import is_ours
 from .workloads.injection import Settings
 from .world import LimitsOf, OpenSuggester, World, unlimited
 from .writing import refuse
@@ -195,15 +196,13 @@ class Operator:
             log.info("%s/%s waits: %s", *key, error)
             self._queue.add_at(key, self._parts.clock.now() + error.after)
             outcome = "waits"
-        except Invalid as error:
-            await self._refuse(world, key, error)
-            outcome = "refused"
         except TunewrightError as error:
-            log.warning("%s/%s is read anew: %s", *key, error)
-            self._warn(world, key, error)
-            await self._drop(key)
-            self._queue.retry(key, self._parts.clock.now())
-            outcome = "read anew"
+            if isinstance(error, Invalid) and not _has_begun(world, key):
+                await self._refuse(world, key, error)
+                outcome = "refused"
+            else:
+                await self._read_anew(world, key, error)
+                outcome = "read anew"
         except Exception:
             log.exception("%s/%s fails: a bug", *key)
             await self._drop(key)
@@ -273,6 +272,13 @@ class Operator:
         for trial in world.informers.trials.under(HELD, key_of(document)):
             await lift_finalizers(world.kube, TRIALS, trial)
 
+    async def _read_anew(self, world: World, key: Key, error: TunewrightError) -> None:
+        """Open it again after a pause, with what it runs going on meanwhile."""
+        log.warning("%s/%s is read anew: %s", *key, error)
+        self._warn(world, key, error)
+        await self._drop(key)
+        self._queue.retry(key, self._parts.clock.now())
+
     async def _refuse(self, world: World, key: Key, error: Invalid) -> None:
         """End an experiment whose document is wrong, with all that is wrong with it."""
         await self._drop(key)
@@ -301,8 +307,11 @@ class Operator:
         driver = self._drivers.pop(key, None)
         if driver is None:
             return ""
-        await driver.close()
         self._driven[driver.uid] = driver.proposed
+        try:
+            await driver.close()
+        except Exception:  # whatever it is, the others are driven on
+            log.exception("%s/%s is not closed: a bug", *key)
         return driver.uid
 
     async def _keep_sweeping(self, world: World) -> None:
@@ -337,6 +346,13 @@ def _kinds(experiments: Cache) -> Mapping[Key, str]:
         for key, each in found.items()
         if each is not None and not is_settled(each)
     }
+
+
+def _has_begun(world: World, key: Key) -> bool:
+    """Whether an experiment has trials: then what is wrong with it now does not end it."""
+    document = world.informers.experiments.get(key)
+    uid = document["metadata"]["uid"] if document else ""
+    return any(is_ours(each, uid) for each in world.informers.trials.under(BY_EXPERIMENT, key))
 
 
 def _ttl(document: Document) -> float | None:

@@ -25,6 +25,7 @@ from ...api.errors import (
 )
 from .answers import error_of, selecting, slim
 from .port import Change, Document, Resource, Selection, WatchEvent, name_of, version_of
+from .reflector import SILENCE
 
 try:
     import urllib3
@@ -33,7 +34,6 @@ except ImportError as missing:
     raise MissingExtra("--cluster", "cluster") from missing
 
 _PAGE = 500
-_CONNECTIONS = 32
 _CONNECT_SECONDS = 10.0
 _READ_SECONDS = 60.0
 _CONNECTIONS = 16
@@ -150,15 +150,21 @@ class Session:
         query = selecting(selection) | {"watch": "true", "allowWatchBookmarks": "true"}
         query |= {"resourceVersion": since, "timeoutSeconds": str(seconds)}
         path = selection.resource.path(selection.namespace)
-        for line in self._lines(path, query):
+        for line in self._lines(path, query, silence=SILENCE):
             event = json.loads(line)
             if event["type"] == "ERROR":
                 raise error_of(int(event["object"].get("code", 500)), {}, line.decode())
             yield WatchEvent(Change(event["type"]), slim(event["object"]))
 
-    def stream(self, path: str, query: Mapping[str, str]) -> Iterator[bytes]:
-        """Yield what comes, as it comes, until the server ends it."""
-        with closing(self._send("GET", path, query, stream=True)) as answer:
+    def stream(
+        self, path: str, query: Mapping[str, str], *, silence: float | None = None
+    ) -> Iterator[bytes]:
+        """Yield what comes, as it comes, until the server ends it.
+
+        After `silence` seconds without a byte it is taken for away: a machine that slept
+        hears of no end. A log may be silent for ever.
+        """
+        with closing(self._send("GET", path, query, stream=True, silence=silence)) as answer:
             try:
                 yield from answer.stream(1 << 16)
             except urllib3.exceptions.HTTPError as error:
@@ -208,9 +214,9 @@ class Session:
             if not query["continue"]:
                 return
 
-    def _lines(self, path: str, query: Mapping[str, str]) -> Iterator[bytes]:
+    def _lines(self, path: str, query: Mapping[str, str], *, silence: float) -> Iterator[bytes]:
         rest = b""
-        for part in self.stream(path, query):
+        for part in self.stream(path, query, silence=silence):
             *lines, rest = (rest + part).split(b"\n")
             yield from lines
 
@@ -235,6 +241,7 @@ class Session:
         *,
         kind: str = "application/json",
         stream: bool = False,
+        silence: float | None = _READ_SECONDS,
     ) -> urllib3.BaseHTTPResponse:
         headers = {"Content-Type": kind, "Accept": "application/json, */*"}
         # Asked for each request: a credential may be renewed meanwhile.
@@ -248,20 +255,13 @@ class Session:
                 headers=headers,
                 preload_content=not stream,
                 retries=False,
-                timeout=urllib3.Timeout(
-                    connect=_CONNECT_SECONDS, read=_read_seconds(stream=stream)
-                ),
+                timeout=urllib3.Timeout(connect=_CONNECT_SECONDS, read=silence),
             )
         except urllib3.exceptions.HTTPError as error:
             raise _away(error) from error
         if answer.status >= 300:
             raise _error(method, answer.status, answer.headers, answer.data.decode())
         return answer
-
-
-def _read_seconds(*, stream: bool) -> float | None:
-    """Return how long may pass between two bytes: a log may be silent for long."""
-    return None if stream else _READ_SECONDS
 
 
 def _away(error: Exception) -> ServerUnavailable:

@@ -1,6 +1,7 @@
 """One attempt of a trial: its pods, from the first init container to the last process."""
 
 import asyncio
+import contextlib
 import math
 import os
 import time
@@ -220,8 +221,8 @@ class Attempt:
     async def _pod(self, pod: Pod) -> Exit:
         end = await self._pod_once(pod)
         for _ in range(self._prepared.plan.restarts):
-            if end.code == 0 or self._grace is not None:
-                return end
+            if end.code in {0, None} or self._grace is not None:
+                return end  # what never began, or was lost, is no failure of the pod's
             end = await self._pod_once(pod)
         return end
 
@@ -264,17 +265,21 @@ class Attempt:
     def _launch(self, pod: Pod, container: Container) -> tuple[_Process, Streams]:
         decides = pod is self._prepared.plan.pods[0] and container is pod.primary
         prefix = "" if decides else f"{pod.role}-{pod.index}.{container.name}."
-        streams = Streams(
-            {name: self._log(prefix + name) for name in ("stdout", "stderr")},
-            self._output if decides else None,
-        )
         command = self._prepared.commands[pod.name, container.name]
-        group = self._group(pod, container, command)
-        if group.directories:
-            memory = None if group.holds_memory else command.memory
-            command = replace(command, cgroups=group.directories, memory=memory)
-        process = _Process(container, pod.grace, group, self._tell_started if decides else None)
-        process.ident = self._processes.start(command, streams.writers, process)
+        with contextlib.ExitStack() as failed:
+            group = self._group(pod, container, command)
+            failed.callback(group.remove)
+            if group.directories:
+                memory = None if group.holds_memory else command.memory
+                command = replace(command, cgroups=group.directories, memory=memory)
+            streams = Streams(
+                {name: self._log(prefix + name) for name in ("stdout", "stderr")},
+                self._output if decides else None,
+            )
+            failed.callback(streams.abandon)
+            process = _Process(container, pod.grace, group, self._tell_started if decides else None)
+            process.ident = self._processes.start(command, streams.writers, process)
+            failed.pop_all()
         self._running.add(process)
         return process, streams
 

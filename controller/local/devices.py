@@ -8,9 +8,11 @@ import re
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from ...api.errors import Retryable, Unsupported
 from .options import Leases, LocalOptions
+from .strays import end_strays
 
 _TOOL_SECONDS = 10.0
 
@@ -66,18 +68,26 @@ def inventory(vendor: Vendor, environ: Mapping[str, str]) -> tuple[str, ...]:
 
 
 class Devices:
-    """Hands out the devices of this machine."""
+    """Hands out the devices of this machine.
 
-    def __init__(self, leases: Leases, options: LocalOptions, now: Callable[[], float]) -> None:
+    `is_driven` tells whether an engine goes on with an experiment, by its uid.
+    """
+
+    def __init__(
+        self,
+        leases: Leases,
+        options: LocalOptions,
+        now: Callable[[], float],
+        is_driven: Callable[[str], bool],
+    ) -> None:
         self._leases = leases
+        self._is_driven = is_driven
         self._options = options
         self._now = now
         self._found: dict[str, tuple[str, ...]] = {}
 
     def take(self, owner: str, wanted: Mapping[str, int]) -> dict[str, str]:
         """Lease what is wanted, by resource; return the variables that hand it over.
-
-        A trial that wants none sees none, so that it cannot use another's.
 
         Raises:
             Unsupported: the machine has fewer.
@@ -109,16 +119,29 @@ class Devices:
 
     def _lease(self, owner: str, vendor: Vendor, count: int, there: Sequence[str]) -> Sequence[str]:
         names = {f"{vendor.resource}/{each}": each for each in there}
-        given = self._leases.lease_devices(
+        lease = partial(
+            self._leases.lease_devices,
             _owner(owner, vendor),
             count,
             inventory=tuple(names),
             shares=self._options.trials_per_gpu,
             now=self._now(),
         )
+        given = lease()
+        if len(given) < count and self._take_back():
+            given = lease()
         if len(given) < count:
             raise Retryable(f"waits for {count} × {vendor.resource}: all are taken", after=0.5)
         return [names[name] for name in given]
+
+    def _take_back(self) -> bool:
+        """Take back what is held for attempts that no engine drives; say if anything was."""
+        holders = self._leases.device_holders()
+        left = [owner for owner, uid in holders.items() if uid is None or not self._is_driven(uid)]
+        end_strays(frozenset(owner.partition("/")[0] for owner in left))
+        for owner in left:
+            self._leases.release_devices(owner)
+        return bool(left)
 
 
 def _owner(token: str, vendor: Vendor) -> str:

@@ -160,7 +160,7 @@ def declared(where: Surroundings, container: Container, own: Mapping[str, str]) 
     """Return the variables that `$(NAME)` may name: ours, the template's, the operator's.
 
     Raises:
-        Unsupported: a value cannot be known here; the message says how it can.
+        Unsupported: a value cannot be known here, or a name is none; the message says how it can.
     """
     variables = {**where.options.env_file, **own}
     for entry in container.document.get("envFrom") or ():
@@ -177,6 +177,12 @@ def declared(where: Surroundings, container: Container, own: Mapping[str, str]) 
             given = entry.get("value")
             variables[name] = expand("" if given is None else str(given), variables)
     variables.update(where.pod.variables)
+    wrong = next((name for name in variables if not name or "=" in name), None)
+    if wrong is not None:
+        raise Unsupported(
+            f"container {container.name}: env {wrong!r} cannot be the name of a variable: write one"
+            " without '='"
+        )
     return variables
 
 

@@ -6,7 +6,7 @@ operators set on a cluster. A kind is one small object and a line in the table.
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from ...api.errors import Unsupported
@@ -24,7 +24,6 @@ class Plan:
     waits_for_all: bool = False
     restarts: int = 0
     deadline: float | None = None
-    ports: tuple[int, ...] = field(default=())
 
 
 class Kind(Protocol):

@@ -15,6 +15,8 @@ class Leases(Protocol):
 
     def release_devices(self, owner: str) -> None: ...
 
+    def device_holders(self) -> Mapping[str, str | None]: ...
+
 
 @dataclass(frozen=True, slots=True)
 class LocalOptions:
@@ -23,8 +25,7 @@ class LocalOptions:
     `environ` is the caller's. `env_file` holds the variables of `--env-file`:
     every container gets them, and they answer for secrets and config maps that
     no document has. `secrets` and `config_maps` come from documents, by name.
-    `mounts` says where a PVC or host path of that name is. `private_paths` are
-    the collector's: each trial gets its own.
+    `mounts` says where a PVC or host path of that name is.
     """
 
     environ: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -33,5 +34,4 @@ class LocalOptions:
     secrets: Mapping[str, Mapping[str, str]] = field(default_factory=dict, repr=False)
     config_maps: Mapping[str, Mapping[str, str]] = field(default_factory=dict, repr=False)
     mounts: Mapping[str, Path] = field(default_factory=dict)
-    private_paths: Sequence[str] = ()
     trials_per_gpu: int = 1

@@ -14,7 +14,7 @@ DEFAULT_GRACE = 30.0
 class Container:
     """One container of a pod. `document` is the container as written, for what is looked up later.
 
-    `argv` is None where the image's entry point would run.
+    `command` is empty where the image's entry point would run.
     """
 
     name: str

@@ -97,8 +97,12 @@ class Processes:
         self._link: _Link | None = None
         self._next = 0
 
-    def start(self, command: Command, streams: tuple[int, int], listener: Listener) -> int:
-        """Start a process whose stdout and stderr are `streams`, which are closed here."""
+    def start(self, command: Command, streams: tuple[int, ...], listener: Listener) -> int:
+        """Start a process whose stdout and stderr are `streams`, which are closed here.
+
+        Raises:
+            OSError: there is no guard to be had; the streams are as they were.
+        """
         link = self._link or self._connect()
         self._next += 1
         extras: dict[str, Any] = {}
@@ -145,19 +149,21 @@ class Processes:
 
     def _connect(self) -> _Link:
         ours, theirs = socket.socketpair()
-        ours.setblocking(False)
-        process = subprocess.Popen(
-            [
-                *(sys.executable, "-I", "-S", "-c", GUARD),
-                *(str(Path(__file__).parent), str(theirs.fileno())),
-            ],
-            pass_fds=[theirs.fileno()],
-            stdin=subprocess.DEVNULL,
-            env=self._environ,
-            cwd="/",
-            start_new_session=True,
-        )
-        theirs.close()
+        with theirs, contextlib.ExitStack() as failed:
+            failed.callback(ours.close)
+            ours.setblocking(False)
+            process = subprocess.Popen(
+                [
+                    *(sys.executable, "-I", "-S", "-c", GUARD),
+                    *(str(Path(__file__).parent), str(theirs.fileno())),
+                ],
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                env=self._environ,
+                cwd="/",
+                start_new_session=True,
+            )
+            failed.pop_all()
         self._link = _Link(process, ours)
         self._loop.add_reader(ours, self._receive, self._link)
         return self._link

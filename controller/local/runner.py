@@ -1,9 +1,11 @@
 """Trials on this machine: each attempt's pods as processes, through the guard."""
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable, Sequence
 
+from ...api.errors import Retryable, TunewrightError
 from ...db.records import Usage
 from ..plan.view import EndReason
 from ..ports import AttemptRef, Change, Ended, Workload
@@ -16,6 +18,8 @@ from .strays import end_strays
 
 OnChange = Callable[[Change], None]
 
+log = logging.getLogger(__name__)
+
 
 class LocalWorkloads:
     """Implements `controller.ports.Workloads` with processes."""
@@ -27,10 +31,15 @@ class LocalWorkloads:
         on_change: OnChange,
         *,
         places: Callable[[], Sequence[Place]] = own_places,
+        is_driven: Callable[[str], bool] = lambda _: True,
     ) -> None:
-        """Take what to run trials with; `places` are where control groups may be made."""
+        """Take what to run trials with; `places` are where control groups may be made.
+
+        `is_driven` tells whether an experiment has an engine, by its uid: devices of one
+        that has none any more are taken back.
+        """
         self._options = options
-        self._devices = Devices(leases, options, time.time)
+        self._devices = Devices(leases, options, time.time, is_driven)
         self._on_change = on_change
         self._places = places
         self._processes: Processes | None = None
@@ -41,7 +50,9 @@ class LocalWorkloads:
             return
         prepared = prepare(workload, self._options)
         token = workload.ref.token
-        given = self._devices.take(token, prepared.devices) if prepared.devices else {}
+        given = {}
+        if prepared.devices:
+            given = await asyncio.to_thread(self._devices.take, token, prepared.devices)
         attempt = Attempt(
             workload,
             prepared.with_variables(given),
@@ -61,7 +72,7 @@ class LocalWorkloads:
         await asyncio.to_thread(end_strays, frozenset(tokens))
         remove_left(self._places(), tokens)
         for token in tokens:
-            self._devices.give_back(token)
+            await asyncio.to_thread(self._devices.give_back, token)
 
     async def close(self) -> None:
         for attempt in self._attempts.values():
@@ -73,17 +84,45 @@ class LocalWorkloads:
             await self._processes.close()
 
     async def _run(self, attempt: Attempt, *, leased: bool) -> None:
+        """Run it, and tell its end; its devices are free by then, or once the store is back."""
+        ended = await self._end_of(attempt)
+        token = attempt.ref.token
+        again = await self._give_back(token) if leased else None
+        self._attempts.pop(attempt.ref, None)
+        self._on_change(ended)
+        while again is not None:
+            await asyncio.sleep(again)
+            again = await self._give_back(token)
+
+    async def _give_back(self, token: str) -> float | None:
+        """Give the devices of an attempt back; return in how many seconds to try it again."""
+        try:
+            await asyncio.to_thread(self._devices.give_back, token)
+        except Retryable as error:
+            return error.after
+        except TunewrightError as error:
+            log.warning("devices stay taken: %s", error)
+        return None
+
+    async def _end_of(self, attempt: Attempt) -> Ended:
+        """Run it to its end, or to what can be said of one; nothing of it runs after that."""
         try:
             ended = await attempt.run()
         except OSError as error:  # no descriptor, no process to be had: perhaps a moment later
-            ended = Ended(attempt.ref, EndReason.LOST, None, str(error), Usage(), time.time())
-        finally:
-            self._attempts.pop(attempt.ref, None)
-            if leased:
-                self._devices.give_back(attempt.ref.token)
-        self._on_change(ended)
+            ended = _lost(attempt, str(error))
+        except Exception:
+            log.exception("attempt %d of %s fails: a bug", attempt.ref.attempt, attempt.ref.trial)
+            ended = _lost(attempt, "a bug of Tunewright's ended it; the log shows where")
+        if ended.reason is EndReason.LOST:
+            attempt.stop(0.0)
+            await asyncio.to_thread(end_strays, frozenset([attempt.ref.token]))
+        return ended
 
     def _guard(self) -> Processes:
         if self._processes is None:
             self._processes = Processes(asyncio.get_running_loop(), self._options.environ)
         return self._processes
+
+
+def _lost(attempt: Attempt, message: str) -> Ended:
+    return Ended(attempt.ref, EndReason.LOST, None, message, Usage(), time.time())

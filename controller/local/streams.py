@@ -22,14 +22,27 @@ class Streams:
         self._files: dict[str, int] = {}
         self._readers: dict[str, int] = {}
         self._ended = asyncio.Event()
-        writers = []
-        for name in files:
-            reader, writer = os.pipe()
-            os.set_blocking(reader, False)
-            self._readers[name] = reader
-            self._loop.add_reader(reader, self._read, name)
-            writers.append(writer)
-        self.writers = (writers[0], writers[1])
+        self.writers: tuple[int, ...] = ()
+        try:
+            for name in files:
+                self._open(name)
+        except OSError:
+            self.abandon()
+            raise
+
+    def _open(self, name: str) -> None:
+        reader, writer = os.pipe()
+        os.set_blocking(reader, False)
+        self._readers[name] = reader
+        self.writers += (writer,)
+        self._loop.add_reader(reader, self._read, name)
+
+    def abandon(self) -> None:
+        """Close all of it: there is no process that would."""
+        for writer in self.writers:
+            os.close(writer)
+        for name in tuple(self._readers):
+            self._close(name)
 
     async def drained(self, patience: float) -> None:
         """Wait for the end of both; a pipe that somebody else holds open is left after that."""

@@ -111,6 +111,10 @@ class Place:
             os.close(descriptor)
         return False
 
+    def may_be_driven(self, uid: str) -> bool:
+        """Say whether an engine may drive it: of a server's store another machine's may."""
+        return isinstance(self.store, str) or self.is_driven(uid)
+
     def wake(self, uid: str) -> None:
         """Touch the engine; one that is away or busy finds the wish by itself."""
         with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as wire:

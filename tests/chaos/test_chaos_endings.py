@@ -1,5 +1,6 @@
 """The plug is pulled: engines that are killed, interrupted, or started twice."""
 
+import contextlib
 import os
 import signal
 import time
@@ -70,6 +71,12 @@ def alive_with(folder: Path) -> list[int]:
     return found
 
 
+def kill_all(folder: Path) -> None:
+    for pid in alive_with(folder):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
 @pytest.fixture
 def chaos(tmp_path: Path) -> Run:
     return Run(tmp_path)
@@ -96,11 +103,7 @@ def test_a_killed_engine_leaves_nothing_and_resume_goes_on(chaos: Run, after: in
 def test_everything_killed_at_once_leaves_a_store_that_goes_on(chaos: Run):
     engine = chaos.start()
     until(lambda: len(chaos.started()) >= 3)
-    for pid in alive_with(chaos.folder):
-        try:
-            os.kill(pid, signal.SIGKILL)
-        except ProcessLookupError:
-            continue
+    kill_all(chaos.folder)
     engine.communicate()
     until(lambda: not alive_with(chaos.folder))
     chaos.clear_marks()
@@ -131,6 +134,47 @@ def test_the_same_points_come_whether_or_not_it_was_killed(tmp_path: Path):
         assert engine.returncode == 0, err
         points.append([row["param.x"] for row in chaos.rows()])
     assert points[0] == points[1]
+
+
+ON_A_DEVICE = """\
+apiVersion: kubeflow.org/v1beta1
+kind: Experiment
+metadata: {name: NAME}
+spec:
+  objective: {type: minimize, objectiveMetricName: loss}
+  parameters: [{name: x, parameterType: double, feasibleSpace: {min: "0", max: "1"}}]
+  maxTrialCount: 1
+  trialTemplate:
+    trialParameters: [{name: x, reference: x}]
+    trialSpec:
+      apiVersion: batch/v1
+      kind: Job
+      spec:
+        template:
+          spec:
+            containers:
+              - name: main
+                command: [bash, -c, "COMMAND; echo loss=${trialParameters.x}"]
+                resources: {limits: {nvidia.com/gpu: 1}}
+"""
+
+
+@pytest.mark.parametrize("is_deleted", [False, True], ids=["forgotten", "deleted"])
+def test_a_device_of_a_run_that_was_killed_serves_the_next(
+    chaos: Run, monkeypatch, *, is_deleted: bool
+):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    for name, what in (("first", "touch started; sleep 600"), ("second", "true")):
+        text = ON_A_DEVICE.replace("NAME", name).replace("COMMAND", what)
+        (chaos.folder / f"{name}.yaml").write_text(text, encoding="utf-8")
+    engine = command.start(chaos.home, "run", "first.yaml", cwd=chaos.folder)
+    until((chaos.folder / "started").exists)
+    kill_all(chaos.folder)
+    engine.communicate()
+    if is_deleted:
+        assert command.run(chaos.home, "delete", "first", "--yes", cwd=chaos.folder).returncode == 0
+    done = command.run(chaos.home, "run", "second.yaml", cwd=chaos.folder, seconds=60)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_ctrl_c_ends_gracefully_and_says_how_to_go_on(chaos: Run):

@@ -2,12 +2,14 @@
 
 import asyncio
 import contextlib
+import itertools
 import json
 import socket
 import ssl
 import time
 import urllib.error
 import urllib.request
+from types import SimpleNamespace
 
 import pytest
 import yaml
@@ -107,6 +109,25 @@ def test_the_page_draws_the_curves_of_single_values_where_they_are_served(with_v
 
 def path_of(play, kind, name):
     return f"/apis/{API_VERSION}/namespaces/{play.namespace}/{kind}/{name}/metrics"
+
+
+class _Counting:
+    """A store of 250 trials that counts how many of them it was asked for."""
+
+    def __init__(self):
+        self.read = 0
+
+    def trials(self, uid, *, after, limit=None):
+        found = range(after + 1, 250)[:limit]
+        self.read += len(found)
+        return [SimpleNamespace(index=index) for index in found]
+
+
+def test_a_page_of_values_reads_few_trials_more_than_it_shows():
+    store = _Counting()
+    first = list(itertools.islice(observations_api._trials(store, "e", 7), 120))
+    assert [trial.index for trial in first] == [*range(7, 127)]
+    assert store.read <= 200
 
 
 def test_pages_hold_every_value_once_and_in_order(with_values, api_server):

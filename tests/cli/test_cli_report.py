@@ -1,6 +1,8 @@
 """`report()` in trials of several processes, and in containers, by the real command."""
 
+import contextlib
 import os
+import sqlite3
 import sys
 
 import pytest
@@ -75,6 +77,16 @@ def test_where_all_processes_report_every_value_counts(tunewright, reporting):
     assert done.code == 0, done.err
     assert reported(tunewright) == losses(0, 1, 2)
     assert tunewright("best", "echo", "-o", "json").json["value"] == 1 / 3
+
+
+def test_sources_are_numbered_within_their_attempt_so_that_trials_share_their_names(
+    tunewright, reporting
+):
+    tunewright("run", reporting("all", workers=2))
+    (store,) = tunewright.folder.rglob("*.db")
+    with contextlib.closing(sqlite3.connect(store)) as database:
+        names = database.execute("SELECT text FROM names WHERE text LIKE 'push%'").fetchall()
+    assert sorted(names) == [("push/0",), ("push/1",), ("push/2",)]
 
 
 def test_where_one_process_reports_the_others_may_ask_whether_to_stop(tunewright, reporting):

@@ -198,6 +198,23 @@ def test_a_service_that_is_away_may_be_asked_again():
     asyncio.run(run())
 
 
+def test_a_failure_of_the_service_is_one_of_the_moment(served: str, monkeypatch):
+    def fail(*_: object) -> None:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr("tunewright.db.archive.stops", fail)
+
+    async def run():
+        remote = RemoteArchive(Service(served))
+        try:
+            with pytest.raises(StoreUnavailable, match="answers INTERNAL"):
+                await remote.stops()
+        finally:
+            await remote.close()
+
+    asyncio.run(run())
+
+
 def test_a_record_that_the_service_does_not_know_is_refused_with_the_reason(served: str):
     unknown = replace(EXPERIMENT, state="Paused")
 

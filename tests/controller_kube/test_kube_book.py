@@ -16,7 +16,7 @@ from tunewright.controller.kube.book import Book
 from tunewright.controller.kube.experiments import experiment_record, experiment_status
 from tunewright.controller.kube.tally import NOBODY
 from tunewright.controller.kube.trials import page_of, trial_document, trial_status
-from tunewright.db.records import Usage
+from tunewright.db.records import StopRow, Usage
 from tunewright.db.sql import open_store
 
 SPACE = SearchSpace((Parameter("x", ParameterKind.CATEGORICAL, choices=("1", "2")),))
@@ -209,6 +209,17 @@ def test_the_state_stays_the_last_condition_whatever_else_is_said():
 
     assert [each.type for each in ours.conditions] == ["EditRefused", "Running"]
     assert ours.experiment.version == 4
+
+
+def test_only_the_last_attempt_of_a_trial_is_stopped_early():
+    found = book()
+    uid = found.experiment.uid
+    found.propose(uid, 0, [("t-0", Proposal({"x": "1"}))], made_from=0, now=1.0)
+    for attempt in (1, 2):
+        found.start_attempt(uid, 0, attempt, token="t", now=1.0)
+    late, due = (StopRow(0, attempt, "slow", 1.0, answered=False) for attempt in (1, 2))
+    assert [found.ask_to_stop(stop) for stop in (late, due, due)] == [False, True, False]
+    assert found.trial(uid, 0).stop == due
 
 
 def test_an_edit_is_taken_over_and_takes_a_refusal_back():

@@ -3,8 +3,9 @@
 import asyncio
 import contextlib
 
+import pytest
 from support.operated import experiment
-from tunewright.api.errors import Forbidden
+from tunewright.api.errors import Forbidden, StoreUnavailable
 from tunewright.api.history import Proposal
 from tunewright.api.states import TrialState
 from tunewright.controller.brief import brief_of
@@ -42,9 +43,13 @@ def pod(state: str, restarts: int = 0):
 
 
 class Server:
-    """Serves a log so many lines at a time, or forbids it, and says of the pod what is next."""
+    """Serves a log so many lines at a time, or forbids it, and says of the pod what is next.
 
-    def __init__(self, served, pods):
+    A log does not end before `happened`.
+    """
+
+    def __init__(self, served, pods, happened):
+        self._happened = happened
         self._served = iter(served)
         self._pods = iter(pods)
 
@@ -57,6 +62,7 @@ class Server:
         async def lines():
             for line in LINES[:count]:
                 yield line
+            await asyncio.wait_for(self._happened.wait(), 5)
 
         yield lines()
 
@@ -66,20 +72,30 @@ class Server:
 
 
 class Kept:
-    """What the metrics service keeps: a number twice is the same sample."""
+    """What the metrics service keeps: a number twice is the same sample.
 
-    def __init__(self):
+    `failures` are its answers to the first reports.
+    """
+
+    def __init__(self, failures=()):
         self.samples = {}
         self.is_done = False
+        self.has_some = asyncio.Event()
+        self._failures = iter(failures)
 
     async def report(self, trial, batch, said):
+        failure = next(self._failures, None)
+        if failure is not None:
+            raise failure
+        self.has_some.set()
         for number, sample in enumerate(batch.samples, batch.first_sequence):
             self.samples[number] = sample[1]
         self.is_done |= said.done
 
 
-def read(monkeypatch, served, pods) -> list[float]:
+def read(monkeypatch, served, pods, failures=()) -> list[float]:
     """Read a log to its end; return the values that were kept."""
+    monkeypatch.setattr(logs, "SEND_SECONDS", 0.01)
     monkeypatch.setattr(logs, "LOOK_SECONDS", 0.01)
     monkeypatch.setattr(logs, "END_SECONDS", 0.02)
     monkeypatch.setattr(logs, "DOUBT_SECONDS", 0.01)
@@ -91,11 +107,13 @@ def read(monkeypatch, served, pods) -> list[float]:
         "creationTimestamp": AT,
     }
     record, _ = experiment_record(document)
-    kept = Kept()
+    kept = Kept(failures)
+    if not failures:
+        kept.has_some.set()
 
     async def reading():
         ended = asyncio.Event()
-        readers = LogReaders(Server(served, pods), kept, WallClock(), ended.set)
+        readers = LogReaders(Server(served, pods, kept.has_some), kept, WallClock(), ended.set)
         readers.follow(record, brief_of(record), TRIAL, [pod("running")])
         await ended.wait()
         assert not readers.is_reading(0)
@@ -119,8 +137,23 @@ def test_a_log_that_is_refused_for_a_moment_is_asked_for_again(monkeypatch):
     assert read(monkeypatch, [None, None, 3], [pod("terminated")]) == [3, 2, 1]
 
 
+@pytest.mark.parametrize(
+    "failure", [StoreUnavailable("away", after=0.01), Forbidden("not yet")], ids=["away", "refused"]
+)
+def test_what_is_read_is_told_while_the_log_goes_on_however_often_nobody_took_it(
+    monkeypatch, failure
+):
+    assert read(monkeypatch, [3], [pod("terminated")], [failure] * 3) == [3, 2, 1]
+
+
 def test_a_log_ends_where_the_next_start_of_its_container_runs(monkeypatch):
     assert read(monkeypatch, [3], [pod("running", restarts=1)]) == [3, 2, 1]
+
+
+def test_the_names_of_logs_are_few_however_many_pods_there_are():
+    names = {logs._source(f"00000000-0000-0000-0000-{pod:012x}", 1) for pod in range(20_000)}
+    assert len(names) <= 4096
+    assert len({logs._source(pod, starts) for pod in ("a", "b") for starts in (1, 2)}) == 4
 
 
 def test_a_log_ends_with_a_pod_that_is_gone(monkeypatch):

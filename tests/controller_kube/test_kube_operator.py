@@ -1,6 +1,7 @@
 """An experiment's life on a cluster, by a real API server; Jobs are run by an actor."""
 
 import asyncio
+import contextlib
 import json
 from dataclasses import replace
 
@@ -8,8 +9,14 @@ import pytest
 from support.actors import JOBS, Fate
 from support.apiserver import NEEDED
 from support.operated import experiment, scene
+from tunewright.api.errors import ServerUnavailable
+from tunewright.controller.kube import driver
 from tunewright.controller.kube.attempts import FAILED_KEPT
+from tunewright.controller.kube.informers import PODS
 from tunewright.controller.kube.katib import DEPLOYMENTS
+from tunewright.controller.kube.labels import READS_LOGS
+from tunewright.controller.kube.notices import EVENTS
+from tunewright.controller.kube.port import Listing
 from tunewright.controller.kube.resources import EXPERIMENTS, SUGGESTIONS, TRIALS
 from tunewright.controller.kube.templates import CONFIG_MAPS
 from tunewright.db.sql import open_store
@@ -247,8 +254,13 @@ def test_a_workload_that_another_hand_deletes_runs_again(within):
     assert ended["status"]["trialsSucceeded"] == 1
 
 
-async def started(play):
-    return play.jobs.runs
+async def started(play, count=1):
+    return len(play.jobs.runs) >= count
+
+
+async def conditions_of(play, kind):
+    found = (await play.get()).get("status", {}).get("conditions") or []
+    return [each for each in found if each["type"] == kind]
 
 
 def test_a_trial_that_another_hand_deletes_is_killed_and_its_index_stays_taken(within):
@@ -325,34 +337,97 @@ def test_an_edit_that_is_wrong_changes_nothing_and_is_told(within):
         await play.until(lambda: started(play))
         await play.edit(maxDuration="nonsense")
 
-        async def refused():
-            found = (await play.get())["status"]["conditions"]
-            return [each for each in found if each["type"] == "EditRefused"]
-
-        return await play.until(refused), await play.state()
+        refused = await play.until(lambda: conditions_of(play, "EditRefused"))
+        return refused, await play.state()
 
     (refused,), state = within(scenario, lambda point, attempt: Fate(stays=True))
     assert "spec.maxDuration" in refused["message"]
     assert state == "Running"
 
 
+async def with_template_in_a_config_map(play, **spec):
+    """Create an experiment whose template stands in a ConfigMap; return what makes that anew."""
+    document = experiment(**spec)
+    template = document["spec"]["trialTemplate"]
+    held = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "templates"}}
+    held["data"] = {"job": json.dumps(template.pop("trialSpec"))}
+    template["configMap"] = {
+        "configMapName": "templates",
+        "configMapNamespace": play.namespace,
+        "templatePath": "job",
+    }
+
+    async def make():
+        await play.kube.create(CONFIG_MAPS, play.namespace, held)
+
+    await make()
+    await play.create(document)
+    return make
+
+
 def test_a_template_in_a_config_map_is_read(within):
     async def scenario(play):
         play.operate()
-        document = experiment()
-        template = document["spec"]["trialTemplate"]
-        text = json.dumps(template.pop("trialSpec"))
-        held = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "templates"}}
-        await play.kube.create(CONFIG_MAPS, play.namespace, {**held, "data": {"job": text}})
-        template["configMap"] = {
-            "configMapName": "templates",
-            "configMapNamespace": play.namespace,
-            "templatePath": "job",
-        }
-        await play.create(document)
+        await with_template_in_a_config_map(play)
         return await play.ends()
 
     assert within(scenario)["status"]["trialsSucceeded"] == 4
+
+
+def test_an_experiment_that_runs_outlives_its_template(within):
+    """An edit waits for it, and an operator that comes later does."""
+
+    async def scenario(play):
+        first = play.operate()
+        make = await with_template_in_a_config_map(play, parallelTrialCount=1)
+        await play.until(lambda: started(play))
+        await play.kube.delete(CONFIG_MAPS, play.namespace, "templates")
+        await play.edit(parallelTrialCount=2)
+        await play.until(lambda: conditions_of(play, "EditRefused"))
+        await play.leave(first)
+        play.operate()
+
+        async def warned():
+            events = await play.all(EVENTS)
+            return [each for each in events if each["reason"] == "ReconcileError"]
+
+        (warning, *_) = await play.until(warned)
+        state, runs = await play.state(), len(await play.all(JOBS))
+        await make()
+        await play.edit(parallelTrialCount=3)
+        await play.until(lambda: started(play, 3))
+        return warning["message"], state, runs
+
+    message, state, runs = within(scenario, lambda point, attempt: Fate(stays=True))
+    assert "there is no ConfigMap templates" in message
+    assert (state, runs) == ("Running", 1)
+
+
+def test_an_algorithm_that_fails_by_a_bug_is_asked_again(within, monkeypatch, caplog):
+    monkeypatch.setattr(driver, "BUG_SECONDS", 0.1)
+    answers = iter([KeyError("a bug")])
+
+    async def scenario(play):
+        def open_broken(problem, history):
+            suggester = open_suggester(problem, history)
+            suggest = suggester.suggest
+
+            async def fail_once(*question, **more):
+                bug = next(answers, None)
+                if bug is not None:
+                    raise bug
+                return await suggest(*question, **more)
+
+            suggester.suggest = fail_once
+            return suggester
+
+        play.parts = replace(play.parts, open_suggester=open_broken)
+        play.operate()
+        await play.create(experiment())
+        return await play.ends()
+
+    assert within(scenario)["status"]["trialsSucceeded"] == 4
+    assert "KeyError: 'a bug'" in caplog.text
 
 
 def test_retained_workloads_stay_also_when_another_operator_comes(within):
@@ -462,6 +537,69 @@ def test_nothing_is_touched_while_a_katib_controller_runs(within):
         return (await play.get()).get("status")
 
     assert within(scenario) is None
+
+
+class _Behind:
+    """A server whose watch tells of no pod, and which serves the log of each."""
+
+    def __init__(self, kube):
+        self._kube = kube
+
+    def __getattr__(self, name):
+        return getattr(self._kube, name)
+
+    async def list(self, selection):
+        _, is_one, name = (selection.labels or selection.fields).partition("=")
+        if selection.resource != PODS or not is_one:
+            return await self._kube.list(selection)
+        told = {"name": "main", "state": {"terminated": {}}, "restartCount": 0}
+        metadata = {"name": name, "namespace": selection.namespace, "uid": name}
+        return Listing([{"metadata": metadata, "status": {"containerStatuses": [told]}}], "1")
+
+    @contextlib.asynccontextmanager
+    async def log(self, namespace, pod, container, *, silence):
+        async def lines():
+            yield b"2026-01-01T00:00:00Z loss=0.5"
+
+        yield lines()
+
+
+def test_the_log_of_a_pod_that_is_seen_after_the_end_of_its_job_is_read(within):
+    async def scenario(play):
+        play.operate(_Behind(play.kube))
+        document = experiment(maxTrialCount=1, parallelTrialCount=1)
+        document["metadata"]["annotations"] = {READS_LOGS: "true"}
+        await play.create(document)
+        return (await play.ends())["status"]
+
+    status = within(scenario, lambda point, attempt: Fate(loss=None))
+    assert (status["trialsSucceeded"], float(status["best"])) == (1, 0.5)
+
+
+class _Distant:
+    """A server that does not answer the first time it is asked for Deployments."""
+
+    def __init__(self, kube):
+        self._kube = kube
+        self.asked = 0
+
+    def __getattr__(self, name):
+        return getattr(self._kube, name)
+
+    async def list(self, selection):
+        self.asked += selection.resource == DEPLOYMENTS
+        if selection.resource == DEPLOYMENTS and self.asked == 1:
+            raise ServerUnavailable("away", after=0.01)
+        return await self._kube.list(selection)
+
+
+def test_a_server_that_is_away_when_a_leader_begins_is_waited_for(within):
+    async def scenario(play):
+        play.operate(_Distant(play.kube))
+        await play.create(experiment())
+        return await play.ends()
+
+    assert within(scenario)["status"]["trialsSucceeded"] == 4
 
 
 def test_a_config_map_of_another_namespace_is_not_read_for_whoever_asks(within):

@@ -1,11 +1,14 @@
 """Which cluster a person's connection is to, where no kubeconfig says so."""
 
+import socket
+import threading
 from urllib.parse import urlsplit
 
 import pytest
+from kubernetes.client import Configuration
 from kubernetes.config import incluster_config
 from support.apiserver import NEEDED
-from tunewright.api.errors import Invalid
+from tunewright.api.errors import Invalid, ServerUnavailable
 from tunewright.controller.kube import session
 from tunewright.controller.kube.port import Resource, Selection
 from tunewright.controller.kube.session import Context, connect
@@ -53,3 +56,31 @@ def test_a_kubeconfig_is_meant_before_the_pod_s_own_cluster(api_server, pod):
 def test_a_pod_without_a_token_is_told_what_to_do(pod):
     with pytest.raises(Invalid, match="give the pod a service account's token"):
         connect(Context())
+
+
+@pytest.fixture
+def silent_server():
+    """Answer one request, and send nothing after that."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        taken = []
+
+        def answer():
+            connection, _ = server.accept()
+            taken.append(connection)
+            connection.recv(1 << 16)
+            connection.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+
+        answering = threading.Thread(target=answer)
+        answering.start()
+        yield f"http://127.0.0.1:{server.getsockname()[1]}"
+        answering.join()
+        for connection in taken:
+            connection.close()
+
+
+def test_a_watch_that_falls_silent_is_told_as_a_server_that_is_away(silent_server, monkeypatch):
+    monkeypatch.setattr(session, "SILENCE", 0.1)
+    watching = session.Session(Configuration(host=silent_server), "test", "default")
+
+    with pytest.raises(ServerUnavailable, match="cannot be reached"):
+        next(watching.watch(Selection(NAMESPACES), "1", 600))

@@ -4,13 +4,14 @@ import asyncio
 import json
 import os
 import signal
+import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from support.runtime import Runtime, container, job
-from tunewright.api.errors import Retryable, Unsupported
+from tunewright.api.errors import Retryable, StoreUnavailable, Unsupported
 from tunewright.controller.local.devices import VENDORS, inventory
 from tunewright.controller.local.sharing import free_port
 from tunewright.controller.plan.view import EndReason
@@ -78,6 +79,11 @@ class TestCommands:
                 id="a secret",
             ),
             pytest.param(
+                job(container("true", env=[{"name": "A=B", "value": "x"}])),
+                "env 'A=B' cannot be the name",
+                id="a name of a variable",
+            ),
+            pytest.param(
                 job(container("true", resources={"limits": {"memory": "lots"}})),
                 "no quantity",
                 id="a quantity",
@@ -140,6 +146,63 @@ class TestEnds:
         program.chmod(0o755)
         assert run(job(container(str(program)))).ended.reason is EndReason.REFUSED
 
+    def test_what_the_system_cannot_be_asked_for_is_refused_alone(self, tmp_path: Path, options):
+        async def drive():
+            runtime = Runtime(tmp_path, options)
+            try:
+                beside = runtime.workload(
+                    job(container("sh", "-c", "echo up; sleep 600")), "beside"
+                )
+                await runtime.workloads.start(beside)
+                odd = job(container("echo", "a\0b"))
+                await runtime.workloads.start(runtime.workload(odd, "odd"))
+                said = await runtime.end_of("odd")
+                await runtime.workloads.stop(beside.ref, grace=5.0)
+                return said.ended, (await runtime.end_of("beside")).ended
+            finally:
+                await runtime.close()
+
+        odd, beside = asyncio.run(drive())
+        assert (odd.reason, beside.reason) == (EndReason.REFUSED, EndReason.STOPPED)
+        assert "embedded null byte" in odd.message
+
+    @pytest.mark.needs("linux")
+    def test_a_guard_that_is_killed_is_noticed_and_nothing_it_started_goes_on(
+        self, run, monkeypatch
+    ):
+        monkeypatch.setattr("tunewright.controller.local.attempt.DRAIN_SECONDS", 0.1)
+        manifest = job(container("sh", "-c", "echo $$$$; kill -9 $PPID; exec sleep 600"))
+        manifest["spec"]["backoffLimit"] = 5
+        said = run(manifest)
+        assert said.ended.reason is EndReason.LOST
+        assert said.output().count(b"\n") == 1, "it was not started anew beside itself"
+        left = Path(f"/proc/{int(said.output())}/stat")  # as a zombie, where nobody asks for it
+        assert not left.exists() or left.read_text().rpartition(")")[2].split()[0] == "Z"
+
+    def test_starts_that_fail_leave_nothing_open(self, tmp_path: Path, options, monkeypatch):
+        def refuse(*_: object, **__: object) -> None:
+            raise BlockingIOError(11, "Resource temporarily unavailable")
+
+        async def drive():
+            runtime = Runtime(tmp_path, options)
+            monkeypatch.setattr("subprocess.Popen", refuse)
+            counts, reasons = [], set()
+            for trial in ("t0", "t1", "t2"):
+                await runtime.workloads.start(runtime.workload(job(container("true")), trial))
+                reasons.add((await runtime.end_of(trial)).ended.reason)
+                counts.append(open_files())
+            await runtime.close()
+            return counts, reasons
+
+        counts, reasons = asyncio.run(drive())
+        assert reasons == {EndReason.LOST}
+        assert len(set(counts)) == 1
+
+    def test_a_bug_in_running_it_is_told_as_its_end(self, run, monkeypatch, caplog):
+        monkeypatch.setattr("tunewright.controller.local.attempt._own_end", None)
+        assert run(job(container("true"))).ended.reason is EndReason.LOST
+        assert "Traceback" in caplog.text
+
     def test_what_was_used_is_measured(self, run):
         code = "x = bytearray(80_000_000)\nfor _ in range(2_000_000): pass"
         usage = run(job(python(code))).ended.usage
@@ -167,6 +230,15 @@ def is_alive(pid: int) -> bool:
     except ProcessLookupError:
         return False
     return True
+
+
+def start_stray(token: str) -> subprocess.Popen[bytes]:
+    """Start what an attempt left behind."""
+    return subprocess.Popen(["/bin/sleep", "600"], env={"TUNEWRIGHT_TOKEN": token})
+
+
+def open_files() -> int:
+    return len([*Path("/dev/fd").iterdir()])
 
 
 def test_no_port_is_given_to_two_programs():
@@ -208,6 +280,12 @@ class TestStopping:
         manifest = job(container("sh", "-c", script), terminationGracePeriodSeconds=0.1)
         ended = self.stop_it(tmp_path, options, manifest, 600.0).ended
         assert ended.exit_code == 128 + signal.SIGKILL
+
+    def test_a_grace_longer_than_a_clock_can_wait_is_kept(self, tmp_path: Path, options):
+        script = "trap 'exit 7' TERM; echo ready; while :; do sleep 0.01; done"
+        manifest = job(container("sh", "-c", script), terminationGracePeriodSeconds=10**10)
+        ended = self.stop_it(tmp_path, options, manifest, 10.0**10).ended
+        assert (ended.reason, ended.exit_code) == (EndReason.STOPPED, 7)
 
     def test_a_daemon_that_left_its_session_is_ended_too(self, tmp_path: Path, options):
         code = (
@@ -325,6 +403,10 @@ class TestPlaces:
             assert kept.read_text() == f"{trial}\n"
         assert not place.exists()
 
+    def test_what_the_system_cannot_be_asked_for_is_refused_in_a_place_of_its_own(self, run):
+        ended = run(job(container("echo", "a\0b")), private=(Path("/opt/own"),)).ended
+        assert (ended.reason, "embedded null byte" in ended.message) == (EndReason.REFUSED, True)
+
     def test_an_empty_dir_is_shared_by_the_containers_of_a_pod(self, run):
         mounts = [{"name": "shared", "mountPath": "/opt/shared"}]
         first = [container("sh", "-c", "echo hi > /opt/shared/x", name="i", volumeMounts=mounts)]
@@ -360,6 +442,7 @@ class TestDevices:
             runtime = Runtime(tmp_path, machine)
             try:
                 workloads = [runtime.workload(manifest, f"t{n}") for n in range(3)]
+                runtime.record(workloads)
                 for workload in workloads[:2]:
                     await runtime.workloads.start(workload)
                 with pytest.raises(Retryable, match="all are taken"):
@@ -375,6 +458,59 @@ class TestDevices:
                 await runtime.close()
 
         assert asyncio.run(drive()) == {b"0\n", b"1\n"}
+
+    @pytest.mark.needs("linux")
+    @pytest.mark.parametrize("fate", ["its engine is dead", "it was deleted"])
+    def test_what_an_attempt_held_that_nobody_drives_is_taken_back(
+        self, tmp_path: Path, machine, fate: str
+    ):
+        both = {"limits": {"nvidia.com/gpu": 2}}
+
+        async def drive():
+            runtime = Runtime(tmp_path, machine, is_driven=lambda _: False)
+            try:
+                left, new = (
+                    runtime.workload(job(container("true", resources=both)), trial)
+                    for trial in ("t0", "t1")
+                )
+                uid = runtime.record([left])
+                names = ("nvidia.com/gpu/0", "nvidia.com/gpu/1")
+                owner = f"{left.ref.token}/nvidia.com/gpu"
+                runtime.store.lease_devices(owner, 2, inventory=names, shares=1, now=1.0)
+                stray = start_stray(left.ref.token)
+                if fate == "it was deleted":
+                    runtime.store.delete_experiment(uid)
+                await runtime.workloads.start(new)
+                return (await runtime.end_of("t1")).ended.reason, stray.wait()
+            finally:
+                await runtime.close()
+
+        assert asyncio.run(drive()) == (EndReason.COMPLETED, -signal.SIGKILL)
+
+    def test_an_end_is_told_though_the_store_is_away_and_the_device_is_free_when_it_is_back(
+        self, tmp_path: Path, machine, monkeypatch
+    ):
+        async def drive():
+            runtime = Runtime(tmp_path, machine)
+            loop, freed, away = asyncio.get_running_loop(), asyncio.Event(), [1, 2, 3]
+
+            def release(_: str) -> None:
+                if away:
+                    away.pop()
+                    raise StoreUnavailable("away", after=0.01)
+                loop.call_soon_threadsafe(freed.set)
+
+            monkeypatch.setattr(runtime.store, "release_devices", release)
+            try:
+                manifest = job(container("true", resources=ONE_GPU))
+                await runtime.workloads.start(runtime.workload(manifest))
+                ended = (await runtime.end_of()).ended
+                await asyncio.wait_for(freed.wait(), 30)
+                return ended.reason
+            finally:
+                await runtime.close()
+
+        assert asyncio.run(drive()) is EndReason.COMPLETED
 
     def test_more_than_the_machine_has_is_refused_with_the_numbers(self, run, machine):
         many = {"limits": {"nvidia.com/gpu": 4}}

@@ -583,3 +583,13 @@ class TestDevices:
         assert sorted(given) == list(self.INVENTORY)
         again = store.lease_devices("a", 2, inventory=self.INVENTORY, shares=4, now=2.0)
         assert sorted(again) == sorted(given)
+
+    def test_it_is_known_whose_attempt_goes_on(self, store: Store):
+        going, over, deleted = (made(store, ExperimentKey("default", name)).uid for name in "abc")
+        for uid, token in ((going, "t1"), (over, "t2"), (deleted, "t3")):
+            proposed(store, uid)
+            store.start_attempt(uid, 0, 1, token=token, now=1.0)
+            store.lease_devices(f"{token}/gpu", 1, inventory=self.INVENTORY, shares=2, now=1.0)
+        ended(store, over, 0, 1, "Completed")
+        store.delete_experiment(deleted)
+        assert store.device_holders() == {"t1/gpu": going, "t2/gpu": None, "t3/gpu": None}

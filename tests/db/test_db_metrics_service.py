@@ -8,7 +8,8 @@ import pytest
 from tunewright.api.errors import Unsupported
 from tunewright.api.history import Proposal
 from tunewright.api.identity import ExperimentKey
-from tunewright.db.metrics_service import serve
+from tunewright.api.observation import Batch, Sample
+from tunewright.db.metrics_service import NEVER, serve
 from tunewright.db.sql import open_store
 from tunewright.db.store import Store
 from tunewright.proto import (
@@ -101,6 +102,17 @@ def test_what_is_no_value_says_nothing(store: Store, served):
             api_pb2.ReportObservationLogRequest(trial_name="a-0", observation_log=log)
         )
     assert store.observation(uid, 0)["loss"].count == 1
+
+
+@pytest.mark.parametrize("moment", [1.7e12, -1e12, 1e300], ids="{:g}".format)
+def test_a_time_that_no_calendar_has_is_never(store: Store, served, moment: float):
+    uid = with_trial(store)
+    sample = Sample("loss", 0.5, moment)
+    store.record([Batch(uid, 0, 1, "stdout", 0, (sample,))], now=1.0)
+    stub = api_pb2_grpc.DBManagerStub(served())
+    found = stub.GetObservationLog(api_pb2.GetObservationLogRequest(trial_name="a-0"))
+    (entry,) = found.observation_log.metric_logs
+    assert (entry.time_stamp, entry.metric.value) == (NEVER, "0.5")
 
 
 def test_a_deleted_log_is_empty(store: Store, served):

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import text
+from sqlalchemy import event, text
 from tunewright.api.errors import Unsupported
 from tunewright.db.connection import Database
 from tunewright.db.migrate import REVISIONS, migrate, revision, upgrade
@@ -30,6 +30,24 @@ def test_an_empty_database_gets_the_tables_of_the_schema(
         assert compare_metadata(context, metadata) == []
         assert revision(connection) == REVISIONS[-1]
     database.close()
+
+
+@pytest.mark.parametrize("done", [0, 1, 9, 25], ids="after {} statements".format)
+def test_a_creation_that_broke_off_is_gone_on_with(place: str, done: int):
+    left = [done]
+
+    def break_off(_connection, _cursor, statement: str, *_: object) -> None:
+        if statement.lstrip().startswith("CREATE"):
+            left[0] -= 1
+            if left[0] < 0:
+                raise RuntimeError("broke off")
+
+    broken = Database(place)
+    event.listen(broken.writer, "before_cursor_execute", break_off)
+    with pytest.raises(RuntimeError, match="broke off"):
+        upgrade(broken)
+    broken.close()
+    test_an_empty_database_gets_the_tables_of_the_schema(place, upgrade)
 
 
 def test_on_sqlite_both_ways_give_them_to_the_letter(tmp_path: Path):

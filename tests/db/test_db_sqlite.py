@@ -11,7 +11,8 @@ from tunewright.api.errors import StoreUnwritable, Unsupported
 from tunewright.api.history import Proposal
 from tunewright.api.identity import ExperimentKey
 from tunewright.api.observation import Batch, Sample
-from tunewright.db import experiments, observations, trials
+from tunewright.api.states import TrialState
+from tunewright.db import experiments, observations, trial_statements, trials
 from tunewright.db.connection import refuse_network_file_system
 from tunewright.db.sql import open_store
 from tunewright.db.statements import Prepared
@@ -104,6 +105,20 @@ def test_a_place_that_cannot_be_written_is_told(tmp_path: Path, missing: str):
     place = tmp_path / "nowhere" / "store.db" if missing == "folder" else Path("/proc/store.db")
     with pytest.raises(StoreUnwritable, match="cannot be written"):
         open_store(place)
+
+
+def test_whatever_one_reader_reads_is_of_one_moment(tmp_path: Path):
+    path = tmp_path / "store.db"
+    store, other = open_store(path), open_store(path)
+    uid = with_trials(store, 1)
+    with store._database.reading() as connection:
+        before = trial_statements.POSITION(connection, owner=1).scalar()
+        other.finish_trial(uid, 0, TrialState.FAILED, reason="r", message="", now=2.0)
+        assert trial_statements.POSITION(connection, owner=1).scalar() == before
+    with store._database.reading() as connection:
+        assert trial_statements.POSITION(connection, owner=1).scalar() > before
+    store.close()
+    other.close()
 
 
 def test_no_statement_of_the_engine_walks_through_all_trials(tmp_path: Path):

@@ -325,6 +325,14 @@ THE_TEMPLATE = (
         " ./train.py, or put its interpreter before it",
     ),
     Mistake(
+        "A variable whose name has its value in it",
+        RUN,
+        "error: container training: env 'MODE=fast' cannot be the name of a variable: write one"
+        " without '='",
+        right="image: none",
+        wrote='image: none\n                env: [{name: "MODE=fast"}]',
+    ),
+    Mistake(
         "The command is one word in quotes",
         f"{FLAGS} -- 'python3 train.py --lr={{lr}}'",
         "error: there is no program 'python3 train.py …' on this machine: write its words one by"

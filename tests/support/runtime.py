@@ -1,11 +1,13 @@
 """Trials that really run: a runtime in a folder, and what it said."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tunewright.api.history import Proposal
+from tunewright.api.identity import ExperimentKey
 from tunewright.controller.local.options import LocalOptions
 from tunewright.controller.local.runner import LocalWorkloads
 from tunewright.controller.ports import AttemptRef, Change, Ended, Output, Started, Workload
@@ -69,6 +71,17 @@ class Runtime:
             workdir=more.pop("workdir", self.folder),
             **more,
         )
+
+    def record(self, workloads: Sequence[Workload]) -> str:
+        """Record what is started as an engine does; return the uid of its experiment."""
+        spec = {"objective": {"type": "minimize", "objectiveMetricName": "loss"}}
+        key = ExperimentKey("default", "e")
+        uid = self.store.create_experiment(key, {"spec": spec}, seed=1, workdir="/", now=1.0).uid
+        points = [(each.ref.trial, Proposal({"x": 0.0})) for each in workloads]
+        self.store.propose(uid, 0, points, made_from=0, now=1.0)
+        for index, each in enumerate(workloads):
+            self.store.start_attempt(uid, index, 1, token=each.ref.token, now=1.0)
+        return uid
 
     async def until(self, happened: Any) -> None:
         while not happened():

@@ -52,6 +52,7 @@ FAREWELL_SECONDS = 3.0  # between SIGTERM and SIGKILL when the engine has gone
 UNKILLABLE_SECONDS = 10.0  # what SIGKILL has not ended by then, nothing will
 HOLD_SECONDS = 0.02  # that news may wait to be told together with more of it
 WATCH_SECONDS = 0.1  # between two looks at the memory of a tree
+LONGEST_MS = 2**31 - 1  # that poll can wait
 DEFAULTED = [signal.SIGINT, signal.SIGHUP, signal.SIGPIPE, signal.SIGTERM, signal.SIGXFSZ]
 RSS_UNIT = 1 if sys.platform == "darwin" else 1024  # of ru_maxrss
 
@@ -60,6 +61,7 @@ class Guard:
     """The loop between the socket, the children and the clock."""
 
     def __init__(self, channel: socket.socket) -> None:
+        channel.set_inheritable(False)  # a trial that held it would hide the guard's own end
         self.channel = channel
         self.inbox = b""
         self.outbox = b""
@@ -140,9 +142,10 @@ class Guard:
                 pid = self.fork(executable, argv, environ, cwd, (out, err), extras)
             else:
                 pid = self.spawn(executable, argv, environ, cwd, (out, err))
-        except OSError as error:
-            where = os.fsdecode(error.filename or executable)
-            self.tell("failed", ident, error.errno or 0, f"{where}: {error.strerror}")
+        except (OSError, ValueError) as error:
+            where = os.fsdecode(getattr(error, "filename", None) or executable)
+            number = getattr(error, "errno", None) or 0
+            self.tell("failed", ident, number, f"{where}: {words_of(error)}")
             return
         finally:
             os.close(out)
@@ -224,8 +227,9 @@ class Guard:
             for each in DEFAULTED:
                 signal.signal(each, signal.SIG_DFL)
             os.execve(executable, argv, environ)
-        except OSError as error:
-            os.write(report, marshal.dumps((error.errno or 0, error.strerror or str(error))))
+        except (OSError, ValueError) as error:
+            number = getattr(error, "errno", None) or 0
+            os.write(report, marshal.dumps((number, words_of(error))))
         finally:
             os._exit(127)
 
@@ -361,7 +365,7 @@ class Guard:
             waits.append(timeout)
         if self.tell_at is not None:
             waits.append(self.tell_at - now)
-        ready = poller.poll(max(0, min(waits)) * 1000 if waits else None)
+        ready = poller.poll(min(max(0, min(waits)) * 1000, LONGEST_MS) if waits else None)
         there = True
         for descriptor, _ in ready:
             if descriptor == self.waker:
@@ -401,6 +405,11 @@ class Guard:
             if not left and not self.undoing:
                 return
             self.turn(poller, 0.05)
+
+
+def words_of(error: OSError | ValueError) -> str:
+    """Say what is wrong with a command; what the system cannot even be asked is a ValueError."""
+    return str(getattr(error, "strerror", None) or error)
 
 
 def main(descriptor: int) -> None:
