@@ -408,8 +408,8 @@ def test_an_algorithm_that_fails_by_a_bug_is_asked_again(within, monkeypatch, ca
     answers = iter([KeyError("a bug")])
 
     async def scenario(play):
-        def open_broken(problem, history):
-            suggester = open_suggester(problem, history)
+        def open_broken(problem, history, *, timeout):
+            suggester = open_suggester(problem, history, timeout=timeout)
             suggest = suggester.suggest
 
             async def fail_once(*question, **more):
