@@ -26,6 +26,7 @@ from .access import OWNER, Asker
 from .needs import CREATE, LIST, LOOK
 from .table import Table
 
+_DONE = {"stop": "is being stopped", "retry": "runs again", "drop": "is dropped"}
 _TABLES = 32
 """How many experiments are held in memory; the one asked for longest ago goes first."""
 
@@ -200,8 +201,8 @@ class Board:
     def change_trial(self, record: ExperimentRecord, index: int, verb: str) -> str:
         """Stop, retry or drop a trial."""
         self.source.records.trial(record.uid, index)
-        self.source.ask(record, f"trial-{verb}", {"index": index})
-        return f"trial {index}: {verb}"
+        later = self.source.ask(record, f"trial-{verb}", {"index": index})
+        return later or f"trial {index} {_DONE[verb]}"
 
     # Trials that people run themselves.
 

@@ -272,14 +272,45 @@ def test_pruning_keeps_results_and_the_end_of_what_was_printed(tunewright, exper
     assert "wrote nothing" in tunewright("logs", "echo", "0", "--stderr").err
 
 
-def test_a_dropped_trial_leaves_the_best(tunewright, experiment):
+def test_a_dropped_trial_leaves_the_best_of_what_has_ended_at_once(tunewright, experiment):
     tunewright("run", experiment())
     before = tunewright("best", "echo", "-o", "json").json["index"]
 
-    tunewright("trials", "drop", "echo", before)
-    tunewright("resume", "echo")
+    dropped = tunewright("trials", "drop", "echo", before)
 
+    assert (dropped.out, dropped.err) == (f"Dropped trial {before} of echo.\n", "")
     assert tunewright("best", "echo", "-o", "json").json["index"] != before
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("stop", "echo", "0"), "the trial has ended already"),
+        (("retry", "echo", "0"), "raise its budget first"),
+        (("add", "echo", "x=0.5"), "raise its budget first"),
+    ],
+)
+def test_what_an_ended_experiment_cannot_do_is_refused_and_leaves_no_wish(
+    tunewright, experiment, words, says
+):
+    tunewright("run", experiment())
+
+    refused = tunewright("trials", *words)
+
+    assert (refused.code, says in refused.err, refused.out) == (2, True, ""), refused
+    assert "asked for" not in tunewright("explain", "echo").out
+
+
+def test_a_point_that_is_added_to_a_raised_budget_waits_for_resume(tunewright, experiment):
+    tunewright("run", experiment())
+    tunewright("edit", "echo", "--trials", "4")
+
+    added = tunewright("trials", "add", "echo", "x=0.5")
+
+    assert "`tunewright resume echo` carries it out" in added.err
+    tunewright("resume", "echo")
+    trials = tunewright("trials", "echo", "-o", "json").json
+    assert [trial["parameters"]["x"] for trial in trials][3:] == [0.5]
 
 
 def test_the_shell_example_runs_as_it_is(tunewright):

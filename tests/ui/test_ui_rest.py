@@ -80,6 +80,13 @@ def test_trials_come_a_page_at_a_time_and_the_best_first_if_asked(ask):
     assert [each["index"] for each in page["items"]] == [each["index"] for each in by_value[1:4]]
 
 
+def test_a_trial_of_what_has_ended_is_dropped_at_once(ask, server):
+    server.tune("thinned", trials=2)
+    path = "/experiments/default/thinned/trials/1"
+    assert ask(f"{path}/drop", "POST").json() == {"message": "trial 1 is dropped"}
+    assert ask(path).json()["dropped"] is True
+
+
 def test_columns_after_a_position_hold_what_changed_since(ask):
     whole = ask(f"{DONE}/columns").json()
     assert (
@@ -105,6 +112,8 @@ def test_columns_after_a_position_hold_what_changed_since(ask):
         ("PATCH", DONE, {}, 422, "there is nothing to change"),
         ("GET", "/experiments?limit=0", None, 422, "not as the description has it"),
         ("POST", f"{DONE}/pause", None, 409, "has ended already"),
+        ("POST", f"{DONE}/trials/1/stop", None, 409, "the trial has ended already"),
+        ("POST", f"{DONE}/trials/1/retry", None, 409, "raise its budget first"),
         ("PATCH", DONE, {"changes": {"algorithm": 1}}, 422, "cannot be changed any more"),
         ("PATCH", DONE, {"changes": {"maxTrialCount": -1}}, 422, "maxTrialCount"),
         ("POST", "/experiments", {"text": "kind: Experiment"}, 422, "spec"),
