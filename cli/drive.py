@@ -132,11 +132,13 @@ def detach_engine(place: Place, record: ExperimentRecord, arguments: Sequence[st
     import subprocess
     import time
 
+    from ..sdk.commands import COMMAND
+
     log = place.log_file(record.uid)
     with log.open("ab") as stream:
         engine = subprocess.Popen(
             [
-                *(sys.executable, "-m", "tunewright", "resume", record.key.name),
+                *(*COMMAND, "resume", record.key.name),
                 *("--namespace", record.key.namespace, "--store", place.option),
                 *arguments,
             ],

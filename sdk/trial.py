@@ -8,7 +8,7 @@ import json
 import os
 import pickle
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from .report import report
@@ -16,8 +16,7 @@ from .report import report
 
 def main() -> None:
     file, metric = sys.argv[1:3]
-    path, function = pickle.loads(Path(file).read_bytes())  # noqa: S301  # the user's own, of this run
-    sys.path[:] = [*path, *(each for each in sys.path if each not in path)]
+    function = _read(Path(file))
     parameters = json.loads(os.environ["TUNEWRIGHT_PARAMETERS"])
     try:
         returned = function(**parameters)
@@ -28,6 +27,15 @@ def main() -> None:
         report(returned)
     elif returned is not None:
         report({metric: returned})
+
+
+def _read(file: Path) -> Callable[..., object]:
+    """Return the function, which finds what its caller's program would, then what lies here."""
+    with file.open("rb") as kept:
+        path = pickle.load(kept)  # noqa: S301  # the user's own, of this run
+        sys.path[:] = dict.fromkeys([*path, *sys.path, str(Path.cwd())])
+        function: Callable[..., object] = pickle.load(kept)  # noqa: S301  # as above
+    return function
 
 
 def _keep(error: Exception, path: Path) -> None:

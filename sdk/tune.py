@@ -121,7 +121,9 @@ def kept(
     # Named by its content: another function under the same name is another experiment.
     file = folder / f"function-{hashlib.sha256(pickled).hexdigest()[:12]}.pickle"
     file.write_bytes(pickled)
-    return template([sys.executable, "-m", _PROGRAM, str(file), metric], machine, image="python")
+    return template(
+        [sys.executable, "-P", "-m", _PROGRAM, str(file), metric], machine, image="python"
+    )
 
 
 def shipped(
@@ -146,14 +148,18 @@ def _tuned(client: Client, name: str, spec: Mapping[str, Any], *, quiet: bool) -
 
 
 def _pickled(function: Callable[..., Returned]) -> bytes:
-    """Write a function so that another process can call it, one of a notebook too."""
+    """Write a function so that another process can call it, one of a notebook too.
+
+    The import path stands before it: what the function is made of is found there.
+    """
+    path = pickle.dumps(sys.path)
     try:
         import cloudpickle  # type: ignore[import-untyped]  # it has none
     except ImportError:
         if function.__module__ == "__main__" or "<locals>" in function.__qualname__:
             raise MissingExtra("tuning a function of a notebook or script", "local") from None
-        return pickle.dumps((sys.path, function))
-    return cloudpickle.dumps((sys.path, function))  # type: ignore[no-any-return]
+        return path + pickle.dumps(function)
+    return path + bytes(cloudpickle.dumps(function))
 
 
 def _raised(folder: Path) -> Exception | None:

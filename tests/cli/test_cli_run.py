@@ -81,6 +81,16 @@ def test_a_command_without_a_file_runs(tunewright):
     assert tunewright("get", "mine", "-o", "json").json["trials"]["total"] == 4
 
 
+@pytest.mark.parametrize("name", ["click", "random", "yaml", "json"])
+def test_a_file_here_that_has_the_name_of_a_library_is_no_part_of_the_program(
+    tunewright, experiment, tmp_path, name
+):
+    (tmp_path / f"{name}.py").write_text("raise RuntimeError")
+
+    assert tunewright("run", experiment(), "--detach").code == 0
+    assert tunewright("wait", "echo").code == 0
+
+
 def test_a_dry_run_prints_commands_and_records_nothing(tunewright, experiment):
     result = tunewright("run", experiment(), "--dry-run")
 

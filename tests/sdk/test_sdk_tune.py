@@ -64,6 +64,17 @@ def test_a_function_is_called_with_numbers_as_numbers_and_its_best_is_found():
     assert result.best.value == pytest.approx(loss(**parameters))
 
 
+def test_a_function_of_a_file_beside_the_script_is_called(tmp_path, monkeypatch):
+    (tmp_path / "beside").mkdir()
+    (tmp_path / "beside" / "objective.py").write_text("def loss(x):\n    return x\n")
+    (tmp_path / "pickle.py").write_text("raise RuntimeError('no library')")
+    monkeypatch.syspath_prepend(tmp_path / "beside")
+    from objective import loss
+
+    result = tune(loss, {"x": search.double(0, 1)}, trials=2, quiet=True)
+    assert result.best.value == result.best.parameters["x"]
+
+
 def test_a_mapping_is_a_value_for_each_metric_and_the_greatest_may_be_the_best():
     def metrics(x):
         return {"accuracy": x, "seconds": 1.5}
