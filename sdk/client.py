@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Any, Self, SupportsFloat
 
 from ..api.asked import Answer
+from .plain import native
 from .report import values_of
 from .results import Experiment, Point, Result, Sample, Trial
 from .verbs import Shape, Verbs
@@ -267,7 +268,7 @@ class Client:
             LABELS: labels or None,
             NOTE: note,
         }
-        changes = {path: value for path, value in given.items() if value is not None}
+        changes = {path: native(value) for path, value in given.items() if value is not None}
         if not changes:
             raise ValueError("there is nothing to change: name max_trials, parallel, …")
         self._verbs.edit(name, changes)
@@ -333,10 +334,18 @@ class Client:
         return self._verbs.told(name, index, token, values, failed)
 
 
+def _known(value: object) -> object:
+    """Return a scalar of numpy as JSON knows it."""
+    held = native(value)
+    if held is value:
+        raise TypeError(f"{value!r} is a {type(value).__name__}, which no document can hold")
+    return held
+
+
 @contextmanager
 def written(document: Mapping[str, Any]) -> Iterator[Path]:
     """Have a document as a file for the time of a block."""
     with tempfile.TemporaryDirectory(prefix="tunewright-") as folder:
         path = Path(folder) / "experiment.json"
-        path.write_text(json.dumps(document), encoding="utf-8")
+        path.write_text(json.dumps(document, default=_known), encoding="utf-8")
         yield path

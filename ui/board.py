@@ -193,7 +193,10 @@ class Board:
             raise Invalid(faults or [Fault("spec", "there is nothing to change", allowed)])
         parse(edited(record.document, changes))
         self.source.edit(record, changes, now=False)
-        said = [f"{path} is {value}" for path, value in budgets.items()]
+        said = [
+            f"{path} is {'taken away' if value is None else value}"
+            for path, value in budgets.items()
+        ]
         said += ["its labels are written"] if labels else []
         said += ["its note is written"] if note is not None else []
         return ", ".join(said)

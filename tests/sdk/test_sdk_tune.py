@@ -2,6 +2,7 @@
 
 import os
 
+import numpy as np
 import pytest
 from support.command import ROOT
 from tunewright import Client, search, tune
@@ -85,6 +86,12 @@ def test_a_mapping_is_a_value_for_each_metric_and_the_greatest_may_be_the_best()
     )
     assert result.experiment.name == "acc"
     assert result.best.value == max(trial.parameters["x"] for trial in result.trials)
+
+
+def test_numbers_of_numpy_are_numbers():
+    options = {"trials": np.int64(2), "parallel": np.int64(2), "goal": np.float64(-1)}
+    result = tune(lambda x: x, {"x": search.discrete(np.array([1, 2]))}, quiet=True, **options)
+    assert {trial.value for trial in result.trials} <= {1, 2}
 
 
 def test_a_function_may_report_by_itself():

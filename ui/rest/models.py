@@ -261,10 +261,10 @@ class Draft(_Model):
 class Changes(_Model):
     """New budgets, by their path below `spec`: `{"maxTrialCount": 100}`; labels; a note.
 
-    A label that is null is taken away, and so is a note that is empty.
+    What is null is taken away, and so is a note that is empty.
     """
 
-    changes: dict[str, float | int | str] = {}
+    changes: dict[str, float | int | str | None] = {}
     labels: dict[str, str | None] = {}
     note: str | None = None
 
