@@ -120,7 +120,20 @@ def discrete(values: Sequence[Number], *, when: When | None = None) -> Dimension
 
 
 def parameters(space: Space) -> dict[str, Any]:
-    """Return the part of `spec` that a space is."""
+    """Return the part of `spec` that a space is.
+
+    Raises:
+        Invalid: an entry was not made by a function of this module.
+    """
+    if not isinstance(space, Mapping):
+        raise _wrong(space, "is no mapping", 'write {"x": search.double(0, 1)}')
+    strange = {name: one for name, one in space.items() if not isinstance(one, Dimension)}
+    if strange:
+        remedy = "write search.double(0, 1), search.int(1, 8) or search.categorical(…)"
+        raise Invalid(
+            Fault(f"space[{name!r}]", f"{one!r} says no values", remedy)
+            for name, one in strange.items()
+        )
     conditions = [each for name, one in space.items() for each in one.conditions(name)]
     return {
         "parameters": [one.spec(name) for name, one in space.items()],

@@ -41,9 +41,18 @@ def _read(file: Path) -> Callable[..., object]:
 def _keep(error: Exception, path: Path) -> None:
     """Keep the first error for who called `tune`, where it can be kept."""
     with contextlib.suppress(Exception):  # what cannot be pickled is shown as text
-        content = pickle.dumps(error)
+        content = _dumped(error)
         with path.open("xb") as kept:
             kept.write(content)
+
+
+def _dumped(error: Exception) -> bytes:
+    """Write an error down, with its class where only the user's program has it."""
+    try:
+        import cloudpickle  # type: ignore[import-untyped]  # it has none
+    except ImportError:
+        return pickle.dumps(error)
+    return bytes(cloudpickle.dumps(error))
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """`tune()`: a Python function as the training command."""
 
+import functools
 import hashlib
 import pickle
 import re
@@ -71,8 +72,11 @@ def tune(  # what an experiment has
         Invalid: the space cannot be, or the experiment is wrong; `faults` names all that is.
         Conflict: another experiment has the name.
         Unsupported: the function cannot be sent to a cluster; the message says why.
+        TypeError: it is no function.
         Exception: all trials failed: that of the first one; from a cluster, `FunctionFailed`.
     """
+    if not callable(function):
+        raise TypeError(f"{function!r} cannot be called: give a function of the parameters")
     client = client or Client(cluster=cluster)
     named = name or _name_of(function)
     machine = machine or Machine()
@@ -156,7 +160,8 @@ def _pickled(function: Callable[..., Returned]) -> bytes:
     try:
         import cloudpickle  # type: ignore[import-untyped]  # it has none
     except ImportError:
-        if function.__module__ == "__main__" or "<locals>" in function.__qualname__:
+        named = _named(function)
+        if named.__module__ == "__main__" or "<locals>" in named.__qualname__:
             raise MissingExtra("tuning a function of a notebook or script", "local") from None
         return path + pickle.dumps(function)
     return path + bytes(cloudpickle.dumps(function))
@@ -166,7 +171,7 @@ def _raised(folder: Path) -> Exception | None:
     """Return what the first call that failed raised, if it could be kept."""
     try:
         error = pickle.loads((folder / FAILURE).read_bytes())  # noqa: S301  # a trial's of this run
-    except (OSError, pickle.PickleError, AttributeError, ImportError, TypeError):
+    except Exception:  # noqa: BLE001  # whatever its class does when it is loaded
         return None
     return error if isinstance(error, Exception) else None
 
@@ -175,8 +180,15 @@ class FunctionFailed(RuntimeError):
     """Every call of the function failed; the text is the first traceback."""
 
 
+def _named(function: Callable[..., Returned]) -> Any:
+    """Return what a callable is named after: the function below it, or its class."""
+    while isinstance(function, functools.partial):
+        function = function.func
+    return function if hasattr(function, "__qualname__") else type(function)
+
+
 def _name_of(function: Callable[..., Returned]) -> str:
-    base = re.sub(r"[^a-z0-9]+", "-", function.__name__.lower()).strip("-") or "function"
+    base = re.sub(r"[^a-z0-9]+", "-", _named(function).__name__.lower()).strip("-") or "function"
     if not base[0].isalpha():
         base = f"function-{base}"
     return f"{base[:30]}-{int(time.time() * 1000):x}"

@@ -89,6 +89,12 @@ def test_what_would_become_another_value_is_refused_with_what_to_write(build, sa
         build()
 
 
+def test_an_entry_of_a_space_that_is_no_dimension_is_named_with_what_to_write():
+    with pytest.raises(Invalid, match=r"write search\.double\(0, 1\)") as refused:
+        search.parameters({"x": (0, 1), "n": search.int(1, 2), "kind": ["a", "b"]})
+    assert [fault.path for fault in refused.value.faults] == ["space['x']", "space['kind']"]
+
+
 @pytest.mark.parametrize(
     "build",
     [

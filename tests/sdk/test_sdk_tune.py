@@ -1,5 +1,6 @@
 """`tune()` and `Client` on this machine: real trials, a real store."""
 
+import functools
 import os
 
 import numpy as np
@@ -113,6 +114,53 @@ def test_when_every_call_fails_the_first_error_is_raised_with_its_traceback():
         tune(fails, {"x": search.double(0, 1)}, trials=5, quiet=True)
     assert isinstance(caught.value.__cause__, FunctionFailed)
     assert "ZeroDivisionError: at True" in str(caught.value.__cause__)
+
+
+def test_an_error_of_the_users_own_class_is_raised_as_that():
+    class Exploded(Exception):
+        pass
+
+    def fails(x):
+        raise Exploded("in flames")
+
+    with pytest.raises(Exploded, match="in flames"):
+        tune(fails, {"x": search.double(0, 1)}, trials=1, quiet=True)
+
+
+def test_an_error_that_cannot_be_made_again_is_told_as_text():
+    class Fragile(Exception):
+        def __init__(self, *, at):
+            super().__init__(f"at {at}")
+
+    def fails(x):
+        raise Fragile(at="sea")
+
+    with pytest.raises(FunctionFailed, match="Fragile: at sea"):
+        tune(fails, {"x": search.double(0, 1)}, trials=1, quiet=True)
+
+
+class Scaled:
+    def __init__(self, factor):
+        self.factor = factor
+
+    def __call__(self, x):
+        return self.factor * x
+
+
+@pytest.mark.parametrize(
+    ("function", "name"),
+    [(functools.partial(pow, exp=2), "pow"), (Scaled(2), "scaled"), (Scaled(2).__call__, "call")],
+)
+def test_whatever_can_be_called_is_tuned(function, name):
+    space = {"base" if name == "pow" else "x": search.double(0, 1)}
+    result = tune(function, space, trials=2, quiet=True)
+    assert result.experiment.name.startswith(f"{name}-")
+    assert result.best.value >= 0
+
+
+def test_what_cannot_be_called_is_refused():
+    with pytest.raises(TypeError, match="3 cannot be called"):
+        tune(3, {"x": search.double(0, 1)})
 
 
 def test_some_failures_are_results_too():
