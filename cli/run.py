@@ -143,11 +143,11 @@ def run(
     algorithm = _Chosen.of(given.pop("algorithms"), "--algorithm", "algorithm")
     rule = _Chosen.of(given.pop("rules"), "--early-stopping", "earlyStopping")
     if given["params"]:
-        raw = _written(words, given, where, algorithm, rule)
+        raw = _put(_written(words, given, where, algorithm, rule), algorithm, rule)
+        documents, others = [_checked(raw)], ()
         if print_only:
-            click.echo(console.as_yaml(raw), nl=False)
+            click.echo(console.as_yaml(raw), nl=False)  # without what defaults say
             return 0
-        documents, others = [_checked(raw, algorithm, rule)], ()
     else:
         _refuse_stray(given, print_only, words)
         documents, others = _loaded(words, given, algorithm, rule, elsewhere=where.is_cluster)
@@ -204,9 +204,15 @@ def _page(where: Where) -> Iterator[None]:
 
 def _refuse_stray(given: dict[str, Any], print_only: bool, words: Sequence[str]) -> None:
     """Refuse options that say something only about a command without a file."""
+    from ..sdk.flags import fields
+
     only = ("minimize", "maximize", "metrics", "settings", "image")
     stray = [f"--{key.rstrip('s').replace('_', '-')}" for key in only if given[key]]
     stray += ["--print"] if print_only else []
+    field = next((name for word in words for name in fields(word)), None)
+    if field is not None:
+        remedy = f"give --param {field}=SPACE for what stands in {{{field}}}"
+        raise Invalid([Fault("--param", "a COMMAND has parameters", remedy)])
     if stray:
         remedy = "give --param NAME=SPACE too, or write it in the file"
         raise Invalid([Fault(option, "it needs --param", remedy) for option in stray])
@@ -215,11 +221,15 @@ def _refuse_stray(given: dict[str, Any], print_only: bool, words: Sequence[str])
         raise Invalid([Fault("FILE", "there is nothing to run", remedy)])
 
 
-def _checked(raw: dict[str, Any], *chosen: _Chosen) -> dict[str, Any]:
-    from ..api.documents import parse
-
+def _put(raw: dict[str, Any], *chosen: _Chosen) -> dict[str, Any]:
     for choice in chosen:
         raw = choice.put(raw)
+    return raw
+
+
+def _checked(raw: dict[str, Any]) -> dict[str, Any]:
+    from ..api.documents import parse
+
     return parse(raw).write()
 
 
@@ -246,7 +256,8 @@ def _loaded(
         metadata = dict(document.get("metadata") or {})
         if given["name"] is not None:
             metadata["name"] = given["name"]
-        found.append(_checked({**document, "metadata": metadata, "spec": spec}, *chosen))
+        changed = {**document, "metadata": metadata, "spec": spec}
+        found.append(_checked(_put(changed, *chosen)))
     return found, bundle.others
 
 

@@ -37,6 +37,11 @@ FLAGS = ["--minimize", "loss", "--", "train", "{x}"]
         pytest.param(
             ["run", "--param", "y=5", *FLAGS], "neither a range nor a list", id="no space"
         ),
+        pytest.param(
+            ["run", "--", "python3", "t.py", "{x}"],
+            "give --param x=SPACE for what stands in {x}",
+            id="a command without parameters",
+        ),
         pytest.param(["get", "nope"], "no experiment is called nope", id="unknown experiment"),
         pytest.param(["best", "nope"], "no experiment is called nope", id="best of nothing"),
         pytest.param(["logs", "nope"], "no experiment is called nope", id="logs of nothing"),
@@ -187,6 +192,53 @@ def test_init_asks_and_writes_an_experiment(tunewright, tmp_path):
         "python train.py --lr=0.01 --n=2\n"
     )
     assert tunewright("init", "mine.yaml").code == 2
+
+
+@pytest.mark.parametrize(
+    ("answers", "says"),
+    [
+        pytest.param(["python 'train.py", "python train.py", "lr=0.1..1", ""], "quote", id="quote"),
+        pytest.param(["train", "", "lr=0.1..1", ""], "one at least", id="no parameter"),
+        pytest.param(["train", "lr=0.1..1", "lr=a,b", ""], "is given twice", id="twice"),
+        pytest.param(["train", "lr=0.5..0.1", "lr=0.1..1", ""], "greater than min", id="no range"),
+        pytest.param(["train {lr}", "n=int:1..3", "", "lr=0.1..1", ""], "has {lr}", id="a field"),
+    ],
+)
+def test_init_asks_again_where_an_answer_cannot_be(tunewright, answers, says):
+    result = tunewright(
+        "init", "My.Exp.yaml", stdin="\n".join([*answers, "", "", "1", "3", "1", ""])
+    )
+
+    assert result.code == 0, result.err
+    assert says in result.out + result.err
+    assert tunewright("validate", "My.Exp.yaml").out.startswith("my-exp: valid")
+
+
+def test_init_without_anybody_to_answer_says_what_does_without(tunewright):
+    result = tunewright("init")
+
+    assert (result.code, "`tunewright run --print`" in result.err) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["--algorithm", "mine=localhost:6789"], "endpoint: localhost:6789"),
+        (["--early-stopping", "rule=localhost:6790"], "endpoint: localhost:6790"),
+    ],
+)
+def test_a_printed_experiment_has_the_address_of_its_plug_in(tunewright, words, says):
+    given = ["--param", "x=0.0..1.0", "--minimize", "loss", *words, "--print"]
+
+    assert says in tunewright("run", *given, "--", "train", "{x}").out
+
+
+def test_what_cannot_be_run_is_not_printed(tunewright):
+    words = ["--param", "x=1.0..0.0", "--minimize", "loss", "--print", "--", "train", "{x}"]
+
+    result = tunewright("run", *words)
+
+    assert (result.code, result.out) == (2, "")
 
 
 def test_a_reader_that_leaves_is_no_error(tunewright):
