@@ -184,6 +184,7 @@ class Client:
         """Return every value that a trial's last attempt reported, in order.
 
         Raises:
+            NotFound: there is no such trial, or it has reported other metrics only.
             Unsupported: a cluster keeps them in its metrics service, which is not reached.
         """
         return self._verbs.samples(name, str(trial), metric)

@@ -10,6 +10,7 @@ import pickle
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from .report import report
 
@@ -29,12 +30,12 @@ def main() -> None:
         report({metric: returned})
 
 
-def _read(file: Path) -> Callable[..., object]:
+def _read(file: Path) -> Callable[..., Any]:
     """Return the function, which finds what its caller's program would, then what lies here."""
     with file.open("rb") as kept:
         path = pickle.load(kept)  # noqa: S301  # the user's own, of this run
         sys.path[:] = dict.fromkeys([*path, *sys.path, str(Path.cwd())])
-        function: Callable[..., object] = pickle.load(kept)  # noqa: S301  # as above
+        function: Callable[..., Any] = pickle.load(kept)  # noqa: S301  # as above
     return function
 
 

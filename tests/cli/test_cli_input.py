@@ -1,10 +1,13 @@
 """Wrong input: exit code 2, a message that says what would be right, and no traceback."""
 
+import shlex
+import subprocess
 import sys
 
 import click
 import pytest
 from tunewright.cli.exits import guarded
+from tunewright.sdk.commands import COMMAND
 
 
 def no_metric(document):
@@ -250,10 +253,37 @@ def test_a_reader_that_leaves_is_no_error(tunewright):
     assert process.wait(30) in {0, 1}
 
 
-def test_a_home_that_cannot_be_made_is_named(tunewright, tmp_path):
+def test_looking_makes_no_store(tunewright, tmp_path):
+    usual, named = tunewright("get"), tunewright("get", "--store", "digit.db")
+
+    assert (usual.code, "No experiments (store: " in usual.err) == (0, True)
+    assert (named.code, f"there is no store at {tmp_path}/digit.db" in named.err) == (2, True)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_stream_that_is_closed_is_no_bug(tunewright):
+    closed = f"{shlex.join([*COMMAND, 'get'])} >&-"
+    done = subprocess.run(["sh", "-c", closed], env=tunewright.environ, check=False)
+
+    assert done.returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["-l", "team=w"], "No experiment is of -l team=w ("),
+        (["-n", "zzz"], "No experiment is of -n zzz ("),
+        (["-l", "team!=v"], "team!=v is no label (write name=value"),
+    ],
+)
+def test_what_leaves_all_experiments_out_is_said(tunewright, words, says):
+    assert says in tunewright("get", *words).err
+
+
+def test_a_home_that_cannot_be_made_is_named(tunewright, experiment, tmp_path):
     (tmp_path / "home").write_text("no folder")
 
-    result = tunewright("get")
+    result = tunewright("run", experiment())
 
     assert result.code == 1
     assert str(tmp_path / "home") in result.err

@@ -213,6 +213,30 @@ def test_trying_a_command_without_the_metric_says_what_it_saw(tunewright, experi
     assert "losss" in result.out
 
 
+@pytest.mark.parametrize(
+    ("file", "code", "says"),
+    [
+        ("missing/dir/x.csv", 1, "missing/dir/x.csv: No such file or directory (make its folder"),
+        ("experiment.yaml/x.csv", 1, "experiment.yaml/x.csv: Not a directory (a part of the path"),
+        ("x.xlsx", 2, ".xlsx is no format (end it with .csv, .json, .parquet, or say --format)"),
+    ],
+)
+def test_a_file_that_cannot_be_written_is_named(tunewright, experiment, file, code, says):
+    tunewright("run", experiment())
+
+    refused = tunewright("export", "echo", "-f", file)
+
+    assert (refused.code, says in refused.err) == (code, True), refused.err
+
+
+def test_a_metric_that_was_not_reported_is_named_with_those_that_were(tunewright, experiment):
+    tunewright("run", experiment())
+
+    refused = tunewright("metrics", "echo", "best", "--log", "--metric", "foo")
+
+    assert (refused.code, "has no metric foo (there are loss)" in refused.err) == (2, True)
+
+
 @pytest.mark.parametrize("kind", ["csv", "json", "parquet"])
 def test_every_format_holds_every_trial(tunewright, experiment, tmp_path, kind):
     tunewright("run", experiment())

@@ -137,6 +137,8 @@ def test_what_trials_reported_and_printed_is_at_hand_where_they_run(client, plac
     best = client.best("e")
     (sample,) = client.metrics("e", metric="loss")
     assert (sample.metric, sample.value, sample.step) == ("loss", best.value, None)
+    with pytest.raises(NotFound, match=r"no metric foo \(there are loss\)"):
+        client.metrics("e", metric="foo")
     assert client.logs("e", best.index).startswith("started\nloss=")
     assert "".join(client.follow_logs("e", 0)) == client.logs("e", 0)
 
