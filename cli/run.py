@@ -129,6 +129,7 @@ def run(
     Examples:
       tunewright run experiment.yaml
       tunewright run experiment.yaml secrets.yaml --detach
+      envsubst < template.yaml | tunewright run -
       tunewright run --param lr=log:1e-5..1e-1 --param opt=adam,sgd \\
           --minimize loss --trials 50 -- python train.py --lr {lr} --opt {opt}
       tunewright run --param x=0.0..1.0 --minimize loss --print -- ./train {x} > experiment.yaml
@@ -296,7 +297,7 @@ def _go(
 
             show_commands(document)
             continue
-        with_them = with_files([Path(file) for file in files]) if others else []
+        with_them = with_files([Path(file) for file in files]) if others and detach else []
         one = _one(
             document,
             Setting(options, fsync=machine.fsync, program=program),

@@ -32,6 +32,14 @@ def test_a_file_runs_to_its_end_and_sums_up(tunewright, experiment):
     assert "sh → " in result.err
 
 
+def test_a_file_may_be_piped_in(tunewright, experiment):
+    text = experiment().read_text()
+
+    assert tunewright("validate", "-", stdin=text).out.startswith("echo: valid; ")
+    assert tunewright("run", "-", stdin=text).code == 0
+    assert tunewright("get", "echo", "-o", "json").json["state"] == "Succeeded"
+
+
 def test_the_same_file_again_shows_the_result_and_names_what_goes_on(tunewright, experiment):
     file = experiment()
     tunewright("run", file)
