@@ -14,6 +14,9 @@ from typing import Any
 
 from .report import report
 
+FAILURE = "exception.pickle"
+"""The file, beside the function, in which the first error is kept."""
+
 
 def main() -> None:
     file, metric = sys.argv[1:3]
@@ -22,7 +25,7 @@ def main() -> None:
     try:
         returned = function(**parameters)
     except Exception as error:
-        _keep(error, Path(file).with_name("exception.pickle"))
+        _keep(error, Path(file).with_name(FAILURE))
         raise
     if isinstance(returned, Mapping):
         report(returned)

@@ -1,28 +1,20 @@
 """`tune()`: a Python function as the training command."""
 
-import functools
-import hashlib
-import pickle
 import re
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal
 
-from ..api.errors import MissingExtra, Unsupported
+from ..api.errors import Unsupported
 from ..api.identity import DEFAULT_NAMESPACE
 from . import search, shipping
 from .client import Client, written
 from .home import home_folder, trials_folder
+from .kept import FunctionFailed, Returned, kept, named, raised
 from .progress import progress
 from .results import Result
 from .template import Machine, template
-
-Returned: TypeAlias = float | Mapping[str, float] | None
-
-FAILURE = "exception.pickle"
-_PROGRAM = "tunewright.sdk.trial"
 
 
 def tune(  # what an experiment has
@@ -78,9 +70,53 @@ def tune(  # what an experiment has
     if not callable(function):
         raise TypeError(f"{function!r} cannot be called: give a function of the parameters")
     client = client or Client(cluster=cluster)
-    named = name or _name_of(function)
+    title = name or _name_of(function)
     machine = machine or Machine()
-    spec = {
+    spec = _spec(
+        space,
+        metric=metric,
+        direction=direction,
+        trials=trials,
+        parallel=parallel,
+        algorithm=algorithm,
+        settings=settings or {},
+        early_stopping=early_stopping,
+        goal=goal,
+        seed=seed,
+        time_limit=time_limit,
+    )
+    if client.is_cluster or client.is_remote:
+        spec["trialTemplate"] = shipped(function, metric, packages, machine)
+        return _tuned(client, title, spec, quiet=quiet)
+    if packages:
+        raise Unsupported("a trial on this machine has the packages of this Python: install them")
+    folder = trials_folder(home_folder(), client.namespace or DEFAULT_NAMESPACE, title)
+    spec["trialTemplate"] = kept(function, metric, folder, machine)
+    try:
+        return _tuned(client, title, spec, quiet=quiet)
+    except FunctionFailed as told:
+        error = raised(folder)
+        if error is None:
+            raise
+        raise error from told
+
+
+def _spec(
+    space: search.Space,
+    *,
+    metric: str,
+    direction: str,
+    trials: int,
+    parallel: int,
+    algorithm: str,
+    settings: Mapping[str, object],
+    early_stopping: str | None,
+    goal: float | None,
+    seed: int | None,
+    time_limit: str | None,
+) -> dict[str, Any]:
+    """Return the `spec` of an Experiment, all but its trials' template."""
+    return {
         "objective": {
             "type": direction,
             "objectiveMetricName": metric,
@@ -89,7 +125,7 @@ def tune(  # what an experiment has
         "algorithm": {
             "algorithmName": algorithm,
             "algorithmSettings": [
-                {"name": key, "value": str(value)} for key, value in (settings or {}).items()
+                {"name": key, "value": str(value)} for key, value in settings.items()
             ],
         },
         **({"earlyStopping": {"algorithmName": early_stopping}} if early_stopping else {}),
@@ -99,35 +135,6 @@ def tune(  # what an experiment has
         "parallelTrialCount": parallel,
         **search.parameters(space),
     }
-    if client.is_cluster or client.is_remote:
-        spec["trialTemplate"] = shipped(function, metric, packages, machine)
-        return _tuned(client, named, spec, quiet=quiet)
-    if packages:
-        raise Unsupported("a trial on this machine has the packages of this Python: install them")
-    folder = trials_folder(home_folder(), client.namespace or DEFAULT_NAMESPACE, named)
-    spec["trialTemplate"] = kept(function, metric, folder, machine)
-    try:
-        return _tuned(client, named, spec, quiet=quiet)
-    except FunctionFailed as told:
-        raised = _raised(folder)
-        if raised is None:
-            raise
-        raise raised from told
-
-
-def kept(
-    function: Callable[..., Returned], metric: str, folder: Path, machine: Machine
-) -> dict[str, Any]:
-    """Return the template of trials that call the function, which is kept in a folder."""
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / FAILURE).unlink(missing_ok=True)
-    pickled = _pickled(function)
-    # Named by its content: another function under the same name is another experiment.
-    file = folder / f"function-{hashlib.sha256(pickled).hexdigest()[:12]}.pickle"
-    file.write_bytes(pickled)
-    return template(
-        [sys.executable, "-P", "-m", _PROGRAM, str(file), metric], machine, image="python"
-    )
 
 
 def shipped(
@@ -151,44 +158,8 @@ def _tuned(client: Client, name: str, spec: Mapping[str, Any], *, quiet: bool) -
     return Result(client.experiment(name), found)
 
 
-def _pickled(function: Callable[..., Returned]) -> bytes:
-    """Write a function so that another process can call it, one of a notebook too.
-
-    The import path stands before it: what the function is made of is found there.
-    """
-    path = pickle.dumps(sys.path)
-    try:
-        import cloudpickle  # type: ignore[import-untyped]  # it has none
-    except ImportError:
-        named = _named(function)
-        if named.__module__ == "__main__" or "<locals>" in named.__qualname__:
-            raise MissingExtra("tuning a function of a notebook or script", "local") from None
-        return path + pickle.dumps(function)
-    return path + bytes(cloudpickle.dumps(function))
-
-
-def _raised(folder: Path) -> Exception | None:
-    """Return what the first call that failed raised, if it could be kept."""
-    try:
-        error = pickle.loads((folder / FAILURE).read_bytes())  # noqa: S301  # a trial's of this run
-    except Exception:  # noqa: BLE001  # whatever its class does when it is loaded
-        return None
-    return error if isinstance(error, Exception) else None
-
-
-class FunctionFailed(RuntimeError):
-    """Every call of the function failed; the text is the first traceback."""
-
-
-def _named(function: Callable[..., Returned]) -> Any:
-    """Return what a callable is named after: the function below it, or its class."""
-    while isinstance(function, functools.partial):
-        function = function.func
-    return function if hasattr(function, "__qualname__") else type(function)
-
-
 def _name_of(function: Callable[..., Returned]) -> str:
-    base = re.sub(r"[^a-z0-9]+", "-", _named(function).__name__.lower()).strip("-") or "function"
+    base = re.sub(r"[^a-z0-9]+", "-", named(function).__name__.lower()).strip("-") or "function"
     if not base[0].isalpha():
         base = f"function-{base}"
     return f"{base[:30]}-{int(time.time() * 1000):x}"
