@@ -230,7 +230,7 @@ def add(name: str, assignment: tuple[str, ...], where: Where) -> None:
     from ..api.compile import search_space
     from ..api.experiment import ExperimentSpec
     from ..sdk.names import find_experiment
-    from .points import parse_point
+    from ..sdk.points import parse_point
 
     with where.opened() as source:
         record = find_experiment(source.records, name, source.namespace)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..api.asked import Answer
 from ..api.errors import Unsupported
+from ..api.space import Value
 from . import commands
 from .results import Sample
 from .verbs import Shape, late
@@ -177,6 +178,18 @@ class Direct:
             parse(edited(record.document, changes))
             source.edit(record, changes, now=False)
 
+    def change_trial(self, name: str, trial: str, verb: str) -> None:
+        with self._found(name) as (source, record):
+            index = _find(source, record, trial).index
+            _tell(source.ask(record, f"trial-{verb}", {"index": index}))
+
+    def add_trial(self, name: str, values: Mapping[str, Value]) -> None:
+        from .points import point_of
+
+        with self._found(name) as (source, record):
+            point = dict(point_of(record, values))
+            _tell(source.ask(record, "trial-add", {"point": point}))
+
     # Trials that people run themselves.
 
     def answer(self, name: str) -> Answer:
@@ -228,6 +241,12 @@ class Direct:
         words += [] if self._context is None else ["--context", self._context]
         words += [] if self._kubeconfig is None else ["--kubeconfig", self._kubeconfig]
         return words + ([] if self._namespace is None else ["--namespace", self._namespace])
+
+
+def _tell(later: str) -> None:
+    """Warn where what was asked for is carried out later, if at all."""
+    if later:
+        _warn(later)
 
 
 def _warn(said: str) -> None:

@@ -4,17 +4,22 @@ import re
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 from ..api.errors import Unsupported
 from ..api.identity import DEFAULT_NAMESPACE
+from ..api.space import Value
 from . import search, shipping
 from .client import Client, written
 from .home import home_folder, trials_folder
 from .kept import FunctionFailed, Returned, kept, named, raised
+from .points import assigned
 from .progress import progress
 from .results import Result
 from .template import Machine, template
+
+Direction: TypeAlias = Literal["minimize", "maximize"]
+Bounds: TypeAlias = tuple[float | None, float | None]
 
 
 def tune(  # what an experiment has
@@ -22,12 +27,15 @@ def tune(  # what an experiment has
     space: search.Space,
     *,
     metric: str = "objective",
-    direction: Literal["minimize", "maximize"] = "minimize",
+    direction: Direction = "minimize",
     trials: int = 20,
     parallel: int = 1,
     algorithm: str = "auto",
     settings: Mapping[str, object] | None = None,
     early_stopping: str | None = None,
+    initial: Sequence[Mapping[str, Value]] = (),
+    objectives: Mapping[str, Direction] | None = None,
+    constraints: Mapping[str, Bounds] | None = None,
     goal: float | None = None,
     seed: int | None = None,
     time_limit: str | None = None,
@@ -52,6 +60,10 @@ def tune(  # what an experiment has
     >>> result = tune(loss, space, trials=5, seed=1, quiet=True)
     >>> len(result.trials), result.best.value == loss(**result.best.parameters)
     (5, True)
+
+    `initial` are points to run first. `objectives` are further metrics that the function
+    returns, each to `minimize` or `maximize`; `constraints` the least and the greatest value
+    that others may have, either of them None, where a trial is to count as good.
 
     `time_limit` is as `spec.maxDuration` ("90s", "1h30m"). The experiment is kept
     under its name, by default the function's with the time; `client` says where.
@@ -81,6 +93,9 @@ def tune(  # what an experiment has
         algorithm=algorithm,
         settings=settings or {},
         early_stopping=early_stopping,
+        initial=initial,
+        objectives=objectives or {},
+        constraints=constraints or {},
         goal=goal,
         seed=seed,
         time_limit=time_limit,
@@ -111,11 +126,22 @@ def _spec(
     algorithm: str,
     settings: Mapping[str, object],
     early_stopping: str | None,
+    initial: Sequence[Mapping[str, Value]],
+    objectives: Mapping[str, Direction],
+    constraints: Mapping[str, Bounds],
     goal: float | None,
     seed: int | None,
     time_limit: str | None,
 ) -> dict[str, Any]:
     """Return the `spec` of an Experiment, all but its trials' template."""
+    further = {
+        "objectives": [{"metric": name, "type": wanted} for name, wanted in objectives.items()],
+        "constraints": [_constraint(name, *bounds) for name, bounds in constraints.items()],
+        "initialTrials": [
+            {"assignments": dict(text.split("=", 1) for text in assigned(values))}
+            for values in initial
+        ],
+    }
     return {
         "objective": {
             "type": direction,
@@ -133,8 +159,14 @@ def _spec(
         **({"maxDuration": time_limit} if time_limit else {}),
         "maxTrialCount": trials,
         "parallelTrialCount": parallel,
+        **{key: listed for key, listed in further.items() if listed},
         **search.parameters(space),
     }
+
+
+def _constraint(metric: str, least: float | None, most: float | None) -> dict[str, Any]:
+    bounds = {"metric": metric, "min": least, "max": most}
+    return {name: said for name, said in bounds.items() if said is not None}
 
 
 def shipped(

@@ -14,6 +14,7 @@ from ..api.asked import Answer
 from ..api.documents import Bundle, load_texts, parse
 from ..api.errors import Conflict, Fault, Invalid, NotFound
 from ..api.identity import ExperimentKey
+from ..api.space import Value
 from ..controller.edits import EDITABLE, LABELS, NOTE, edited
 from ..db.listing import Feed, Found, Query, shown_state
 from ..db.records import ExperimentRecord, TrialRecord
@@ -21,6 +22,7 @@ from ..sdk import shapes
 from ..sdk.client import Client
 from ..sdk.commands import CommandFailed
 from ..sdk.names import find_experiment, find_trial
+from ..sdk.points import point_of
 from ..sdk.sources.source import Source
 from .access import OWNER, Asker
 from .needs import CREATE, LIST, LOOK
@@ -206,6 +208,15 @@ class Board:
         self.source.records.trial(record.uid, index)
         later = self.source.ask(record, f"trial-{verb}", {"index": index})
         return later or f"trial {index} {_DONE[verb]}"
+
+    def add_trial(self, record: ExperimentRecord, values: Mapping[str, Value]) -> str:
+        """Add a trial with a value of every parameter.
+
+        Raises:
+            Invalid: they are no point of the search space.
+        """
+        point = dict(point_of(record, values))
+        return self.source.ask(record, "trial-add", {"point": point}) or "a trial is added"
 
     # Trials that people run themselves.
 

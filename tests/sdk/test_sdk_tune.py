@@ -95,6 +95,29 @@ def test_numbers_of_numpy_are_numbers():
     assert {trial.value for trial in result.trials} <= {1, 2}
 
 
+def test_points_to_begin_with_further_objectives_and_constraints_are_the_experiments():
+    def measured(x, kind):
+        return {"loss": x, "seconds": 1 - x, "memory": 4 * x}
+
+    result = tune(
+        measured,
+        {"x": search.double(0, 1), "kind": search.categorical(["a", "b"])},
+        metric="loss",
+        initial=[{"x": np.float64(0.75), "kind": "b"}, {"x": 0.5, "kind": "a"}],
+        objectives={"seconds": "minimize"},
+        constraints={"memory": (None, 2.5), "seconds": (0, 1)},
+        trials=2,
+        quiet=True,
+    )
+    assert [trial.parameters for trial in result.trials] == [
+        {"x": 0.75, "kind": "b"},
+        {"x": 0.5, "kind": "a"},
+    ]
+    assert result.best.index == 1  # the other takes too much memory
+    spec = result.experiment.data["document"]["spec"]
+    assert spec["objectives"] == [{"metric": "seconds", "type": "minimize"}]
+
+
 def test_a_function_may_report_by_itself():
     def trains(x):
         from tunewright import report

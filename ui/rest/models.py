@@ -269,6 +269,12 @@ class Changes(_Model):
     note: str | None = None
 
 
+class NewTrial(_Model):
+    """A point of your own: a value of every parameter."""
+
+    parameters: dict[str, float | int | str]
+
+
 class Point(_Model):
     """A point that was given out. Whoever has the token tells what came of it, until `until`."""
 

@@ -68,6 +68,14 @@ def list_trials(
     return answer(request, {"items": items, "total": len(rows), "offset": offset})
 
 
+@router.post("/trials", response_model=models.Said)
+def add_trial(
+    request: Request, board: FromBoard, record: Found, asked: models.NewTrial
+) -> Response:
+    """Add a trial; where the budget is used up, it grows by one."""
+    return answer(request, {"message": board.add_trial(record, asked.parameters)})
+
+
 @router.get("/columns", response_model=models.Columns)
 def columns(request: Request, board: FromBoard, record: Found, after: int = -1) -> Response:
     """Return trials in columns: all, or those that changed after a position of the log."""
