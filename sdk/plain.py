@@ -20,7 +20,7 @@ def native(value: object) -> Any:
     """Return what a scalar of numpy, or of what is like it, holds; anything else as it is."""
     try:
         return value.item()  # type: ignore[attr-defined]  # most have none
-    except (AttributeError, ValueError):
+    except (AttributeError, ValueError, RuntimeError):  # none, or of several
         return value
 
 

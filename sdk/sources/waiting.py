@@ -5,9 +5,9 @@ from collections.abc import Callable
 
 from ...api.asked import is_asked
 from ...db.records import ExperimentRecord
+from ..verbs import LOOK_SECONDS
 from .source import Source
 
-LOOK_SECONDS = 0.3
 PATIENCE_SECONDS = 5.0
 """An engine that was just started takes so long at most to be seen."""
 

@@ -40,6 +40,16 @@ def test_a_file_may_be_piped_in(tunewright, experiment):
     assert tunewright("get", "echo", "-o", "json").json["state"] == "Succeeded"
 
 
+def test_a_secret_that_is_piped_in_cannot_be_left_to_a_process_in_the_background(
+    tunewright, experiment
+):
+    secret = "apiVersion: v1\nkind: Secret\nmetadata: {name: s}\nstringData: {key: value}\n"
+
+    refused = tunewright("run", "-", "--detach", stdin=f"{experiment().read_text()}---\n{secret}")
+
+    assert (refused.code, "cannot be kept (name a file)" in refused.err) == (2, True)
+
+
 def test_the_same_file_again_shows_the_result_and_names_what_goes_on(tunewright, experiment):
     file = experiment()
     tunewright("run", file)

@@ -235,6 +235,13 @@ def test_a_person_is_answered_with_pages(ask, server):
         assert answered.headers["Content-Type"].startswith("text/html")
 
 
+def test_a_trial_of_what_has_ended_is_not_offered_to_run_again(server):
+    with server.client() as client:
+        shown = client.get(f"{server.url}{DONE}/trials/1", headers={"Accept": "text/html"}).text
+    assert "Drop</button>" in shown
+    assert "Run again" not in shown
+
+
 def test_what_is_compared_beyond_eight_is_said_to_be_left_out(ask, server):
     for number in range(8):
         server.tune(f"beside-{number}", trials=2)
