@@ -114,6 +114,15 @@ def test_a_store_that_is_not_there_yet_holds_nothing_and_is_not_made(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_what_waits_for_whoever_asks_is_warned_of(client):
+    client.create(asked(trials=3))
+    point = client.ask("asked")
+    with pytest.warns(RuntimeWarning, match="when a point is asked for or told"):
+        client.stop_trial("asked", point.index)
+    assert client.ask("asked").index == point.index + 1
+    assert client.trial("asked", point.index).state == "Killed"
+
+
 class Left:
     """An experiment that nothing drives, and that somebody ends after a while."""
 
