@@ -1,6 +1,7 @@
 """Files in: Experiments, with what they refer to, or every fault with its line."""
 
 import difflib
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -31,7 +32,9 @@ class Bundle:
 
 
 def load(files: Iterable[Path], *, elsewhere: bool = False) -> Bundle:
-    """Read and validate files. `elsewhere`: ConfigMaps that are missing are on the cluster.
+    """Read and validate files; `-` is what is piped in.
+
+    `elsewhere`: ConfigMaps that are missing are on the cluster.
 
     Raises:
         Invalid: with every fault of every file.
@@ -40,7 +43,8 @@ def load(files: Iterable[Path], *, elsewhere: bool = False) -> Bundle:
     faults: list[Fault] = []
     for file in files:
         try:
-            texts.append((str(file), file.read_bytes()))
+            piped = str(file) == "-"
+            texts.append((str(file), sys.stdin.buffer.read() if piped else file.read_bytes()))
         except OSError as error:
             reason = error.strerror or str(error)
             faults.append(Fault("", f"cannot be read: {reason}", file=str(file)))

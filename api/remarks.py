@@ -52,8 +52,20 @@ def asked_labels(written: Iterable[str]) -> dict[str, str | None]:
 
 
 def wanted_labels(written: str) -> tuple[tuple[str, str | None], ...]:
-    """Read which labels are looked for: `name=value`, or `name` with any value, by commas."""
+    """Read which labels are looked for: `name=value`, or `name` with any value, by commas.
+
+    Raises:
+        Invalid: no label can be so.
+    """
     parts = [part.strip().partition("=") for part in written.split(",") if part.strip()]
+    remedy = "write name=value, or name for any value"
+    faults = [
+        Fault("label", f"{name}{equals}{value} is no label", remedy)
+        for name, equals, value in parts
+        if not is_label(name, value)
+    ]
+    if faults:
+        raise Invalid(faults)
     return tuple((name, value if equals else None) for name, equals, value in parts)
 
 

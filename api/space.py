@@ -240,4 +240,4 @@ class SearchSpace:
 
 def format_value(value: Value) -> str:
     """Write a value as templates, files and the wire carry it."""
-    return repr(value) if isinstance(value, float) else str(value)
+    return repr(float(value)) if isinstance(value, float) else str(value)

@@ -32,8 +32,8 @@ def attempt(files: tuple[Path, ...], assignments: tuple[str, ...], **given: Any)
     from ..api.compile import search_space
     from ..api.documents import load
     from ..api.space import format_value
+    from ..sdk.points import parse_point
     from . import compose
-    from .points import parse_point
 
     machine = Machine(**given)
     bundle = load(files)

@@ -1,10 +1,14 @@
 """Which display a run gets: a picture in a terminal, plain lines elsewhere."""
 
-from collections.abc import Sequence
 from typing import Protocol
 
 from ..api.objective import Objective
 from ..controller.progress import Observer
+from ..controller.reading import Records
+from ..db.records import ExperimentRecord
+
+_KNOWN = 500
+"""The newest values of before, which a picture begins with."""
 
 
 class Display(Observer, Protocol):
@@ -14,15 +18,17 @@ class Display(Observer, Protocol):
 
 
 def make_display(
-    name: str, objective: Objective, *, live: bool, known: Sequence[float] = ()
+    records: Records, record: ExperimentRecord, objective: Objective, *, live: bool
 ) -> Display:
-    """Return the display, drawing already."""
+    """Return the display of an experiment, drawing already; it goes on from what there is."""
     if live:
         from .live import Display as Live
 
-        picture = Live(name, objective, known=known)
+        newest = records.trials(record.uid, limit=_KNOWN, newest_first=True)
+        known = [trial.value for trial in reversed(newest) if trial.value is not None]
+        picture = Live(record.key.name, objective, known=known)
         picture.open()
         return picture
     from .progress_lines import Lines
 
-    return Lines(objective)
+    return Lines(objective, best=record.best[0].value if record.best else None)

@@ -46,11 +46,10 @@ def drive(place: Place, record: ExperimentRecord, setting: Setting) -> int:
     if setting.program:
         compose.announce(record.document, setting.program)
     with place.driving(record.uid), compose.opened(place, fsync=setting.fsync) as store:
-        newest = store.trials(record.uid, limit=500, newest_first=True)
-        known = [trial.value for trial in reversed(newest) if trial.value is not None]
         from .display import make_display
 
-        display = make_display(record.key.name, objective, live=sys.stdout.isatty(), known=known)
+        known = store.experiment(record.key)
+        display = make_display(store, known, objective, live=sys.stdout.isatty())
         try:
             with compose.witness(store, record).watching():
                 outcome = run_engine(place, store, record, setting, display)
@@ -132,11 +131,13 @@ def detach_engine(place: Place, record: ExperimentRecord, arguments: Sequence[st
     import subprocess
     import time
 
+    from ..sdk.commands import COMMAND
+
     log = place.log_file(record.uid)
     with log.open("ab") as stream:
         engine = subprocess.Popen(
             [
-                *(sys.executable, "-m", "tunewright", "resume", record.key.name),
+                *(*COMMAND, "resume", record.key.name),
                 *("--namespace", record.key.namespace, "--store", place.option),
                 *arguments,
             ],

@@ -29,6 +29,7 @@ INTERRUPTED = 130
 
 def guarded(command: click.Command) -> int:
     """Run a command to its exit code. No traceback reaches the terminal."""
+    _open_what_is_closed()
     try:
         code = command.main(prog_name="tunewright", standalone_mode=False)
         sys.stdout.flush()
@@ -37,6 +38,13 @@ def guarded(command: click.Command) -> int:
     except BaseException as error:  # noqa: BLE001 - a bug ends here, with its traceback on disk
         return code_of(error)
     return code if isinstance(code, int) else OK
+
+
+def _open_what_is_closed() -> None:
+    """Let what is written to a stream that was closed before the start (`>&-`) go nowhere."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 - to the end
 
 
 def code_of(error: BaseException) -> int:
@@ -88,6 +96,9 @@ _OF_THE_MACHINE = {
     errno.EROFS: "name a place that can be written",
     errno.EACCES: "mend its permissions, or name another place",
     errno.EPERM: "mend its permissions, or name another place",
+    errno.ENOENT: "make its folder first, or name another place",
+    errno.ENOTDIR: "a part of the path is no folder: name another place",
+    errno.EISDIR: "name a file in it",
     errno.EMFILE: "raise the limit of open files (ulimit -n)",
 }
 """What a machine may lack anywhere, and its remedy."""

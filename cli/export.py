@@ -19,6 +19,7 @@ from . import console
 from .options import client_of, name_argument, where_options
 
 _PAGE = 2000
+_FORMATS = ("csv", "json", "parquet")
 _FIXED = (
     *("index", "name", "state", "reason", "value", "dropped", "attempt", "retries", "exit_code"),
     *("created_at", "started_at", "finished_at", "wall_seconds", "cpu_seconds"),
@@ -31,7 +32,7 @@ _FIXED = (
 @click.option(
     "--format",
     "kind",
-    type=click.Choice(["csv", "json", "parquet"]),
+    type=click.Choice(_FORMATS),
     help="The format.  [default: by the file's ending, else csv]",
 )
 @click.option(
@@ -87,8 +88,7 @@ def _write_table(name: str, kind: str | None, output_file: Path | None, where: W
     from ..api.compile import objective_of
     from ..sdk.names import find_experiment
 
-    ending = output_file.suffix.lstrip(".") if output_file else "csv"
-    kind = kind or (ending if ending in {"json", "parquet"} else "csv")
+    kind = kind or _format_of(output_file)
     if kind == "parquet" and output_file is None:
         raise Invalid(
             [Fault("--format parquet", "it needs a file", "add --output-file NAME.parquet")]
@@ -108,6 +108,15 @@ def _write_table(name: str, kind: str | None, output_file: Path | None, where: W
                 _text(kind, columns, rows, stream)
     if output_file is not None:
         console.note(f"{record.totals.proposed} trials in {output_file}")
+
+
+def _format_of(file: Path | None) -> str:
+    """Return the format that a file's ending names."""
+    ending = file.suffix.lstrip(".").lower() if file else ""
+    if ending and ending not in _FORMATS:
+        remedy = f"end it with {', '.join(f'.{each}' for each in _FORMATS)}, or say --format"
+        raise Invalid([Fault("--output-file", f".{ending} is no format", remedy)])
+    return ending or "csv"
 
 
 def _columns(record: ExperimentRecord, objective: Objective) -> list[str]:

@@ -44,12 +44,22 @@ def get(name: str | None, labels: str | None, everywhere: bool, where: Where, ou
             records = source.records.find_experiments(query).records
         data = [{**shapes.experiment(record), **source.whereabouts(record)} for record in records]
         said = str(source)
+    asked = _asked(labels, None if everywhere else where.namespace)
     console.emit(
-        data[0] if name else data, output, lambda: _table(data, said, wide=output == "wide")
+        data[0] if name else data, output, lambda: _table(data, said, asked, wide=output == "wide")
     )
 
 
-def _table(data: list[dict[str, Any]], source: str, *, wide: bool) -> None:
+def _asked(labels: str | None, namespace: str | None) -> str:
+    """Return the options that leave experiments out, as they were typed."""
+    given = (("-l", labels), ("-n", namespace))
+    return " ".join(f"{option} {value}" for option, value in given if value)
+
+
+def _table(data: list[dict[str, Any]], source: str, asked: str, *, wide: bool) -> None:
+    if not data and asked:
+        console.note(f"No experiment is of {asked} ({source}).")
+        return
     if not data:
         console.note(f"No experiments ({source}). `tunewright init` writes a first one.")
         return

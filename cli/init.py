@@ -1,12 +1,18 @@
 """`tunewright init`: questions, and an Experiment."""
 
 import shlex
+import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import click
 
-from ..api.errors import Invalid
+from ..api.errors import Conflict, Fault, Invalid
+from ..sdk.flags import Wanted, document, fields, slug
 from . import console
+
+_Answer = TypeVar("_Answer")
 
 
 @click.command()
@@ -21,25 +27,29 @@ def init(file: Path, force: bool) -> None:
       tunewright init tuning/lr.yaml
     """
     from ..api.documents import parse
-    from ..api.errors import Conflict
-    from ..sdk.flags import Wanted, document
 
     if file.exists() and not force:
         raise Conflict(f"{file} exists: --force overwrites it, or name another file")
-    command = shlex.split(
-        click.prompt("The command that trains, as you would type it", default="python train.py")
-    )
-    params: list[str] = []
-    console.note("Parameters: lr=log:1e-5..1e-1, n=int:1..10, opt=adam,sgd; an empty line ends.")
-    while True:
-        written = click.prompt(f"Parameter {len(params) + 1}", default="", show_default=False)
-        if not written and params:
-            break
-        problem = _problem(written)
-        if problem:
-            console.note(problem)
-        else:
-            params.append(written)
+    try:
+        wanted = _ask(slug(file.stem))
+    except click.Abort:
+        if sys.stdin is not None and sys.stdin.isatty():
+            raise
+        remedy = "answer in a terminal, or give options to `tunewright run --print`"
+        raise Invalid([Fault("init", "it asks, and nobody answers", remedy)]) from None
+    raw = document(wanted)
+    parse(raw)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(console.as_yaml(raw), encoding="utf-8")
+    click.echo(f"Wrote {file}: each trial runs `{shlex.join(wanted.command)}`.")
+    click.echo(f"Try one:  tunewright try {file}")
+    click.echo(f"Tune:     tunewright run {file}")
+
+
+def _ask(name: str) -> Wanted:
+    """Ask until each answer can be."""
+    command = _answer("The command that trains, as you would type it", _command, "python train.py")
+    params = _params([name for word in command for name in fields(word)])
     metric = click.prompt("The metric that it prints", default="loss")
     wants = click.prompt(
         "Smaller or larger is better",
@@ -47,34 +57,75 @@ def init(file: Path, force: bool) -> None:
         default="minimize",
     )
     trials = click.prompt("How many trials", type=click.IntRange(1), default=30)
-    parallel = click.prompt("How many at once", type=click.IntRange(1), default=2)
-    names = [text.split("=", 1)[0] for text in params]
-    told = " ".join(command)
-    command += [f"--{name}={{{name}}}" for name in names if f"{{{name}}}" not in told]
-    raw = document(
-        Wanted(
-            params=params,
-            command=command,
-            minimize=metric if wants == "minimize" else None,
-            maximize=metric if wants == "maximize" else None,
-            trials=trials,
-            parallel=parallel,
-            name=file.stem.replace("_", "-").lower(),
-        )
+    parallel = click.prompt(
+        "How many at once", type=click.IntRange(1, trials), default=min(2, trials)
     )
-    parse(raw)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(console.as_yaml(raw), encoding="utf-8")
-    click.echo(f"Wrote {file}: each trial runs `{shlex.join(command)}`.")
-    click.echo(f"Try one:  tunewright try {file}")
-    click.echo(f"Tune:     tunewright run {file}")
+    told = {name for word in command for name in fields(word)}
+    more = [f"--{name}={{{name}}}" for name in map(_name, params) if name not in told]
+    return Wanted(
+        params=params,
+        command=[*command, *more],
+        minimize=metric if wants == "minimize" else None,
+        maximize=metric if wants == "maximize" else None,
+        trials=trials,
+        parallel=parallel,
+        name=name,
+    )
 
 
-def _problem(written: str) -> str:
-    from ..sdk.flags import parameter
+def _params(told: Sequence[str]) -> list[str]:
+    """Ask for parameters, for those too that the command names in braces."""
+    params: list[str] = []
+    console.note("Parameters: lr=log:1e-5..1e-1, n=int:1..10, opt=adam,sgd; an empty line ends.")
+    while True:
+        number = f"Parameter {len(params) + 1}"
+        missing = next((name for name in told if name not in map(_name, params)), None)
 
+        def checked(written: str, missing: str | None = missing) -> str:
+            if written:
+                _check([*params, written])
+            elif missing is not None:
+                raise ValueError(f"the command has {{{missing}}}: write {missing}=SPACE")
+            elif not params:
+                raise ValueError("one at least is to be searched")
+            return written
+
+        written = _answer(number, checked, "")
+        if not written:
+            return params
+        params.append(written)
+
+
+def _answer(question: str, read: Callable[[str], _Answer], default: str) -> _Answer:
+    while True:
+        written = click.prompt(question, default=default, show_default=bool(default))
+        try:
+            return read(written.strip())
+        except ValueError as error:
+            console.note(str(error))
+
+
+def _command(written: str) -> list[str]:
     try:
-        parameter(written)
+        return shlex.split(written)
+    except ValueError as error:
+        raise ValueError(f"{error}: close every quote") from None
+
+
+def _check(params: Sequence[str]) -> None:
+    """Find what is wrong with parameters, as they will stand in the file.
+
+    Raises:
+        ValueError: something is; the message says all of it.
+    """
+    from ..api.documents import parse
+
+    command = ["run", *(f"{{{_name(each)}}}" for each in params)]
+    try:
+        parse(document(Wanted(params=params, command=command, minimize="loss", name="it")))
     except Invalid as error:
-        return str(error)
-    return ""
+        raise ValueError(str(error)) from None
+
+
+def _name(param: str) -> str:
+    return param.partition("=")[0]

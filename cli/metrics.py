@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import click
 
-from ..api.errors import NotFound, Unsupported
+from ..api.errors import Unsupported
 from ..sdk.sources.where import Where
 from . import console
 from .options import name_argument, output_option, where_options
@@ -35,7 +35,7 @@ def metrics(
     """
     from ..api.compile import objective_of
     from ..sdk import shapes
-    from ..sdk.names import best_of, find_trial, resolve
+    from ..sdk.names import best_of, check_metric, find_trial, resolve
 
     with where.opened() as source:
         records = source.records
@@ -43,6 +43,7 @@ def metrics(
         if found is None:
             found = find_trial(records, record, str(best_of(record).index), observations=True)
         objective = objective_of(record.document)
+        check_metric(record, found, metric)
         if whole:
             try:
                 rows = [
@@ -57,10 +58,6 @@ def metrics(
                 console.emit(rows, output, lambda: _log(rows))
                 return
     shown = shapes.metrics(found.observation or {}, objective)
-    if metric is not None and metric not in shown:
-        there = ", ".join(shown) or "none"
-        remedy = f"there are {there}"
-        raise NotFound(f"trial {found.index} of {name} has no metric {metric} ({remedy})")
     shown = {key: value for key, value in shown.items() if metric in {None, key}}
 
     def show() -> None:

@@ -3,7 +3,6 @@
 import secrets
 import socket
 import subprocess
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..api.errors import Fault, Invalid, MissingExtra
+from ..sdk.commands import COMMAND
 from ..sdk.sources.source import Source
 from ..sdk.sources.where import Where
 from .options import client_of
@@ -112,7 +112,7 @@ def serve(
 def beside(where: Where) -> Iterator[str]:
     """Serve the page from a process of its own for the time of a block; yield its address."""
     with subprocess.Popen(
-        [sys.executable, "-m", "tunewright", "ui", "--no-open", *_words(where)],
+        [*COMMAND, "ui", "--no-open", *_words(where)],
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,

@@ -12,9 +12,9 @@ from ..api.history import Proposal
 from ..api.identity import trial_name
 from ..api.placeholders import is_meta
 from ..api.space import Point
+from ..sdk.points import middle
 from ..sdk.rendered import command_of, manifest_of, primary_name
 from ..suggestion.session import Session
-from .points import middle
 
 _SHOWN = 3
 

@@ -20,21 +20,23 @@ class Lines:
     """
 
     def __init__(
-        self, objective: Objective, *, write: Callable[[str], None] = click.echo, shown: int = 50
+        self,
+        objective: Objective,
+        *,
+        best: float | None = None,
+        write: Callable[[str], None] = click.echo,
+        shown: int = 50,
     ) -> None:
         self._objective = objective
         self._write = write
         self._shown = shown
-        self._best: float | None = None
+        self._best = best
         self._failures = 0
         self._count = 0
         self._last = time.monotonic()
-        self._snapshot: Snapshot | None = None
-        self._waiting: tuple[str, ...] = ()
 
     def snapshot(self, snapshot: Snapshot) -> None:
         """Say what holds the run up, once each, and a sign of life when it is quiet."""
-        self._snapshot = snapshot
         if time.monotonic() - self._last < _QUIET_SECONDS:
             return
         counts = ", ".join(f"{count} {state}" for state, count in snapshot.counts if count)

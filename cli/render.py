@@ -34,8 +34,8 @@ def render(files: tuple[Path, ...], assignments: tuple[str, ...], output: str) -
 
     from ..api.compile import search_space
     from ..api.documents import load
+    from ..sdk.points import parse_point
     from ..sdk.rendered import command_of, container_of, manifest_of, primary_name
-    from .points import parse_point
 
     for experiment in load(files).experiments:
         document = experiment.write()

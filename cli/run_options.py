@@ -151,7 +151,13 @@ class Machine:
 
 
 def with_files(files: Sequence[Path]) -> list[str]:
-    """Return the options that tell another process where Secrets and ConfigMaps are."""
+    """Return the options that tell another process where Secrets and ConfigMaps are.
+
+    Raises:
+        Invalid: they were piped in, which nobody can read again.
+    """
+    if Path("-") in files:
+        raise Invalid([Fault("-", "Secrets that are piped in cannot be kept", "name a file")])
     return [word for file in files for word in ("--with", str(file.expanduser().absolute()))]
 
 

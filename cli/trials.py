@@ -1,7 +1,7 @@
 """`tunewright trials`: list trials, and ask things of single ones."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import click
@@ -160,12 +160,18 @@ def _ask(
     with where.opened() as source:
         record = find_experiment(source.records, name, source.namespace)
         indexes = [find_trial(source.records, record, word).index for word in words]
-        for index in indexes:
-            source.ask(record, verb, {"index": index})
+        later = {source.ask(record, verb, {"index": index}) for index in indexes}
     listed = ", ".join(str(index) for index in indexes)
     click.echo(
         f"{said} {'trial' if len(indexes) == 1 else 'trials'} {listed} of {record.key.name}."
     )
+    _note(later)
+
+
+def _note(later: Iterable[str]) -> None:
+    """Say when it will be carried out, where that is not now."""
+    for said in filter(None, later):
+        console.note(said)
 
 
 @trials.command()
@@ -207,7 +213,7 @@ def drop(name: str, trial: tuple[str, ...], where: Where) -> None:
     Examples:
       tunewright trials drop digits 3 4
     """
-    _ask(name, trial, "trial-drop", "Dropping", where)
+    _ask(name, trial, "trial-drop", "Dropped", where)
 
 
 @trials.command()
@@ -224,7 +230,7 @@ def add(name: str, assignment: tuple[str, ...], where: Where) -> None:
     from ..api.compile import search_space
     from ..api.experiment import ExperimentSpec
     from ..sdk.names import find_experiment
-    from .points import parse_point
+    from ..sdk.points import parse_point
 
     with where.opened() as source:
         record = find_experiment(source.records, name, source.namespace)
@@ -233,5 +239,6 @@ def add(name: str, assignment: tuple[str, ...], where: Where) -> None:
             assignment,
             path="trials add",
         )
-        source.ask(record, "trial-add", {"point": dict(point)})
+        later = source.ask(record, "trial-add", {"point": dict(point)})
     click.echo(f"Added a trial to {record.key.name}: {console.exact_point(point.items())}")
+    _note([later])

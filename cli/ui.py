@@ -53,7 +53,7 @@ def ui(
     """
     from .page import Address, listening, owner_alone, serve
 
-    with listening(host, port) as wire, where.opened() as source:
+    with listening(host, port) as wire, where.opened(makes=True) as source:
         address = Address.of(wire, host, token)
         _announce(address, source=str(source))
         if opens or (opens is None and _has_screen()):

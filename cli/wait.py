@@ -1,15 +1,11 @@
 """`tunewright wait`."""
 
-import time
-
 import click
 
 from ..api.states import ExperimentState
 from ..sdk.sources.where import Where
 from . import console
 from .options import name_argument, where_options
-
-_LOOK_SECONDS = 0.3
 
 
 @click.command()
@@ -28,7 +24,8 @@ _LOOK_SECONDS = 0.3
 def wait(name: str, condition: str, timeout: str, where: Where) -> int:
     """Wait until an experiment has ended.
 
-    Exit code 0: it came as asked. 1: it ended otherwise, or the time is over.
+    Exit code 0: it came as asked. 1: it ended otherwise, or the time is over. Where nothing
+    drives it, that is said, and somebody else may resume it meanwhile.
 
     \b
     Examples:
@@ -37,6 +34,7 @@ def wait(name: str, condition: str, timeout: str, where: Where) -> int:
     """
     from ..api.durations import parse_duration
     from ..sdk.names import find_experiment
+    from ..sdk.sources.waiting import wait_for_end
 
     try:
         seconds = parse_duration(timeout)
@@ -47,16 +45,12 @@ def wait(name: str, condition: str, timeout: str, where: Where) -> int:
         "succeeded": {ExperimentState.SUCCEEDED},
         "failed": {ExperimentState.FAILED},
     }[condition]
-    deadline = time.monotonic() + seconds if seconds else None
     with where.opened() as source:
-        record = find_experiment(source.records, name, source.namespace)
-        while True:
-            record = source.records.experiment(record.key)
-            if record.state.is_finished:
-                console.note(f"{record.key.name} {record.state}: {record.message}")
-                return 0 if record.state in wanted else 1
-            if deadline is not None and time.monotonic() >= deadline:
-                driven = "" if source.is_driven(record) else "; nothing drives it now"
-                console.note(f"{record.key.name} is still {record.state} after {timeout}{driven}")
-                return 1
-            source.rest(_LOOK_SECONDS)
+        found = find_experiment(source.records, name, source.namespace)
+        record = wait_for_end(source, found, seconds or None, console.note)
+        if record.state.is_finished:
+            console.note(f"{record.key.name} {record.state}: {record.message}")
+            return 0 if record.state in wanted else 1
+        driven = "" if source.is_driven(record) else "; nothing drives it now"
+        console.note(f"{record.key.name} is still {record.state} after {timeout}{driven}")
+        return 1

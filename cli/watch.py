@@ -8,12 +8,12 @@ import click
 from ..api.objective import Objective
 from ..db.records import ExperimentRecord
 from ..sdk.sources.source import Source
+from ..sdk.sources.waiting import PATIENCE_SECONDS
 from ..sdk.sources.where import Where
 from . import console
 from .options import name_argument, where_options
 
 _LOOK_SECONDS = 0.5
-_PATIENCE_SECONDS = 5.0  # an engine that was just started takes so long to take the lock
 
 
 @click.command()
@@ -55,10 +55,8 @@ def _follow(source: Source, record: ExperimentRecord, objective: Objective) -> E
     if record.state.is_finished:
         return record
     reader = Reader(source.records, record, objective)
-    newest = source.records.trials(record.uid, limit=500, newest_first=True)
-    known = [trial.value for trial in reversed(newest) if trial.value]
     seen = time.monotonic()
-    display = make_display(record.key.name, objective, live=sys.stdout.isatty(), known=known)
+    display = make_display(source.records, record, objective, live=sys.stdout.isatty())
     try:
         while True:
             record, snapshot = reader.read(time.time())
@@ -67,7 +65,7 @@ def _follow(source: Source, record: ExperimentRecord, objective: Objective) -> E
                 display.finished(trial)
             now = time.monotonic()
             seen = now if source.is_driven(record) else seen
-            if record.state.is_finished or now - seen > _PATIENCE_SECONDS:
+            if record.state.is_finished or now - seen > PATIENCE_SECONDS:
                 return record
             source.rest(_LOOK_SECONDS)
     finally:

@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Any, Self, SupportsFloat
 
 from ..api.asked import Answer
+from ..api.space import Value
 from .client import LONGEST_LOOK, SHORTEST_LOOK, Client
 from .results import Experiment, Point, Result, Sample, Trial
 
@@ -135,6 +136,9 @@ class AsyncClient:
         max_trials: int | None = None,
         parallel: int | None = None,
         max_failed: int | None = None,
+        max_duration: str | None = None,
+        retries: int | None = None,
+        no_improvement: int | None = None,
         goal: float | None = None,
         labels: Mapping[str, str | None] | None = None,
         note: str | None = None,
@@ -145,10 +149,25 @@ class AsyncClient:
             max_trials=max_trials,
             parallel=parallel,
             max_failed=max_failed,
+            max_duration=max_duration,
+            retries=retries,
+            no_improvement=no_improvement,
             goal=goal,
             labels=labels,
             note=note,
         )
+
+    async def stop_trial(self, name: str, trial: int | str) -> None:
+        await asyncio.to_thread(self._client.stop_trial, name, trial)
+
+    async def retry_trial(self, name: str, trial: int | str) -> None:
+        await asyncio.to_thread(self._client.retry_trial, name, trial)
+
+    async def drop_trial(self, name: str, trial: int | str) -> None:
+        await asyncio.to_thread(self._client.drop_trial, name, trial)
+
+    async def add_trial(self, name: str, parameters: Mapping[str, Value]) -> None:
+        await asyncio.to_thread(self._client.add_trial, name, parameters)
 
     async def answer(self, name: str) -> Answer:
         return await asyncio.to_thread(self._client.answer, name)

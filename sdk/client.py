@@ -6,11 +6,15 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, SupportsFloat
 
 from ..api.asked import Answer
+from ..api.errors import Invalid
+from ..api.space import Value
+from .plain import native
 from .report import values_of
 from .results import Experiment, Point, Result, Sample, Trial
 from .verbs import Shape, Verbs
@@ -183,6 +187,7 @@ class Client:
         """Return every value that a trial's last attempt reported, in order.
 
         Raises:
+            NotFound: there is no such trial, or it has reported other metrics only.
             Unsupported: a cluster keeps them in its metrics service, which is not reached.
         """
         return self._verbs.samples(name, str(trial), metric)
@@ -247,11 +252,17 @@ class Client:
         max_trials: int | None = None,
         parallel: int | None = None,
         max_failed: int | None = None,
+        max_duration: str | None = None,
+        retries: int | None = None,
+        no_improvement: int | None = None,
         goal: float | None = None,
         labels: Mapping[str, str | None] | None = None,
         note: str | None = None,
     ) -> None:
         """Change its budget, its labels (None takes one away) and its note.
+
+        `max_duration` is as `spec.maxDuration` ("90s", "1h30m"); `no_improvement` ends it after
+        so many trials without a better one.
 
         Raises:
             Invalid: it cannot be so.
@@ -263,14 +274,46 @@ class Client:
             "maxTrialCount": max_trials,
             "parallelTrialCount": parallel,
             "maxFailedTrialCount": max_failed,
+            "maxDuration": max_duration,
+            "trialPolicy.retries": retries,
+            "stopWhen.noImprovement.trials": no_improvement,
             "objective.goal": goal,
             LABELS: labels or None,
             NOTE: note,
         }
-        changes = {path: value for path, value in given.items() if value is not None}
+        changes = {path: native(value) for path, value in given.items() if value is not None}
         if not changes:
             raise ValueError("there is nothing to change: name max_trials, parallel, …")
         self._verbs.edit(name, changes)
+
+    def stop_trial(self, name: str, trial: int | str) -> None:
+        """End a trial that runs; it ends as Killed, and counts.
+
+        Raises:
+            Conflict: it has ended already.
+        """
+        self._verbs.change_trial(name, str(trial), "stop")
+
+    def retry_trial(self, name: str, trial: int | str) -> None:
+        """Run a trial again: one that runs as its next attempt, another as a new trial.
+
+        Raises:
+            Conflict: the experiment has ended: its budget is to be raised first.
+        """
+        self._verbs.change_trial(name, str(trial), "retry")
+
+    def drop_trial(self, name: str, trial: int | str) -> None:
+        """Take a trial out of the best, the search and the plots; its record stays."""
+        self._verbs.change_trial(name, str(trial), "drop")
+
+    def add_trial(self, name: str, parameters: Mapping[str, Value]) -> None:
+        """Add a trial with a point of your own: a value of every parameter.
+
+        Raises:
+            Invalid: it is no point of the search space.
+            Conflict: the experiment has ended: its budget is to be raised first.
+        """
+        self._verbs.add_trial(name, parameters)
 
     # Trials that people run themselves.
 
@@ -333,10 +376,25 @@ class Client:
         return self._verbs.told(name, index, token, values, failed)
 
 
+def _known(value: object) -> object:
+    """Return a scalar of numpy as JSON knows it."""
+    held = native(value)
+    if held is value:
+        raise TypeError(f"{value!r} is a {type(value).__name__}, which no document can hold")
+    return held
+
+
 @contextmanager
 def written(document: Mapping[str, Any]) -> Iterator[Path]:
-    """Have a document as a file for the time of a block."""
+    """Have a document as a file for the time of a block.
+
+    What is wrong with it is said without the file, which nobody else sees.
+    """
     with tempfile.TemporaryDirectory(prefix="tunewright-") as folder:
         path = Path(folder) / "experiment.json"
-        path.write_text(json.dumps(document), encoding="utf-8")
-        yield path
+        path.write_text(json.dumps(document, default=_known), encoding="utf-8")
+        try:
+            yield path
+        except Invalid as error:
+            faults = [replace(fault, file=None, line=None) for fault in error.faults]
+            raise Invalid(faults) from None

@@ -9,7 +9,9 @@ from collections.abc import Callable, Sequence
 from ..api import errors
 from ..api.errors import Codes, Fault, Invalid, Terminal, TunewrightError
 
-_COMMAND = (sys.executable, "-m", "tunewright")
+COMMAND = (sys.executable, "-P", "-m", "tunewright")
+"""This program, without the current folder, where a file may have the name of a library."""
+
 _LOOK_SECONDS = 0.5
 _KNOWN: dict[str, type[TunewrightError]] = {
     each.__name__: each
@@ -40,7 +42,7 @@ def run(words: Sequence[str]) -> str:
         TunewrightError: what the command ended with.
     """
     done = subprocess.run(
-        [*_COMMAND, *words],
+        [*COMMAND, *words],
         stdin=subprocess.DEVNULL,
         capture_output=True,
         env=_telling(),
@@ -58,7 +60,7 @@ def show(words: Sequence[str]) -> int:
     Raises:
         TunewrightError: what the command ended with.
     """
-    code = subprocess.run([*_COMMAND, *words], check=False).returncode
+    code = subprocess.run([*COMMAND, *words], check=False).returncode
     if code not in {0, 1}:
         raise CommandFailed(f"`tunewright {words[0]}` ended with {code}; it has said why")
     return code
@@ -71,7 +73,7 @@ def watch(words: Sequence[str], look: Callable[[], None]) -> int:
         TunewrightError: what the command ended with.
     """
     with subprocess.Popen(
-        [*_COMMAND, *words],
+        [*COMMAND, *words],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,

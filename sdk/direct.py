@@ -6,7 +6,7 @@ else is done here.
 
 import os
 import re
-import time
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 from ..api.asked import Answer
 from ..api.errors import Unsupported
+from ..api.space import Value
 from . import commands
 from .results import Sample
-from .verbs import LOOK_SECONDS, Shape, late
+from .verbs import Shape, late
 
 if TYPE_CHECKING:
     from ..db.records import ExperimentRecord, TrialRecord
@@ -89,6 +90,8 @@ class Direct:
     def experiments(self) -> Sequence[Shape]:
         from ..db.listing import EVERY, Query
 
+        if not self._where.is_there:
+            return []  # `create` makes the store
         with self._where.opened() as source:
             query = Query(source.namespace, limit=EVERY)
             return [_shown(source, each) for each in source.records.find_experiments(query).records]
@@ -98,15 +101,13 @@ class Direct:
             return _shown(source, record)
 
     def wait(self, name: str, seconds: float | None) -> Shape:
-        until = None if seconds is None else time.monotonic() + seconds
+        from .sources.waiting import wait_for_end
+
         with self._found(name) as (source, found):
-            record = found
-            while not record.state.is_finished:
-                if seconds is not None and until is not None and time.monotonic() >= until:
-                    driven = "" if source.is_driven(record) else "; nothing drives it now"
-                    raise late(name, record.state, seconds, driven)
-                source.rest(LOOK_SECONDS)
-                record = source.records.experiment(record.key)
+            record = wait_for_end(source, found, seconds, _warn)
+            if seconds is not None and not record.state.is_finished:
+                driven = "" if source.is_driven(record) else "; nothing drives it now"
+                raise late(name, record.state, seconds, driven)
             return _shown(source, record)
 
     def trials(self, name: str, state: str | None) -> Sequence[Shape]:
@@ -122,9 +123,13 @@ class Direct:
             return _trial(record, _find(source, record, trial))
 
     def samples(self, name: str, trial: str, metric: str | None) -> Sequence[Sample]:
+        from .names import check_metric
+
         with self._found(name) as (source, record):
-            index = _find(source, record, trial).index
-            found = source.records.samples(record.uid, index, metric=metric)
+            of = _find(source, record, trial)
+            if of.observation:  # until then none is wrong
+                check_metric(record, of, metric)
+            found = source.records.samples(record.uid, of.index, metric=metric)
             return [Sample(*each) for each in found]
 
     def log(self, name: str, trial: str, *, follow: bool) -> Iterator[str]:
@@ -172,6 +177,18 @@ class Direct:
         with self._found(name) as (source, record):
             parse(edited(record.document, changes))
             source.edit(record, changes, now=False)
+
+    def change_trial(self, name: str, trial: str, verb: str) -> None:
+        with self._found(name) as (source, record):
+            index = _find(source, record, trial).index
+            _tell(source.ask(record, f"trial-{verb}", {"index": index}))
+
+    def add_trial(self, name: str, values: Mapping[str, Value]) -> None:
+        from .points import point_of
+
+        with self._found(name) as (source, record):
+            point = dict(point_of(record, values))
+            _tell(source.ask(record, "trial-add", {"point": point}))
 
     # Trials that people run themselves.
 
@@ -224,6 +241,16 @@ class Direct:
         words += [] if self._context is None else ["--context", self._context]
         words += [] if self._kubeconfig is None else ["--kubeconfig", self._kubeconfig]
         return words + ([] if self._namespace is None else ["--namespace", self._namespace])
+
+
+def _tell(later: str) -> None:
+    """Warn where what was asked for is carried out later, if at all."""
+    if later:
+        _warn(later)
+
+
+def _warn(said: str) -> None:
+    warnings.warn(said, RuntimeWarning, stacklevel=2)
 
 
 def _shown(source: "Source", record: "ExperimentRecord") -> Shape:

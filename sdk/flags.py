@@ -23,6 +23,9 @@ from ..api.problem import ALGORITHM
 _RANGE = re.compile(r"(?P<low>[^./][^/]*?|\.\d[^/]*?)\.\.(?P<high>[^/]+?)(?:/(?P<step>.+))?")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 _FIELD = re.compile(r"(?<!\$)\{([A-Za-z_][A-Za-z0-9_.-]*)\}")
+_WHOLE = re.compile(rf"(?:--?[^=\s]+=)?{_FIELD.pattern}")
+"""A word, or the value of an option, that is nothing else: no program is told this as it stands."""
+
 _PLAIN = re.compile(r"[-+]?\d+")
 _DISTRIBUTIONS = {"log": "logUniform", "normal": "normal", "lognormal": "logNormal"}
 _WORDS = ("int", "float", "choice", *_DISTRIBUTIONS)
@@ -95,6 +98,17 @@ def document(wanted: Wanted) -> dict[str, Any]:
     }
 
 
+def fields(word: str) -> Sequence[str]:
+    """Return the names that stand in braces in a word of a command."""
+    return [match[1] for match in _FIELD.finditer(word)]
+
+
+def slug(text: str) -> str:
+    """Return a name that an experiment can have, made of what a person calls it."""
+    clean = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
+    return clean[:30].strip("-") if clean[:1].isalpha() else f"experiment-{clean[:20]}".strip("-")
+
+
 def parameter(written: str) -> dict[str, Any]:
     """Read one `--param`.
 
@@ -102,8 +116,11 @@ def parameter(written: str) -> dict[str, Any]:
         Invalid: it says no space; the fault says how it would.
     """
     name, equals, space = written.partition("=")
-    if not equals or not _NAME.fullmatch(name):
+    if not equals or not name:
         raise _bad(written, "it is no NAME=SPACE", _EXAMPLES)
+    if not _NAME.fullmatch(name):
+        remedy = "begin with a letter of a to z, go on with those, digits, and the signs _ . -"
+        raise _bad(written, f"{name!r} is no name of a parameter", remedy)
     words, rest = _prefixes(space)
     found = _RANGE.fullmatch(rest)
     if found is not None and "choice" not in words:
@@ -194,7 +211,7 @@ def _faults(wanted: Wanted, names: Sequence[str]) -> list[Fault]:
         for text in wanted.settings
         if "=" not in text
     ]
-    used = {name for word in wanted.command for name in _FIELD.findall(word)}
+    used = {name for word in wanted.command for name in fields(word)}
     if wanted.command and not faults:
         faults += [
             Fault(
@@ -202,6 +219,11 @@ def _faults(wanted: Wanted, names: Sequence[str]) -> list[Fault]:
             )
             for name in names
             if name not in used
+        ]
+        faults += [
+            Fault("COMMAND", f"{match[0]} is no parameter", f"give --param {match[1]}=…")
+            for match in filter(None, map(_WHOLE.fullmatch, wanted.command))
+            if match[1] not in names
         ]
     return faults
 
@@ -237,8 +259,7 @@ def _stem(command: Sequence[str]) -> str:
     ]
     scripts = [word for word in words if "." in PurePath(word).name]
     stem = PurePath((scripts or words or ["experiment"])[0]).stem
-    clean = re.sub(r"[^a-z0-9]+", "-", stem.lower()).strip("-")
-    return clean[:30].strip("-") if clean[:1].isalpha() else f"experiment-{clean[:20]}".strip("-")
+    return slug(stem)
 
 
 def _template(wanted: Wanted, parameters: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

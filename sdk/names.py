@@ -100,6 +100,20 @@ def best_of(record: ExperimentRecord) -> TrialRecord:
     return record.best[0]
 
 
+def check_metric(record: ExperimentRecord, trial: TrialRecord, metric: str | None) -> None:
+    """Refuse a metric that is not among those that a trial has reported.
+
+    Raises:
+        NotFound: it is not; the message names those that are.
+    """
+    there = trial.observation or {}
+    if metric is not None and metric not in there:
+        known = ", ".join(there) or "none yet"
+        raise NotFound(
+            f"trial {trial.index} of {record.key.name} has no metric {metric} (there are {known})"
+        )
+
+
 def resolve(
     records: Records, name: str, trial: str | None, namespace: str | None
 ) -> tuple[ExperimentRecord, TrialRecord | None]:

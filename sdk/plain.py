@@ -16,6 +16,14 @@ def plain(value: object) -> Any:
     return value if value is None or isinstance(value, bool | int | float) else str(value)
 
 
+def native(value: object) -> Any:
+    """Return what a scalar of numpy, or of what is like it, holds; anything else as it is."""
+    try:
+        return value.item()  # type: ignore[attr-defined]  # most have none
+    except (AttributeError, ValueError, RuntimeError):  # none, or of several
+        return value
+
+
 def encoded(value: object) -> bytes:
     """Write strict JSON. Nearly all values are plain already: they are not copied first."""
     try:

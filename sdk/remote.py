@@ -22,10 +22,11 @@ from ..api.errors import (
     ServerUnavailable,
     Unsupported,
 )
+from ..api.space import Value
 from ..api.states import ExperimentState, TrialState
 from .commands import CommandFailed
 from .names import no_experiment, several
-from .plain import plain
+from .plain import native, plain
 from .results import Sample
 from .verbs import LOOK_SECONDS, Shape, late
 
@@ -177,6 +178,13 @@ class Remote:
             "note": changes.get(NOTE),
         }
         self._ask("PATCH", self._path(name), asked)
+
+    def change_trial(self, name: str, trial: str, verb: str) -> None:
+        self._ask("POST", f"{self._trial(name, trial)}/{verb}")
+
+    def add_trial(self, name: str, values: Mapping[str, Value]) -> None:
+        parameters = {each: native(value) for each, value in values.items()}
+        self._ask("POST", f"{self._path(name)}/trials", {"parameters": parameters})
 
     # Trials that people run themselves.
 

@@ -16,15 +16,16 @@ tunewright.api.errors.Invalid: ...max 0 must not be less than min 1 (swap them)
 """
 
 import builtins
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from ..api.errors import Invalid
+from ..api.errors import Fault, Invalid
 from ..api.parameter_spec import FeasibleSpace, ParameterSpec
 from ..api.space import format_value
 from ..api.validation.report import Report
 from ..api.validation.space import check_parameters
+from .plain import native
 
 Number: TypeAlias = builtins.int | float
 When: TypeAlias = Mapping[str, Sequence[str | Number]]
@@ -119,7 +120,20 @@ def discrete(values: Sequence[Number], *, when: When | None = None) -> Dimension
 
 
 def parameters(space: Space) -> dict[str, Any]:
-    """Return the part of `spec` that a space is."""
+    """Return the part of `spec` that a space is.
+
+    Raises:
+        Invalid: an entry was not made by a function of this module.
+    """
+    if not isinstance(space, Mapping):
+        raise _wrong(space, "is no mapping", 'write {"x": search.double(0, 1)}')
+    strange = {name: one for name, one in space.items() if not isinstance(one, Dimension)}
+    if strange:
+        remedy = "write search.double(0, 1), search.int(1, 8) or search.categorical(…)"
+        raise Invalid(
+            Fault(f"space[{name!r}]", f"{one!r} says no values", remedy)
+            for name, one in strange.items()
+        )
     conditions = [each for name, one in space.items() for each in one.conditions(name)]
     return {
         "parameters": [one.spec(name) for name, one in space.items()],
@@ -136,16 +150,37 @@ def _numeric(  # noqa: PLR0917  # what a range has
     when: When | None,
 ) -> Dimension:
     feasible = FeasibleSpace(
-        min=format_value(low),
-        max=format_value(high),
-        step=None if step is None else format_value(step),
+        min=format_value(native(low)),
+        max=format_value(native(high)),
+        step=None if step is None else format_value(native(step)),
         distribution=None if distribution == "uniform" else distribution,
     )
     return _checked(kind, feasible, when)
 
 
 def _listed(kind: str, values: Sequence[str | Number], when: When | None) -> Dimension:
-    return _checked(kind, FeasibleSpace(list=tuple(format_value(each) for each in values)), when)
+    return _checked(kind, FeasibleSpace(list=_entries(values)), when)
+
+
+def _entries(values: object) -> tuple[str, ...]:
+    """Write the entries of a list as a file has them.
+
+    Raises:
+        Invalid: it is no list, or holds what is no text and no number.
+    """
+    if isinstance(values, str) or not isinstance(values, Iterable):
+        raise _wrong(values, "is no list", f"write [{values!r}]")
+    return tuple(_entry(native(each)) for each in values)
+
+
+def _entry(value: object) -> str:
+    if isinstance(value, bool) or not isinstance(value, str | builtins.int | float):
+        raise _wrong(value, "is no text and no number", f'trials are given text: write "{value}"')
+    return format_value(value)
+
+
+def _wrong(value: object, message: str, remedy: str) -> Invalid:
+    return Invalid([Fault("search", f"{value!r} {message}", remedy)])
 
 
 def _checked(kind: str, feasible: FeasibleSpace, when: When | None) -> Dimension:
@@ -157,8 +192,5 @@ def _checked(kind: str, feasible: FeasibleSpace, when: When | None) -> Dimension
     return Dimension(
         kind,
         feasible,
-        tuple(
-            (other, tuple(format_value(each) for each in values))
-            for other, values in (when or {}).items()
-        ),
+        tuple((other, _entries(values)) for other, values in (when or {}).items()),
     )

@@ -1,27 +1,25 @@
 """`tune()`: a Python function as the training command."""
 
-import hashlib
-import pickle
 import re
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
-from ..api.errors import MissingExtra, Unsupported
+from ..api.errors import Unsupported
 from ..api.identity import DEFAULT_NAMESPACE
+from ..api.space import Value
 from . import search, shipping
 from .client import Client, written
 from .home import home_folder, trials_folder
+from .kept import FunctionFailed, Returned, kept, named, raised
+from .points import assigned
 from .progress import progress
 from .results import Result
 from .template import Machine, template
 
-Returned: TypeAlias = float | Mapping[str, float] | None
-
-FAILURE = "exception.pickle"
-_PROGRAM = "tunewright.sdk.trial"
+Direction: TypeAlias = Literal["minimize", "maximize"]
+Bounds: TypeAlias = tuple[float | None, float | None]
 
 
 def tune(  # what an experiment has
@@ -29,12 +27,15 @@ def tune(  # what an experiment has
     space: search.Space,
     *,
     metric: str = "objective",
-    direction: Literal["minimize", "maximize"] = "minimize",
+    direction: Direction = "minimize",
     trials: int = 20,
     parallel: int = 1,
     algorithm: str = "auto",
     settings: Mapping[str, object] | None = None,
     early_stopping: str | None = None,
+    initial: Sequence[Mapping[str, Value]] = (),
+    objectives: Mapping[str, Direction] | None = None,
+    constraints: Mapping[str, Bounds] | None = None,
     goal: float | None = None,
     seed: int | None = None,
     time_limit: str | None = None,
@@ -60,6 +61,10 @@ def tune(  # what an experiment has
     >>> len(result.trials), result.best.value == loss(**result.best.parameters)
     (5, True)
 
+    `initial` are points to run first. `objectives` are further metrics that the function
+    returns, each to `minimize` or `maximize`; `constraints` the least and the greatest value
+    that others may have, either of them None, where a trial is to count as good.
+
     `time_limit` is as `spec.maxDuration` ("90s", "1h30m"). The experiment is kept
     under its name, by default the function's with the time; `client` says where.
 
@@ -71,12 +76,73 @@ def tune(  # what an experiment has
         Invalid: the space cannot be, or the experiment is wrong; `faults` names all that is.
         Conflict: another experiment has the name.
         Unsupported: the function cannot be sent to a cluster; the message says why.
+        TypeError: it is no function.
         Exception: all trials failed: that of the first one; from a cluster, `FunctionFailed`.
     """
+    if not callable(function):
+        raise TypeError(f"{function!r} cannot be called: give a function of the parameters")
     client = client or Client(cluster=cluster)
-    named = name or _name_of(function)
+    title = name or _name_of(function)
     machine = machine or Machine()
-    spec = {
+    spec = _spec(
+        space,
+        metric=metric,
+        direction=direction,
+        trials=trials,
+        parallel=parallel,
+        algorithm=algorithm,
+        settings=settings or {},
+        early_stopping=early_stopping,
+        initial=initial,
+        objectives=objectives or {},
+        constraints=constraints or {},
+        goal=goal,
+        seed=seed,
+        time_limit=time_limit,
+    )
+    if client.is_cluster or client.is_remote:
+        spec["trialTemplate"] = shipped(function, metric, packages, machine)
+        return _tuned(client, title, spec, quiet=quiet)
+    if packages:
+        raise Unsupported("a trial on this machine has the packages of this Python: install them")
+    folder = trials_folder(home_folder(), client.namespace or DEFAULT_NAMESPACE, title)
+    spec["trialTemplate"] = kept(function, metric, folder, machine)
+    try:
+        return _tuned(client, title, spec, quiet=quiet)
+    except FunctionFailed as told:
+        error = raised(folder)
+        if error is None:
+            raise
+        raise error from told
+
+
+def _spec(
+    space: search.Space,
+    *,
+    metric: str,
+    direction: str,
+    trials: int,
+    parallel: int,
+    algorithm: str,
+    settings: Mapping[str, object],
+    early_stopping: str | None,
+    initial: Sequence[Mapping[str, Value]],
+    objectives: Mapping[str, Direction],
+    constraints: Mapping[str, Bounds],
+    goal: float | None,
+    seed: int | None,
+    time_limit: str | None,
+) -> dict[str, Any]:
+    """Return the `spec` of an Experiment, all but its trials' template."""
+    further = {
+        "objectives": [{"metric": name, "type": wanted} for name, wanted in objectives.items()],
+        "constraints": [_constraint(name, *bounds) for name, bounds in constraints.items()],
+        "initialTrials": [
+            {"assignments": dict(text.split("=", 1) for text in assigned(values))}
+            for values in initial
+        ],
+    }
+    return {
         "objective": {
             "type": direction,
             "objectiveMetricName": metric,
@@ -85,7 +151,7 @@ def tune(  # what an experiment has
         "algorithm": {
             "algorithmName": algorithm,
             "algorithmSettings": [
-                {"name": key, "value": str(value)} for key, value in (settings or {}).items()
+                {"name": key, "value": str(value)} for key, value in settings.items()
             ],
         },
         **({"earlyStopping": {"algorithmName": early_stopping}} if early_stopping else {}),
@@ -93,35 +159,14 @@ def tune(  # what an experiment has
         **({"maxDuration": time_limit} if time_limit else {}),
         "maxTrialCount": trials,
         "parallelTrialCount": parallel,
+        **{key: listed for key, listed in further.items() if listed},
         **search.parameters(space),
     }
-    if client.is_cluster or client.is_remote:
-        spec["trialTemplate"] = shipped(function, metric, packages, machine)
-        return _tuned(client, named, spec, quiet=quiet)
-    if packages:
-        raise Unsupported("a trial on this machine has the packages of this Python: install them")
-    folder = trials_folder(home_folder(), client.namespace or DEFAULT_NAMESPACE, named)
-    spec["trialTemplate"] = kept(function, metric, folder, machine)
-    try:
-        return _tuned(client, named, spec, quiet=quiet)
-    except FunctionFailed as told:
-        raised = _raised(folder)
-        if raised is None:
-            raise
-        raise raised from told
 
 
-def kept(
-    function: Callable[..., Returned], metric: str, folder: Path, machine: Machine
-) -> dict[str, Any]:
-    """Return the template of trials that call the function, which is kept in a folder."""
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / FAILURE).unlink(missing_ok=True)
-    pickled = _pickled(function)
-    # Named by its content: another function under the same name is another experiment.
-    file = folder / f"function-{hashlib.sha256(pickled).hexdigest()[:12]}.pickle"
-    file.write_bytes(pickled)
-    return template([sys.executable, "-m", _PROGRAM, str(file), metric], machine, image="python")
+def _constraint(metric: str, least: float | None, most: float | None) -> dict[str, Any]:
+    bounds = {"metric": metric, "min": least, "max": most}
+    return {name: said for name, said in bounds.items() if said is not None}
 
 
 def shipped(
@@ -145,32 +190,8 @@ def _tuned(client: Client, name: str, spec: Mapping[str, Any], *, quiet: bool) -
     return Result(client.experiment(name), found)
 
 
-def _pickled(function: Callable[..., Returned]) -> bytes:
-    """Write a function so that another process can call it, one of a notebook too."""
-    try:
-        import cloudpickle  # type: ignore[import-untyped]  # it has none
-    except ImportError:
-        if function.__module__ == "__main__" or "<locals>" in function.__qualname__:
-            raise MissingExtra("tuning a function of a notebook or script", "local") from None
-        return pickle.dumps((sys.path, function))
-    return cloudpickle.dumps((sys.path, function))  # type: ignore[no-any-return]
-
-
-def _raised(folder: Path) -> Exception | None:
-    """Return what the first call that failed raised, if it could be kept."""
-    try:
-        error = pickle.loads((folder / FAILURE).read_bytes())  # noqa: S301  # a trial's of this run
-    except (OSError, pickle.PickleError, AttributeError, ImportError, TypeError):
-        return None
-    return error if isinstance(error, Exception) else None
-
-
-class FunctionFailed(RuntimeError):
-    """Every call of the function failed; the text is the first traceback."""
-
-
 def _name_of(function: Callable[..., Returned]) -> str:
-    base = re.sub(r"[^a-z0-9]+", "-", function.__name__.lower()).strip("-") or "function"
+    base = re.sub(r"[^a-z0-9]+", "-", named(function).__name__.lower()).strip("-") or "function"
     if not base[0].isalpha():
         base = f"function-{base}"
     return f"{base[:30]}-{int(time.time() * 1000):x}"

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
 from ..api.asked import Answer
+from ..api.space import Value
 from .results import Sample
 
 Shape: TypeAlias = Mapping[str, Any]
@@ -72,6 +73,14 @@ class Verbs(Protocol):
 
     def edit(self, name: str, changes: Mapping[str, Any]) -> None:
         """Change budgets, labels and note, as `controller.edits` writes changes."""
+        ...
+
+    def change_trial(self, name: str, trial: str, verb: str) -> None:
+        """`stop`, `retry` or `drop` a trial."""
+        ...
+
+    def add_trial(self, name: str, values: Mapping[str, Value]) -> None:
+        """Add a trial with a value of every parameter."""
         ...
 
     # Trials that people run themselves.

@@ -10,6 +10,7 @@ import contextlib
 import os
 import pickle
 import sys
+from pathlib import Path
 from typing import Any
 
 from ..api.errors import PluginBroken, PluginUnavailable
@@ -20,6 +21,11 @@ from .inline import History
 from .session import searched
 
 _PART = 5000  # entries in one frame
+_DEATHS = 3
+"""After so many workers in a row that died without an answer, the next would die, too."""
+
+# Without the folder that it starts in, where a file of the user's may have a library's name.
+_PROGRAM = (sys.executable, "-P", "-m", f"{__package__}.worker_process")
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
@@ -38,6 +44,7 @@ class WorkerSuggester:
         self._process: asyncio.subprocess.Process | None = None
         self._problem: Problem | None = None
         self._position = 0
+        self._deaths = 0  # since the last answer
         self._lock = asyncio.Lock()
 
     async def suggest(
@@ -61,9 +68,11 @@ class WorkerSuggester:
                 ) from None
             except (asyncio.IncompleteReadError, ConnectionError) as error:
                 status = await self._end(grace=1.0)
-                raise PluginUnavailable(
-                    f"the worker of the algorithm {problem.algorithm} ended with status {status}"
-                ) from error
+                said = f"the worker of the algorithm {problem.algorithm} ended with status {status}"
+                self._deaths += 1
+                if self._deaths >= _DEATHS:
+                    raise PluginBroken(f"{said}: {await _last_words()}") from error
+                raise PluginUnavailable(said) from error
             except asyncio.CancelledError:
                 await self._end()  # its answer would be taken for the next one's
                 raise
@@ -97,9 +106,7 @@ class WorkerSuggester:
     async def _open(self, problem: Problem) -> None:
         if self._process is None:
             self._process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-m",
-                f"{__package__}.worker_process",
+                *_PROGRAM,
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 env=_environment(),
@@ -119,6 +126,7 @@ class WorkerSuggester:
         (length,) = HEADER.unpack(await process.stdout.readexactly(HEADER.size))
         answer: Any = pickle.loads(await process.stdout.readexactly(length))  # noqa: S301  # our own worker
         assert isinstance(answer, Answer)
+        self._deaths = 0
         if answer.error is None:
             return answer
         self._problem = None  # the fold may have stopped midway: begin again
@@ -147,12 +155,26 @@ class WorkerSuggester:
         return status
 
 
+async def _last_words() -> str:
+    """Start a worker that is asked nothing, and return the last line that it says of itself."""
+    tried = await asyncio.create_subprocess_exec(
+        *_PROGRAM,
+        stdin=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.PIPE,
+        env=_environment(),
+    )
+    said = (await tried.communicate())[1].decode(errors="replace").split("\n")
+    return next((line for line in reversed(said) if line.strip()), "it says nothing")
+
+
 def _environment() -> dict[str, str]:
     """Return this process's environment, with its import path.
+
+    The folder that it works in comes last: a plug-in may import from it.
 
     One thread for linear algebra: trials want the cores, and sums that are
     split differently round differently.
     """
-    path = os.pathsep.join(entry for entry in sys.path if entry)
+    path = os.pathsep.join([*filter(None, sys.path), str(Path.cwd())])
     threads = {name: os.environ.get(name, "1") for name in _THREADS}
     return {**os.environ, **threads, "PYTHONPATH": path}

@@ -14,6 +14,7 @@ from ..api.asked import Answer
 from ..api.documents import Bundle, load_texts, parse
 from ..api.errors import Conflict, Fault, Invalid, NotFound
 from ..api.identity import ExperimentKey
+from ..api.space import Value
 from ..controller.edits import EDITABLE, LABELS, NOTE, edited
 from ..db.listing import Feed, Found, Query, shown_state
 from ..db.records import ExperimentRecord, TrialRecord
@@ -21,11 +22,13 @@ from ..sdk import shapes
 from ..sdk.client import Client
 from ..sdk.commands import CommandFailed
 from ..sdk.names import find_experiment, find_trial
+from ..sdk.points import point_of
 from ..sdk.sources.source import Source
 from .access import OWNER, Asker
 from .needs import CREATE, LIST, LOOK
 from .table import Table
 
+_DONE = {"stop": "is being stopped", "retry": "runs again", "drop": "is dropped"}
 _TABLES = 32
 """How many experiments are held in memory; the one asked for longest ago goes first."""
 
@@ -192,7 +195,10 @@ class Board:
             raise Invalid(faults or [Fault("spec", "there is nothing to change", allowed)])
         parse(edited(record.document, changes))
         self.source.edit(record, changes, now=False)
-        said = [f"{path} is {value}" for path, value in budgets.items()]
+        said = [
+            f"{path} is {'taken away' if value is None else value}"
+            for path, value in budgets.items()
+        ]
         said += ["its labels are written"] if labels else []
         said += ["its note is written"] if note is not None else []
         return ", ".join(said)
@@ -200,8 +206,17 @@ class Board:
     def change_trial(self, record: ExperimentRecord, index: int, verb: str) -> str:
         """Stop, retry or drop a trial."""
         self.source.records.trial(record.uid, index)
-        self.source.ask(record, f"trial-{verb}", {"index": index})
-        return f"trial {index}: {verb}"
+        later = self.source.ask(record, f"trial-{verb}", {"index": index})
+        return later or f"trial {index} {_DONE[verb]}"
+
+    def add_trial(self, record: ExperimentRecord, values: Mapping[str, Value]) -> str:
+        """Add a trial with a value of every parameter.
+
+        Raises:
+            Invalid: they are no point of the search space.
+        """
+        point = dict(point_of(record, values))
+        return self.source.ask(record, "trial-add", {"point": point}) or "a trial is added"
 
     # Trials that people run themselves.
 

@@ -158,7 +158,7 @@ class View:
             happened = self._explain(record)
         since, first = self._position, self._position < 0
         columns = table.columns(table.position if first else since)
-        shown = shapes.experiment(record, table.objective)
+        shown = shapes.experiment(record)  # its goal may have changed
         conditions = shapes.conditions(record)
         told = (
             shown | {"active_seconds": None},

@@ -67,6 +67,7 @@ NEEDS: Mapping[tuple[str, str], Sequence[Right]] = {
     ("POST", f"{_API}{_ONE}/stop"): (_CHANGE,),
     ("POST", f"{_API}{_ONE}/ask"): (_CHANGE,),
     ("POST", f"{_API}{_ONE}/tell"): (_CHANGE,),
+    ("POST", f"{_API}{_ONE}/trials"): (_CHANGE,),
     ("POST", f"{_API}{_OF_TRIAL}/{{verb}}"): (_CHANGE,),
 }
 """What is not here takes every right there is."""

@@ -67,7 +67,6 @@ def of_error(error: TunewrightError) -> Response:
 
 
 async def _of_request(request: Request, error: Exception) -> Response:
-    del request
     assert isinstance(error, RequestValidationError)
     faults = [
         {
@@ -78,6 +77,10 @@ async def _of_request(request: Request, error: Exception) -> Response:
         }
         for each in error.errors()
     ]
+    if is_page(request):
+        title = HTTPStatus(422).phrase
+        detail = "; ".join(f"{each['path']}: {each['message']}" for each in faults)
+        return page(request, "error.html", 422, title=title, detail=detail)
     return problem(422, "the request is not as the description has it", faults)
 
 

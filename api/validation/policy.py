@@ -16,6 +16,9 @@ from ..space import Parameter, ParameterCondition, ParameterKind, SearchSpace
 from .report import REQUIRED, Report
 from .space import exists
 
+_MOST_TRIALS = 2**31 - 1
+"""What a database can number."""
+
 
 def check_policy(spec: ExperimentSpec, report: Report) -> None:
     _check_budget(spec, report)
@@ -59,6 +62,13 @@ def _check_budget(spec: ExperimentSpec, report: Report) -> None:
         report.add("spec.maxTrialCount", "must be greater than 0")
     if parallel is not None and parallel <= 0:
         report.add("spec.parallelTrialCount", "must be greater than 0")
+    for name, count in (
+        ("maxTrialCount", most),
+        ("maxFailedTrialCount", failed),
+        ("parallelTrialCount", parallel),
+    ):
+        if count is not None and count > _MOST_TRIALS:
+            report.add(f"spec.{name}", f"must be at most {_MOST_TRIALS:,}")
     # What the API server writes as the default is no fault of the file.
     chosen = None if parallel == PARALLEL_TRIALS else parallel
     for name, count in (("maxFailedTrialCount", failed), ("parallelTrialCount", chosen)):

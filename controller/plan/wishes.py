@@ -5,9 +5,11 @@ the middle finds it again.
 """
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from .actions import Action, AddTrial, Answer, ApplyEdit, Drop, RaiseBudget, Suspend
 from .budget import room
+from .lifecycle import reopened
 from .view import Verb, View, Wish
 
 NO_SUCH_TRIAL = "there is no such trial"
@@ -57,6 +59,17 @@ def carry_out(view: View, unfinished: Iterable[int], *, over: bool) -> Iterator[
     for wish in view.wishes:
         if not _is_addition(view, wish):
             yield from _other(view, wish, left, over=over)
+
+
+def why_not(view: View, wish: Wish) -> str:
+    """Say why a wish would be refused as things are; empty when it would not.
+
+    An ended experiment that is to go on, since its budget was raised, is not over.
+    """
+    over = view.state.is_finished and reopened(view) is None
+    left = [trial.index for trial in view.trials]
+    actions = carry_out(replace(view, wishes=(wish,)), left, over=over)
+    return next((each.refused for each in actions if isinstance(each, Answer)), "")
 
 
 def _additions(view: View, *, over: bool) -> Iterator[Action]:

@@ -4,6 +4,7 @@ On GitHub a page may link to a file of the repository. The site has no such file
 becomes the file's name, and one to nowhere fails the build.
 """
 
+import os
 import re
 import sys
 from pathlib import Path
@@ -15,6 +16,9 @@ from mkdocs.structure.files import File, Files
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 _LINK = re.compile(r"(?<!!)\[(?P<text>[^\]]+)\]\((?P<target>\.\./[^)#\s]+)(?P<anchor>#[^)]*)?\)")
+
+_PAGES = {ROOT / "controller/plan/reasons.py": "reference/reasons.md"}
+"""Files that the site shows as generated pages."""
 
 
 def on_files(files: Files, config: Any) -> Files:
@@ -38,12 +42,11 @@ def _readme() -> str:
 
 
 def _placed(link: re.Match[str], here: Path) -> str:
-    """Leave links within docs/; make others the name of the file, which must be there."""
+    """Leave links within docs/; make others the page of the file, or its name: it must be there."""
     target = (here / link["target"]).resolve()
+    if target in _PAGES:
+        return f"[{link['text']}]({os.path.relpath(DOCS / _PAGES[target], here)})"
     if not target.exists():
-        generated = target.is_relative_to(DOCS / "reference")
-        if generated:
-            return link[0]
         raise PluginError(f"{here}: {link['target']} leads nowhere")
     if target.is_relative_to(DOCS):
         return link[0]

@@ -51,14 +51,10 @@ class Here:
     def rest(self, seconds: float) -> None:
         time.sleep(seconds)
 
-    def ask(self, record: ExperimentRecord, verb: str, arguments: Mapping[str, Any]) -> None:
+    def ask(self, record: ExperimentRecord, verb: str, arguments: Mapping[str, Any]) -> str:
         from .wishes import leave
 
-        if not leave(self.place, self.records, record, verb, arguments):
-            name = record.key.name
-            self._hands.note(
-                f"Nothing drives {name} now: `tunewright resume {name}` carries it out."
-            )
+        return leave(self.place, self.records, record, verb, arguments)
 
     def suspend(self, record: ExperimentRecord, *, suspended: bool, now: bool) -> None:
         from .wishes import ask_or_set

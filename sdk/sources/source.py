@@ -90,8 +90,11 @@ class Source(Protocol):
 
     # What people ask for. Conflict: it is refused, and the message says why.
 
-    def ask(self, record: ExperimentRecord, verb: str, arguments: Mapping[str, Any]) -> None:
-        """Leave a wish for whoever drives the experiment."""
+    def ask(self, record: ExperimentRecord, verb: str, arguments: Mapping[str, Any]) -> str:
+        """Leave a wish for whoever drives the experiment; return when it will be carried out.
+
+        "" says that it was, or is now.
+        """
         ...
 
     def suspend(self, record: ExperimentRecord, *, suspended: bool, now: bool) -> None:

@@ -84,14 +84,20 @@ class There:
 
     # What people ask for.
 
-    def ask(self, record: ExperimentRecord, verb: str, arguments: Mapping[str, Any]) -> None:
+    def ask(self, record: ExperimentRecord, verb: str, arguments: Mapping[str, Any]) -> str:
         asked = self._leave(record, verb, arguments)
         if not self._is_answered(record, asked):
-            self._hands.note("The operator has not answered yet; it carries it out when it runs.")
-            return
+            return "The operator has not answered yet; it carries it out when it runs."
         refusal = self._refusal(record, asked)
         if refusal:
             raise Conflict(refusal)
+        return ""
+
+    def _ask(self, record: ExperimentRecord, verb: str, arguments: Mapping[str, Any]) -> None:
+        """Ask, and let a person hear when it will be carried out."""
+        later = self.ask(record, verb, arguments)
+        if later:
+            self._hands.note(later)
 
     def _leave(self, record: ExperimentRecord, verb: str, arguments: Mapping[str, Any]) -> int:
         """Write the wish down; its number is the moment of asking, and nobody else's."""
@@ -127,9 +133,9 @@ class There:
 
     def suspend(self, record: ExperimentRecord, *, suspended: bool, now: bool) -> None:
         if now:
-            self.ask(record, "pause", {"now": True})
+            self._ask(record, "pause", {"now": True})
         elif record.state.is_finished:
-            self.ask(record, "resume", {})
+            self._ask(record, "resume", {})
         else:
             self._change(record, {"suspend": suspended})
 
@@ -139,7 +145,7 @@ class There:
             self._remark(record, labels, note)
         budgets = budgets_of(changes)
         if now:
-            self.ask(record, "edit", {**budgets, "now": True})
+            self._ask(record, "edit", {**budgets, "now": True})
         elif budgets:
             self._change(record, edited({"spec": {}}, budgets)["spec"])
 

@@ -5,10 +5,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from ...api.errors import NotFound
 from .place import Place
 from .source import ALONE, Hands, Source
 
 if TYPE_CHECKING:
+    from ...db.store import Store
     from .there import There
 
 
@@ -34,16 +36,32 @@ class Where:
         return self.is_cluster or isinstance(store, str) or store.exists()
 
     @contextmanager
-    def opened(self) -> Iterator[Source]:
-        """Open the store, or the connection to the cluster, for the time of a block."""
+    def opened(self, *, makes: bool = False) -> Iterator[Source]:
+        """Open the store, or the connection to the cluster, for the time of a block.
+
+        A store that is not there is made only if it `makes` one.
+
+        Raises:
+            NotFound: the store that was named is not there.
+        """
         if self.is_cluster:
             yield self.reached()
             return
         from .here import Here
 
-        place = self.place
-        with place.opened() as store:
-            yield Here(place, store, self.namespace, self.hands)
+        with self.place.opened() if makes or self.is_there else self._empty() as store:
+            yield Here(self.place, store, self.namespace, self.hands)
+
+    @contextmanager
+    def _empty(self) -> Iterator["Store"]:
+        """Open one that holds nothing, in the place of the usual one, for nobody has begun yet."""
+        from tempfile import TemporaryDirectory
+
+        if self.store is not None:
+            remedy = f"`tunewright run --store {self.store}` makes one"
+            raise NotFound(f"there is no store at {self.place} ({remedy})")
+        with TemporaryDirectory(prefix="tunewright-") as folder, Place.of(folder).opened() as store:
+            yield store
 
     def reached(self) -> "There":
         """Connect to the cluster."""

@@ -1,11 +1,17 @@
-"""What people ask of a running engine: rows in the store, and a touch to wake it."""
+"""What people ask of an engine: rows in the store, and a touch to wake one that runs."""
 
 import time
 from collections.abc import Mapping
 from typing import Any
 
+from ...api.asked import is_asked
 from ...api.errors import Conflict
+from ...controller.brief import brief_of
+from ...controller.loading import Memory, view_of
 from ...controller.plan.reasons import WISH_REFUSED
+from ...controller.plan.view import Verb
+from ...controller.plan.view import Wish as Asked
+from ...controller.plan.wishes import why_not
 from ...db.records import ExperimentRecord, Wish
 from ...db.store import Store
 from .place import Place
@@ -14,23 +20,52 @@ _PATIENCE = 2.0
 
 
 def leave(
-    place: "Place",
+    place: Place,
     store: Store,
     record: ExperimentRecord,
     verb: str,
     arguments: Mapping[str, Any],
-) -> bool:
-    """Leave a wish and wake the engine; return whether there is one to see it.
+) -> str:
+    """Leave a wish for the engine; return what is to be said where none runs.
+
+    A trial that has ended is dropped at once then: there is nothing to decide.
 
     Raises:
-        Conflict: the engine refuses; the message says why.
+        Conflict: it is refused; the message says why.
     """
-    wish = store.wish(record.uid, verb, arguments, now=time.time())
-    driven = place.is_driven(record.uid)
-    if driven:
+    if place.is_driven(record.uid):
+        wish = store.wish(record.uid, verb, arguments, now=time.time())
         place.wake(record.uid)
         _raise_refusal(store, record, wish)
-    return driven
+        return ""
+    _refuse(store, record, verb, arguments)
+    if verb == Verb.TRIAL_DROP and _has_ended(store, record, arguments["index"]):
+        with place.driving(record.uid):
+            store.drop_trial(record.uid, arguments["index"], now=time.time())
+        return ""
+    store.wish(record.uid, verb, arguments, now=time.time())
+    if is_asked(record.document):
+        return "It is carried out when a point is asked for or told."
+    name = record.key.name
+    return f"Nothing drives {name} now: `tunewright resume {name}` carries it out."
+
+
+def _refuse(
+    store: Store, record: ExperimentRecord, verb: str, arguments: Mapping[str, Any]
+) -> None:
+    """Judge as the engine would that is not there.
+
+    Raises:
+        Conflict: it would refuse.
+    """
+    view = view_of(store.view(record.uid), brief_of(record), Memory())
+    why = why_not(view, Asked(0, Verb(verb), arguments.get("index")))
+    if why:
+        raise Conflict(why)
+
+
+def _has_ended(store: Store, record: ExperimentRecord, index: int) -> bool:
+    return store.trial(record.uid, index).state.is_finished
 
 
 def _raise_refusal(store: Store, record: ExperimentRecord, wish: Wish) -> None:
@@ -46,7 +81,7 @@ def _raise_refusal(store: Store, record: ExperimentRecord, wish: Wish) -> None:
 
 
 def ask_or_set(
-    place: "Place", store: Store, record: ExperimentRecord, *, suspended: bool, now: bool
+    place: Place, store: Store, record: ExperimentRecord, *, suspended: bool, now: bool
 ) -> None:
     """Pause or resume: by a wish where an engine runs, else in the document itself."""
     if place.is_driven(record.uid):

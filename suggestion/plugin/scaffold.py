@@ -1,5 +1,6 @@
 """A package to begin an algorithm or a rule with: its tests pass, an experiment uses it."""
 
+import keyword
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -72,7 +73,7 @@ def write(name: str, folder: Path, skeleton: Skeleton = ALGORITHM) -> Sequence[P
 
 
 def _check(name: str, skeleton: Skeleton) -> None:
-    if not _NAME.fullmatch(name):
+    if not _NAME.fullmatch(name) or keyword.iskeyword(name):
         remedy = "use lower-case letters and digits, in words joined by -, as in my-idea"
         raise Invalid([Fault("NAME", f"{name!r} is no name of {skeleton.what}", remedy)])
     if name in skeleton.names():

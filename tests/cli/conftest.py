@@ -4,7 +4,6 @@ import asyncio
 import json
 import os
 import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from support.actors import quadratic
 from support.forked import herd
 from support.operated import scene
 from tunewright.db.sql import open_store
+from tunewright.sdk.commands import COMMAND
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -44,7 +44,7 @@ class Command:
         inherited = {key: os.environ[key] for key in ("PATH", "PYTHONPATH") if key in os.environ}
         first = [] if self.site is None else [str(self.site)]
         package = str(REPOSITORY / ".types")
-        path = os.pathsep.join([*first, package, inherited.pop("PYTHONPATH", "")])
+        path = os.pathsep.join(filter(None, [*first, package, inherited.pop("PYTHONPATH", "")]))
         return {
             **inherited,
             "PYTHONPATH": path,
@@ -66,7 +66,7 @@ class Command:
 
     def start(self, *words, cwd=None, env=(), **options) -> subprocess.Popen:
         return subprocess.Popen(
-            [sys.executable, "-m", "tunewright", *map(str, words)],
+            [*COMMAND, *map(str, words)],
             cwd=cwd or self.folder,
             env={**self.environ, **dict(env)},
             stdout=subprocess.PIPE,

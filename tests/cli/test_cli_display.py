@@ -1,6 +1,7 @@
 """What a run looks like, at any width and in plain lines."""
 
 import math
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
@@ -9,6 +10,7 @@ from rich.cells import cell_len
 from tunewright.api.objective import Direction, Metric, Objective, Strategy
 from tunewright.api.states import ExperimentState
 from tunewright.cli.console import brief
+from tunewright.cli.display import make_display
 from tunewright.cli.picture import Scene, draw
 from tunewright.cli.progress_lines import Lines
 from tunewright.cli.spark import spark
@@ -121,6 +123,17 @@ def test_plain_lines_say_why_a_low_value_is_not_the_best():
 
     assert ["best so far" in line for line in written] == [True, False, True]
     assert "memory 9 is more than 3" in written[1]
+
+
+def test_plain_lines_go_on_from_the_best_of_before(capsys):
+    record = SimpleNamespace(best=[SimpleNamespace(value=0.0)])
+    lines = make_display(None, record, OBJECTIVE, live=False)
+
+    lines.finished(finished(3, 0.5))
+    lines.finished(finished(4, -0.5))
+
+    said = capsys.readouterr().out.splitlines()
+    assert ["best so far" in line for line in said] == [False, True]
 
 
 def test_plain_lines_mark_the_best_and_say_why_a_trial_failed():

@@ -1,10 +1,13 @@
 """Wrong input: exit code 2, a message that says what would be right, and no traceback."""
 
+import shlex
+import subprocess
 import sys
 
 import click
 import pytest
 from tunewright.cli.exits import guarded
+from tunewright.sdk.commands import COMMAND
 
 
 def no_metric(document):
@@ -36,6 +39,11 @@ FLAGS = ["--minimize", "loss", "--", "train", "{x}"]
         ),
         pytest.param(
             ["run", "--param", "y=5", *FLAGS], "neither a range nor a list", id="no space"
+        ),
+        pytest.param(
+            ["run", "--", "python3", "t.py", "{x}"],
+            "give --param x=SPACE for what stands in {x}",
+            id="a command without parameters",
         ),
         pytest.param(["get", "nope"], "no experiment is called nope", id="unknown experiment"),
         pytest.param(["best", "nope"], "no experiment is called nope", id="best of nothing"),
@@ -189,6 +197,53 @@ def test_init_asks_and_writes_an_experiment(tunewright, tmp_path):
     assert tunewright("init", "mine.yaml").code == 2
 
 
+@pytest.mark.parametrize(
+    ("answers", "says"),
+    [
+        pytest.param(["python 'train.py", "python train.py", "lr=0.1..1", ""], "quote", id="quote"),
+        pytest.param(["train", "", "lr=0.1..1", ""], "one at least", id="no parameter"),
+        pytest.param(["train", "lr=0.1..1", "lr=a,b", ""], "is given twice", id="twice"),
+        pytest.param(["train", "lr=0.5..0.1", "lr=0.1..1", ""], "greater than min", id="no range"),
+        pytest.param(["train {lr}", "n=int:1..3", "", "lr=0.1..1", ""], "has {lr}", id="a field"),
+    ],
+)
+def test_init_asks_again_where_an_answer_cannot_be(tunewright, answers, says):
+    result = tunewright(
+        "init", "My.Exp.yaml", stdin="\n".join([*answers, "", "", "1", "3", "1", ""])
+    )
+
+    assert result.code == 0, result.err
+    assert says in result.out + result.err
+    assert tunewright("validate", "My.Exp.yaml").out.startswith("my-exp: valid")
+
+
+def test_init_without_anybody_to_answer_says_what_does_without(tunewright):
+    result = tunewright("init")
+
+    assert (result.code, "`tunewright run --print`" in result.err) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["--algorithm", "mine=localhost:6789"], "endpoint: localhost:6789"),
+        (["--early-stopping", "rule=localhost:6790"], "endpoint: localhost:6790"),
+    ],
+)
+def test_a_printed_experiment_has_the_address_of_its_plug_in(tunewright, words, says):
+    given = ["--param", "x=0.0..1.0", "--minimize", "loss", *words, "--print"]
+
+    assert says in tunewright("run", *given, "--", "train", "{x}").out
+
+
+def test_what_cannot_be_run_is_not_printed(tunewright):
+    words = ["--param", "x=1.0..0.0", "--minimize", "loss", "--print", "--", "train", "{x}"]
+
+    result = tunewright("run", *words)
+
+    assert (result.code, result.out) == (2, "")
+
+
 def test_a_reader_that_leaves_is_no_error(tunewright):
     process = tunewright.start("algorithms", "-o", "json")
     process.stdout.close()
@@ -198,10 +253,37 @@ def test_a_reader_that_leaves_is_no_error(tunewright):
     assert process.wait(30) in {0, 1}
 
 
-def test_a_home_that_cannot_be_made_is_named(tunewright, tmp_path):
+def test_looking_makes_no_store(tunewright, tmp_path):
+    usual, named = tunewright("get"), tunewright("get", "--store", "digit.db")
+
+    assert (usual.code, "No experiments (store: " in usual.err) == (0, True)
+    assert (named.code, f"there is no store at {tmp_path}/digit.db" in named.err) == (2, True)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_stream_that_is_closed_is_no_bug(tunewright):
+    closed = f"{shlex.join([*COMMAND, 'get'])} >&-"
+    done = subprocess.run(["sh", "-c", closed], env=tunewright.environ, check=False)
+
+    assert done.returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["-l", "team=w"], "No experiment is of -l team=w ("),
+        (["-n", "zzz"], "No experiment is of -n zzz ("),
+        (["-l", "team!=v"], "team!=v is no label (write name=value"),
+    ],
+)
+def test_what_leaves_all_experiments_out_is_said(tunewright, words, says):
+    assert says in tunewright("get", *words).err
+
+
+def test_a_home_that_cannot_be_made_is_named(tunewright, experiment, tmp_path):
     (tmp_path / "home").write_text("no folder")
 
-    result = tunewright("get")
+    result = tunewright("run", experiment())
 
     assert result.code == 1
     assert str(tmp_path / "home") in result.err

@@ -32,6 +32,24 @@ def test_a_file_runs_to_its_end_and_sums_up(tunewright, experiment):
     assert "sh → " in result.err
 
 
+def test_a_file_may_be_piped_in(tunewright, experiment):
+    text = experiment().read_text()
+
+    assert tunewright("validate", "-", stdin=text).out.startswith("echo: valid; ")
+    assert tunewright("run", "-", stdin=text).code == 0
+    assert tunewright("get", "echo", "-o", "json").json["state"] == "Succeeded"
+
+
+def test_a_secret_that_is_piped_in_cannot_be_left_to_a_process_in_the_background(
+    tunewright, experiment
+):
+    secret = "apiVersion: v1\nkind: Secret\nmetadata: {name: s}\nstringData: {key: value}\n"
+
+    refused = tunewright("run", "-", "--detach", stdin=f"{experiment().read_text()}---\n{secret}")
+
+    assert (refused.code, "cannot be kept (name a file)" in refused.err) == (2, True)
+
+
 def test_the_same_file_again_shows_the_result_and_names_what_goes_on(tunewright, experiment):
     file = experiment()
     tunewright("run", file)
@@ -79,6 +97,16 @@ def test_a_command_without_a_file_runs(tunewright):
 
     assert result.code == 0
     assert tunewright("get", "mine", "-o", "json").json["trials"]["total"] == 4
+
+
+@pytest.mark.parametrize("name", ["click", "random", "yaml", "json"])
+def test_a_file_here_that_has_the_name_of_a_library_is_no_part_of_the_program(
+    tunewright, experiment, tmp_path, name
+):
+    (tmp_path / f"{name}.py").write_text("raise RuntimeError")
+
+    assert tunewright("run", experiment(), "--detach").code == 0
+    assert tunewright("wait", "echo").code == 0
 
 
 def test_a_dry_run_prints_commands_and_records_nothing(tunewright, experiment):
@@ -203,6 +231,30 @@ def test_trying_a_command_without_the_metric_says_what_it_saw(tunewright, experi
     assert "losss" in result.out
 
 
+@pytest.mark.parametrize(
+    ("file", "code", "says"),
+    [
+        ("missing/dir/x.csv", 1, "missing/dir/x.csv: No such file or directory (make its folder"),
+        ("experiment.yaml/x.csv", 1, "experiment.yaml/x.csv: Not a directory (a part of the path"),
+        ("x.xlsx", 2, ".xlsx is no format (end it with .csv, .json, .parquet, or say --format)"),
+    ],
+)
+def test_a_file_that_cannot_be_written_is_named(tunewright, experiment, file, code, says):
+    tunewright("run", experiment())
+
+    refused = tunewright("export", "echo", "-f", file)
+
+    assert (refused.code, says in refused.err) == (code, True), refused.err
+
+
+def test_a_metric_that_was_not_reported_is_named_with_those_that_were(tunewright, experiment):
+    tunewright("run", experiment())
+
+    refused = tunewright("metrics", "echo", "best", "--log", "--metric", "foo")
+
+    assert (refused.code, "has no metric foo (there are loss)" in refused.err) == (2, True)
+
+
 @pytest.mark.parametrize("kind", ["csv", "json", "parquet"])
 def test_every_format_holds_every_trial(tunewright, experiment, tmp_path, kind):
     tunewright("run", experiment())
@@ -272,14 +324,45 @@ def test_pruning_keeps_results_and_the_end_of_what_was_printed(tunewright, exper
     assert "wrote nothing" in tunewright("logs", "echo", "0", "--stderr").err
 
 
-def test_a_dropped_trial_leaves_the_best(tunewright, experiment):
+def test_a_dropped_trial_leaves_the_best_of_what_has_ended_at_once(tunewright, experiment):
     tunewright("run", experiment())
     before = tunewright("best", "echo", "-o", "json").json["index"]
 
-    tunewright("trials", "drop", "echo", before)
-    tunewright("resume", "echo")
+    dropped = tunewright("trials", "drop", "echo", before)
 
+    assert (dropped.out, dropped.err) == (f"Dropped trial {before} of echo.\n", "")
     assert tunewright("best", "echo", "-o", "json").json["index"] != before
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("stop", "echo", "0"), "the trial has ended already"),
+        (("retry", "echo", "0"), "raise its budget first"),
+        (("add", "echo", "x=0.5"), "raise its budget first"),
+    ],
+)
+def test_what_an_ended_experiment_cannot_do_is_refused_and_leaves_no_wish(
+    tunewright, experiment, words, says
+):
+    tunewright("run", experiment())
+
+    refused = tunewright("trials", *words)
+
+    assert (refused.code, says in refused.err, refused.out) == (2, True, ""), refused
+    assert "asked for" not in tunewright("explain", "echo").out
+
+
+def test_a_point_that_is_added_to_a_raised_budget_waits_for_resume(tunewright, experiment):
+    tunewright("run", experiment())
+    tunewright("edit", "echo", "--trials", "4")
+
+    added = tunewright("trials", "add", "echo", "x=0.5")
+
+    assert "`tunewright resume echo` carries it out" in added.err
+    tunewright("resume", "echo")
+    trials = tunewright("trials", "echo", "-o", "json").json
+    assert [trial["parameters"]["x"] for trial in trials][3:] == [0.5]
 
 
 def test_the_shell_example_runs_as_it_is(tunewright):

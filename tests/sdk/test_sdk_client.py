@@ -1,13 +1,17 @@
 """What a client refuses and shows, and the equals of Katib's verbs."""
 
 import re
+from types import SimpleNamespace
 
 import pytest
 import tunewright
 from support.asked import asked
 from support.command import ROOT
 from tunewright import Client, Conflict, Invalid, NotFound, TunewrightError
+from tunewright.api.identity import ExperimentKey
+from tunewright.api.states import ExperimentState
 from tunewright.sdk.commands import CommandFailed, error_of
+from tunewright.sdk.sources.waiting import wait_for_end
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -100,6 +104,56 @@ def test_labels_and_a_note_are_written(client):
     client.edit("asked", labels={"kind": None})
     data = client.experiment("asked").data
     assert (data["labels"], data["note"]) == ({"team": "vision"}, "no dropout")
+
+
+def test_a_store_that_is_not_there_yet_holds_nothing_and_is_not_made(tmp_path):
+    client = Client(store=tmp_path / "digit.db")
+    assert client.experiments() == []
+    with pytest.raises(NotFound, match=r"there is no store at .*digit\.db"):
+        client.experiment("digits")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_waits_for_whoever_asks_is_warned_of(client):
+    client.create(asked(trials=3))
+    point = client.ask("asked")
+    with pytest.warns(RuntimeWarning, match="when a point is asked for or told"):
+        client.stop_trial("asked", point.index)
+    assert client.ask("asked").index == point.index + 1
+    assert client.trial("asked", point.index).state == "Killed"
+
+
+class Left:
+    """An experiment that nothing drives, and that somebody ends after a while."""
+
+    def __init__(self, *, asked=False, ends_at=20.0):
+        spec = {"askTell": {}} if asked else {}
+        self.now, self._spec, self._ends_at = 0.0, spec, ends_at
+        self.records = self
+
+    def experiment(self, key=None):
+        state = ExperimentState.SUCCEEDED if self.now >= self._ends_at else ExperimentState.RUNNING
+        key = ExperimentKey("default", "left")
+        return SimpleNamespace(key=key, state=state, document={"spec": self._spec})
+
+    def is_driven(self, record):
+        return False
+
+    def rest(self, seconds):
+        self.now += seconds
+
+    def waited(self, seconds=None):
+        said = []
+        ended = wait_for_end(self, self.experiment(), seconds, said.append, lambda: self.now)
+        return ended.state, said
+
+
+def test_whoever_waits_is_told_once_that_nothing_drives_it():
+    remark = "Nothing drives left now: `tunewright resume left`."
+    assert Left().waited() == ("Succeeded", [remark])
+    assert Left().waited(6.0) == ("Running", [remark])
+    assert Left(ends_at=4.0).waited() == ("Succeeded", [])
+    assert Left(asked=True).waited() == ("Succeeded", [])
 
 
 def test_an_edit_that_cannot_be_is_invalid(client):

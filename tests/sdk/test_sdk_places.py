@@ -137,6 +137,8 @@ def test_what_trials_reported_and_printed_is_at_hand_where_they_run(client, plac
     best = client.best("e")
     (sample,) = client.metrics("e", metric="loss")
     assert (sample.metric, sample.value, sample.step) == ("loss", best.value, None)
+    with pytest.raises(NotFound, match=r"no metric foo \(there are loss\)"):
+        client.metrics("e", metric="foo")
     assert client.logs("e", best.index).startswith("started\nloss=")
     assert "".join(client.follow_logs("e", 0)) == client.logs("e", 0)
 
@@ -160,10 +162,32 @@ def test_one_that_runs_is_paused_goes_on_is_stopped_and_deleted(client, running)
     until(lambda: client.experiments() == [])
 
 
+def test_single_trials_are_stopped_dropped_and_added(client, running):
+    client.stop_trial("waits", 0)
+    until(lambda: client.trial("waits", 0).state == "Killed")
+    client.drop_trial("waits", 0)
+    until(lambda: client.trial("waits", 0).data["dropped"])
+    client.add_trial("waits", {"x": 1.5})
+    until(lambda: 1.5 in {each.parameters["x"] for each in client.trials("waits")})
+    client.retry_trial("waits", 1)
+    until(lambda: client.trial("waits", 1).data["attempt"] == 2)
+    with pytest.raises(Conflict, match="the trial has ended already"):
+        client.stop_trial("waits", 0)
+    with pytest.raises(Invalid, match="there is no parameter y"):
+        client.add_trial("waits", {"x": 1.5, "y": 1})
+    with pytest.raises(NotFound, match="has no trial 99"):
+        client.drop_trial("waits", 99)
+
+
 def test_its_budget_is_edited_while_it_runs(client, running):
     client.edit("waits", max_trials=3, parallel=3)
     until(lambda: len(client.trials("waits", state="Running")) == 3)
     assert client.experiment("waits").data["max_trials"] == 3
+    client.edit("waits", max_duration="1h", retries=2, no_improvement=9)
+    until(lambda: client.experiment("waits").data["document"]["spec"].get("maxDuration") == "1h")
+    spec = client.experiment("waits").data["document"]["spec"]
+    assert spec["trialPolicy"]["retries"] == 2
+    assert spec["stopWhen"]["noImprovement"]["trials"] == 9
     with pytest.raises(Invalid, match=r"spec\.maxTrialCount"):
         client.edit("waits", max_trials=0)
     with pytest.raises(ValueError, match="nothing to change"):
@@ -208,6 +232,7 @@ def test_what_is_wrong_with_a_document_comes_as_faults(client):
     paths = {fault.path for fault in caught.value.faults}
     assert paths == {"spec.maxTrialCount", "spec.parallelTrialCount"}
     assert all(fault.message for fault in caught.value.faults)
+    assert {(fault.file, fault.line) for fault in caught.value.faults} == {(None, None)}
     with pytest.raises(Invalid, match="unknown algorithm name tpee"):
         client.create(places.document("e", algorithm={"algorithmName": "tpee"}))
     assert client.experiments() == []

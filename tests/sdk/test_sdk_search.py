@@ -1,5 +1,6 @@
 """`search`: a space is checked where it is built, and is what a file would say."""
 
+import numpy as np
 import pytest
 from tunewright import search
 from tunewright.api.errors import Invalid
@@ -38,6 +39,24 @@ from tunewright.api.errors import Invalid
             search.discrete([16, 32, 64.5]),
             {"parameterType": "discrete", "feasibleSpace": {"list": ["16", "32", "64.5"]}},
         ),
+        pytest.param(
+            search.double(0, np.float64(1), step=np.float32(0.5)),
+            {
+                "parameterType": "double",
+                "feasibleSpace": {"min": "0", "max": "1.0", "step": "0.5"},
+            },
+            id="numbers of numpy",
+        ),
+        pytest.param(
+            search.discrete(np.logspace(-3, -1, 3)),
+            {"parameterType": "discrete", "feasibleSpace": {"list": ["0.001", "0.01", "0.1"]}},
+            id="an array",
+        ),
+        pytest.param(
+            search.categorical(np.array(["relu", "tanh"])),
+            {"parameterType": "categorical", "feasibleSpace": {"list": ["relu", "tanh"]}},
+            id="an array of texts",
+        ),
     ],
 )
 def test_a_dimension_is_what_a_file_says(dimension, spec):
@@ -52,6 +71,28 @@ def test_a_condition_stands_beside_the_parameters():
     assert search.parameters(space)["parameterConditions"] == [
         {"parameter": "momentum", "when": {"parameter": "optimizer", "in": ["sgd"]}}
     ]
+
+
+@pytest.mark.parametrize(
+    ("build", "says"),
+    [
+        (lambda: search.categorical("abc"), r"'abc' is no list \(write \['abc'\]\)"),
+        (lambda: search.categorical([True, False]), r'True is no text.* write "True"'),
+        (lambda: search.categorical([None, "l2"]), r'None is no text.* write "None"'),
+        (lambda: search.categorical([(64, 64)]), r'no number .* write "\(64, 64\)"'),
+        (lambda: search.discrete(3), r"3 is no list \(write \[3\]\)"),
+        (lambda: search.double(0, 1, when={"o": "sgd"}), r"'sgd' is no list \(write \['sgd'\]\)"),
+    ],
+)
+def test_what_would_become_another_value_is_refused_with_what_to_write(build, says):
+    with pytest.raises(Invalid, match=says):
+        build()
+
+
+def test_an_entry_of_a_space_that_is_no_dimension_is_named_with_what_to_write():
+    with pytest.raises(Invalid, match=r"write search\.double\(0, 1\)") as refused:
+        search.parameters({"x": (0, 1), "n": search.int(1, 2), "kind": ["a", "b"]})
+    assert [fault.path for fault in refused.value.faults] == ["space['x']", "space['kind']"]
 
 
 @pytest.mark.parametrize(

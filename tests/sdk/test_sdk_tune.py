@@ -1,7 +1,9 @@
 """`tune()` and `Client` on this machine: real trials, a real store."""
 
+import functools
 import os
 
+import numpy as np
 import pytest
 from support.command import ROOT
 from tunewright import Client, search, tune
@@ -64,6 +66,17 @@ def test_a_function_is_called_with_numbers_as_numbers_and_its_best_is_found():
     assert result.best.value == pytest.approx(loss(**parameters))
 
 
+def test_a_function_of_a_file_beside_the_script_is_called(tmp_path, monkeypatch):
+    (tmp_path / "beside").mkdir()
+    (tmp_path / "beside" / "objective.py").write_text("def loss(x):\n    return x\n")
+    (tmp_path / "pickle.py").write_text("raise RuntimeError('no library')")
+    monkeypatch.syspath_prepend(tmp_path / "beside")
+    from objective import loss
+
+    result = tune(loss, {"x": search.double(0, 1)}, trials=2, quiet=True)
+    assert result.best.value == result.best.parameters["x"]
+
+
 def test_a_mapping_is_a_value_for_each_metric_and_the_greatest_may_be_the_best():
     def metrics(x):
         return {"accuracy": x, "seconds": 1.5}
@@ -74,6 +87,35 @@ def test_a_mapping_is_a_value_for_each_metric_and_the_greatest_may_be_the_best()
     )
     assert result.experiment.name == "acc"
     assert result.best.value == max(trial.parameters["x"] for trial in result.trials)
+
+
+def test_numbers_of_numpy_are_numbers():
+    options = {"trials": np.int64(2), "parallel": np.int64(2), "goal": np.float64(-1)}
+    result = tune(lambda x: x, {"x": search.discrete(np.array([1, 2]))}, quiet=True, **options)
+    assert {trial.value for trial in result.trials} <= {1, 2}
+
+
+def test_points_to_begin_with_further_objectives_and_constraints_are_the_experiments():
+    def measured(x, kind):
+        return {"loss": x, "seconds": 1 - x, "memory": 4 * x}
+
+    result = tune(
+        measured,
+        {"x": search.double(0, 1), "kind": search.categorical(["a", "b"])},
+        metric="loss",
+        initial=[{"x": np.float64(0.75), "kind": "b"}, {"x": 0.5, "kind": "a"}],
+        objectives={"seconds": "minimize"},
+        constraints={"memory": (None, 2.5), "seconds": (0, 1)},
+        trials=2,
+        quiet=True,
+    )
+    assert [trial.parameters for trial in result.trials] == [
+        {"x": 0.75, "kind": "b"},
+        {"x": 0.5, "kind": "a"},
+    ]
+    assert result.best.index == 1  # the other takes too much memory
+    spec = result.experiment.data["document"]["spec"]
+    assert spec["objectives"] == [{"metric": "seconds", "type": "minimize"}]
 
 
 def test_a_function_may_report_by_itself():
@@ -95,6 +137,53 @@ def test_when_every_call_fails_the_first_error_is_raised_with_its_traceback():
         tune(fails, {"x": search.double(0, 1)}, trials=5, quiet=True)
     assert isinstance(caught.value.__cause__, FunctionFailed)
     assert "ZeroDivisionError: at True" in str(caught.value.__cause__)
+
+
+def test_an_error_of_the_users_own_class_is_raised_as_that():
+    class Exploded(Exception):
+        pass
+
+    def fails(x):
+        raise Exploded("in flames")
+
+    with pytest.raises(Exploded, match="in flames"):
+        tune(fails, {"x": search.double(0, 1)}, trials=1, quiet=True)
+
+
+def test_an_error_that_cannot_be_made_again_is_told_as_text():
+    class Fragile(Exception):
+        def __init__(self, *, at):
+            super().__init__(f"at {at}")
+
+    def fails(x):
+        raise Fragile(at="sea")
+
+    with pytest.raises(FunctionFailed, match="Fragile: at sea"):
+        tune(fails, {"x": search.double(0, 1)}, trials=1, quiet=True)
+
+
+class Scaled:
+    def __init__(self, factor):
+        self.factor = factor
+
+    def __call__(self, x):
+        return self.factor * x
+
+
+@pytest.mark.parametrize(
+    ("function", "name"),
+    [(functools.partial(pow, exp=2), "pow"), (Scaled(2), "scaled"), (Scaled(2).__call__, "call")],
+)
+def test_whatever_can_be_called_is_tuned(function, name):
+    space = {"base" if name == "pow" else "x": search.double(0, 1)}
+    result = tune(function, space, trials=2, quiet=True)
+    assert result.experiment.name.startswith(f"{name}-")
+    assert result.best.value >= 0
+
+
+def test_what_cannot_be_called_is_refused():
+    with pytest.raises(TypeError, match="3 cannot be called"):
+        tune(3, {"x": search.double(0, 1)})
 
 
 def test_some_failures_are_results_too():

@@ -75,7 +75,7 @@ def test_what_is_installed_is_listed_with_its_settings(run, words, said):
     [
         *(
             (name, scaffold.ALGORITHM)
-            for name in ["My-Algorithm", "my_algorithm", "", "../away", "9lives", "random"]
+            for name in ["My-Algorithm", "my_algorithm", "", "../away", "9lives", "class", "random"]
         ),
         ("medianstop", scaffold.EARLY_STOPPING),
     ],

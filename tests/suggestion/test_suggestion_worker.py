@@ -4,7 +4,7 @@ import signal
 
 import pytest
 from support.search import Log, double, problem, whole
-from tunewright.api.errors import Invalid, PluginUnavailable
+from tunewright.api.errors import Invalid, PluginBroken, PluginUnavailable
 from tunewright.suggestion.inline import InlineSuggester
 from tunewright.suggestion.suggester import open_suggester
 from tunewright.suggestion.worker import WorkerSuggester
@@ -49,6 +49,21 @@ def test_a_worker_that_was_killed_is_followed_by_one_that_gives_the_same_points(
 
     before, after = asyncio.run(run())
     assert before == after
+
+
+def test_a_worker_that_cannot_begin_is_given_up_with_its_last_words(tmp_path, monkeypatch):
+    (tmp_path / "random.py").write_text("raise ImportError('no random here')")
+    monkeypatch.syspath_prepend(tmp_path)
+
+    async def run():
+        suggester = WorkerSuggester(Log().after)
+        for _ in range(2):
+            with pytest.raises(PluginUnavailable, match="ended with status 1"):
+                await suggester.suggest(problem(*SPACE), 0, 1, position=0)
+        with pytest.raises(PluginBroken, match="ended with status 1: ImportError: no random here"):
+            await suggester.suggest(problem(*SPACE), 0, 1, position=0)
+
+    asyncio.run(run())
 
 
 def test_a_worker_is_ended_at_its_time_out():

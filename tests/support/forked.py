@@ -37,7 +37,7 @@ class Herd:
         self._control, its = socket.socketpair()
         self._asking = threading.Lock()
         self._process = subprocess.Popen(
-            [sys.executable, __file__, str(its.fileno())],
+            [sys.executable, "-P", __file__, str(its.fileno())],
             env={**os.environ, "PYTHONPATH": path},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -133,7 +133,6 @@ def tend(number: int, *streams: int) -> None:
     os.chdir(request["cwd"])
     os.environ.clear()
     os.environ.update(request["env"])
-    sys.path[0] = request["cwd"]
     sys.argv[1:] = request["words"]
 
     from tunewright.cli.main import main

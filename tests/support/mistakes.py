@@ -531,14 +531,20 @@ THE_TRIALS = (
 
 THE_STORE = (
     Mistake(
+        "The store is not there",
+        "tunewright get --store digit.db",
+        "error: there is no store at {folder}/digit.db (`tunewright run --store digit.db` makes"
+        " one)",
+    ),
+    Mistake(
         "The store cannot be made",
-        "tunewright get --store /proc/tuning/store.db",
+        f"{RUN} --store /proc/tuning/store.db",
         "error: /proc/tuning cannot be made: …No such file or directory…",
         1,
     ),
     Mistake(
         "No permission to write the store",
-        "tunewright get --store closed/store.db",
+        f"{RUN} --store closed/store.db",
         "error: {folder}/closed/store.db: the store cannot be written: unable to open database"
         " file; free some space or mend its permissions",
         1,

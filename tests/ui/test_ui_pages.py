@@ -170,6 +170,20 @@ def test_an_experiment_is_paused_resumed_edited_stopped_and_deleted(opened, serv
     expect(page.get_by_role("link", name="busy", exact=True)).to_have_count(0)
 
 
+def test_a_budget_is_edited_as_it_is_now_and_a_goal_is_taken_away(opened, server):
+    server.tune("grown", trials=2)
+    page = opened("/experiments/default/grown")
+    expect(page.locator("#live")).to_have_text("live")
+    server.tunewright("edit", "grown", "--trials", "9", "--goal", "0.5")
+    expect(page.locator("#counts")).to_contain_text("of 9 trials")
+    page.get_by_role("button", name="Edit budget").click()
+    expect(page.get_by_label("Trials in all")).to_have_value("9")
+    expect(page.get_by_label("Goal")).to_have_value("0.5")
+    page.get_by_label("Goal").fill("")
+    page.get_by_role("button", name="Save").click()
+    expect(page.locator(".toast")).to_have_text("objective.goal is taken away")
+
+
 def test_a_refusal_is_told(opened, server):
     server.tune("twice", trials=2)
     page = opened("/new?like=default/twice", refused=True)

@@ -44,6 +44,7 @@ def test_an_answer_that_is_known_is_not_sent_again(ask):
     for path in (DONE, f"{DONE}/columns", "/experiments?search=done"):
         tag = ask(path).headers["ETag"]
         assert ask(path, headers={"If-None-Match": tag}).status_code == 304
+        assert ask(path, headers={"If-None-Match": f'"older", W/{tag}'}).status_code == 304
         assert ask(path, headers={"If-None-Match": '"another"'}).status_code == 200
 
 
@@ -80,6 +81,13 @@ def test_trials_come_a_page_at_a_time_and_the_best_first_if_asked(ask):
     assert [each["index"] for each in page["items"]] == [each["index"] for each in by_value[1:4]]
 
 
+def test_a_trial_of_what_has_ended_is_dropped_at_once(ask, server):
+    server.tune("thinned", trials=2)
+    path = "/experiments/default/thinned/trials/1"
+    assert ask(f"{path}/drop", "POST").json() == {"message": "trial 1 is dropped"}
+    assert ask(path).json()["dropped"] is True
+
+
 def test_columns_after_a_position_hold_what_changed_since(ask):
     whole = ask(f"{DONE}/columns").json()
     assert (
@@ -105,8 +113,13 @@ def test_columns_after_a_position_hold_what_changed_since(ask):
         ("PATCH", DONE, {}, 422, "there is nothing to change"),
         ("GET", "/experiments?limit=0", None, 422, "not as the description has it"),
         ("POST", f"{DONE}/pause", None, 409, "has ended already"),
+        ("POST", f"{DONE}/trials/1/stop", None, 409, "the trial has ended already"),
+        ("POST", f"{DONE}/trials/1/retry", None, 409, "raise its budget first"),
         ("PATCH", DONE, {"changes": {"algorithm": 1}}, 422, "cannot be changed any more"),
         ("PATCH", DONE, {"changes": {"maxTrialCount": -1}}, 422, "maxTrialCount"),
+        ("PATCH", DONE, {"changes": {"maxTrialCount": 10**22}}, 422, "at most 2,147,483,647"),
+        ("GET", f"{DONE}/trials/1/metrics?metric=foo", None, 404, "no metric foo"),
+        ("GET", "/experiments?label=team!=a", None, 422, "team!=a is no label"),
         ("POST", "/experiments", {"text": "kind: Experiment"}, 422, "spec"),
         ("POST", "/experiments", {"text": ""}, 422, "the file is empty"),
     ],
@@ -209,6 +222,35 @@ def test_the_token_in_the_address_becomes_a_cookie_that_no_script_can_read(serve
     cookie = entered.headers["Set-Cookie"].lower()
     assert "httponly" in cookie
     assert "samesite=lax" in cookie
+
+
+def test_a_person_is_answered_with_pages(ask, server):
+    for path, status, said in (
+        ("/?page=0", 422, "query.page: Input should be greater than or equal to 1"),
+        ("/experiments/default/none", 404, "no experiment is called none"),
+    ):
+        with server.client() as client:
+            answered = client.get(f"{server.url}{path}", headers={"Accept": "text/html"})
+        assert (answered.status_code, said in answered.text) == (status, True)
+        assert answered.headers["Content-Type"].startswith("text/html")
+
+
+def test_a_trial_of_what_has_ended_is_not_offered_to_run_again(server):
+    with server.client() as client:
+        shown = client.get(f"{server.url}{DONE}/trials/1", headers={"Accept": "text/html"}).text
+    assert "Drop</button>" in shown
+    assert "Run again" not in shown
+
+
+def test_what_is_compared_beyond_eight_is_said_to_be_left_out(ask, server):
+    for number in range(8):
+        server.tune(f"beside-{number}", trials=2)
+    names = "&".join(f"e=default/beside-{number}" for number in range(8))
+    with server.client() as client:
+        whole = client.get(f"{server.url}/compare?{names}").text
+        more = client.get(f"{server.url}/compare?{names}&e=default/done").text
+    assert "left-out" not in whole
+    assert "the first 8 of 9" in more
 
 
 def test_nobody_can_redirect_elsewhere_by_a_path(server):

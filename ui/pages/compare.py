@@ -12,7 +12,8 @@ from ..render import page
 from ..rest.experiments import FromBoard
 
 router = APIRouter()
-_GREATEST = 8
+_MOST = 8
+"""What colours of a plot can be told apart."""
 
 
 @router.get("/compare")
@@ -20,8 +21,10 @@ def show(
     request: Request, board: FromBoard, names: Annotated[Sequence[str], Query(alias="e")] = ()
 ) -> Response:
     """Compare those that the query names as `e=namespace/name`."""
-    keys = [name.partition("/") for name in dict.fromkeys(names)][:_GREATEST]
-    found = [shapes.experiment(board.experiment(namespace, name)) for namespace, _, name in keys]
+    keys = [name.partition("/") for name in dict.fromkeys(names)]
+    found = [
+        shapes.experiment(board.experiment(namespace, name)) for namespace, _, name in keys[:_MOST]
+    ]
     parameters = dict.fromkeys(
         name for each in found if each["best"] for name in each["best"]["parameters"]
     )
@@ -33,4 +36,5 @@ def show(
         experiments=found,
         parameters=list(parameters),
         known=sorted(known),
+        asked=len(keys),
     )

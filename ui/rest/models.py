@@ -261,12 +261,18 @@ class Draft(_Model):
 class Changes(_Model):
     """New budgets, by their path below `spec`: `{"maxTrialCount": 100}`; labels; a note.
 
-    A label that is null is taken away, and so is a note that is empty.
+    What is null is taken away, and so is a note that is empty.
     """
 
-    changes: dict[str, float | int | str] = {}
+    changes: dict[str, float | int | str | None] = {}
     labels: dict[str, str | None] = {}
     note: str | None = None
+
+
+class NewTrial(_Model):
+    """A point of your own: a value of every parameter."""
+
+    parameters: dict[str, float | int | str]
 
 
 class Point(_Model):

@@ -13,6 +13,7 @@ from ...api.compile import objective_of
 from ...api.errors import NotFound, Unsupported
 from ...db.records import AttemptRecord, ExperimentRecord
 from ...sdk import shapes
+from ...sdk.names import check_metric
 from ..board import Board
 from ..curves import curves_of
 from ..table import Row
@@ -65,6 +66,14 @@ def list_trials(
         for row in rows[offset : offset + limit]
     ]
     return answer(request, {"items": items, "total": len(rows), "offset": offset})
+
+
+@router.post("/trials", response_model=models.Said)
+def add_trial(
+    request: Request, board: FromBoard, record: Found, asked: models.NewTrial
+) -> Response:
+    """Add a trial; where the budget is used up, it grows by one."""
+    return answer(request, {"message": board.add_trial(record, asked.parameters)})
 
 
 @router.get("/columns", response_model=models.Columns)
@@ -162,10 +171,14 @@ def get_metrics(
     since: float | None = None,
 ) -> Response:
     """Return what its last attempt reported, at most 20,000 samples."""
-    index = board.trial(record, trial).index
+    found = board.trial(record, trial)
+    if found.observation:  # until then none is wrong
+        check_metric(record, found, metric)
     records = board.source.records
     samples, why = _served(
-        lambda: list(records.samples(record.uid, index, metric=metric, since=since, limit=_SAMPLES))
+        lambda: list(
+            records.samples(record.uid, found.index, metric=metric, since=since, limit=_SAMPLES)
+        )
     )
     return answer(
         request,

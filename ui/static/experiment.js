@@ -1,5 +1,6 @@
 // One experiment, alive: what it does, its best, its plots and its table.
-import { act, ask, element, toast } from "./app.js";
+import { ask, element, toast } from "./app.js";
+import { budget } from "./budget.js";
 import { mount } from "./charts.js";
 import { merge } from "./columns.js";
 import { showConditions, showEvents } from "./happenings.js";
@@ -21,6 +22,7 @@ let best = null;
 
 const table = trialTable(link);
 const showRemarks = remarks(api);
+const knowBudget = budget(api, root.querySelector("[data-edit]"));
 const at = (id) => document.getElementById(id);
 
 function showState(experiment, driven, says) {
@@ -127,10 +129,16 @@ async function readAll() {
   redrawSoon();
 }
 
+/** Keep what a person may change, as it is now. */
+function know(experiment) {
+  showRemarks(experiment);
+  knowBudget(experiment);
+}
+
 async function changed(change) {
   showState(change.experiment, change.driven, change.says);
   showBest(change.experiment.best);
-  showRemarks(change.experiment);
+  know(change.experiment);
   showConditions(change.conditions);
   showEvents(change.events, link);
   if (!data || change.since > data.position) await readAll();
@@ -142,7 +150,7 @@ async function changed(change) {
 
 /** Read what was told before this page listened. */
 async function catchUp() {
-  showRemarks(await ask(api));
+  know(await ask(api));
   showEvents(await ask(`${api}/events`), link);
 }
 
@@ -166,21 +174,6 @@ function watch() {
   });
 }
 
-function editBudget() {
-  const dialog = at("budget");
-  dialog.returnValue = "no";
-  dialog.showModal();
-  dialog.addEventListener("close", () => {
-    if (dialog.returnValue !== "yes") return;
-    const changes = {};
-    for (const input of dialog.querySelectorAll("input")) {
-      if (input.value !== input.defaultValue && input.value !== "") changes[input.name] = Number(input.value);
-    }
-    if (Object.keys(changes).length) act(root.querySelector("[data-edit]"), api, "PATCH", { changes });
-  }, { once: true });
-}
-
-root.querySelector("[data-edit]").addEventListener("click", editBudget);
 at("selection").querySelector("button").addEventListener("click", () => select(null));
 at("copy-best").addEventListener("click", async () => {
   const { parameters } = await ask(`${api}/trials/best`).catch(() => ({}));

@@ -1,10 +1,29 @@
-"""Points as the command line writes them: NAME=VALUE."""
+"""Points as people write them: NAME=VALUE, or a mapping."""
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+from ..api.compile import search_space
 from ..api.errors import Fault, Invalid
-from ..api.space import Parameter, Point, SearchSpace, Value
+from ..api.experiment import ExperimentSpec
+from ..api.space import Parameter, Point, SearchSpace, Value, format_value
+from ..db.records import ExperimentRecord
+from .plain import native
+
+
+def point_of(record: ExperimentRecord, values: Mapping[str, Value]) -> Point:
+    """Return a point of an experiment's space that has these values.
+
+    Raises:
+        Invalid: with everything that is wrong with them.
+    """
+    space = search_space(ExperimentSpec.read(record.document["spec"]))
+    return parse_point(space, assigned(values), path="point")
+
+
+def assigned(values: Mapping[str, Value]) -> Sequence[str]:
+    """Write values as NAME=VALUE."""
+    return [f"{name}={format_value(native(value))}" for name, value in values.items()]
 
 
 def parse_point(

@@ -1,0 +1,137 @@
+"""Beginning experiments on this machine, or going on with those that are there already."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..db.records import ExperimentRecord
+from ..db.store import Store
+from ..sdk.sources.here import Here
+from ..sdk.sources.place import Place
+from . import console
+from .drive import INTERRUPTED, Setting
+from .run_options import Machine, with_files
+
+if TYPE_CHECKING:
+    from ..sdk.submit import Submitted
+
+
+@dataclass(frozen=True, slots=True)
+class How:
+    """Where experiments are kept and run, and how far they are taken."""
+
+    place: Place
+    namespace: str | None
+    machine: Machine
+    again: bool = False
+    detach: bool = False
+    dry_run: bool = False
+
+
+def begin(
+    documents: Sequence[dict[str, Any]],
+    others: Sequence[Mapping[str, Any]],
+    how: How,
+    files: Sequence[str],
+) -> int:
+    """Run the experiments one after the other; the worst exit code is returned."""
+    code = 0
+    for document in documents:
+        one = _begin(document, others, how, files)
+        if one == INTERRUPTED:
+            return one
+        code = max(code, one)
+    return code
+
+
+def _begin(
+    document: dict[str, Any],
+    others: Sequence[Mapping[str, Any]],
+    how: How,
+    files: Sequence[str],
+) -> int:
+    from ..api.asked import is_asked
+    from ..suggestion.check import check_algorithm
+    from . import compose
+    from .plugins import check_plugins
+
+    if is_asked(document):
+        check_algorithm(document)
+        if not how.dry_run:
+            _keep(document, how)
+        return 0
+    machine = how.machine
+    options = compose.local_options(machine, others)
+    check_algorithm(document)
+    if not how.dry_run:
+        check_plugins(document)
+    program = compose.check_machine(document, options, machine.directory)
+    if how.dry_run:
+        from .preview import show_commands
+
+        show_commands(document)
+        return 0
+    with_them = with_files([Path(file) for file in files]) if others and how.detach else []
+    setting = Setting(options, fsync=machine.fsync, program=program)
+    return _run(document, setting, how, [*machine.arguments(), *with_them])
+
+
+def _keep(document: dict[str, Any], how: How) -> None:
+    """Write down an experiment whose trials people run: there is nothing to drive."""
+    from ..sdk.submit import Found
+
+    with how.place.opened(fsync=how.machine.fsync) as store:
+        found = _submit(store, document, how)
+    name = found.record.key.name
+    there = "is created" if found.found is Found.NEW else "is there already"
+    console.note(f"{name} {there}; its points are asked for: Client().ask({name!r})")
+
+
+def _run(document: dict[str, Any], setting: Setting, how: How, arguments: Sequence[str]) -> int:
+    """Drive it, or leave it to an engine that is told `arguments`; show what has ended."""
+    from ..sdk.submit import Found
+    from .drive import detach_engine, drive
+
+    place = how.place
+    with place.opened(fsync=how.machine.fsync) as store:
+        submitted = _submit(store, document, how)
+        record = submitted.record
+        if submitted.found is Found.FINISHED:
+            return _show_ended(Here(place, store), record)
+        if place.is_driven(record.uid):
+            console.note(f"{record.key.name} runs already.")
+            if how.detach:
+                return 0
+            from .watch import attach
+
+            return attach(Here(place, store), record)
+    if submitted.found is Found.UNFINISHED:
+        console.note(f"Resuming {record.key.name} at trial {record.totals.proposed}.")
+    if how.detach:
+        return detach_engine(place, record, arguments)
+    return drive(place, record, setting)
+
+
+def _submit(store: Store, document: dict[str, Any], how: How) -> "Submitted":
+    from ..sdk.submit import submit
+
+    return submit(
+        store,
+        document,
+        namespace=how.namespace,
+        workdir=how.machine.directory,
+        again=how.again,
+    )
+
+
+def _show_ended(here: Here, record: ExperimentRecord) -> int:
+    from . import summary
+
+    summary.show(here, record)
+    name = record.key.name
+    console.note(
+        f"It had ended before. `tunewright run --again` starts anew; "
+        f"`tunewright edit {name} --trials N`, then `tunewright resume {name}`, goes on."
+    )
+    return 0 if record.state == "Succeeded" else 1

@@ -1,0 +1,39 @@
+"""Waiting for the end of an experiment that something else drives."""
+
+import time
+from collections.abc import Callable
+
+from ...api.asked import is_asked
+from ...db.records import ExperimentRecord
+from ..verbs import LOOK_SECONDS
+from .source import Source
+
+PATIENCE_SECONDS = 5.0
+"""An engine that was just started takes so long at most to be seen."""
+
+
+def wait_for_end(
+    source: Source,
+    record: ExperimentRecord,
+    seconds: float | None,
+    note: Callable[[str], None],
+    clock: Callable[[], float] = time.monotonic,
+) -> ExperimentRecord:
+    """Return the experiment as it is at its end, or once the time is over.
+
+    `note` is told, once, that nothing drives it: whoever waits may have to resume it.
+    """
+    begun = seen = clock()
+    has_said = is_asked(record.document)  # whoever asks for its points drives it
+    while not record.state.is_finished:
+        now = clock()
+        if seconds is not None and now - begun >= seconds:
+            break
+        if source.is_driven(record):
+            seen = now
+        elif not has_said and now - seen > PATIENCE_SECONDS:
+            note(f"Nothing drives {record.key.name} now: `tunewright resume {record.key.name}`.")
+            has_said = True
+        source.rest(LOOK_SECONDS)
+        record = source.records.experiment(record.key)
+    return record
