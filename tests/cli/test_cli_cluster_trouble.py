@@ -57,7 +57,7 @@ def test_the_environment_can_say_cluster_and_an_option_the_opposite(tunewright, 
     env = {"TUNEWRIGHT_CLUSTER": "1", "KUBECONFIG": str(path)}
     assert tunewright("get", env=env).code == 1
     assert tunewright("get", "--local", env=env).code == 0
-    assert tunewright("get", "--store", "here.db", env=env).code == 0
+    assert "there is no store at" in tunewright("get", "--store", "here.db", env=env).err
 
 
 def test_a_store_and_a_cluster_exclude_each_other(tunewright):
