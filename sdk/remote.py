@@ -156,15 +156,21 @@ class Remote:
     # Changing.
 
     def pause(self, name: str, *, now: bool) -> None:
-        if not _has_ended(self._look(name)):
-            self._ask("POST", f"{self._path(name)}/pause?now={str(now).lower()}")
+        self._ask_unless_ended(name, f"pause?now={str(now).lower()}")
 
     def resume(self, name: str) -> None:
         self._ask("POST", f"{self._path(name)}/resume")
 
     def stop(self, name: str) -> None:
-        if not _has_ended(self._look(name)):
-            self._ask("POST", f"{self._path(name)}/stop")
+        self._ask_unless_ended(name, "stop")
+
+    def _ask_unless_ended(self, name: str, verb: str) -> None:
+        """Ask for what means nothing to an experiment that has ended, or that ends meanwhile."""
+        try:
+            self._ask("POST", f"{self._path(name)}/{verb}")
+        except Conflict:
+            if not _has_ended(self._look(name)):
+                raise
 
     def delete(self, name: str) -> None:
         self._ask("DELETE", self._path(name))

@@ -86,7 +86,8 @@ class Here:
         return f"{name} is stopped."
 
     def check_deletable(self, record: ExperimentRecord) -> None:
-        if self.is_driven(record):
+        ends = record.state.is_finished and self.place.is_left(record.uid)
+        if not ends and self.is_driven(record):
             name = record.key.name
             raise Conflict(f"{name} is running: `tunewright stop {name}` first")
 

@@ -8,7 +8,8 @@ import os
 import shutil
 import socket
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,9 @@ from ...db.store import Store
 from ..home import home_folder, trials_folder
 
 STORE_FILE = "store.db"
+LEAVE_SECONDS = 2.0
+"""How long an engine may take to leave whose experiment has ended."""
+
 _SOCKET_LIMIT = 100  # bytes of a Unix socket's path that every system takes
 
 
@@ -84,15 +88,15 @@ class Place:
     def driving(self, uid: str) -> Iterator[None]:
         """Hold the experiment's lock for the time of a block; it ends with this process.
 
+        One that leaves is waited for.
+
         Raises:
             Conflict: another engine has it.
         """
         descriptor = os.open(self._lock(uid), os.O_RDWR | os.O_CREAT, 0o600)
         try:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise Conflict("another process drives it: `tunewright watch` attaches") from None
+            if not _in_a_moment(lambda: _is_locked(descriptor, fcntl.LOCK_EX)):
+                raise Conflict("another process drives it: `tunewright watch` attaches")
             yield
         finally:
             os.close(descriptor)
@@ -104,12 +108,14 @@ class Place:
         except FileNotFoundError:
             return False
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
+            # Shared: who looks at the same time is no engine.
+            return not _is_locked(descriptor, fcntl.LOCK_SH)
         finally:
             os.close(descriptor)
-        return False
+
+    def is_left(self, uid: str) -> bool:
+        """Say whether no engine drives the experiment, now or in a moment."""
+        return _in_a_moment(lambda: not self.is_driven(uid))
 
     def may_be_driven(self, uid: str) -> bool:
         """Say whether an engine may drive it: of a server's store another machine's may."""
@@ -182,6 +188,24 @@ def folder_size(folder: Path) -> int:
 
 def remove_folder(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_locked(descriptor: int, how: int) -> bool:
+    """Lock an open file if nobody else has it in a way that does not go with this; say whether."""
+    try:
+        fcntl.flock(descriptor, how | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _in_a_moment(happens: Callable[[], bool]) -> bool:
+    patience = time.monotonic() + LEAVE_SECONDS
+    while not happens():
+        if time.monotonic() > patience:
+            return False
+        time.sleep(0.02)
+    return True
 
 
 def with_password(url: str, variable: str) -> str:
