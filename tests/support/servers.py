@@ -98,7 +98,12 @@ def mysql() -> Iterator[str]:
             *("--auth-root-authentication-method=normal", "--skip-innodb-use-native-aio"),
         ]
         made = subprocess.run(
-            _as_user("mysql", making), check=False, capture_output=True, cwd=folder, text=True
+            _as_user("mysql", making),
+            check=False,
+            capture_output=True,
+            cwd=folder,
+            env=_environ(folder),
+            text=True,
         )
         assert made.returncode == 0, made.stdout + made.stderr
         command = [
@@ -116,12 +121,19 @@ def mysql() -> Iterator[str]:
             yield url
 
 
+def _environ(folder: Path) -> dict[str, str]:
+    """Have temporary files in a folder: a MariaDB that starts removes those of others."""
+    return {**os.environ, "TMPDIR": str(folder)}
+
+
 @contextmanager
 def _running(command: list[str], url: str, path: Path) -> Iterator[None]:
     """Run a server that listens on the socket `path`."""
     said = path.parent / "log"
     with said.open("wb") as log:
-        server = subprocess.Popen(command, stdout=log, stderr=log, cwd=path.parent)
+        server = subprocess.Popen(
+            command, stdout=log, stderr=log, cwd=path.parent, env=_environ(path.parent)
+        )
     try:
         _wait(server, url, path, said)
         yield
