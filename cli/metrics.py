@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 import click
 
 from ..api.errors import Unsupported
+from ..controller.reading import Records
+from ..db.records import ExperimentRecord, TrialRecord
 from ..sdk.sources.where import Where
 from . import console
 from .options import name_argument, output_option, where_options
@@ -44,41 +46,37 @@ def metrics(
             found = find_trial(records, record, str(best_of(record).index), observations=True)
         objective = objective_of(record.document)
         check_metric(record, found, metric)
-        if whole:
-            try:
-                rows = [
-                    {"time": s.time, "step": s.step, "metric": s.metric, "value": s.value}
-                    for s in records.samples(record.uid, found.index, metric=metric)
-                ]
-            except Unsupported as error:
-                if output != "table":
-                    raise
-                console.warn(f"{error}; what follows are the summaries")
-            else:
-                console.emit(rows, output, lambda: _log(rows))
-                return
+        if whole and (rows := _samples(records, record, found, metric, output)) is not None:
+            console.emit(rows, output, lambda: _log(rows))
+            return
     shown = shapes.metrics(found.observation or {}, objective)
     shown = {key: value for key, value in shown.items() if metric in {None, key}}
+    data = {"trial": found.index, "metrics": shown}
+    console.emit(data, output, lambda: _summaries(shown))
 
-    def show() -> None:
-        console.table(
-            ["metric", "value", "by", "step", "min", "max", "latest", "reports"],
-            [
-                [
-                    key,
-                    m["value"],
-                    m["strategy"],
-                    m["step"],
-                    m["min"],
-                    m["max"],
-                    m["latest"],
-                    m["count"],
-                ]
-                for key, m in shown.items()
-            ],
-        )
 
-    console.emit({"trial": found.index, "metrics": shown}, output, show)
+def _samples(
+    records: Records, record: ExperimentRecord, trial: TrialRecord, metric: str | None, output: str
+) -> Sequence[Mapping[str, object]] | None:
+    """Return every value of a trial; None, with a warning, where they are not at hand here."""
+    try:
+        return [
+            {"time": each.time, "step": each.step, "metric": each.metric, "value": each.value}
+            for each in records.samples(record.uid, trial.index, metric=metric)
+        ]
+    except Unsupported as error:
+        if output != "table":
+            raise
+        console.warn(f"{error}; what follows are the summaries")
+        return None
+
+
+def _summaries(shown: Mapping[str, Mapping[str, object]]) -> None:
+    columns = ("value", "strategy", "step", "min", "max", "latest", "count")
+    console.table(
+        ["metric", "value", "by", "step", "min", "max", "latest", "reports"],
+        [[name, *(each[column] for column in columns)] for name, each in shown.items()],
+    )
 
 
 def _log(rows: Sequence[Mapping[str, object]]) -> None:

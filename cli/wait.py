@@ -34,7 +34,7 @@ def wait(name: str, condition: str, timeout: str, where: Where) -> int:
     """
     from ..api.durations import parse_duration
     from ..sdk.names import find_experiment
-    from ..sdk.sources.waiting import wait_for_end
+    from ..sdk.sources.waiting import undriven, wait_for_end
 
     try:
         seconds = parse_duration(timeout)
@@ -51,6 +51,6 @@ def wait(name: str, condition: str, timeout: str, where: Where) -> int:
         if record.state.is_finished:
             console.note(f"{record.key.name} {record.state}: {record.message}")
             return 0 if record.state in wanted else 1
-        driven = "" if source.is_driven(record) else "; nothing drives it now"
-        console.note(f"{record.key.name} is still {record.state} after {timeout}{driven}")
+        after = f"after {timeout}{undriven(source, record)}"
+        console.note(f"{record.key.name} is still {record.state} {after}")
         return 1

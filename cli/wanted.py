@@ -11,7 +11,7 @@ from .run_options import pairs
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class ToRun:
     """Experiments with their defaults, and the other documents of the files.
 
     `raw` is the Experiment that options tell, without defaults; None where files do.
@@ -22,9 +22,7 @@ class Wanted:
     raw: Mapping[str, Any] | None = None
 
 
-def wanted(
-    words: Sequence[str], given: Mapping[str, Any], where: Where, *, printed: bool
-) -> Wanted:
+def wanted(words: Sequence[str], given: Mapping[str, Any], where: Where, *, printed: bool) -> ToRun:
     """Read the files that are named, or the command, with what options say.
 
     Raises:
@@ -34,9 +32,9 @@ def wanted(
     rule = _Chosen.of(given["rules"], "--early-stopping", "earlyStopping")
     if given["params"]:
         raw = _put(_written(words, given, where, algorithm, rule), algorithm, rule)
-        return Wanted([_checked(raw)], raw=raw)
+        return ToRun([_checked(raw)], raw=raw)
     _refuse_stray(given, printed, words)
-    return Wanted(*_loaded(words, given, algorithm, rule, elsewhere=where.is_cluster))
+    return ToRun(*_loaded(words, given, algorithm, rule, elsewhere=where.is_cluster))
 
 
 @dataclass(frozen=True, slots=True)

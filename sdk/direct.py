@@ -101,13 +101,12 @@ class Direct:
             return _shown(source, record)
 
     def wait(self, name: str, seconds: float | None) -> Shape:
-        from .sources.waiting import wait_for_end
+        from .sources.waiting import undriven, wait_for_end
 
         with self._found(name) as (source, found):
             record = wait_for_end(source, found, seconds, _warn)
             if seconds is not None and not record.state.is_finished:
-                driven = "" if source.is_driven(record) else "; nothing drives it now"
-                raise late(name, record.state, seconds, driven)
+                raise late(name, record.state, seconds, undriven(source, record))
             return _shown(source, record)
 
     def trials(self, name: str, state: str | None) -> Sequence[Shape]:

@@ -37,3 +37,8 @@ def wait_for_end(
         source.rest(LOOK_SECONDS)
         record = source.records.experiment(record.key)
     return record
+
+
+def undriven(source: Source, record: ExperimentRecord) -> str:
+    """Return the end of a sentence that says so where nothing drives an experiment."""
+    return "" if source.is_driven(record) else "; nothing drives it now"

@@ -1,8 +1,8 @@
 """The command in a process that is forked off one which has imported it.
 
-A start takes 30 ms instead of 500. What a process has of its surroundings, its
-arguments, directory, environment and streams, it is given anew, and nothing of the
-command has run in it before. How long a real start takes, and what it imports, is
+Most of a start is importing. What a process has of its surroundings, its arguments,
+directory, environment and streams, it is given anew, and nothing of the command has
+run in it before. How long a real start takes, and what it imports, is
 not to be seen here.
 """
 
