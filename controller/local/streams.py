@@ -7,6 +7,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 CHUNK = 1 << 16
+MOST = 4 * CHUNK
+"""Bytes of a pipe that are read at one go, so that no program holds up the loop."""
+
+REST = 0.02
+"""Seconds that pipes are left alone after a look: a program writes in small pieces, Python each
+line in two, and every piece would wake us."""
+HASTY = CHUNK // 4
+"""Bytes at a look after which there is no rest: the program would soon wait for us."""
 
 OnData = Callable[[str, bytes], None]
 """Called with `stdout` or `stderr` and what came."""
@@ -22,6 +30,7 @@ class Streams:
         self._files: dict[str, int] = {}
         self._readers: dict[str, int] = {}
         self._ended = asyncio.Event()
+        self._rest = self._loop.call_later(REST, self._listen)
         self.writers: tuple[int, ...] = ()
         try:
             for name in files:
@@ -35,35 +44,54 @@ class Streams:
         os.set_blocking(reader, False)
         self._readers[name] = reader
         self.writers += (writer,)
-        self._loop.add_reader(reader, self._read, name)
 
     def abandon(self) -> None:
         """Close all of it: there is no process that would."""
         for writer in self.writers:
             os.close(writer)
-        for name in tuple(self._readers):
-            self._close(name)
+        self._close_all()
 
     async def drained(self, patience: float) -> None:
-        """Wait for the end of both; a pipe that somebody else holds open is left after that."""
+        """Read to the end of both; a pipe that somebody else holds open is left after that."""
+        self._look()
         if self._readers:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(patience):
                     await self._ended.wait()
-        for name in tuple(self._readers):
-            self._close(name)
+        self._close_all()
 
-    def _read(self, name: str) -> None:
-        try:
-            data = os.read(self._readers[name], CHUNK)
-        except BlockingIOError:
-            return
-        if not data:
-            self._close(name)
-            return
-        self._keep(name, data)
-        if self._on_data is not None:
-            self._on_data(name, data)
+    def _listen(self) -> None:
+        for reader in self._readers.values():
+            self._loop.add_reader(reader, self._look)
+
+    def _leave(self) -> None:
+        self._rest.cancel()
+        for reader in self._readers.values():
+            self._loop.remove_reader(reader)
+
+    def _look(self) -> None:
+        """Read what has come, and leave the pipes alone for a while."""
+        self._leave()
+        most = max([self._read(name) for name in tuple(self._readers)], default=0)
+        if self._readers:
+            self._rest = self._loop.call_later(0 if most >= HASTY else REST, self._listen)
+        else:
+            self._ended.set()
+
+    def _read(self, name: str) -> int:
+        """Read what is in a pipe; return how much."""
+        came = 0
+        with contextlib.suppress(BlockingIOError):
+            while came < MOST:
+                data = os.read(self._readers[name], CHUNK)
+                if not data:
+                    self._close(name)
+                    break
+                came += len(data)
+                self._keep(name, data)
+                if self._on_data is not None:
+                    self._on_data(name, data)
+        return came
 
     def _keep(self, name: str, data: bytes) -> None:
         """Write to the file, which is made with the first byte; a full disk costs it, no metric."""
@@ -75,11 +103,12 @@ class Streams:
             while left:
                 left = left[os.write(self._files[name], left) :]
 
+    def _close_all(self) -> None:
+        self._leave()
+        for name in tuple(self._readers):
+            self._close(name)
+
     def _close(self, name: str) -> None:
-        reader = self._readers.pop(name)
-        self._loop.remove_reader(reader)
-        os.close(reader)
+        os.close(self._readers.pop(name))
         if name in self._files:
             os.close(self._files.pop(name))
-        if not self._readers:
-            self._ended.set()
