@@ -216,6 +216,11 @@ def _metadata(key: str, manifest: Mapping[str, Any], trial: TrialIdentity) -> st
 
 def _fill(value: Any, values: Values, *, path: str, text: bool) -> Any:
     """Put the values into a tree. `text` says that a field of text is above."""
+    if isinstance(value, str):
+        whole = _PLACEHOLDER.fullmatch(value)
+        if whole is None or text or isinstance(value, _Quoted):
+            return _put(value, values, path)
+        return _number(_known(whole[1], values, path))
     if isinstance(value, Mapping):
         return {
             _put(key, values, path) if isinstance(key, str) else key: _fill(
@@ -230,12 +235,7 @@ def _fill(value: Any, values: Values, *, path: str, text: bool) -> Any:
             )
             for index, each in _present(value, values)
         ]
-    if not isinstance(value, str):
-        return value
-    whole = _PLACEHOLDER.fullmatch(value)
-    if whole is None or text or isinstance(value, _Quoted):
-        return _put(value, values, path)
-    return _number(_known(whole[1], values, path))
+    return value
 
 
 def _present(elements: Sequence[Any], values: Values) -> Iterator[tuple[int, Any]]:

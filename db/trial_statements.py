@@ -46,7 +46,7 @@ TARGET = Prepared(
     .with_for_update(key_share=True)
 )
 HELD_EXPERIMENT = Prepared(
-    select(experiments.c.id)
+    select(experiments.c.version, experiments.c.position)
     .where(experiments.c.id == bindparam("owner"))
     .with_for_update(key_share=True)
 )

@@ -220,7 +220,9 @@ class Trials(TrialReading):
             trial = self._held(connection, uid, index)
             if TrialState(trial.state).is_finished:
                 return self._finished_entry(connection, trial)
-            objective, _ = self._rules_of(connection, trial.experiment_id)
+            # Held from here on: nobody else ends a trial, or takes the position of this end.
+            held = run.HELD_EXPERIMENT(connection, owner=trial.experiment_id).first()
+            objective, _ = self._rules_of(connection, trial.experiment_id, held.version)
             outcome = objective.outcome(self._runs(connection, trial))
             value = outcome.value
             verdict = verdict_of(outcome, state, own_failure=own_failure)
@@ -247,7 +249,7 @@ class Trials(TrialReading):
                 verdict=str(verdict),
                 deviation=encode(outcome.deviation),
             )
-            return self._log_end(connection, trial, state, verdict, outcome)
+            return self._log_end(connection, trial, held.position + 1, state, verdict, outcome)
 
         return self._database.write(work)
 
@@ -285,9 +287,6 @@ class Trials(TrialReading):
     def _improves(
         self, connection: Connection, trial: Any, loss: float | None, min_delta: float
     ) -> bool:
-        """Compare with the best; until the transaction ends nobody else ends a trial."""
-        if connection.dialect.name != "sqlite":
-            run.HELD_EXPERIMENT(connection, owner=trial.experiment_id)
         best = run.BEST_LOSS(connection, owner=trial.experiment_id).scalar()
         return loss is not None and (best is None or best - loss > min_delta)
 
@@ -295,14 +294,14 @@ class Trials(TrialReading):
         self,
         connection: Connection,
         trial: Any,
+        position: int,
         state: TrialState,
         verdict: Verdict,
         outcome: Outcome,
     ) -> Finished:
-        owner = trial.experiment_id
-        position = self._position(connection, owner)
         text = json.dumps(dict(outcome.values)) if outcome.values else ""
-        run.NEW_ENTRY(connection, **_log_row(owner, position, "finished", trial.idx, text))
+        row = _log_row(trial.experiment_id, position, "finished", trial.idx, text)
+        run.NEW_ENTRY(connection, **row)
         return Finished(
             position,
             trial.idx,

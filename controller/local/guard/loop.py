@@ -107,7 +107,7 @@ class Guard:
     def listen(self) -> bool:
         """Read what has come, and do it; False when the engine has gone."""
         try:
-            data, descriptors, _, _ = socket.recv_fds(self.channel, 1 << 20, 64)
+            data, descriptors, _, _ = socket.recv_fds(self.channel, 1 << 16, 64)
         except ConnectionError:
             return False
         for descriptor in descriptors:
