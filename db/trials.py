@@ -8,7 +8,6 @@ from sqlalchemy import Connection, delete, select, update
 
 from ..api.errors import Conflict
 from ..api.history import Finished, Proposal, Proposed, Verdict, verdict_of
-from ..api.objective import Outcome
 from ..api.observation import Observation
 from ..api.states import TRIAL_EDGES, TrialState, passage
 from . import trial_statements as run
@@ -249,7 +248,17 @@ class Trials(TrialReading):
                 verdict=str(verdict),
                 deviation=encode(outcome.deviation),
             )
-            return self._log_end(connection, trial, held.position + 1, state, verdict, outcome)
+            entry = Finished(
+                held.position + 1,
+                trial.idx,
+                state,
+                verdict,
+                value,
+                outcome.values,
+                outcome.deviation,
+            )
+            _log_end(connection, trial.experiment_id, entry)
+            return entry
 
         return self._database.write(work)
 
@@ -289,28 +298,6 @@ class Trials(TrialReading):
     ) -> bool:
         best = run.BEST_LOSS(connection, owner=trial.experiment_id).scalar()
         return loss is not None and (best is None or best - loss > min_delta)
-
-    def _log_end(
-        self,
-        connection: Connection,
-        trial: Any,
-        position: int,
-        state: TrialState,
-        verdict: Verdict,
-        outcome: Outcome,
-    ) -> Finished:
-        text = json.dumps(dict(outcome.values)) if outcome.values else ""
-        row = _log_row(trial.experiment_id, position, "finished", trial.idx, text)
-        run.NEW_ENTRY(connection, **row)
-        return Finished(
-            position,
-            trial.idx,
-            state,
-            verdict,
-            outcome.value,
-            outcome.values,
-            outcome.deviation,
-        )
 
     def _runs(self, connection: Connection, trial: Any) -> list[Observation]:
         """Return what the point's runs reported: those that ended well, and the last."""
@@ -360,6 +347,11 @@ def _new_trial(owner: int, entry: Proposed, name: str, now: float) -> dict[str, 
 
 def _columns(usage: Usage) -> dict[str, Any]:
     return {name: getattr(usage, name) for name in run.USE}
+
+
+def _log_end(connection: Connection, owner: int, entry: Finished) -> None:
+    text = json.dumps(dict(entry.values)) if entry.values else ""
+    run.NEW_ENTRY(connection, **_log_row(owner, entry.position, "finished", entry.index, text))
 
 
 def _log_row(owner: int, position: int, kind: str, index: int, metrics: str = "") -> dict[str, Any]:

@@ -13,8 +13,9 @@ MOST = 4 * CHUNK
 REST = 0.02
 """Seconds that pipes are left alone after a look: a program writes in small pieces, Python each
 line in two, and every piece would wake us."""
-HASTY = CHUNK // 4
-"""Bytes at a look after which there is no rest: the program would soon wait for us."""
+HASTY = 4096
+"""Bytes at a look after which there is no rest: the smallest pipe holds so much, and a program
+that has filled it waits for us."""
 
 OnData = Callable[[str, bytes], None]
 """Called with `stdout` or `stderr` and what came."""
@@ -70,12 +71,14 @@ class Streams:
             self._loop.remove_reader(reader)
 
     def _look(self) -> None:
-        """Read what has come, and leave the pipes alone for a while."""
+        """Read what has come, and leave the pipes alone for a while, unless that was much."""
         self._leave()
-        most = max([self._read(name) for name in tuple(self._readers)], default=0)
-        if self._readers:
-            self._rest = self._loop.call_later(0 if most >= HASTY else REST, self._listen)
-        else:
+        self._rest = self._loop.call_later(REST, self._listen)
+        if max([self._read(name) for name in tuple(self._readers)], default=0) >= HASTY:
+            self._rest.cancel()
+            self._listen()
+        if not self._readers:
+            self._rest.cancel()
             self._ended.set()
 
     def _read(self, name: str) -> int:

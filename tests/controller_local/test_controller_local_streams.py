@@ -6,7 +6,6 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
-
 from tunewright.controller.local.streams import HASTY, REST, Streams
 
 
