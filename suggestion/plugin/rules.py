@@ -215,6 +215,8 @@ RULES: Mapping[str, Rule] = {
     "a restart changes nothing": a_restart_changes_nothing,
     "a long history is borne": a_long_history_is_borne,
 }
+ONE_SPACE_RULES = frozenset({"a long history is borne"})
+"""What is about numbers of trials, not about spaces."""
 RESTART_RULES = frozenset({"the same history gives the same points", "a restart changes nothing"})
 STATELESS_RULES = RESTART_RULES | {"a long history is borne"}
 """What a stateful algorithm need not keep."""
