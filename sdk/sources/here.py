@@ -64,12 +64,11 @@ class Here:
     def edit(self, record: ExperimentRecord, changes: Mapping[str, Any], *, now: bool) -> None:
         from ...controller.edits import budgets_of, edited
         from ...controller.local.sharing import check_sharing
+        from .wishes import is_taken
 
         document = edited(record.document, changes)
         check_sharing(document)
-        if self.is_driven(record):
-            self.ask(record, "edit", {**changes, "now": now})
-        else:
+        if not is_taken(self.place, self.records, record, "edit", {**changes, "now": now}):
             self.records.set_document(
                 record.uid, document, version=record.version, suspended=record.suspended
             )
