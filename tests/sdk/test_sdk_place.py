@@ -8,8 +8,8 @@ import pytest
 from support import places
 from tunewright import Conflict
 from tunewright.api.identity import ExperimentKey
-from tunewright.sdk.sources.here import Here
 from tunewright.sdk.sources import place as module
+from tunewright.sdk.sources.here import Here
 from tunewright.sdk.sources.place import Place
 
 UID = "e"
