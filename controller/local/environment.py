@@ -246,7 +246,7 @@ def _no_program(name: str, search: str, cwd: Path) -> Unsupported:
         return Unsupported(f"{name} cannot be run, it is not executable: {remedy}")
     first, blank, _ = name.partition(" ")
     if blank and _program(first, search, cwd):
-        return Unsupported(f"{lacking}: write its words one by one, without quotes around them all")
+        return Unsupported(f"{lacking}: write its words one by one, without quotes around them")
     if name == "python" and shutil.which("python3", path=search):
         hint = "this machine has `python3`; activate a virtual environment, write python3, or "
     else:

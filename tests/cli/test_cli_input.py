@@ -116,6 +116,18 @@ def test_a_job_that_starts_failed_pods_anew_is_remarked(tunewright, experiment, 
     assert ("backoffLimit: 0 ends a trial at its first failure" in result.err) is is_remarked
 
 
+def test_a_template_that_lies_on_the_cluster_is_left_to_it(tunewright, experiment):
+    there = {"configMapName": "t", "configMapNamespace": "kubeflow", "templatePath": "job.yaml"}
+
+    def elsewhere(document):
+        template = document["spec"]["trialTemplate"]
+        del template["trialSpec"]
+        conditions = {"successCondition": "status.done", "failureCondition": "status.failed"}
+        template |= {"configMap": there, "primaryContainerName": "main", **conditions}
+
+    assert tunewright("validate", experiment(elsewhere), "--for", "cluster").code == 0
+
+
 def test_what_has_a_meaning_on_a_cluster_alone_is_named(tunewright, experiment):
     def on_a_cluster(document):
         document["spec"] |= {"trialServiceAccount": "trials", "ttlSecondsAfterFinished": 60}
@@ -171,6 +183,27 @@ def test_an_experiment_is_written_from_options(tunewright, tmp_path):
 
 def test_rendering_quotes_for_a_shell_and_fills_in_the_middle(tunewright, experiment):
     assert tunewright("render", experiment()).out == "sh -c 'echo loss=0.5'\n"
+
+
+def test_rendering_an_architecture_search_shows_what_its_algorithm_says_first(
+    tunewright, experiment
+):
+    sizes = {"name": "s", "parameterType": "categorical", "feasibleSpace": {"list": ["3", "5"]}}
+
+    def change(document):
+        spec = document["spec"]
+        del spec["parameters"]
+        spec["algorithm"] = {"algorithmName": "darts"}
+        operation = {"operationType": "pooling", "parameters": [sizes]}
+        spec["nasConfig"] = {"graphConfig": {"numLayers": 1}, "operations": [operation]}
+        template = spec["trialTemplate"]
+        template["trialParameters"] = [{"name": "space", "reference": "search-space"}]
+        (container,) = template["trialSpec"]["spec"]["template"]["spec"]["containers"]
+        container["command"] = ["train", '--space="${trialParameters.space}"']
+
+    shown = tunewright("render", experiment(change))
+
+    assert shlex.split(shown.out) == ["train", "--space=['pooling_3x3', 'pooling_5x5']"]
 
 
 @pytest.mark.parametrize(

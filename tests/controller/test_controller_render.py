@@ -49,6 +49,32 @@ def test_each_argument_of_a_command_stays_text():
     assert one(["${trialParameters.n}", "x"], {"n": 3}, key="args") == ["3", "x"]
 
 
+@pytest.mark.parametrize(
+    ("word", "becomes"),
+    [
+        pytest.param('--arch="${trialParameters.a}"', "--arch=[['b']]", id="the whole value"),
+        pytest.param('--arch="${trialParameters.a}" x', "--arch=\"[['b']]\" x", id="a part of it"),
+        pytest.param('x="${trialParameters.a}"', "x=\"[['b']]\"", id="no option"),
+        pytest.param('"${trialParameters.a}"', "\"[['b']]\"", id="a word of its own"),
+    ],
+)
+def test_quotes_around_the_whole_value_of_an_option_are_left_out(word, becomes):
+    assert one([word], {"a": "[['b']]"}, key="args") == [becomes]
+
+
+@pytest.mark.parametrize(
+    ("container", "command"),
+    [
+        pytest.param({"command": ["a 'b c' > d"]}, ["sh", "-c", "a 'b c' > d"], id="a line"),
+        pytest.param({"command": ["a b"], "args": ["c"]}, ["a b"], id="with arguments"),
+        pytest.param({"command": ["a b", "c"]}, ["a b", "c"], id="of several words"),
+        pytest.param({"command": [" a"]}, [" a"], id="one word"),
+    ],
+)
+def test_a_command_that_is_one_line_is_run_by_a_shell(container, command):
+    assert one([container], {}, key="containers")[0]["command"] == command
+
+
 def test_labels_stay_text_and_variables_in_a_list_too():
     spec = {
         "labels": {"n": "${trialParameters.n}"},
