@@ -16,8 +16,8 @@ of; elsewhere its placeholder is empty.
 
 Katib runs commands by a shell, and templates that were written for it rely on that in two
 ways which have no other meaning. Double quotes around the whole value of an option
-(`--config="${trialParameters.config}"`) are left out. A command of one word with blanks and
-no arguments is a line that `sh` runs.
+(`--config="${trialParameters.config}"`) are left out. A command of one word that holds blanks
+and a placeholder, and has no arguments, is a line that `sh` runs.
 """
 
 import re
@@ -251,7 +251,7 @@ def _fill(value: Any, values: Values, *, path: str, text: bool) -> Any:
 def _with_shell(mapping: Mapping[Any, Any]) -> Mapping[Any, Any]:
     """Return a container whose command is one line as one that runs it by a shell."""
     match mapping.get("command"):
-        case [str(line)] if len(line.split()) > 1 and not mapping.get("args"):
+        case [str(line)] if " " in line and _PLACEHOLDER.search(line) and not mapping.get("args"):
             return {**mapping, "command": ["sh", "-c", line]}
     return mapping
 

@@ -8,6 +8,7 @@ from tunewright.controller.render import Template, TrialIdentity, TrialParameter
 
 TRIAL = TrialIdentity("mnist-abc", "team")
 JOB = {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"labels": {"team": "blue"}}}
+X = "${trialParameters.x}"
 
 
 def rendered(source, point, parameters=()):
@@ -65,14 +66,15 @@ def test_quotes_around_the_whole_value_of_an_option_are_left_out(word, becomes):
 @pytest.mark.parametrize(
     ("container", "command"),
     [
-        pytest.param({"command": ["a 'b c' > d"]}, ["sh", "-c", "a 'b c' > d"], id="a line"),
-        pytest.param({"command": ["a b"], "args": ["c"]}, ["a b"], id="with arguments"),
-        pytest.param({"command": ["a b", "c"]}, ["a b", "c"], id="of several words"),
-        pytest.param({"command": [" a"]}, [" a"], id="one word"),
+        pytest.param({"command": [f"a '{X}' > d"]}, ["sh", "-c", "a '3' > d"], id="a line"),
+        pytest.param({"command": [f"a {X}"], "args": ["c"]}, ["a 3"], id="with arguments"),
+        pytest.param({"command": [f"a {X}", "c"]}, ["a 3", "c"], id="of several words"),
+        pytest.param({"command": [f"a{X}"]}, ["a3"], id="one word"),
+        pytest.param({"command": ["/my tools/a"]}, ["/my tools/a"], id="a path"),
     ],
 )
 def test_a_command_that_is_one_line_is_run_by_a_shell(container, command):
-    assert one([container], {}, key="containers")[0]["command"] == command
+    assert one([container], {"x": 3}, key="containers")[0]["command"] == command
 
 
 def test_labels_stay_text_and_variables_in_a_list_too():
