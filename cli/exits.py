@@ -6,7 +6,6 @@
 130  interrupted
 """
 
-import contextlib
 import errno
 import json
 import os
@@ -20,6 +19,7 @@ from pathlib import Path
 import click
 
 from ..api.errors import TELL, Invalid, TunewrightError
+from . import console
 
 OK = 0
 FAILED = 1
@@ -51,7 +51,7 @@ def code_of(error: BaseException) -> int:
     """Print what an error has to say, and return what the command ends with."""
     match error:
         case BrokenPipeError():
-            _give_up_stdout()
+            console.give_up_stdout()
             return FAILED
         case KeyboardInterrupt() | click.Abort():
             click.echo("interrupted", err=True)
@@ -102,12 +102,6 @@ _OF_THE_MACHINE = {
     errno.EMFILE: "raise the limit of open files (ulimit -n)",
 }
 """What a machine may lack anywhere, and its remedy."""
-
-
-def _give_up_stdout() -> None:
-    """Keep the interpreter from complaining when it closes a pipe that nobody reads."""
-    with contextlib.suppress(OSError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _report_unforeseen(error: BaseException) -> None:

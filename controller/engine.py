@@ -205,6 +205,7 @@ class Engine:
         self._trials.flush()
         events, self._inbox = self._inbox, []
         deadline = self._clock.now() + STORE_PATIENCE
+        has_said = False
         while True:
             now = self._clock.now()
             self._count_time(now)
@@ -213,7 +214,9 @@ class Engine:
             except StoreUnavailable as error:
                 if self._clock.now() > deadline or self._memory.leaving is not None:
                     raise
-                self._pictures.note(now, "Warning", "StoreUnavailable", str(error), trial=None)
+                if not has_said:
+                    self._pictures.note(now, "Warning", "StoreUnavailable", str(error), trial=None)
+                has_said = True
                 await asyncio.sleep(error.after)
             else:
                 return turn
