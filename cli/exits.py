@@ -105,6 +105,9 @@ _OF_THE_MACHINE = {
 
 
 def _report_unforeseen(error: BaseException) -> None:
+    if isinstance(error, FileNotFoundError) and error.filename is None:  # of all calls, getcwd
+        _show_text("the folder in which this was typed is gone (cd to one that is there)")
+        return
     if isinstance(error, OSError) and error.errno in _OF_THE_MACHINE:
         named = f"{error.filename}: " if error.filename else ""
         _show_text(f"{named}{error.strerror} ({_OF_THE_MACHINE[error.errno]})")

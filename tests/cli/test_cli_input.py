@@ -261,6 +261,22 @@ def test_looking_makes_no_store(tunewright, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_folder_that_is_gone_is_named_as_what_it_was(tunewright):
+    words = ["run", "--param", "x=0.0..1.0", *FLAGS]
+    typed = f"mkdir gone && cd gone && rmdir ../gone && {shlex.join([*COMMAND, *words])}"
+    done = subprocess.run(
+        ["sh", "-c", typed],
+        env=tunewright.environ,
+        cwd=tunewright.folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 1
+    assert "the folder in which this was typed is gone (cd to one that is there)" in done.stderr
+
+
 def test_a_stream_that_is_closed_is_no_bug(tunewright):
     closed = f"{shlex.join([*COMMAND, 'get'])} >&-"
     done = subprocess.run(["sh", "-c", closed], env=tunewright.environ, check=False)

@@ -118,6 +118,11 @@ class TestCommands:
             run(job(container("./train")))
 
 
+    def test_a_directory_that_is_gone_is_waited_for(self, run, tmp_path: Path):
+        with pytest.raises(Retryable, match="unplugged, where trials start, is gone"):
+            run(job(container("true")), workdir=tmp_path / "unplugged")
+
+
 class TestOutput:
     def test_both_streams_are_told_and_kept(self, run, tmp_path: Path):
         said = run(job(container("sh", "-c", "echo out; echo err >&2; printf last")))
