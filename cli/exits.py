@@ -100,6 +100,8 @@ _OF_THE_MACHINE = {
     errno.ENOTDIR: "a part of the path is no folder: name another place",
     errno.EISDIR: "name a file in it",
     errno.EMFILE: "raise the limit of open files (ulimit -n)",
+    errno.EAGAIN: "end other processes, or raise their limit (ulimit -u)",
+    errno.ENOMEM: "free some memory",
 }
 """What a machine may lack anywhere, and its remedy."""
 
@@ -111,6 +113,9 @@ def _report_unforeseen(error: BaseException) -> None:
     if isinstance(error, OSError) and error.errno in _OF_THE_MACHINE:
         named = f"{error.filename}: " if error.filename else ""
         _show_text(f"{named}{error.strerror} ({_OF_THE_MACHINE[error.errno]})")
+        return
+    if isinstance(error, RuntimeError) and "start new thread" in str(error):
+        _show_text(f"{error} ({_OF_THE_MACHINE[errno.EAGAIN]})")
         return
     where = _log(error)
     brief = f"{type(error).__name__}: {error}".splitlines()[0]
@@ -136,4 +141,7 @@ def _log(error: BaseException) -> Path:
 def _logs() -> Path:
     from ..sdk.home import home_folder
 
-    return home_folder() / "logs"
+    try:
+        return home_folder() / "logs"
+    except Invalid:
+        return Path(tempfile.gettempdir())

@@ -1,12 +1,14 @@
 """Wrong input: exit code 2, a message that says what would be right, and no traceback."""
 
+import errno
 import shlex
 import subprocess
 import sys
 
 import click
 import pytest
-from tunewright.cli.exits import guarded
+from tunewright.cli.exits import code_of, guarded
+from tunewright.cli.main import cli
 from tunewright.sdk.commands import COMMAND
 
 
@@ -304,6 +306,28 @@ def test_a_home_that_cannot_be_made_is_named(tunewright, experiment, tmp_path):
     assert result.code == 1
     assert str(tmp_path / "home") in result.err
     assert "Traceback" not in result.err
+
+
+def test_an_account_without_a_home_is_told_what_to_name(monkeypatch, capsys):
+    for name in ("HOME", "TUNEWRIGHT_HOME", "TUNEWRIGHT_STORE", "XDG_DATA_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("os.getuid", lambda: 54321)  # of nobody that the machine knows
+    monkeypatch.setattr(sys, "argv", ["tunewright", "get"])
+
+    assert guarded(cli) == 2
+    assert "TUNEWRIGHT_HOME: this account has no home directory" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        RuntimeError("can't start new thread"),
+        BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable"),
+    ],
+)
+def test_what_the_machine_lacks_is_no_bug(capsys, error):
+    assert code_of(error) == 1
+    assert "raise their limit (ulimit -u)" in capsys.readouterr().err
 
 
 def test_a_store_of_an_unknown_kind_is_refused(tunewright):

@@ -117,7 +117,6 @@ class TestCommands:
         with pytest.raises(Unsupported, match=r"\./train is a directory: name a program in it"):
             run(job(container("./train")))
 
-
     def test_a_directory_that_is_gone_is_waited_for(self, run, tmp_path: Path):
         with pytest.raises(Retryable, match="unplugged, where trials start, is gone"):
             run(job(container("true")), workdir=tmp_path / "unplugged")
@@ -216,6 +215,17 @@ class TestEnds:
         said = run(job(container("true")))
         assert said.ended.reason is EndReason.LOST
         assert "Too many open files" in said.ended.message
+
+    def test_an_attempt_ends_where_no_process_and_no_thread_can_be_had(self, run, monkeypatch):
+        def no_process(*_: object, **__: object) -> None:
+            raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+
+        def no_thread(*_: object) -> None:
+            raise RuntimeError("can't start new thread")
+
+        monkeypatch.setattr("subprocess.Popen", no_process)
+        monkeypatch.setattr("asyncio.to_thread", no_thread)
+        assert run(job(container("true"))).ended.reason is EndReason.LOST
 
     @pytest.mark.needs("linux")
     def test_a_guard_that_is_killed_is_noticed_and_nothing_it_started_goes_on(
