@@ -325,6 +325,14 @@ THE_TEMPLATE = (
         " ./train.py, or put its interpreter before it",
     ),
     Mistake(
+        "The script's interpreter is not there",
+        f"{FLAGS} -- ./train.py --lr={{lr}}",
+        "error: the first line of ./train.py names the interpreter '/usr/bin/pyton3', which is not"
+        " on this machine: mend the line, or put an interpreter before the script",
+        files={"train.py": f"#!/usr/bin/pyton3\n{PROGRAM}"},
+        scene="an executable script",
+    ),
+    Mistake(
         "A variable whose name has its value in it",
         RUN,
         "error: container training: env 'MODE=fast' cannot be the name of a variable: write one"
