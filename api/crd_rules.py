@@ -160,7 +160,7 @@ REQUIRED: Mapping[str, Sequence[str]] = {
     "spec": ("objective", "trialTemplate"),
     "spec.parameters[]": ("name", "parameterType", "feasibleSpace"),
     "spec.nasConfig": ("graphConfig", "operations"),
-    "spec.nasConfig.operations[]": ("operationType", "parameters"),
+    "spec.nasConfig.operations[]": ("operationType",),
     "spec.nasConfig.operations[].parameters[]": ("name", "parameterType", "feasibleSpace"),
     "spec.objective": ("type", "objectiveMetricName"),
     "spec.objective.metricStrategies[]": ("name", "value"),

@@ -3,7 +3,7 @@
 import tempfile
 import threading
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -11,6 +11,9 @@ from ..sdk.sources.place import Place
 from . import console
 from .options import set_option
 from .run_options import Machine, machine_options
+
+if TYPE_CHECKING:
+    from ..api.experiment import Experiment
 
 
 @click.command("try")
@@ -43,7 +46,7 @@ def attempt(files: tuple[Path, ...], assignments: tuple[str, ...], **given: Any)
             search_space(experiment.spec), assignments, path="--set", complete=False
         )
         document = _one_trial(
-            experiment.write(), {name: format_value(value) for name, value in point.items()}
+            experiment, {name: format_value(value) for name, value in point.items()}
         )
         options = compose.local_options(machine, bundle.others)
         program = compose.check_machine(document, options, machine.directory)
@@ -54,17 +57,28 @@ def attempt(files: tuple[Path, ...], assignments: tuple[str, ...], **given: Any)
     return code
 
 
-def _one_trial(document: dict[str, Any], point: dict[str, str]) -> dict[str, Any]:
-    """Return the experiment of this point alone: no search, no stopping, no goal."""
+def _one_trial(experiment: "Experiment", point: dict[str, str]) -> dict[str, Any]:
+    """Return the experiment of this point alone: no search, no stopping, no goal.
+
+    An architecture is what the algorithm proposes first. A path at which the algorithm's
+    settings put checkpoints is the trial's own still.
+    """
+    from ..api.compile import checkpoint
+
+    document = experiment.write()
     left_out = {"earlyStopping", "stopWhen", "warmStartFrom", "repeats", "maxFailedTrialCount"}
     spec = {key: value for key, value in document["spec"].items() if key not in left_out}
     spec |= {
         "maxTrialCount": 1,
         "parallelTrialCount": 1,
-        "algorithm": {"algorithmName": "random"},
-        "initialTrials": [{"assignments": point}],
         "trialPolicy": {**(spec.get("trialPolicy") or {}), "retries": 0},
     }
+    if experiment.spec.nas_config is None:
+        kept = checkpoint(experiment.spec)
+        if kept is not None and kept.path:
+            spec["checkpoint"] = {**(spec.get("checkpoint") or {}), "path": kept.path}
+        spec["algorithm"] = {"algorithmName": "random"}
+        spec["initialTrials"] = [{"assignments": point}]
     metadata = {
         "name": "try",
         "namespace": (document.get("metadata") or {}).get("namespace", "default"),

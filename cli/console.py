@@ -1,6 +1,8 @@
 """What commands print: tables for people, JSON and YAML for programs."""
 
+import contextlib
 import json
+import os
 import shutil
 import sys
 from collections.abc import Callable, Iterable, Sequence
@@ -123,9 +125,16 @@ def size(count: float) -> str:
 
 
 def note(text: str) -> None:
-    """Say something to the person that is no part of the output."""
-    click.echo(text, err=True)
+    """Say something to the person that is no part of the output, if stderr takes it."""
+    with contextlib.suppress(OSError):
+        click.echo(text, err=True)
 
 
 def warn(text: str) -> None:
-    click.echo(f"{click.style('warning:', fg='yellow', bold=True)} {text}", err=True)
+    note(f"{click.style('warning:', fg='yellow', bold=True)} {text}")
+
+
+def give_up_stdout() -> None:
+    """Let what is printed from now on, and what is left of before, go nowhere."""
+    with contextlib.suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -7,12 +7,29 @@ from ..sdk.sources.where import Where
 from .options import name_argument, where_options
 
 
+def _goal(
+    context: click.Context, option: click.Parameter, written: str | None
+) -> float | str | None:
+    """Read a number, or the word that takes the goal away."""
+    from ..controller.edits import NO_GOAL
+
+    if written is None or written == NO_GOAL:
+        return written
+    number: float = click.FLOAT(written, option, context)
+    return number
+
+
 @click.command()
 @name_argument
 @click.option("--trials", type=int, help="maxTrialCount.")
 @click.option("--parallel", type=int, help="parallelTrialCount.")
 @click.option("--max-failed", type=int, help="maxFailedTrialCount.")
-@click.option("--goal", type=float, help="objective.goal.")
+@click.option(
+    "--goal",
+    metavar="FLOAT|none",
+    callback=_goal,
+    help="objective.goal; none takes it away.",
+)
 @click.option("--max-duration", help="maxDuration (90s, 1h30m).")
 @click.option("--retries", type=int, help="trialPolicy.retries.")
 @click.option("--no-improvement", type=int, help="stopWhen.noImprovement.trials.")
@@ -31,7 +48,7 @@ def edit(
     trials: int | None,
     parallel: int | None,
     max_failed: int | None,
-    goal: float | None,
+    goal: float | str | None,
     max_duration: str | None,
     retries: int | None,
     no_improvement: int | None,
@@ -47,11 +64,12 @@ def edit(
       tunewright edit digits --trials 100
       tunewright edit digits --parallel 1 --now
       tunewright edit digits --goal 0.99
+      tunewright edit digits --goal none
       tunewright edit digits --label team=vision --note "without dropout"
     """
     from ..api.documents import parse
     from ..api.remarks import asked_labels
-    from ..controller.edits import LABELS, NOTE, edited
+    from ..controller.edits import GOAL, LABELS, NOTE, asked, edited
     from ..sdk.names import find_experiment
 
     given = {
@@ -59,13 +77,13 @@ def edit(
         "parallelTrialCount": parallel,
         "maxFailedTrialCount": max_failed,
         "maxDuration": max_duration,
-        "objective.goal": goal,
+        GOAL: goal,
         "trialPolicy.retries": retries,
         "stopWhen.noImprovement.trials": no_improvement,
         LABELS: asked_labels(labels) or None,
         NOTE: note,
     }
-    changes = {key: value for key, value in given.items() if value is not None}
+    changes = asked(given)
     if not changes:
         raise Invalid([Fault("edit", "there is nothing to change", "e.g. --trials 100")])
     with where.opened() as source:
@@ -73,6 +91,8 @@ def edit(
         parse(edited(record.document, changes))
         source.edit(record, changes, now=now)
     shown = ", ".join(
-        f"{key} {' '.join(labels) if key == LABELS else value}" for key, value in changes.items()
+        f"{key} {' '.join(labels) if key == LABELS else value}"
+        for key, value in given.items()
+        if key in changes
     )
     click.echo(f"{record.key.name}: {shown}.")

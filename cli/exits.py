@@ -6,7 +6,6 @@
 130  interrupted
 """
 
-import contextlib
 import errno
 import json
 import os
@@ -20,6 +19,7 @@ from pathlib import Path
 import click
 
 from ..api.errors import TELL, Invalid, TunewrightError
+from . import console
 
 OK = 0
 FAILED = 1
@@ -51,7 +51,7 @@ def code_of(error: BaseException) -> int:
     """Print what an error has to say, and return what the command ends with."""
     match error:
         case BrokenPipeError():
-            _give_up_stdout()
+            console.give_up_stdout()
             return FAILED
         case KeyboardInterrupt() | click.Abort():
             click.echo("interrupted", err=True)
@@ -100,20 +100,22 @@ _OF_THE_MACHINE = {
     errno.ENOTDIR: "a part of the path is no folder: name another place",
     errno.EISDIR: "name a file in it",
     errno.EMFILE: "raise the limit of open files (ulimit -n)",
+    errno.EAGAIN: "end other processes, or raise their limit (ulimit -u)",
+    errno.ENOMEM: "free some memory",
 }
 """What a machine may lack anywhere, and its remedy."""
 
 
-def _give_up_stdout() -> None:
-    """Keep the interpreter from complaining when it closes a pipe that nobody reads."""
-    with contextlib.suppress(OSError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
 def _report_unforeseen(error: BaseException) -> None:
+    if isinstance(error, FileNotFoundError) and error.filename is None:  # of all calls, getcwd
+        _show_text("the folder in which this was typed is gone (cd to one that is there)")
+        return
     if isinstance(error, OSError) and error.errno in _OF_THE_MACHINE:
         named = f"{error.filename}: " if error.filename else ""
         _show_text(f"{named}{error.strerror} ({_OF_THE_MACHINE[error.errno]})")
+        return
+    if isinstance(error, RuntimeError) and "start new thread" in str(error):
+        _show_text(f"{error} ({_OF_THE_MACHINE[errno.EAGAIN]})")
         return
     where = _log(error)
     brief = f"{type(error).__name__}: {error}".splitlines()[0]
@@ -139,4 +141,7 @@ def _log(error: BaseException) -> Path:
 def _logs() -> Path:
     from ..sdk.home import home_folder
 
-    return home_folder() / "logs"
+    try:
+        return home_folder() / "logs"
+    except Invalid:
+        return Path(tempfile.gettempdir())

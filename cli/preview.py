@@ -1,18 +1,18 @@
 """What trials would run, without running any."""
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import click
 
-from ..api.compile import problem
+from ..api.compile import problem, search_space
 from ..api.experiment import Experiment
 from ..api.history import Proposal
 from ..api.identity import trial_name
 from ..api.placeholders import is_meta
 from ..api.space import Point
-from ..sdk.points import middle
+from ..sdk.points import middle, parse_point
 from ..sdk.rendered import command_of, manifest_of, primary_name
 from ..suggestion.session import Session
 
@@ -22,6 +22,21 @@ _SHOWN = 3
 def sample_manifest(document: Mapping[str, Any]) -> dict[str, Any]:
     """Render the manifest at the middle of the space."""
     return _manifest(document, _sample_point(Experiment.read(document)))
+
+
+def point_with(experiment: Experiment, assignments: Sequence[str]) -> Point:
+    """Return the point that has these values, and the middle of the space for the rest.
+
+    Of an architecture search it is the first that the algorithm proposes.
+
+    Raises:
+        Invalid: with everything that is wrong with the values.
+    """
+    space = search_space(experiment.spec)
+    point = parse_point(space, assignments, path="--set", complete=False)
+    if experiment.spec.nas_config is None:
+        return point
+    return first_points(experiment.write())[0].point
 
 
 def _sample_point(experiment: Experiment) -> Point:

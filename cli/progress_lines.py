@@ -10,6 +10,7 @@ from ..controller.progress import FinishedTrial, Snapshot
 from . import console
 
 _QUIET_SECONDS = 30.0  # after so long without a line one says that it goes on
+_WAITS = 6  # of what holds it up; every trial may have something
 
 
 class Lines:
@@ -40,8 +41,9 @@ class Lines:
         if time.monotonic() - self._last < _QUIET_SECONDS:
             return
         counts = ", ".join(f"{count} {state}" for state, count in snapshot.counts if count)
-        waits = f"; {'; '.join(snapshot.waiting_for)}" if snapshot.waiting_for else ""
-        self._say(f"{counts or 'no trials yet'}{waits}")
+        waits, more = snapshot.waiting_for[:_WAITS], len(snapshot.waiting_for) - _WAITS
+        rest = [f"and {more} more"] if more > 0 else []
+        self._say("; ".join([counts or "no trials yet", *waits, *rest]))
 
     def finished(self, trial: FinishedTrial) -> None:
         """Show a trial that ended."""
@@ -76,5 +78,10 @@ class Lines:
         """Nothing to take down."""
 
     def _say(self, line: str) -> None:
+        """Print a line; a reader that has left, or a full disk, ends no run."""
         self._last = time.monotonic()
-        self._write(line)
+        try:
+            self._write(line)
+        except OSError as error:
+            console.give_up_stdout()
+            console.note(f"The run goes on, but its output cannot be written: {error.strerror}.")

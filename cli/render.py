@@ -32,16 +32,13 @@ def render(files: tuple[Path, ...], assignments: tuple[str, ...], output: str) -
     import json
     import shlex
 
-    from ..api.compile import search_space
     from ..api.documents import load
-    from ..sdk.points import parse_point
     from ..sdk.rendered import command_of, container_of, manifest_of, primary_name
+    from .preview import point_with
 
     for experiment in load(files).experiments:
         document = experiment.write()
-        point = parse_point(
-            search_space(experiment.spec), assignments, path="--set", complete=False
-        )
+        point = point_with(experiment, assignments)
         name = experiment.metadata.name or f"{experiment.metadata.generate_name}new"
         manifest = manifest_of(
             document, point, f"{name}-trial", experiment.metadata.namespace or "default"

@@ -58,12 +58,27 @@ def suggestion(
 
     server, address = start(
         f"{host}:{port}",
+        mark_stopped=_mark_stopped,
         tls=tls_of(tls_cert, tls_key),
         token=token_of(token_file),
         open_to_all=is_open,
     )
     announce(address)
     wait(server)
+
+
+def _mark_stopped(trial: str) -> None:
+    """Tell the cluster that this pod runs in; a kubeconfig is a person's, not a caller's."""
+    import time
+
+    from ..api.errors import Unsupported
+    from ..controller.kube.katib_trials import mark_stopped
+    from ..controller.kube.session import Context, connect
+
+    if not Context().is_inside:
+        raise Unsupported("trials are marked as stopped from a pod of their cluster alone")
+    session = connect(Context())
+    mark_stopped(session, session.namespace, trial, now=time.time())
 
 
 serve.add_command(metrics)

@@ -32,18 +32,22 @@ def check(experiment: Experiment, bundle: Bundle, world: str | None) -> Iterator
         options = compose.local_options(Machine(), bundle.others)
         compose.check_machine(document, options, str(Path.cwd()))
         yield from remarks_of(sample_manifest(document), held=held(own_places()))
-    elif world == "cluster":
-        spec = document["spec"]
-        container = _primary(document)
-        if container and not container.get("image"):
-            yield "the primary container has no image: a cluster needs one"
-        if "trialTemplate" in spec and container.get("image") == "tunewright/local":
-            yield "the image tunewright/local is none: name one that a cluster can pull"
-        if _starts_pods_anew(document):
-            yield (
-                "a failed pod is started anew, up to 6 times where backoffLimit says nothing;"
-                " backoffLimit: 0 ends a trial at its first failure, and trialPolicy.retries counts"
-            )
+    elif world == "cluster" and "trialSpec" in (document["spec"].get("trialTemplate") or {}):
+        yield from _on_a_cluster(document)
+
+
+def _on_a_cluster(document: dict[str, object]) -> Iterator[str]:
+    """Yield remarks on the template; one that lies in a ConfigMap there is not known here."""
+    container = _primary(document)
+    if container and not container.get("image"):
+        yield "the primary container has no image: a cluster needs one"
+    if container.get("image") == "tunewright/local":
+        yield "the image tunewright/local is none: name one that a cluster can pull"
+    if _starts_pods_anew(document):
+        yield (
+            "a failed pod is started anew, up to 6 times where backoffLimit says nothing;"
+            " backoffLimit: 0 ends a trial at its first failure, and trialPolicy.retries counts"
+        )
 
 
 def _starts_pods_anew(document: dict[str, object]) -> bool:

@@ -1,6 +1,7 @@
 """What may change in the document of an experiment that exists: its budgets, labels and note.
 
-A change is a value by its path below `spec`, `labels` (None takes one away) or `note`.
+A change is a value by its path below `spec`, `labels` (None takes one away) or `note`;
+None takes a goal away.
 """
 
 from collections.abc import Mapping
@@ -14,6 +15,15 @@ EDITABLE = (
 )
 
 LABELS, NOTE = "labels", "note"
+GOAL, NO_GOAL = "objective.goal", "none"
+
+
+def asked(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the changes that arguments ask for: None says nothing, NO_GOAL takes a goal away."""
+    changes = {path: value for path, value in given.items() if value is not None}
+    if changes.get(GOAL) == NO_GOAL:
+        changes[GOAL] = None
+    return changes
 
 
 def budgets_of(changes: Mapping[str, Any]) -> dict[str, Any]:

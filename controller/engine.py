@@ -53,6 +53,9 @@ LINGER = 0.1
 LOOK = 1.0
 """Seconds after which wishes are looked for, should nobody have woken us."""
 
+LONGEST_STEP = 60.0
+"""Seconds between two turns at the most; more pass where the machine slept or its clock was set."""
+
 STORE_PATIENCE = 300.0
 """Seconds that a database may be away before the engine gives up."""
 
@@ -205,6 +208,7 @@ class Engine:
         self._trials.flush()
         events, self._inbox = self._inbox, []
         deadline = self._clock.now() + STORE_PATIENCE
+        has_said = False
         while True:
             now = self._clock.now()
             self._count_time(now)
@@ -213,7 +217,9 @@ class Engine:
             except StoreUnavailable as error:
                 if self._clock.now() > deadline or self._memory.leaving is not None:
                     raise
-                self._pictures.note(now, "Warning", "StoreUnavailable", str(error), trial=None)
+                if not has_said:
+                    self._pictures.note(now, "Warning", "StoreUnavailable", str(error), trial=None)
+                has_said = True
                 await asyncio.sleep(error.after)
             else:
                 return turn
@@ -391,7 +397,8 @@ class Engine:
     def _count_time(self, now: float) -> None:
         """Count the time in which the experiment was driven and not suspended."""
         if self._counted_at is not None and self._pictures.is_going:
-            self._memory.unsaved_seconds += max(0.0, now - self._counted_at)
+            passed = max(0.0, now - self._counted_at)
+            self._memory.unsaved_seconds += min(passed, LONGEST_STEP)
         self._counted_at = now
 
     def _save_time(self, least: float) -> None:

@@ -118,7 +118,7 @@ def _trial(record: TrialRecord, objective: Objective, memory: Memory) -> TrialVi
         metrics_seen=passing.metrics_seen,
         early_stop=stop.reason if stop is not None and not stop.answered else None,
         stopping=passing.stopping,
-        waits_for=passing.waits_for,
+        waits_for=passing.waits_for if phase is not Phase.WAITING else _why_again(record),
     )
 
 
@@ -151,6 +151,13 @@ def _running_at(record: TrialRecord, phase: Phase) -> float | None:
     known = attempt.pid is not None or attempt.ran_at is not None
     ran = phase is Phase.RUNNING or (phase is Phase.ENDED and known)
     return (attempt.ran_at or attempt.started_at) if ran else None
+
+
+def _why_again(record: TrialRecord) -> str:
+    """Return what ended the attempt that the next one waits to follow, in a line."""
+    if record.attempt is None or record.retry_at is None:
+        return ""
+    return record.attempt.message.partition("\n")[0].rstrip(":")
 
 
 def _exit(record: TrialRecord) -> Exit:

@@ -13,6 +13,11 @@ A template given as text says more: what is quoted there stays text.
 A conditional parameter that a point does not have stands for nothing: an element of a list
 that names it is left out, with an option (`--momentum`) before it that it would be the value
 of; elsewhere its placeholder is empty.
+
+Katib runs commands by a shell, and templates that were written for it rely on that in two
+ways which have no other meaning. Double quotes around the whole value of an option
+(`--config="${trialParameters.config}"`) are left out. A command of one word that holds blanks
+and a placeholder, and has no arguments, is a line that `sh` runs.
 """
 
 import re
@@ -26,6 +31,7 @@ from ..api.errors import Fault, Invalid
 from ..api.space import Point, Value, format_value
 
 _PLACEHOLDER = re.compile(r"\$\{trialParameters\.([^}]+)\}")
+_QUOTED_OPTION = re.compile(r'(--?[\w.-]+=)"(\$\{trialParameters\.[^}]+\})"')
 _META = re.compile(r"\$\{trialSpec\.([^}]+)\}")
 _KEYED = re.compile(r"(.+)\[(.+)\]")
 _TEXT_PATH = "spec.trialTemplate.configMap"
@@ -222,6 +228,7 @@ def _fill(value: Any, values: Values, *, path: str, text: bool) -> Any:
             return _put(value, values, path)
         return _number(_known(whole[1], values, path))
     if isinstance(value, Mapping):
+        value = _with_shell(value)
         return {
             _put(key, values, path) if isinstance(key, str) else key: _fill(
                 each, values, path=f"{path}.{key}", text=_is_text(key, each, below=text)
@@ -231,11 +238,28 @@ def _fill(value: Any, values: Values, *, path: str, text: bool) -> Any:
     if isinstance(value, list | tuple):
         return [
             _fill(
-                each, values, path=f"{path}[{index}]", text=text and not isinstance(each, Mapping)
+                _bare(each),
+                values,
+                path=f"{path}[{index}]",
+                text=text and not isinstance(each, Mapping),
             )
             for index, each in _present(value, values)
         ]
     return value
+
+
+def _with_shell(mapping: Mapping[Any, Any]) -> Mapping[Any, Any]:
+    """Return a container whose command is one line as one that runs it by a shell."""
+    match mapping.get("command"):
+        case [str(line)] if " " in line and _PLACEHOLDER.search(line) and not mapping.get("args"):
+            return {**mapping, "command": ["sh", "-c", line]}
+    return mapping
+
+
+def _bare(element: Any) -> Any:
+    """Return an option without the quotes around its placeholder, anything else as it is."""
+    quoted = _QUOTED_OPTION.fullmatch(element) if isinstance(element, str) else None
+    return quoted[1] + quoted[2] if quoted else element
 
 
 def _present(elements: Sequence[Any], values: Values) -> Iterator[tuple[int, Any]]:

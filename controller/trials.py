@@ -2,12 +2,13 @@
 
 import asyncio
 import contextlib
+import errno
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from ..api.errors import StoreUnwritable
+from ..api.errors import Retryable, StoreUnwritable
 from ..api.history import Proposal
 from ..api.observation import Batch, PlainSample, Sample
 from ..api.space import Point
@@ -233,6 +234,7 @@ def _write_parameters(brief: Brief, point: Point, directory: Path) -> str:
     """Write the point as typed JSON where the trial finds it; return what was written.
 
     Raises:
+        Retryable: this process has too many files open.
         StoreUnwritable: it cannot be written.
     """
     space = brief.problem.space.by_name
@@ -245,6 +247,9 @@ def _write_parameters(brief: Brief, point: Point, directory: Path) -> str:
         with (directory / "parameters.json").open("wb", buffering=0) as file:
             file.write(parameters.encode())
     except OSError as error:
+        if error.errno in {errno.EMFILE, errno.ENFILE}:
+            remedy = "raise the limit (ulimit -n), or run fewer at once"
+            raise Retryable(f"too many files are open: {remedy}") from error
         raise StoreUnwritable(
             f"a trial's directory cannot be written: {error}; "
             "free some space or mend its permissions"

@@ -347,7 +347,8 @@ def _sqlite_engines(url: URL, *, fsync: bool) -> tuple[Engine, Engine]:
     )
     for engine, writes in ((writer, True), (readers, False)):
         event.listen(engine, "connect", _on_connect(synchronous, writes=writes))
-        event.listen(engine, "begin", _on_begin("BEGIN IMMEDIATE" if writes else "BEGIN"))
+        begin = "BEGIN IMMEDIATE" if writes else "BEGIN"
+        event.listen(engine, "begin", _on_begin(begin, Path(url.database or "")))
     return writer, readers
 
 
@@ -366,11 +367,26 @@ def _on_connect(synchronous: str, *, writes: bool) -> Callable[[sqlite3.Connecti
     return prepare
 
 
-def _on_begin(statement: str) -> Callable[[Connection], None]:
+def _on_begin(statement: str, path: Path) -> Callable[[Connection], None]:
     def begin(connection: Connection) -> None:
-        connection.connection.cursor().execute(statement)
+        raw, found = connection.connection, _identity(path)
+        if raw.info.setdefault("file", found) != found:
+            raise StoreUnwritable(
+                f"{path} was moved, removed or replaced while it was in use: put it back, or begin"
+                " again"
+            )
+        raw.cursor().execute(statement)
 
     return begin
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Tell a file from one that stands in its place later."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _server_engine(url: URL) -> Engine:

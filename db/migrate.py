@@ -56,9 +56,25 @@ def _upgrade(connection: Connection) -> None:
     with _alone(connection):
         found = revision(connection)
         if found is None:
+            _refuse_others(connection)
             _create(connection)
         elif found != REVISIONS[-1]:
             migrate(connection)
+
+
+def _refuse_others(connection: Connection) -> None:
+    """Leave another program's tables alone: a file with any, on a server those of our names.
+
+    On MySQL they may be of a creation that broke off.
+    """
+    there = set(inspect(connection).get_table_names())
+    if connection.dialect.name == "postgresql":
+        there &= set(metadata.tables)
+    if there and connection.dialect.name in {"sqlite", "postgresql"}:
+        raise Unsupported(
+            f"the store is a database of another program (it has {', '.join(sorted(there)[:3])}):"
+            " name another with --store or TUNEWRIGHT_HOME"
+        )
 
 
 def _create(connection: Connection) -> None:

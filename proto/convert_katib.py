@@ -65,16 +65,13 @@ def problem_from_katib(experiment: pb.Experiment) -> Problem:
         Invalid: a parameter is malformed.
     """
     spec = experiment.spec
-    maximize = spec.objective.type == pb.MAXIMIZE
-    direction = Direction.MAXIMIZE if maximize else Direction.MINIMIZE
-    strategy = Strategy.MAX if maximize else Strategy.MIN
     settings = {one.name: one.value for one in spec.algorithm.algorithm_settings}
     space = _space_from_katib(spec.parameter_specs, "spec.parameters")
     return Problem(
         experiment=experiment.name,
         uid=_digest(experiment).hex(),
         space=widened(space, settings),
-        objective=Objective(Metric(spec.objective.objective_metric_name, strategy), direction),
+        objective=objective_from_katib(spec.objective),
         algorithm=spec.algorithm.algorithm_name or ALGORITHM,
         settings=settings,
         seed=int.from_bytes(_digest(experiment)[:4], "big"),
@@ -85,6 +82,13 @@ def problem_from_katib(experiment: pb.Experiment) -> Problem:
         else None,
         all_or_none=True,
     )
+
+
+def objective_from_katib(wire: pb.ObjectiveSpec) -> Objective:
+    maximize = wire.type == pb.MAXIMIZE
+    direction = Direction.MAXIMIZE if maximize else Direction.MINIMIZE
+    strategy = Strategy.MAX if maximize else Strategy.MIN
+    return Objective(Metric(wire.objective_metric_name, strategy), direction)
 
 
 def _architecture_from_katib(wire: pb.NasConfig) -> Architecture:
@@ -146,14 +150,18 @@ def _parameter_from_katib(wire: pb.ParameterSpec, path: str) -> Parameter:
 def log_from_katib(problem: Problem, trials: Iterable[pb.Trial]) -> list[Entry]:
     """Make a log of the trials of a request.
 
-    Those without a start time come last: they were created and wait.
+    Those without a start time come last: they were created and wait. One that has not
+    ended and is no point of the space tells nothing, and is left out.
+
+    Raises:
+        Invalid: a trial that ended is no point of the space.
     """
-    ordered = sorted(trials, key=lambda trial: (trial.status.start_time or "~", trial.name))
+    telling = (trial for trial in trials if _has_ended(trial) or _is_point(problem, trial))
+    ordered = sorted(telling, key=lambda trial: (trial.status.start_time or "~", trial.name))
     events: list[tuple[str, int, int, pb.Trial]] = []
     for index, trial in enumerate(ordered):
         events.append((trial.status.start_time or "~", 0, index, trial))
-        state = _STATES_BACK.get(trial.status.condition)
-        if state is not None and state.is_finished:
+        if _has_ended(trial):
             ended = trial.status.completion_time or trial.status.start_time or "~"
             events.append((max(ended, trial.status.start_time), 1, index, trial))
     events.sort(key=lambda event: event[:3])
@@ -166,6 +174,19 @@ def log_from_katib(problem: Problem, trials: Iterable[pb.Trial]) -> list[Entry]:
             proposal = Proposal(_point(problem, trial), labels=labels, name=trial.name)
             entries.append(Proposed(position, index, proposal, position - 1))
     return entries
+
+
+def _has_ended(trial: pb.Trial) -> bool:
+    state = _STATES_BACK.get(trial.status.condition)
+    return state is not None and state.is_finished
+
+
+def _is_point(problem: Problem, trial: pb.Trial) -> bool:
+    try:
+        _point_of(problem, trial.spec.parameter_assignments.assignments)
+    except ValueError:
+        return False
+    return True
 
 
 def _finished(problem: Problem, position: int, index: int, trial: pb.Trial) -> Finished:

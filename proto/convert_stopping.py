@@ -56,6 +56,19 @@ def settings_request(rule: StoppingRule) -> pb.ValidateEarlyStoppingSettingsRequ
     return pb.ValidateEarlyStoppingSettingsRequest(early_stopping=_spec(rule))
 
 
+def rule_from_katib(wire: pb.EarlyStoppingSpec) -> StoppingRule:
+    settings = {one.name: one.value for one in wire.algorithm_settings}
+    return StoppingRule(wire.algorithm_name, settings)
+
+
+def limit_to_katib(metric: str, sign: str, value: float, start_step: int) -> pb.EarlyStoppingRule:
+    """Write a limit; `sign` is how a metric that ends a trial compares with the value."""
+    comparison = {"<": pb.LESS, ">": pb.GREATER}[sign]
+    return pb.EarlyStoppingRule(
+        name=metric, value=repr(value), comparison=comparison, start_step=start_step
+    )
+
+
 def _spec(rule: StoppingRule) -> pb.EarlyStoppingSpec:
     return pb.EarlyStoppingSpec(
         algorithm_name=rule.name,

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from types import TracebackType
-from typing import Any, Self, SupportsFloat
+from typing import Any, Literal, Self, SupportsFloat
 
 from ..api.asked import Answer
 from ..api.space import Value
@@ -139,7 +139,7 @@ class AsyncClient:
         max_duration: str | None = None,
         retries: int | None = None,
         no_improvement: int | None = None,
-        goal: float | None = None,
+        goal: float | Literal["none"] | None = None,
         labels: Mapping[str, str | None] | None = None,
         note: str | None = None,
     ) -> None:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, SupportsFloat
+from typing import Any, Literal, Self, SupportsFloat
 
 from ..api.asked import Answer
 from ..api.errors import Invalid
@@ -255,20 +255,20 @@ class Client:
         max_duration: str | None = None,
         retries: int | None = None,
         no_improvement: int | None = None,
-        goal: float | None = None,
+        goal: float | Literal["none"] | None = None,
         labels: Mapping[str, str | None] | None = None,
         note: str | None = None,
     ) -> None:
         """Change its budget, its labels (None takes one away) and its note.
 
         `max_duration` is as `spec.maxDuration` ("90s", "1h30m"); `no_improvement` ends it after
-        so many trials without a better one.
+        so many trials without a better one; the `goal` "none" takes it away.
 
         Raises:
             Invalid: it cannot be so.
             ValueError: there is nothing to change.
         """
-        from ..controller.edits import LABELS, NOTE
+        from ..controller.edits import GOAL, LABELS, NOTE, asked
 
         given = {
             "maxTrialCount": max_trials,
@@ -277,11 +277,11 @@ class Client:
             "maxDuration": max_duration,
             "trialPolicy.retries": retries,
             "stopWhen.noImprovement.trials": no_improvement,
-            "objective.goal": goal,
+            GOAL: goal,
             LABELS: labels or None,
             NOTE: note,
         }
-        changes = {path: native(value) for path, value in given.items() if value is not None}
+        changes = {path: native(value) for path, value in asked(given).items()}
         if not changes:
             raise ValueError("there is nothing to change: name max_trials, parallel, …")
         self._verbs.edit(name, changes)

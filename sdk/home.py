@@ -3,14 +3,22 @@
 import os
 from pathlib import Path
 
+from ..api.errors import Fault, Invalid
+
 
 def home_folder() -> Path:
-    """Return `$TUNEWRIGHT_HOME`, by default a folder among the user's data."""
+    """Return `$TUNEWRIGHT_HOME`, by default a folder among the user's data.
+
+    Raises:
+        Invalid: the account has no home directory, and no variable names one.
+    """
     named = os.environ.get("TUNEWRIGHT_HOME")
-    if named:
-        return Path(named).expanduser().absolute()
     data = os.environ.get("XDG_DATA_HOME") or "~/.local/share"
-    return Path(data).expanduser().absolute() / "tunewright"
+    try:
+        return Path(named or f"{data}/tunewright").expanduser().absolute()
+    except RuntimeError as error:
+        lacking = "this account has no home directory"
+        raise Invalid([Fault("TUNEWRIGHT_HOME", lacking, "name a folder in it")]) from error
 
 
 def trials_folder(home: Path, namespace: str, experiment: str) -> Path:

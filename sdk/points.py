@@ -65,7 +65,7 @@ def parse_point(
 
 def _near(space: SearchSpace, name: str) -> str:
     near = difflib.get_close_matches(name, space.by_name, n=1)
-    return f"did you mean {near[0]}?" if near else f"there are {', '.join(space.by_name)}"
+    return f"did you mean {near[0]}?" if near else f"there are {', '.join(space.by_name) or 'none'}"
 
 
 def middle(parameter: Parameter) -> Value:

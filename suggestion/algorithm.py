@@ -73,6 +73,8 @@ class Algorithm(ABC):
     capabilities: ClassVar[Capabilities] = Capabilities()
     requires: ClassVar[tuple[str, ...]] = ()
     """Modules that `start` imports; the extra `search` brings those of the built-in ones."""
+    passes_settings_on: ClassVar[bool] = False
+    """Whether settings beyond its own are taken: the trial gets them as they are."""
     is_quick: ClassVar[bool] = False
     """Whether an answer takes less than a millisecond, so that an event loop may wait for it."""
 

@@ -76,7 +76,11 @@ def validate_problem(problem: Problem) -> Sequence[Fault]:
     faults = [
         *_missing_modules(algorithm),
         *setting_faults(
-            algorithm.settings, problem.settings, path=SETTINGS_PATH, algorithm=problem.algorithm
+            algorithm.settings,
+            problem.settings,
+            path=SETTINGS_PATH,
+            algorithm=problem.algorithm,
+            others_pass=algorithm.passes_settings_on,
         ),
         *_capabilities(algorithm, problem),
     ]

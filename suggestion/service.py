@@ -6,8 +6,7 @@ which a log is made.
 """
 
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import grpc
@@ -25,8 +24,10 @@ from ..proto import (
 )
 from . import registry
 from .algorithm import Capabilities
+from .early_stopping.katib_service import KatibEarlyStopping
 from .early_stopping.served import EarlyStoppingService
 from .held import Experiments
+from .katib_words import in_katibs_words
 from .settings_wire import setting_to_wire
 
 HEALTH_SERVICES = ("manager.v1beta1.Suggestion", "")
@@ -36,12 +37,6 @@ class _NoMore(Terminal):
     """The search has no more points; Katib's protocol has no other word for it."""
 
     codes = Codes(exit=1, http=409, grpc="OUT_OF_RANGE")
-
-
-class _Refused(Terminal):
-    """`Invalid` for a caller who shows the text as it is."""
-
-    codes = Invalid.codes
 
 
 class SuggestionService(tunewright_pb2_grpc.SuggestionServicer):
@@ -119,13 +114,13 @@ class KatibService(api_pb2_grpc.SuggestionServicer):
     def GetSuggestions(  # noqa: N802  # the protocol's name
         self, request: api_pb2.GetSuggestionsRequest, context: grpc.ServicerContext
     ) -> api_pb2.GetSuggestionsReply:
-        with _in_katibs_words():
+        with in_katibs_words():
             return self._suggest(request, context)
 
     def ValidateAlgorithmSettings(  # noqa: N802  # the protocol's name
         self, request: api_pb2.ValidateAlgorithmSettingsRequest, _context: Any
     ) -> api_pb2.ValidateAlgorithmSettingsReply:
-        with _in_katibs_words():
+        with in_katibs_words():
             return self._validate(request)
 
     def _suggest(
@@ -153,23 +148,21 @@ class KatibService(api_pb2_grpc.SuggestionServicer):
         return api_pb2.ValidateAlgorithmSettingsReply()
 
 
-@contextmanager
-def _in_katibs_words() -> Iterator[None]:
-    """Tell what is wrong by Katib's messages alone, one a line."""
-    try:
-        yield
-    except Invalid as error:
-        raise _Refused("\n".join(fault.message for fault in error.faults)) from error
+def _no_cluster(_trial: str) -> None:
+    raise Unsupported("there is no cluster here whose trials could be marked")
 
 
 def start_service(
     address: str,
     *,
+    mark_stopped: Callable[[str], None] = _no_cluster,
     tls: serving.Tls | None = None,
     token: str | None = None,
     open_to_all: bool = False,
 ) -> tuple[grpc.Server, str]:
     """Start serving; return the server and the address that it listens on.
+
+    `mark_stopped` tells the cluster of a trial of Katib's that it was stopped early.
 
     Raises:
         Unsupported: the address is taken, or reachable by callers that nobody would know.
@@ -180,6 +173,7 @@ def start_service(
         tunewright_pb2_grpc.add_SuggestionServicer_to_server(SuggestionService(held), server)
         tunewright_pb2_grpc.add_EarlyStoppingServicer_to_server(EarlyStoppingService(), server)
         api_pb2_grpc.add_SuggestionServicer_to_server(KatibService(held), server)
+        api_pb2_grpc.add_EarlyStoppingServicer_to_server(KatibEarlyStopping(mark_stopped), server)
 
     try:
         server, listening = serving.start(

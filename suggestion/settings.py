@@ -108,13 +108,23 @@ def setting_values(
 
 
 def setting_faults(
-    settings: Iterable[Setting], given: Mapping[str, str], *, path: str, algorithm: str
+    settings: Iterable[Setting],
+    given: Mapping[str, str],
+    *,
+    path: str,
+    algorithm: str,
+    others_pass: bool = False,
 ) -> list[Fault]:
-    """Return what is wrong with the settings in the file, which stand at `path`."""
+    """Return what is wrong with the settings in the file, which stand at `path`.
+
+    Those that are not known are wrong, too, unless `others_pass`.
+    """
     known = {setting.name: setting for setting in settings}
     faults = []
     for place, (name, text) in enumerate(given.items()):
         if name not in known:
+            if others_pass:
+                continue
             message = f"unknown setting {name} for algorithm {algorithm}"
             faults.append(
                 Fault(f"{path}[{place}].name", message, nearest(name, known), "NotSupported")

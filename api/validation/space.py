@@ -150,7 +150,6 @@ def _check_architecture(spec: ExperimentSpec, report: Report) -> None:
     for i, operation in enumerate(nas.operations):
         where = f"{path}.operations[{i}]"
         report.require(f"{where}.operationType", operation.operation_type)
-        report.require(f"{where}.parameters", operation.parameters)
         check_parameters(operation.parameters, f"{where}.parameters", report)
 
 

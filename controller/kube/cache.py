@@ -1,7 +1,8 @@
 """Objects as they were last seen, found by name and by whatever else is asked for."""
 
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from .port import Document, name_of, namespace_of
 
@@ -19,6 +20,10 @@ Index: TypeAlias = Callable[[Document], Iterable[Key]]
 
 def key_of(document: Document) -> Key:
     return Key(namespace_of(document), name_of(document))
+
+
+_WORD = 64
+"""The most characters of a string that other documents may well hold too."""
 
 
 class Cache:
@@ -52,7 +57,7 @@ class Cache:
 
     def put(self, document: Document) -> Document | None:
         """Take an object in, and return what was there before."""
-        key, kept = key_of(document), self._keep(document)
+        key, kept = key_of(document), _shared(self._keep(document))
         before = self._objects.get(key)
         old, new = self._places(before), self._places(kept)
         for place in old - new:
@@ -79,3 +84,17 @@ class Cache:
         del there[key]
         if not there:
             del self._found[place]
+
+
+def _shared(value: Any) -> Any:
+    """Return a document whose fields and words are one object in all documents.
+
+    Each comes from a text of its own, and would bring its own copies of both.
+    """
+    if isinstance(value, dict):
+        return {sys.intern(name): _shared(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return [_shared(each) for each in value]
+    if isinstance(value, str) and len(value) <= _WORD:
+        return sys.intern(value)
+    return value

@@ -1,9 +1,12 @@
-"""The claim on which trials keep their checkpoints where the file names no volume.
+"""The claim `<experiment>-<algorithm>`, which belongs to its experiment and goes with it.
 
-Katib's pbt has it: `suggestion_trial_dir` is a path, and each trial finds there its own
-directory `<experiment>/<trial>` of the claim `<experiment>-<algorithm>`. It belongs to its
-experiment, and goes with it. Katib asks for resumePolicy FromVolume for that; here it is
-there whatever the policy, since trials could not go on from each other without it.
+Trials keep their checkpoints on it where the file names no volume. Katib's pbt has it:
+`suggestion_trial_dir` is a path, and each trial finds there its own directory
+`<experiment>/<trial>` of the claim. Katib asks for resumePolicy FromVolume for that; here
+it is there whatever the policy, since trials could not go on from each other without it.
+
+With FromVolume it is there for every algorithm: Katib's clients look for it, though a
+built-in one keeps nothing.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,10 +16,11 @@ from typing import Any
 from ...api.checkpoint import TRIAL_DIR
 from ...api.errors import Conflict
 from ...api.experiment import API_VERSION
+from ...api.policy import ResumePolicy
 from ...db.records import ExperimentRecord
 from ..brief import Brief
 from .labels import EXPERIMENT
-from .plugins import CLAIMS, claim_spec
+from .plugins import CLAIMS, OWN, claim_spec
 from .port import Kube
 from .resources import owner
 
@@ -39,12 +43,14 @@ def with_claim(brief: Brief, experiment: str) -> Brief:
 async def make_claim(
     kube: Kube, experiment: ExperimentRecord, brief: Brief, namespaces: Sequence[str]
 ) -> None:
-    """Make the claim that `with_claim` names, where it is not there yet.
+    """Make the claim, where it is wanted and not there yet.
 
     `namespaces` are those in which a `katib-config` may be, which may say what to claim.
     """
-    if with_claim(brief, experiment.key.name) == brief:
+    is_shared = with_claim(brief, experiment.key.name) != brief
+    if not is_shared and brief.policy.resume_policy is not ResumePolicy.FROM_VOLUME:
         return
+    usual = SHARED if is_shared else OWN
     key, name = experiment.key, _name(brief, experiment.key.name)
     claim = {
         "apiVersion": "v1",
@@ -55,7 +61,7 @@ async def make_claim(
             "labels": {EXPERIMENT: key.name},
             "ownerReferences": [owner(API_VERSION, "Experiment", key.name, experiment.uid)],
         },
-        "spec": await claim_spec(kube, brief.problem.algorithm, namespaces) or SHARED,
+        "spec": await claim_spec(kube, brief.problem.algorithm, namespaces) or usual,
     }
     try:
         await kube.create(CLAIMS, key.namespace, claim)

@@ -34,10 +34,12 @@ SERVICES = Resource("", "v1", "services")
 CLAIMS = Resource("", "v1", "persistentvolumeclaims")
 DEPLOYMENT = "katib.kubeflow.org/deployment"
 
-_CLAIM: Mapping[str, Any] = {
+OWN: Mapping[str, Any] = {
     "accessModes": ["ReadWriteOnce"],
     "resources": {"requests": {"storage": "1Gi"}},
 }
+"""What Katib claims for an algorithm alone."""
+
 _ASIDE = frozenset(
     {"algorithmName", "serviceAccountName", "volumeMountPath", "persistentVolumeClaimSpec"}
     | {"persistentVolumeSpec", "persistentVolumeLabels"}
@@ -192,7 +194,7 @@ class Plugin:
         return {**self._head("v1", "Service"), "spec": spec}
 
     def _claim(self) -> dict[str, Any]:
-        return {**self._head("v1", "PersistentVolumeClaim"), "spec": self.image.claim or _CLAIM}
+        return {**self._head("v1", "PersistentVolumeClaim"), "spec": self.image.claim or OWN}
 
     def _deployment(self) -> dict[str, Any]:
         pod: dict[str, Any] = {"containers": [self._container()]}

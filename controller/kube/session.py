@@ -177,14 +177,21 @@ class Session:
         query = {"fieldValidation": "Strict"} | ({"dryRun": "All"} if dry else {})
         return self._ask("POST", resource.path(namespace), query, document)
 
-    def merge(self, resource: Resource, document: Document, patch: Mapping[str, Any]) -> Document:
+    def merge(
+        self,
+        resource: Resource,
+        document: Document,
+        patch: Mapping[str, Any],
+        subresource: str = "",
+    ) -> Document:
         """Change what the patch says in the object that is given, as it was read.
 
         Raises:
             Conflict: it is no longer as it was read.
         """
         metadata = {**(patch.get("metadata") or {}), "resourceVersion": version_of(document)}
-        path = resource.path(document["metadata"].get("namespace"), name_of(document))
+        namespace = document["metadata"].get("namespace")
+        path = resource.path(namespace, name_of(document), subresource)
         kind = "application/merge-patch+json"
         return self._ask("PATCH", path, {}, {**patch, "metadata": metadata}, kind=kind)
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from ...api.errors import Retryable
 from ...db.records import Usage
 from ..plan.view import EndReason
 from ..ports import AttemptRef, Change, Ended, Output, Started, Workload
@@ -61,7 +62,10 @@ def prepare(workload: Workload, options: LocalOptions) -> Prepared:
 
     Raises:
         Unsupported: something cannot be had here; the message says how it can.
+        Retryable: the directory that trials start in is gone, and may come back.
     """
+    if not workload.workdir.is_dir():
+        raise Retryable(f"{workload.workdir}, where trials start, is gone: bring it back")
     plan = kind_of(workload.manifest).plan(workload.manifest, workload.primary_container, free_port)
     commands: dict[tuple[str, str], Command] = {}
     devices: dict[str, int] = {}

@@ -28,6 +28,8 @@ UNBUFFERED = {"PYTHONUNBUFFERED": "1"}
 """Given where the caller says nothing of it: held back until the end, live metrics look dead."""
 _REFERENCE = re.compile(r"\$(\$|\(([^)]*)\))")
 _SUBSCRIPT = re.compile(r"metadata\.(labels|annotations)\['?([^']+?)'?\]")
+_FIRST_LINE = 256
+"""How much of a script the kernel reads to find its interpreter."""
 _INTERPRETER = re.compile(r"(python[\d.]*|bash|sh|Rscript|perl|ruby|node|julia)$")
 
 
@@ -227,6 +229,7 @@ def executable_of(argv: tuple[str, ...], search: str, cwd: Path) -> str:
         found = _program(name, search, cwd)
     if found is None:
         raise _no_program(name, search, cwd)
+    _check_first_line(name, found)
     script = next((each for each in argv[1:] if not each.startswith("-")), "")
     if (
         _INTERPRETER.match(name.rpartition("/")[2])
@@ -241,18 +244,47 @@ def executable_of(argv: tuple[str, ...], search: str, cwd: Path) -> str:
 def _no_program(name: str, search: str, cwd: Path) -> Unsupported:
     """Say what may have been meant by a program that is not here."""
     lacking = f"there is no program {name!r} on this machine"
+    if "/" in name and (cwd / name).is_dir():
+        return Unsupported(f"{name} is a directory: name a program in it")
     if "/" in name and (cwd / name).is_file():
         remedy = f"make it executable: chmod +x {name}, or put its interpreter before it"
         return Unsupported(f"{name} cannot be run, it is not executable: {remedy}")
     first, blank, _ = name.partition(" ")
     if blank and _program(first, search, cwd):
-        return Unsupported(f"{lacking}: write its words one by one, without quotes around them all")
+        return Unsupported(f"{lacking}: write its words one by one, without quotes around them")
     if name == "python" and shutil.which("python3", path=search):
         hint = "this machine has `python3`; activate a virtual environment, write python3, or "
     else:
         near = difflib.get_close_matches(name, _programs(search), n=1, cutoff=0.8)
         hint = f"did you mean {near[0]}? Else " if near else ""
     return Unsupported(f"{lacking}: {hint}{IMAGE_REMEDY}")
+
+
+@lru_cache
+def _check_first_line(name: str, found: str) -> None:
+    """Refuse a script whose first line names an interpreter that is not here.
+
+    The kernel would say that the script does not exist.
+
+    Raises:
+        Unsupported: it cannot be started so.
+    """
+    try:
+        with Path(found).open("rb") as file:
+            line = file.read(_FIRST_LINE).partition(b"\n")[0]
+    except OSError:  # what nobody may read can be run all the same
+        return
+    if not line.startswith(b"#!/"):
+        return
+    if line.endswith(b"\r"):
+        remedy = f"save it with Unix line ends (sed -i 's/\\r$//' {name})"
+        raise Unsupported(f"the first line of {name} has a Windows line end: {remedy}")
+    interpreter = os.fsdecode(line[2:].split()[0])
+    if not Path(interpreter).is_file():
+        raise Unsupported(
+            f"the first line of {name} names the interpreter {interpreter!r}, which is not on this"
+            " machine: mend the line, or put an interpreter before the script"
+        )
 
 
 def _no_script(script: str, cwd: Path) -> Unsupported:

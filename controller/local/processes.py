@@ -6,6 +6,7 @@ it says comes back through the callbacks of each process, on the event loop.
 
 import asyncio
 import contextlib
+import errno
 import marshal
 import os
 import signal
@@ -23,6 +24,13 @@ GUARD = (
     "import sys; sys.path.append(sys.argv[1]); from guard.loop import main; main(int(sys.argv[2]))"
 )
 """The program of the guard: isolated, without site packages, so that it starts in no time."""
+PASSING = {errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.ETXTBSY}
+"""Why a process did not start that may start a moment later: nothing is wrong with its command."""
+REMEDIES = {
+    errno.ENOEXEC: "name a script's interpreter in its first line (#!/bin/sh), or before it",
+    errno.EACCES: "its folder's permissions, or its mount's (noexec), forbid it",
+}
+"""What to do about a process that cannot be started."""
 TOKEN_VARIABLE = "TUNEWRIGHT_TOKEN"  # noqa: S105 - the name of a variable
 
 
@@ -57,7 +65,7 @@ class Exit:
     ended_by_us: bool = False
     over_memory: bool = False
     error: str = ""  # it never started, or nobody knows how it ended
-    is_lost: bool = False  # the latter
+    is_lost: bool = False  # the latter, or it may start a moment later
 
     @property
     def told(self) -> str:
@@ -224,7 +232,9 @@ class Processes:
             return
         listener = link.listeners.pop(ident)
         if verb == "failed":
-            listener.ended(Exit(None, error=rest[1]))
+            number, error = rest
+            remedy = f"; {REMEDIES[number]}" if number in REMEDIES else ""
+            listener.ended(Exit(None, error=error + remedy, is_lost=number in PASSING))
             return
         status, cpu, peak, signalled, over = rest
         code = os.waitstatus_to_exitcode(status)

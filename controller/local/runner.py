@@ -69,7 +69,7 @@ class LocalWorkloads:
             attempt.stop(grace)
 
     async def end_strays(self, tokens: Sequence[str]) -> None:
-        await asyncio.to_thread(end_strays, frozenset(tokens))
+        await _end_left(tokens)
         remove_left(self._places(), tokens)
         for token in tokens:
             await asyncio.to_thread(self._devices.give_back, token)
@@ -115,13 +115,21 @@ class LocalWorkloads:
             ended = _lost(attempt, "a bug of Tunewright's ended it; the log shows where")
         if ended.reason is EndReason.LOST:
             attempt.stop(0.0)
-            await asyncio.to_thread(end_strays, frozenset([attempt.ref.token]))
+            await _end_left([attempt.ref.token])
         return ended
 
     def _guard(self) -> Processes:
         if self._processes is None:
             self._processes = Processes(asyncio.get_running_loop(), self._options.environ)
         return self._processes
+
+
+async def _end_left(tokens: Sequence[str]) -> None:
+    """End what attempts left behind, in a thread if there is one to be had."""
+    try:
+        await asyncio.to_thread(end_strays, frozenset(tokens))
+    except RuntimeError:
+        end_strays(frozenset(tokens))
 
 
 def _lost(attempt: Attempt, message: str) -> Ended:

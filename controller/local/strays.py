@@ -17,15 +17,23 @@ def end_strays(tokens: frozenset[str]) -> None:
     wanted = {TOKEN + token.encode() for token in tokens if token}
     deadline = time.monotonic() + PATIENCE
     while wanted and time.monotonic() < deadline:
-        found = [pid for pid in _pids() if _carries(pid, wanted)]
-        if not found:
+        found = _carriers(wanted)
+        if found == []:
             return
-        for pid in found:
+        for pid in found or ():
             try:
                 os.kill(pid, signal.SIGKILL)
             except (ProcessLookupError, PermissionError):
                 continue
         time.sleep(0.02)
+
+
+def _carriers(wanted: set[bytes]) -> list[int] | None:
+    """Return who carries one of them; None when nobody can look, for want of a descriptor."""
+    try:
+        return [pid for pid in _pids() if _carries(pid, wanted)]
+    except OSError:
+        return None
 
 
 def _pids() -> list[int]:
@@ -39,6 +47,6 @@ def _pids() -> list[int]:
 def _carries(pid: int, wanted: set[bytes]) -> bool:
     try:
         environ = Path(f"/proc/{pid}/environ").read_bytes()
-    except OSError:
+    except (FileNotFoundError, ProcessLookupError, PermissionError):
         return False
     return not wanted.isdisjoint(environ.split(b"\0"))

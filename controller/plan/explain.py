@@ -88,9 +88,10 @@ def _search(view: View, now: float) -> Iterator[str]:
 
 def _trial(view: View, trial: TrialView, now: float) -> Iterator[str]:
     name = f"trial {trial.index}"
+    waits_for = f": {trial.waits_for}" if trial.waits_for else ""
     if trial.phase is Phase.WAITING:
         if trial.retry_at is not None and trial.retry_at > now:
-            yield f"{name} is tried again in {_seconds(trial.retry_at, now)}"
+            yield f"{name} is tried again in {_seconds(trial.retry_at, now)}{waits_for}"
         else:
             yield f"{name} waits for a slot"
     elif trial.stopping is not None and trial.phase.is_active:
@@ -99,7 +100,7 @@ def _trial(view: View, trial: TrialView, now: float) -> Iterator[str]:
     elif trial.phase is Phase.STARTING:
         until = pending_until(view, trial)
         limit = "" if until is None else f"; it fails in {_seconds(until, now)}"
-        yield f"{name} is starting{': ' + trial.waits_for if trial.waits_for else ''}{limit}"
+        yield f"{name} is starting{waits_for}{limit}"
     elif trial.phase is Phase.ENDED:
         until = metrics_until(view, trial)
         if until is not None:

@@ -64,7 +64,7 @@ class TrialView:
     `metrics_open` says that reports may still come after the exit;
     `last_sign_at` is the reporter's last. `stopping` is the grace that the
     workload was given to end, None when it was not asked; `waits_for` is what
-    a starting one still needs (devices).
+    a starting one still needs (devices), and what ended the attempt before a waiting one.
     """
 
     index: int

@@ -64,12 +64,11 @@ class Here:
     def edit(self, record: ExperimentRecord, changes: Mapping[str, Any], *, now: bool) -> None:
         from ...controller.edits import budgets_of, edited
         from ...controller.local.sharing import check_sharing
+        from .wishes import is_taken
 
         document = edited(record.document, changes)
         check_sharing(document)
-        if self.is_driven(record):
-            self.ask(record, "edit", {**changes, "now": now})
-        else:
+        if not is_taken(self.place, self.records, record, "edit", {**changes, "now": now}):
             self.records.set_document(
                 record.uid, document, version=record.version, suspended=record.suspended
             )
@@ -108,6 +107,8 @@ class Here:
         follow: bool,
     ) -> Iterator[bytes]:
         path = log_path(self.place, record, trial, stream)
+        while follow and not (path.exists() or self._has_ended(record, trial)):
+            time.sleep(_LOOK_SECONDS)
         if not path.exists():
             yield self._kept(record, trial, stream, tail)
             return
@@ -115,12 +116,15 @@ class Here:
             start = _seek_tail(written.read(), tail) if tail is not None else 0
             written.seek(start)
             while True:
-                ended = self.records.trial(record.uid, trial.index).state.is_finished
+                ended = self._has_ended(record, trial)
                 while data := written.read(_CHUNK):
                     yield data
                 if ended or not follow:
                     return
                 time.sleep(_LOOK_SECONDS)
+
+    def _has_ended(self, record: ExperimentRecord, trial: TrialRecord) -> bool:
+        return self.records.trial(record.uid, trial.index).state.is_finished
 
     def _kept(
         self, record: ExperimentRecord, trial: TrialRecord, stream: str, lines: int | None

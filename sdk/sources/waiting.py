@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 
 from ...api.asked import is_asked
+from ...api.errors import Retryable
 from ...db.records import ExperimentRecord
 from ..verbs import LOOK_SECONDS
 from .source import Source
@@ -21,10 +22,12 @@ def wait_for_end(
 ) -> ExperimentRecord:
     """Return the experiment as it is at its end, or once the time is over.
 
-    `note` is told, once, that nothing drives it: whoever waits may have to resume it.
+    `note` is told, once, that nothing drives it: whoever waits may have to resume it; and, each
+    time, that the store is away, which ends no waiting.
     """
     begun = seen = clock()
     has_said = is_asked(record.document)  # whoever asks for its points drives it
+    is_away = False
     while not record.state.is_finished:
         now = clock()
         if seconds is not None and now - begun >= seconds:
@@ -35,7 +38,12 @@ def wait_for_end(
             note(f"Nothing drives {record.key.name} now: `tunewright resume {record.key.name}`.")
             has_said = True
         source.rest(LOOK_SECONDS)
-        record = source.records.experiment(record.key)
+        try:
+            record, is_away = source.records.experiment(record.key), False
+        except Retryable as error:
+            if not is_away:
+                note(f"Still waiting: {error}")
+            is_away = True
     return record
 
 

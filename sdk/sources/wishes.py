@@ -33,10 +33,7 @@ def leave(
     Raises:
         Conflict: it is refused; the message says why.
     """
-    if place.is_driven(record.uid):
-        wish = store.wish(record.uid, verb, arguments, now=time.time())
-        place.wake(record.uid)
-        _raise_refusal(store, record, wish)
+    if is_taken(place, store, record, verb, arguments):
         return ""
     _refuse(store, record, verb, arguments)
     if verb == Verb.TRIAL_DROP and _has_ended(store, record, arguments["index"]):
@@ -68,13 +65,34 @@ def _has_ended(store: Store, record: ExperimentRecord, index: int) -> bool:
     return store.trial(record.uid, index).state.is_finished
 
 
-def _raise_refusal(store: Store, record: ExperimentRecord, wish: Wish) -> None:
-    """Wait a moment for the answer; what takes longer than that is being carried out."""
+def is_taken(
+    place: Place, store: Store, record: ExperimentRecord, verb: str, arguments: Mapping[str, Any]
+) -> bool:
+    """Leave a wish for the engine that runs; say whether there is one, and it took it.
+
+    What takes longer than a moment is being carried out.
+
+    Raises:
+        Conflict: it is refused; the message says why.
+    """
+    if not place.is_driven(record.uid):
+        return False
+    wish = store.wish(record.uid, verb, arguments, now=time.time())
+    place.wake(record.uid)
     patience = time.monotonic() + _PATIENCE
-    while any(each.id == wish.id for each in store.view(record.uid).wishes):
-        if time.monotonic() > patience:
-            return
+    while time.monotonic() < patience:
+        is_driven = place.is_driven(record.uid)  # before the wish: its last act may be to take it
+        if not any(each.id == wish.id for each in store.view(record.uid).wishes):
+            _raise_refusal(store, record, wish)
+            return True
+        if not is_driven:
+            store.answer_wish(record.uid, wish.id)
+            return False
         time.sleep(0.02)
+    return True
+
+
+def _raise_refusal(store: Store, record: ExperimentRecord, wish: Wish) -> None:
     for event in store.events(record.uid, after=wish.asked_at):
         if event.reason == WISH_REFUSED.name:
             raise Conflict(event.message)
@@ -84,10 +102,8 @@ def ask_or_set(
     place: Place, store: Store, record: ExperimentRecord, *, suspended: bool, now: bool
 ) -> None:
     """Pause or resume: by a wish where an engine runs, else in the document itself."""
-    if place.is_driven(record.uid):
-        verb = "pause" if suspended else "resume"
-        store.wish(record.uid, verb, {"now": True} if now else {}, now=time.time())
-        place.wake(record.uid)
+    verb = "pause" if suspended else "resume"
+    if is_taken(place, store, record, verb, {"now": True} if now else {}):
         return
     spec = {**record.document["spec"], "suspend": suspended}
     store.set_document(

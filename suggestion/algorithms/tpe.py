@@ -8,6 +8,17 @@ from ..algorithm import Algorithm, Capabilities, Fold
 from ..settings import Setting, number, random_state, setting_values
 
 
+def _not_negative(name: str, default: str, description: str) -> Setting:
+    return number(
+        name,
+        int,
+        default,
+        "≥ 0",
+        message=f"{name} should be greate or equal than zero",
+        description=description,
+    )
+
+
 class Tpe(Algorithm):
     name = "tpe"
     description = "tree-structured Parzen estimator, each parameter by itself (optuna)"
@@ -37,6 +48,8 @@ class Tpe(Algorithm):
             message="n_EI_candidates should be great than zero",
             description="draws of which the best becomes the point",
         ),
+        _not_negative("n_startup_trials", "10", "trials before the model is used"),
+        _not_negative("n_ei_candidates", "", "n_EI_candidates, as multivariate-tpe calls it"),
         random_state(),
     )
     capabilities = Capabilities(conditions=True, objectives=True)
@@ -44,10 +57,11 @@ class Tpe(Algorithm):
 
     def start(self, problem: Problem) -> Fold:
         values = setting_values(self.settings, problem.settings)
+        candidates = values.get("n_ei_candidates", values["n_EI_candidates"])
         arguments: dict[str, Any] = {
             "multivariate": False,
-            "n_startup_trials": 10,
-            "n_ei_candidates": values["n_EI_candidates"],
+            "n_startup_trials": values["n_startup_trials"],
+            "n_ei_candidates": max(1, int(candidates)),
             "prior_weight": values["prior_weight"],
         }
         if "gamma" in values:
@@ -55,17 +69,6 @@ class Tpe(Algorithm):
         from .tpe_fold import TpeFold
 
         return TpeFold(problem, arguments)
-
-
-def _not_negative(name: str, default: str, description: str) -> Setting:
-    return number(
-        name,
-        int,
-        default,
-        "≥ 0",
-        message=f"{name} should be greate or equal than zero",
-        description=description,
-    )
 
 
 class MultivariateTpe(Algorithm):

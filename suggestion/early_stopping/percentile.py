@@ -8,6 +8,7 @@ what could be had. A trial that has shown nothing but NaN is not stopped.
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import ClassVar
 
 from ...api.objective import Direction
@@ -15,6 +16,14 @@ from ...api.stopping import Progress
 from ..settings import Setting, number
 from .curves import Curves
 from .rule import Case, Rule, start_step
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """The worst value that may go on, and how many trials say so."""
+
+    value: float
+    trials: int
 
 
 class MedianStop(Rule):
@@ -39,22 +48,29 @@ class MedianStop(Rule):
     def reason(self, report: Progress, case: Case) -> str | None:
         if report.reports < int(case.settings["start_step"]) or math.isnan(report.best):
             return None
-        averages = self._curves.of(case.experiment_uid, case.log).at(report.reports)
-        if len(averages) < int(case.settings["min_trials_required"]):
+        bound = self.bound(report.reports, case)
+        if bound is None:
             return None
-        share = float(case.settings.get("percentile", 50))
         minimize = case.objective.direction is Direction.MINIMIZE
-        bound = quantile_of_sorted(averages, share / 100 if minimize else 1 - share / 100)
-        if math.isnan(bound):
+        if report.best <= bound.value if minimize else report.best >= bound.value:
             return None
-        if report.best <= bound if minimize else report.best >= bound:
-            return None
+        share = _share(case)
         return (
             f"after {report.reports} reports the best {case.objective.metric.name} is "
             f"{report.best:.6g}, {'above' if minimize else 'below'} the "
-            f"{'median' if share == 50 else f'percentile {share:g}'} {bound:.6g} of "
-            f"{len(averages)} succeeded trials"
+            f"{'median' if share == 50 else f'percentile {share:g}'} {bound.value:.6g} of "
+            f"{bound.trials} succeeded trials"
         )
+
+    def bound(self, reports: int, case: Case) -> Bound | None:
+        """Return the worst that may go on after so many reports; None while nothing tells."""
+        averages = self._curves.of(case.experiment_uid, case.log).at(reports)
+        if len(averages) < int(case.settings["min_trials_required"]):
+            return None
+        part = _share(case) / 100
+        minimize = case.objective.direction is Direction.MINIMIZE
+        value = quantile_of_sorted(averages, part if minimize else 1 - part)
+        return None if math.isnan(value) else Bound(value, len(averages))
 
 
 class Percentile(MedianStop):
@@ -71,6 +87,11 @@ class Percentile(MedianStop):
         ),
         *MedianStop.settings,
     )
+
+
+def _share(case: Case) -> float:
+    """Return the part of the trials, in percent, that are good enough."""
+    return float(case.settings.get("percentile", 50))
 
 
 def quantile_of_sorted(numbers: Sequence[float], share: float) -> float:

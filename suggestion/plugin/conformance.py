@@ -14,7 +14,7 @@ from enum import StrEnum
 from ...api.errors import TunewrightError
 from .probe import SPACES, problem_of
 from .question import Broken, Question, smallest
-from .rules import RESTART_RULES, RULES, STATELESS_RULES
+from .rules import ONE_SPACE_RULES, RESTART_RULES, RULES, STATELESS_RULES
 from .subject import AtAddress, InProcess, Subject
 
 
@@ -73,7 +73,10 @@ class Report:
 
 
 async def check_rule(subject: Subject, name: str, rule: str) -> Complaint | None:
-    """Run a rule on every space that the algorithm accepts; return the first complaint."""
+    """Run a rule on every space that the algorithm accepts, or on the first where one is enough.
+
+    Return the first complaint.
+    """
     accepted = 0
     for label, space in SPACES.items():
         if await subject.faults(problem_of(space, name)):
@@ -86,6 +89,8 @@ async def check_rule(subject: Subject, name: str, rule: str) -> Complaint | None
             return Complaint(f"{label}: {broken}", await _smallest(subject, broken))
         except TunewrightError as error:
             return Complaint(f"{label}: {error}")
+        if rule in ONE_SPACE_RULES:
+            break
     return None if accepted else Complaint("every search space was refused at validation")
 
 

@@ -270,12 +270,16 @@ def nothing(_question: Question, _suggestion: Suggestion) -> str | None:
 async def search(
     subject: Subject, problem: Problem, rounds: int, judge: Judge, *, forgetful: bool = False
 ) -> Trials:
-    """Search by twos; a forgetful search begins anew before every call."""
+    """Search by twos; a forgetful search begins anew as often as the subject bears it.
+
+    Before which calls differs from space to space.
+    """
     trials = Trials()
     suggester = subject.open(trials.after, stateless=forgetful)
     try:
-        for _ in range(rounds):
-            if forgetful:
+        for asked in range(rounds):
+            due = (asked + len(problem.space.parameters)) % subject.calls_a_restart == 0
+            if forgetful and due:
                 await suggester.close()
                 await subject.restart()
                 suggester = subject.open(trials.after, stateless=True)

@@ -150,12 +150,12 @@ async def the_same_history_gives_the_same_points(
 
 
 async def a_restart_changes_nothing(subject: Subject, name: str, space: SearchSpace) -> None:
-    """A search that is begun anew before every call goes the way of one that never was."""
+    """A search that is begun anew again and again goes the way of one that never was."""
     problem = problem_of(space, name)
     whole = await search(subject, problem, 9, nothing)
     await subject.restart()
     restarted = await search(subject, problem, 9, nothing, forgetful=True)
-    text = "restarted before every call, the search went another way"
+    text = "restarted again and again, the search went another way"
     _compare(whole, restarted, problem, text, from_start=True)
 
 
@@ -215,6 +215,8 @@ RULES: Mapping[str, Rule] = {
     "a restart changes nothing": a_restart_changes_nothing,
     "a long history is borne": a_long_history_is_borne,
 }
+ONE_SPACE_RULES = frozenset({"a long history is borne"})
+"""What is about numbers of trials, not about spaces."""
 RESTART_RULES = frozenset({"the same history gives the same points", "a restart changes nothing"})
 STATELESS_RULES = RESTART_RULES | {"a long history is borne"}
 """What a stateful algorithm need not keep."""

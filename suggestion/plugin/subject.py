@@ -25,6 +25,11 @@ _REMEDIES = {
 class Subject(Protocol):
     """Where an algorithm is asked, and how it is made to forget."""
 
+    @property
+    def calls_a_restart(self) -> int:
+        """How many calls go by between two restarts, where a rule wants many."""
+        ...
+
     def open(self, history: History, *, stateless: bool) -> AnySuggester:
         """Return a way to ask that knows nothing yet.
 
@@ -49,6 +54,8 @@ class Subject(Protocol):
 
 class InProcess:
     """The registry's algorithms, in this process."""
+
+    calls_a_restart = 1
 
     def open(self, history: History, *, stateless: bool) -> AnySuggester:
         del stateless
@@ -75,6 +82,7 @@ class AtAddress:
     command: Sequence[str] = ()
     speaks_v1: bool | None = None
     timeout: float = 60.0
+    calls_a_restart: int = 3  # a process starts at each
     _process: "subprocess.Popen[bytes] | None" = field(default=None, repr=False)
 
     def open(self, history: History, *, stateless: bool) -> AnySuggester:

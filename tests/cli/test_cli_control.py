@@ -153,6 +153,15 @@ def test_a_goal_is_set_while_it_runs(driven):
     assert "ExperimentGoalReached" in driven("describe", "held")
 
 
+def test_a_goal_is_taken_away_while_it_runs(driven):
+    driven("edit", "held", "--goal", "1")
+    until(lambda: "goal 1" in driven("describe", "held"))
+    assert driven("edit", "held", "--goal", "none") == "held: objective.goal none.\n"
+
+    assert driven.ends() == 0
+    assert "ExperimentMaxTrialsReached" in driven("describe", "held")
+
+
 def test_fewer_at_once_leave_alone_what_runs_until_asked(driven):
     driven("edit", "held", "--parallel", "1")
     until(lambda: "1 at once" in driven("describe", "held"))

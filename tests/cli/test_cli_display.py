@@ -161,3 +161,13 @@ def test_plain_lines_of_a_long_run_show_only_what_betters_the_best():
 
     assert len(written) == 5
     assert "best so far" in written[-1]
+
+
+def test_plain_lines_of_a_quiet_run_say_what_holds_it_up_and_not_of_every_trial(monkeypatch):
+    written = []
+    lines = Lines(OBJECTIVE, write=written.append)
+    monkeypatch.setattr("tunewright.cli.progress_lines._QUIET_SECONDS", 0.0)
+
+    lines.snapshot(snapshot(waiting_for=tuple(f"trial {n} waits" for n in range(40))))
+
+    assert "trial 5 waits; and 34 more" in written[0]

@@ -1,12 +1,14 @@
 """Wrong input: exit code 2, a message that says what would be right, and no traceback."""
 
+import errno
 import shlex
 import subprocess
 import sys
 
 import click
 import pytest
-from tunewright.cli.exits import guarded
+from tunewright.cli.exits import code_of, guarded
+from tunewright.cli.main import cli
 from tunewright.sdk.commands import COMMAND
 
 
@@ -116,6 +118,18 @@ def test_a_job_that_starts_failed_pods_anew_is_remarked(tunewright, experiment, 
     assert ("backoffLimit: 0 ends a trial at its first failure" in result.err) is is_remarked
 
 
+def test_a_template_that_lies_on_the_cluster_is_left_to_it(tunewright, experiment):
+    there = {"configMapName": "t", "configMapNamespace": "kubeflow", "templatePath": "job.yaml"}
+
+    def elsewhere(document):
+        template = document["spec"]["trialTemplate"]
+        del template["trialSpec"]
+        conditions = {"successCondition": "status.done", "failureCondition": "status.failed"}
+        template |= {"configMap": there, "primaryContainerName": "main", **conditions}
+
+    assert tunewright("validate", experiment(elsewhere), "--for", "cluster").code == 0
+
+
 def test_what_has_a_meaning_on_a_cluster_alone_is_named(tunewright, experiment):
     def on_a_cluster(document):
         document["spec"] |= {"trialServiceAccount": "trials", "ttlSecondsAfterFinished": 60}
@@ -171,6 +185,27 @@ def test_an_experiment_is_written_from_options(tunewright, tmp_path):
 
 def test_rendering_quotes_for_a_shell_and_fills_in_the_middle(tunewright, experiment):
     assert tunewright("render", experiment()).out == "sh -c 'echo loss=0.5'\n"
+
+
+def test_rendering_an_architecture_search_shows_what_its_algorithm_says_first(
+    tunewright, experiment
+):
+    sizes = {"name": "s", "parameterType": "categorical", "feasibleSpace": {"list": ["3", "5"]}}
+
+    def change(document):
+        spec = document["spec"]
+        del spec["parameters"]
+        spec["algorithm"] = {"algorithmName": "darts"}
+        operation = {"operationType": "pooling", "parameters": [sizes]}
+        spec["nasConfig"] = {"graphConfig": {"numLayers": 1}, "operations": [operation]}
+        template = spec["trialTemplate"]
+        template["trialParameters"] = [{"name": "space", "reference": "search-space"}]
+        (container,) = template["trialSpec"]["spec"]["template"]["spec"]["containers"]
+        container["command"] = ["train", '--space="${trialParameters.space}"']
+
+    shown = tunewright("render", experiment(change))
+
+    assert shlex.split(shown.out) == ["train", "--space=['pooling_3x3', 'pooling_5x5']"]
 
 
 @pytest.mark.parametrize(
@@ -261,6 +296,22 @@ def test_looking_makes_no_store(tunewright, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_folder_that_is_gone_is_named_as_what_it_was(tunewright):
+    words = ["run", "--param", "x=0.0..1.0", *FLAGS]
+    typed = f"mkdir gone && cd gone && rmdir ../gone && {shlex.join([*COMMAND, *words])}"
+    done = subprocess.run(
+        ["sh", "-c", typed],
+        env=tunewright.environ,
+        cwd=tunewright.folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 1
+    assert "the folder in which this was typed is gone (cd to one that is there)" in done.stderr
+
+
 def test_a_stream_that_is_closed_is_no_bug(tunewright):
     closed = f"{shlex.join([*COMMAND, 'get'])} >&-"
     done = subprocess.run(["sh", "-c", closed], env=tunewright.environ, check=False)
@@ -288,6 +339,28 @@ def test_a_home_that_cannot_be_made_is_named(tunewright, experiment, tmp_path):
     assert result.code == 1
     assert str(tmp_path / "home") in result.err
     assert "Traceback" not in result.err
+
+
+def test_an_account_without_a_home_is_told_what_to_name(monkeypatch, capsys):
+    for name in ("HOME", "TUNEWRIGHT_HOME", "TUNEWRIGHT_STORE", "XDG_DATA_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("os.getuid", lambda: 54321)  # of nobody that the machine knows
+    monkeypatch.setattr(sys, "argv", ["tunewright", "get"])
+
+    assert guarded(cli) == 2
+    assert "TUNEWRIGHT_HOME: this account has no home directory" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        RuntimeError("can't start new thread"),
+        BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable"),
+    ],
+)
+def test_what_the_machine_lacks_is_no_bug(capsys, error):
+    assert code_of(error) == 1
+    assert "raise their limit (ulimit -u)" in capsys.readouterr().err
 
 
 def test_a_store_of_an_unknown_kind_is_refused(tunewright):

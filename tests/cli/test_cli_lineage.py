@@ -1,5 +1,7 @@
 """A population on this machine: who goes on from whom, as people are shown it."""
 
+from pathlib import Path
+
 import pytest
 
 SCRIPT = """
@@ -58,21 +60,29 @@ def test_where_no_trial_goes_on_from_another_there_are_no_such_columns(tunewrigh
     assert "Lineage" not in tunewright("describe", "echo", "0").out
 
 
+def as_katib_has_it(document):
+    """A path in the algorithm's settings, and a program that knows nothing else."""
+    population(document)
+    spec = document["spec"]
+    del spec["checkpoint"]
+    spec["resumePolicy"] = "FromVolume"
+    pod = spec["trialTemplate"]["trialSpec"]["spec"]["template"]["spec"]
+    pod["containers"][0]["command"][-1] = SCRIPT.replace(
+        "$TUNEWRIGHT_CHECKPOINT_DIR", "/opt/katib/data"
+    )
+
+
+@pytest.mark.needs("mount-namespaces")
+def test_trying_katibs_file_leaves_no_checkpoint_on_this_machine(tunewright, experiment):
+    result = tunewright("try", experiment(as_katib_has_it))
+
+    assert result.code == 0, result.err
+    assert not Path("/opt/katib").exists()
+
+
 @pytest.mark.needs("mount-namespaces")
 def test_katibs_file_runs_as_it_is(tunewright, experiment):
-    """A path in the algorithm's settings, and a program that knows nothing else."""
-
-    def change(document):
-        population(document)
-        spec = document["spec"]
-        del spec["checkpoint"]
-        spec["resumePolicy"] = "FromVolume"
-        pod = spec["trialTemplate"]["trialSpec"]["spec"]["template"]["spec"]
-        pod["containers"][0]["command"][-1] = SCRIPT.replace(
-            "$TUNEWRIGHT_CHECKPOINT_DIR", "/opt/katib/data"
-        )
-
-    result = tunewright("run", experiment(change))
+    result = tunewright("run", experiment(as_katib_has_it))
 
     assert result.code == 0, result.err
     trials = tunewright("trials", "echo", "-o", "json").json

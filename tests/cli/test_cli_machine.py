@@ -2,12 +2,14 @@
 
 import os
 import pty
+import shlex
 import signal
 import subprocess
 import sys
 
 import pytest
 from support.waiting import until
+from tunewright.sdk.commands import COMMAND
 
 WAITS = "echo x >> started; while ! test -e go; do sleep 0.02; done; echo loss=$0"
 LEAVES = "trap 'echo bye >> left; exit 1' TERM; echo x >> started; while :; do sleep 0.02; done"
@@ -67,6 +69,45 @@ class TestSignals:
         assert (tmp_path / "left").read_text() == "bye\n"
         assert "tunewright resume echo" in out
         assert tunewright("get", "echo", "-o", "json").json["trials"]["finished"] == 0
+
+
+class TestLimits:
+    def test_trials_for_which_there_are_no_descriptors_wait_for_those_that_run(
+        self, tunewright, experiment
+    ):
+        def many(document):
+            shell("echo loss=$0")(document)
+            document["spec"] |= {"maxTrialCount": 40, "parallelTrialCount": 40}
+
+        words = shlex.join([*COMMAND, "run", str(experiment(many))])
+        done = subprocess.run(
+            ["sh", "-c", f"ulimit -n 48; exec {words}"],
+            env=tunewright.environ,
+            cwd=tunewright.folder,
+            capture_output=True,
+            timeout=100,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        assert succeeded(tunewright) == 40
+
+
+class TestOutput:
+    @pytest.mark.parametrize("away", ["| head -n 1", ">/dev/full"])
+    def test_output_that_nobody_takes_any_more_ends_no_run(self, tunewright, experiment, away):
+        words = shlex.join([*COMMAND, "run", str(experiment(shell("echo loss=$0")))])
+        done = subprocess.run(
+            ["bash", "-c", f"set -o pipefail; {words} {away}"],
+            env=tunewright.environ,
+            cwd=tunewright.folder,
+            capture_output=True,
+            text=True,
+            timeout=100,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        assert "The run goes on, but its output cannot be written" in done.stderr
+        assert succeeded(tunewright) == 3
 
 
 FROM_SECRET = {"name": "KEY", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}}

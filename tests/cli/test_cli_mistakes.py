@@ -98,6 +98,9 @@ def scene(name: str, folder: Path) -> Iterator[Mapping[str, object]]:
         case "an unreadable file":
             (folder / "experiment.yaml").chmod(0)
             yield {}
+        case "an executable script":
+            (folder / "train.py").chmod(0o755)
+            yield {}
         case "a closed folder":
             (folder / "closed").mkdir(mode=stat.S_IRUSR | stat.S_IXUSR)
             yield {}

@@ -224,6 +224,27 @@ def test_trying_runs_one_trial_that_counts_for_nothing(tunewright, experiment):
     assert tunewright("get", "-o", "json").json == []
 
 
+def test_trying_an_architecture_search_runs_what_its_algorithm_proposes_first(
+    tunewright, experiment
+):
+    sizes = {"name": "s", "parameterType": "categorical", "feasibleSpace": {"list": ["3", "5"]}}
+
+    def change(document):
+        command("echo loss=${trialParameters.layers}")(document)
+        spec = document["spec"]
+        del spec["parameters"]
+        spec["algorithm"] = {"algorithmName": "darts"}
+        operation = {"operationType": "pooling", "parameters": [sizes]}
+        spec["nasConfig"] = {"graphConfig": {"numLayers": 7}, "operations": [operation]}
+        layers = {"name": "layers", "reference": "num-layers"}
+        spec["trialTemplate"]["trialParameters"] = [layers]
+
+    result = tunewright("try", experiment(change))
+
+    assert result.code == 0, result.err
+    assert "loss=7" in result.out
+
+
 def test_trying_a_command_without_the_metric_says_what_it_saw(tunewright, experiment):
     result = tunewright("try", experiment(command("echo losss=${trialParameters.x}")))
 

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 from support.engines import House, document, x_of
 from support.scripted import Run, Script
-from tunewright.api.errors import StoreUnwritable, Unsupported
+from tunewright.api.errors import StoreUnavailable, StoreUnwritable, Unsupported
 from tunewright.api.states import ExperimentState, TrialState
-from tunewright.controller.engine import Engine, Outcome
+from tunewright.controller.engine import LONGEST_STEP, Engine, Outcome
 from tunewright.controller.ports import Workload
+from tunewright.controller.turn import Turn
 from tunewright.db.records import Usage
 
 
@@ -108,6 +109,42 @@ def test_retries_run_the_same_point_again(house: House):
     assert house.run(script).state is ExperimentState.SUCCEEDED
     uid = house.record.uid
     assert [attempt.exit_code for attempt in house.store.attempts(uid, 0)] == [1, 0]
+
+
+def test_a_store_that_is_away_is_told_once_and_waited_for(house: House):
+    house.create()
+    told: list[str] = []
+
+    async def drive() -> Outcome:
+        engine = house.engine(lambda _: Run(["loss=1"]))
+        take, left = engine._take, [3]
+
+        def away(events: list[Any]) -> Turn:
+            left[0] -= 1
+            if left[0] >= 0:
+                raise StoreUnavailable("the store does not answer", after=0.0)
+            return take(events)
+
+        engine._take = away
+        engine._pictures.note = lambda *words, **_: told.append(words[2])
+        return await engine.run()
+
+    assert asyncio.run(drive()).state is ExperimentState.SUCCEEDED
+    assert told.count("StoreUnavailable") == 1
+
+
+def test_time_in_which_the_machine_slept_is_no_time_of_the_experiment(house: House):
+    house.create()
+
+    async def count(*moments: float) -> float:
+        engine = house.engine(lambda _: Run())
+        engine._pictures.is_going = True
+        for moment in moments:
+            engine._count_time(moment)
+        return engine._memory.unsaved_seconds
+
+    assert asyncio.run(count(100.0, 101.0, 30_000.0, 30_001.0)) == 1.0 + LONGEST_STEP + 1.0
+    assert asyncio.run(count(100.0, 40.0, 41.0)) == 1.0
 
 
 def test_what_cannot_run_here_fails_with_its_message(house: House):

@@ -8,6 +8,7 @@ from tunewright.controller.render import Template, TrialIdentity, TrialParameter
 
 TRIAL = TrialIdentity("mnist-abc", "team")
 JOB = {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"labels": {"team": "blue"}}}
+X = "${trialParameters.x}"
 
 
 def rendered(source, point, parameters=()):
@@ -47,6 +48,33 @@ def test_a_whole_scalar_stays_text_where_the_field_is_text(key):
 
 def test_each_argument_of_a_command_stays_text():
     assert one(["${trialParameters.n}", "x"], {"n": 3}, key="args") == ["3", "x"]
+
+
+@pytest.mark.parametrize(
+    ("word", "becomes"),
+    [
+        pytest.param('--arch="${trialParameters.a}"', "--arch=[['b']]", id="the whole value"),
+        pytest.param('--arch="${trialParameters.a}" x', "--arch=\"[['b']]\" x", id="a part of it"),
+        pytest.param('x="${trialParameters.a}"', "x=\"[['b']]\"", id="no option"),
+        pytest.param('"${trialParameters.a}"', "\"[['b']]\"", id="a word of its own"),
+    ],
+)
+def test_quotes_around_the_whole_value_of_an_option_are_left_out(word, becomes):
+    assert one([word], {"a": "[['b']]"}, key="args") == [becomes]
+
+
+@pytest.mark.parametrize(
+    ("container", "command"),
+    [
+        pytest.param({"command": [f"a '{X}' > d"]}, ["sh", "-c", "a '3' > d"], id="a line"),
+        pytest.param({"command": [f"a {X}"], "args": ["c"]}, ["a 3"], id="with arguments"),
+        pytest.param({"command": [f"a {X}", "c"]}, ["a 3", "c"], id="of several words"),
+        pytest.param({"command": [f"a{X}"]}, ["a3"], id="one word"),
+        pytest.param({"command": ["/my tools/a"]}, ["/my tools/a"], id="a path"),
+    ],
+)
+def test_a_command_that_is_one_line_is_run_by_a_shell(container, command):
+    assert one([container], {"x": 3}, key="containers")[0]["command"] == command
 
 
 def test_labels_stay_text_and_variables_in_a_list_too():

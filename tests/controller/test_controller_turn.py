@@ -9,6 +9,7 @@ from tunewright.api.identity import ExperimentKey
 from tunewright.api.observation import Batch, Sample
 from tunewright.api.states import TrialState
 from tunewright.controller.loading import Memory, Passing
+from tunewright.controller.plan import explain
 from tunewright.controller.plan.view import EndReason
 from tunewright.controller.turn import StopAttempt, Suggested, Turns
 from tunewright.db.records import Usage
@@ -62,16 +63,16 @@ def uid(store: Store) -> str:
     return uid
 
 
-def end(store: Store, uid: str, at: float) -> None:
+def end(
+    store: Store,
+    uid: str,
+    at: float,
+    attempt: int = 1,
+    reason: EndReason = EndReason.STOPPED,
+    message: str = "stopped",
+) -> None:
     store.attempt_ended(
-        uid,
-        0,
-        1,
-        exit_code=143,
-        reason=EndReason.STOPPED,
-        message="stopped",
-        usage=Usage(),
-        now=at,
+        uid, 0, attempt, exit_code=143, reason=reason, message=message, usage=Usage(), now=at
     )
 
 
@@ -113,6 +114,16 @@ def test_an_interrupted_trial_that_ran_longer_than_a_start_may_take_runs_again(
     Turns(store, uid).take([], Memory(), 130.0)
     trial = store.trial(uid, 0)
     assert (trial.state, trial.reason, trial.retries) == (TrialState.CREATED, "Interrupted", 0)
+
+
+def test_what_ended_an_attempt_is_said_while_the_next_one_waits(store: Store, uid: str):
+    turns, memory = Turns(store, uid), Memory()
+    for attempt, at in ((1, 101.0), (2, 103.0)):
+        end(store, uid, at, attempt, EndReason.LOST, "Too many open files\nraise the limit")
+        turns.take([], memory, at)
+        turns.take([], memory, at + 1)
+    waits = turns.take([], memory, 103.0).view
+    assert "trial 0 is tried again in 2 s: Too many open files" in explain(waits, 103.0)
 
 
 def test_an_edit_that_would_make_the_document_wrong_is_refused_and_changes_nothing(

@@ -127,6 +127,19 @@ def test_what_a_katib_config_says_to_claim_is_claimed(play):
     play(story, lambda _point, _attempt: Fate(stays=True))
 
 
+def test_from_volume_has_its_claim_whatever_the_algorithm_and_keeps_it_at_the_end(play):
+    async def story(play):
+        await play.create(experiment(resumePolicy="FromVolume"))
+        play.operate()
+        await play.until(lambda: done(play, 4))
+
+        claim = await play.kube.get(CLAIMS, play.namespace, "e-random")
+        assert claim["spec"]["accessModes"] == ["ReadWriteOnce"]
+        assert claim["spec"]["resources"]["requests"]["storage"] == "1Gi"
+
+    play(story)
+
+
 def test_a_volume_in_the_file_is_used_and_no_claim_is_made(play):
     async def story(play):
         named = {"persistentVolumeClaim": {"claimName": "mine"}}

@@ -1,6 +1,7 @@
 """A cache follows a server that breaks off, forgets, and cannot do everything."""
 
 import asyncio
+import json
 from contextlib import asynccontextmanager
 
 import pytest
@@ -232,3 +233,14 @@ class TestCache:
         cache.put(trial("a", 1, spec="long"))
 
         assert cache.get(Key("n", "a")) == trial("a", 1)
+
+    def test_what_documents_have_in_common_is_kept_once(self):
+        cache = Cache()
+        for name in ("a", "b"):
+            told = json.dumps({"state of it": "as it was", "notes": ["long " * 20]})
+            cache.put(trial(name, 1, status=json.loads(told)))
+        one, other = (cache.get(Key("n", name))["status"] for name in ("a", "b"))
+
+        assert one == other
+        assert next(iter(one)) is next(iter(other))
+        assert one["state of it"] is other["state of it"]

@@ -1,6 +1,7 @@
 """What a trial's processes get, and what is known of them when they end."""
 
 import asyncio
+import errno
 import json
 import os
 import signal
@@ -94,6 +95,32 @@ class TestCommands:
         with pytest.raises(Unsupported, match=words):
             run(manifest)
 
+    @pytest.mark.parametrize(
+        ("first_line", "words"),
+        [
+            (b"#!/no/such/python -u\n", "interpreter '/no/such/python', which is not on this"),
+            (b"#!/bin/sh\r\n", "has a Windows line end: save it"),
+            (b"#!/usr/bin/env python3\r\n", "has a Windows line end: save it"),
+        ],
+    )
+    def test_a_script_that_no_interpreter_can_read_is_refused_with_the_remedy(
+        self, run, tmp_path: Path, first_line: bytes, words: str
+    ):
+        script = tmp_path / "train"
+        script.write_bytes(first_line)
+        script.chmod(0o755)
+        with pytest.raises(Unsupported, match=words):
+            run(job(container("./train")))
+
+    def test_a_directory_is_no_program(self, run, tmp_path: Path):
+        (tmp_path / "train").mkdir()
+        with pytest.raises(Unsupported, match=r"\./train is a directory: name a program in it"):
+            run(job(container("./train")))
+
+    def test_a_directory_that_is_gone_is_waited_for(self, run, tmp_path: Path):
+        with pytest.raises(Retryable, match="unplugged, where trials start, is gone"):
+            run(job(container("true")), workdir=tmp_path / "unplugged")
+
 
 class TestOutput:
     def test_both_streams_are_told_and_kept(self, run, tmp_path: Path):
@@ -144,7 +171,9 @@ class TestEnds:
         program = tmp_path / "guard"
         program.write_bytes(b"\0")
         program.chmod(0o755)
-        assert run(job(container(str(program)))).ended.reason is EndReason.REFUSED
+        ended = run(job(container(str(program)))).ended
+        assert ended.reason is EndReason.REFUSED
+        assert "in its first line (#!/bin/sh)" in ended.message
 
     def test_what_the_system_cannot_be_asked_for_is_refused_alone(self, tmp_path: Path, options):
         async def drive():
@@ -165,6 +194,38 @@ class TestEnds:
         odd, beside = asyncio.run(drive())
         assert (odd.reason, beside.reason) == (EndReason.REFUSED, EndReason.STOPPED)
         assert "embedded null byte" in odd.message
+
+    @pytest.mark.needs("linux")
+    def test_what_may_start_a_moment_later_is_lost_and_not_refused(self, run, tmp_path: Path):
+        program = tmp_path / "busy"
+        program.write_bytes(Path("/bin/true").read_bytes())
+        program.chmod(0o755)
+        with program.open("ab"):  # nothing can be executed while it is written
+            assert run(job(container(str(program)))).ended.reason is EndReason.LOST
+        assert run(job(container(str(program)))).ended.reason is EndReason.COMPLETED
+
+    @pytest.mark.needs("linux")
+    def test_an_attempt_ends_where_nobody_can_look_for_what_is_left(self, run, monkeypatch):
+        def refuse(*_: object) -> None:
+            raise OSError(errno.EMFILE, "Too many open files")
+
+        monkeypatch.setattr("tunewright.controller.local.attempt.Streams", refuse)
+        monkeypatch.setattr("tunewright.controller.local.strays._pids", refuse)
+        monkeypatch.setattr("tunewright.controller.local.strays.PATIENCE", 0.1)
+        said = run(job(container("true")))
+        assert said.ended.reason is EndReason.LOST
+        assert "Too many open files" in said.ended.message
+
+    def test_an_attempt_ends_where_no_process_and_no_thread_can_be_had(self, run, monkeypatch):
+        def no_process(*_: object, **__: object) -> None:
+            raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+
+        def no_thread(*_: object) -> None:
+            raise RuntimeError("can't start new thread")
+
+        monkeypatch.setattr("subprocess.Popen", no_process)
+        monkeypatch.setattr("asyncio.to_thread", no_thread)
+        assert run(job(container("true"))).ended.reason is EndReason.LOST
 
     @pytest.mark.needs("linux")
     def test_a_guard_that_is_killed_is_noticed_and_nothing_it_started_goes_on(

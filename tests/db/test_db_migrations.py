@@ -92,3 +92,31 @@ def test_a_newer_schema_is_refused(place: str, opened: Callable[..., Store]):
     database.close()
     with pytest.raises(Unsupported, match="update Tunewright"):
         opened()
+
+
+POSTGRES = [pytest.mark.needs("postgres"), pytest.mark.xdist_group("postgres")]
+
+
+@pytest.mark.parametrize("name", ["trials", "experiments"])
+@pytest.mark.parametrize(
+    "place", ["sqlite", pytest.param("postgres", marks=POSTGRES)], indirect=True
+)
+def test_the_tables_of_another_program_are_left_alone(place: str, name: str):
+    database = Database(place)
+    with database.transaction() as connection:
+        connection.execute(text(f"CREATE TABLE {name} (id INTEGER)"))
+    with pytest.raises(Unsupported, match=rf"of another program \(it has {name}\)"):
+        upgrade(database)
+    database.close()
+
+
+def test_a_file_with_any_table_is_another_programs_and_a_servers_database_is_shared(place: str):
+    database = Database(place)
+    with database.transaction() as connection:
+        connection.execute(text("CREATE TABLE bookmarks (id INTEGER)"))
+    if database.dialect == "sqlite":
+        with pytest.raises(Unsupported, match="name another with --store"):
+            upgrade(database)
+    else:
+        upgrade(database)
+    database.close()

@@ -141,6 +141,28 @@ def test_no_statement_of_the_engine_walks_through_all_trials(tmp_path: Path):
     store.close()
 
 
+@pytest.mark.parametrize("is_replaced", [False, True], ids=["removed", "replaced"])
+@pytest.mark.parametrize(
+    "use",
+    [
+        pytest.param(lambda store: store.experiments(), id="to a reader"),
+        pytest.param(lambda store: with_trials(store, 1), id="to a writer"),
+    ],
+)
+def test_a_file_that_is_taken_away_is_told_and_not_written_into_nothing(
+    tmp_path: Path, use, *, is_replaced: bool
+):
+    path = tmp_path / "store.db"
+    store = open_store(path)
+    use(store)
+    path.rename(tmp_path / "elsewhere.db")
+    if is_replaced:
+        open_store(path).close()
+    with pytest.raises(StoreUnwritable, match="was moved, removed or replaced"):
+        use(store)
+    store.close()
+
+
 MOUNTS = """\
 22 1 254:1 / / rw - ext4 /dev/vda rw
 40 22 0:40 / /home rw - nfs4 server:/home rw

@@ -69,6 +69,7 @@ def test_the_readme_example_runs_from_a_clean_installation(wheel: Path, tmp_path
     subprocess.run(
         [
             *(python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"),
+            "--no-compile",  # most of it is never imported
             *(f"{wheel}[local,search]", "scikit-learn"),
         ],
         check=True,

@@ -124,6 +124,18 @@ def test_katibs_trials_become_a_log_in_the_order_of_their_times():
     assert back[0].proposal.point == POINT
 
 
+def test_of_trials_that_are_no_points_those_that_ended_are_refused_and_the_others_left_out():
+    log = Log()
+    log.propose(Proposal(POINT, name="whole"), Proposal(POINT, name="partial"))
+    whole_one, partial = convert_katib.trials_to_katib(TASK, log.entries, {})
+    del partial.spec.parameter_assignments.assignments[0]
+    (entry,) = convert_katib.log_from_katib(TASK, [partial, whole_one])
+    assert entry.proposal.name == "whole"
+    partial.status.condition = api_pb2.TrialStatus.SUCCEEDED
+    with pytest.raises(Invalid, match=r"trials\[partial\].*no value for"):
+        convert_katib.log_from_katib(TASK, [partial, whole_one])
+
+
 @pytest.mark.parametrize("text", ["unavailable", ""])
 def test_a_metric_that_katib_never_saw_is_no_value(text):
     log = Log()

@@ -8,6 +8,7 @@ import tunewright
 from support.asked import asked
 from support.command import ROOT
 from tunewright import Client, Conflict, Invalid, NotFound, TunewrightError
+from tunewright.api.errors import StoreUnavailable
 from tunewright.api.identity import ExperimentKey
 from tunewright.api.states import ExperimentState
 from tunewright.sdk.commands import CommandFailed, error_of
@@ -123,15 +124,26 @@ def test_what_waits_for_whoever_asks_is_warned_of(client):
     assert client.trial("asked", point.index).state == "Killed"
 
 
+def test_a_goal_is_set_and_taken_away(client):
+    client.create(asked())
+    client.edit("asked", goal=0.5)
+    assert client.experiment("asked").data["objective"]["goal"] == 0.5
+    client.edit("asked", goal="none")
+    assert client.experiment("asked").data["objective"]["goal"] is None
+
+
 class Left:
     """An experiment that nothing drives, and that somebody ends after a while."""
 
-    def __init__(self, *, asked=False, ends_at=20.0):
+    def __init__(self, *, asked=False, ends_at=20.0, away=()):
         spec = {"askTell": {}} if asked else {}
+        self._away = away
         self.now, self._spec, self._ends_at = 0.0, spec, ends_at
         self.records = self
 
     def experiment(self, key=None):
+        if self.now in self._away:
+            raise StoreUnavailable("the store does not answer")
         state = ExperimentState.SUCCEEDED if self.now >= self._ends_at else ExperimentState.RUNNING
         key = ExperimentKey("default", "left")
         return SimpleNamespace(key=key, state=state, document={"spec": self._spec})
@@ -140,7 +152,7 @@ class Left:
         return False
 
     def rest(self, seconds):
-        self.now += seconds
+        self.now += 0.5
 
     def waited(self, seconds=None):
         said = []
@@ -154,6 +166,11 @@ def test_whoever_waits_is_told_once_that_nothing_drives_it():
     assert Left().waited(6.0) == ("Running", [remark])
     assert Left(ends_at=4.0).waited() == ("Succeeded", [])
     assert Left(asked=True).waited() == ("Succeeded", [])
+
+
+def test_a_store_that_is_away_ends_no_waiting():
+    state, said = Left(asked=True, away=[3.0, 3.5, 7.0]).waited()
+    assert (state, said) == ("Succeeded", ["Still waiting: the store does not answer"] * 2)
 
 
 def test_an_edit_that_cannot_be_is_invalid(client):

@@ -5,8 +5,11 @@ import fcntl
 import threading
 
 import pytest
+from support import places
 from tunewright import Conflict
+from tunewright.api.identity import ExperimentKey
 from tunewright.sdk.sources import place as module
+from tunewright.sdk.sources.here import Here
 from tunewright.sdk.sources.place import Place
 
 UID = "e"
@@ -23,12 +26,12 @@ def hasty(monkeypatch):
 
 
 @contextlib.contextmanager
-def leaving(place):
+def leaving(place, uid=UID):
     """An engine that is there when the block begins, and leaves in it."""
     there, leaves = threading.Event(), threading.Event()
 
     def drive():
-        with place.driving(UID):
+        with place.driving(uid):
             there.set()
             leaves.wait()
 
@@ -63,3 +66,21 @@ def test_an_engine_that_leaves_is_waited_for(place):
         assert place.is_left(UID)
     with leaving(place), place.driving(UID):
         assert place.is_driven(UID)
+
+
+@pytest.mark.parametrize("does", ["edits", "pauses"])
+def test_what_an_engine_that_leaves_does_not_take_is_done_without_it(place, does):
+    with place.opened() as store:
+        here, document = Here(place, store), places.document("e")
+        key = ExperimentKey("default", "e")
+        record = store.create_experiment(key, document, seed=1, workdir="/", now=1.0)
+        with leaving(place, record.uid):
+            if does == "edits":
+                here.edit(record, {"maxTrialCount": 77}, now=False)
+            else:
+                here.suspend(record, suspended=True, now=False)
+        spec = store.experiment(key).document["spec"]
+
+        assert store.view(record.uid).wishes == ()
+        assert (spec["maxTrialCount"] == 77) == (does == "edits")
+        assert spec.get("suspend", False) == (does == "pauses")

@@ -54,7 +54,7 @@ async def _listed(parts):
     params=[
         pytest.param((Client, "laptop"), id="laptop"),
         pytest.param((Client, "served"), id="server"),
-        pytest.param((AsyncClient, "served"), id="server, awaited"),
+        pytest.param((AsyncClient, "laptop"), id="laptop, awaited"),
         pytest.param((Client, "cluster"), id="cluster", marks=NEEDED),
     ]
 )

@@ -153,6 +153,14 @@ def test_darts_describes_its_search_as_katib_does_and_as_often_as_it_is_asked():
     assert first.point["num-layers"] == "3"
 
 
+def test_darts_hands_the_trial_settings_that_it_does_not_know_and_nothing_for_none():
+    fold = registry.start(problem("darts", use_synthetic_data="true", batch_size="None"))
+    (answer,) = fold.suggest(0, 1).proposals
+    settings = json.loads(answer.point["algorithm-settings"].replace("'", '"'))
+    assert settings["use_synthetic_data"] == "true"
+    assert settings["batch_size"] is None
+
+
 @pytest.mark.parametrize(
     ("algorithm", "graph", "settings", "message"),
     [
@@ -176,6 +184,12 @@ def test_darts_describes_its_search_as_katib_does_and_as_often_as_it_is_asked():
             GRAPH,
             {"controller_hidden_size": "0"},
             "Algorithm Setting controller_hidden_size: 0 with int type must be in range [1, inf)",
+        ),
+        (
+            "darts",
+            Architecture(4, (), (), (operation("separable_convolution"),)),
+            {},
+            "Missing ParameterConfigs in Operation:",
         ),
         ("darts", GRAPH, {"num_epochs": "0"}, "num_epochs should be greater than zero"),
         ("darts", GRAPH, {"w_lr": "-1"}, "w_lr should be greater than or equal to zero"),

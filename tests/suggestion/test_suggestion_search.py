@@ -91,6 +91,7 @@ def test_cmaes_goes_on_after_it_has_converged(strategy):
         ("tpe", "gamma=1", "gamma should be in the range of (0, 1)"),
         ("tpe", "prior_weight=0", "prior_weight should be great than zero"),
         ("tpe", "n_EI_candidates=0", "n_EI_candidates should be great than zero"),
+        ("tpe", "n_ei_candidates=-1", "n_ei_candidates should be greate or equal than zero"),
         (
             "multivariate-tpe",
             "n_startup_trials=-1",
@@ -172,6 +173,27 @@ def test_what_an_algorithm_cannot_honour_is_refused_by_name(task, path):
 def test_a_near_name_is_proposed():
     (fault,) = registry.validate_problem(problem(whole("n", 1, 5), algorithm="tpee"))
     assert (fault.path, fault.remedy) == ("spec.algorithm.algorithmName", "did you mean tpe?")
+
+
+@pytest.mark.parametrize(
+    ("named", "otherwise"),
+    [
+        ({"n_ei_candidates": "2"}, {"n_EI_candidates": "2"}),
+        ({"n_startup_trials": "10"}, {}),
+    ],
+)
+def test_tpe_takes_the_names_that_optuna_has_for_its_settings(named, otherwise):
+    def after_twelve(settings):
+        task, log = problem(*SMOOTH, algorithm="tpe", settings=settings), Log()
+        log.propose(*Session(task).suggest(0, 12).proposals)
+        for index in range(12):
+            log.finish(index, float(index))
+        session = Session(task)
+        session.observe(log.entries)
+        return session.suggest(12, 2)
+
+    assert after_twelve(named) == after_twelve(otherwise)
+    assert after_twelve(named) != after_twelve({"n_startup_trials": "13"})
 
 
 def test_random_state_wins_over_the_experiments_seed():

@@ -192,11 +192,11 @@ THE_SEARCH = (
     Mistake(
         "A setting is unknown",
         RUN,
-        "error: spec.algorithm.algorithmSettings[0].name: unknown setting n_startup_trials for"
-        " algorithm tpe (there are gamma, prior_weight, n_EI_candidates, random_state)",
+        "error: spec.algorithm.algorithmSettings[0].name: unknown setting patience for"
+        " algorithm tpe (there are gamma, prior_weight, n_EI_candidates, n_startup_trials,"
+        " n_ei_candidates, random_state)",
         right="    algorithmName: random\n",
-        wrote="    algorithmName: tpe\n"
-        '    algorithmSettings: [{name: n_startup_trials, value: "5"}]\n',
+        wrote='    algorithmName: tpe\n    algorithmSettings: [{name: patience, value: "5"}]\n',
         advice="`tunewright algorithms tpe` shows the settings with their defaults.",
     ),
     Mistake(
@@ -325,6 +325,14 @@ THE_TEMPLATE = (
         " ./train.py, or put its interpreter before it",
     ),
     Mistake(
+        "The script's interpreter is not there",
+        f"{FLAGS} -- ./train.py --lr={{lr}}",
+        "error: the first line of ./train.py names the interpreter '/usr/bin/pyton3', which is not"
+        " on this machine: mend the line, or put an interpreter before the script",
+        files={"train.py": f"#!/usr/bin/pyton3\n{PROGRAM}"},
+        scene="an executable script",
+    ),
+    Mistake(
         "A variable whose name has its value in it",
         RUN,
         "error: container training: env 'MODE=fast' cannot be the name of a variable: write one"
@@ -333,10 +341,10 @@ THE_TEMPLATE = (
         wrote='image: none\n                env: [{name: "MODE=fast"}]',
     ),
     Mistake(
-        "The command is one word in quotes",
-        f"{FLAGS} -- 'python3 train.py --lr={{lr}}'",
-        "error: there is no program 'python3 train.py …' on this machine: write its words one by"
-        " one, without quotes around them all",
+        "Words of the command are in quotes together",
+        f"{FLAGS} -- 'python3 train.py' --lr={{lr}}",
+        "error: there is no program 'python3 train.py' on this machine: write its words one by"
+        " one, without quotes around them",
     ),
 )
 

@@ -110,8 +110,23 @@ def browser():
         chromium.close()
 
 
+@pytest.fixture(scope="module")
+def visitors(browser, server):
+    """Who has the token, by whether they use fingers: a browser's memory costs seconds to fill."""
+    made = {}
+    for touched in (False, True):
+        context = browser.new_context(
+            base_url=server.url, has_touch=touched, is_mobile=touched, color_scheme="light"
+        )
+        context.grant_permissions(["clipboard-read", "clipboard-write"])
+        made[touched] = context
+    yield made
+    for context in made.values():
+        context.close()
+
+
 @pytest.fixture
-def opened(browser, server):
+def opened(visitors, server):
     """Open pages as somebody who has the token; nothing may go wrong in any of them.
 
     `refused`: the server is to refuse something, which a browser notes as an error. `touched`:
@@ -120,16 +135,10 @@ def opened(browser, server):
     made = []
 
     def open_page(path, *, width=1280, theme="light", refused=False, touched=False):
-        context = browser.new_context(
-            viewport={"width": width, "height": 900},
-            color_scheme=theme,
-            base_url=server.url,
-            has_touch=touched,
-            is_mobile=touched,
-        )
-        context.grant_permissions(["clipboard-read", "clipboard-write"])
-        watched = Watched(context.new_page())
-        made.append((context, watched))
+        watched = Watched(visitors[touched].new_page())
+        made.append(watched)
+        watched.page.set_viewport_size({"width": width, "height": 900})
+        watched.page.emulate_media(color_scheme=theme)
         watched.page.on(
             "console",
             lambda said: (
@@ -153,7 +162,8 @@ def opened(browser, server):
         return watched.page
 
     yield open_page
-    for context, watched in made:
-        context.close()
+    for watched in made:
+        watched.page.evaluate("localStorage.clear()")
+        watched.page.close()
         assert watched.errors == []
         assert watched.strangers == []

@@ -160,7 +160,7 @@ function watch() {
   let queue = readAll().catch((error) => toast(error.message, true));
   source.addEventListener("open", () => {
     live(true, "live");
-    catchUp().catch((error) => toast(error.message, true));
+    queue = queue.then(catchUp).catch((error) => toast(error.message, true)); // before what comes after it
   });
   source.addEventListener("error", () => live(false, "the server does not answer; trying again"));
   source.addEventListener("change", (event) => {

@@ -15,6 +15,9 @@ from ...settings import Setting, SettingValue
 from .faults import PATH, operation_faults
 from .fold import CAPABILITIES
 
+_BARE = "skip_connection"
+"""The operation that has no filter."""
+
 _REPEATS = "the trial searches by itself: each is given the same"
 
 
@@ -86,6 +89,7 @@ class Darts(Algorithm):
     name = "darts"
     description = "hands a differentiable architecture search its space and settings (Katib's)"
     settings = SETTINGS
+    passes_settings_on = True
     capabilities = CAPABILITIES
     is_quick = True
 
@@ -121,24 +125,21 @@ def _faults(problem: Problem) -> Iterator[Fault]:
         return
     if not graph.layers:
         yield Fault(f"{PATH}.graphConfig.numLayers", "Missing NumLayers in GraphConfig")
-    yield from (
-        fault
-        for fault in operation_faults(graph)
-        if "Missing ParameterConfigs" not in fault.message
-    )
+    yield from operation_faults(graph, bare=_BARE)
 
 
 def _given(settings: Mapping[str, str]) -> Mapping[str, object]:
-    """Return the defaults as numbers, and what the file gives as the text that it is."""
+    """Return the defaults as numbers, and what the file gives as the text that it is, or None."""
     defaults = {each.name: each.parse(each.default) for each in SETTINGS}
-    return {**defaults, **settings}
+    given = {name: None if text == "None" else text for name, text in settings.items()}
+    return {**defaults, **given}
 
 
 def _operations(graph: Architecture) -> list[str]:
     """Name each operation by its filter sizes, those of its first parameter."""
     found: list[str] = []
     for operation in graph.operations:
-        if operation.kind == "skip_connection" or not operation.space.parameters:
+        if operation.kind == _BARE:
             found.append(operation.kind)
             continue
         sizes = operation.space.parameters[0]

@@ -26,8 +26,8 @@ def graph_faults(problem: Problem) -> Iterator[Fault]:
     yield from operation_faults(graph)
 
 
-def operation_faults(graph: Architecture) -> Iterator[Fault]:
-    """Yield what is wrong with the operations."""
+def operation_faults(graph: Architecture, *, bare: str = "") -> Iterator[Fault]:
+    """Yield what is wrong with the operations; those of the kind `bare` need no parameters."""
     if not graph.operations:
         yield Fault(f"{PATH}.operations", "there are no operations", "name some", "Required")
     for place, operation in enumerate(graph.operations):
@@ -35,7 +35,7 @@ def operation_faults(graph: Architecture) -> Iterator[Fault]:
         if not operation.kind:
             message = f"Missing operationType in Operation:\n{operation.kind}"
             yield Fault(f"{path}.operationType", message, "", "Required")
-        if not operation.space.parameters:
+        if not operation.space.parameters and operation.kind != bare:
             message = f"Missing ParameterConfigs in Operation:\n{operation.kind}"
             yield Fault(f"{path}.parameters", message, "", "Required")
         yield from _parameter_faults(operation, path)
