@@ -222,11 +222,6 @@ def _metadata(key: str, manifest: Mapping[str, Any], trial: TrialIdentity) -> st
 
 def _fill(value: Any, values: Values, *, path: str, text: bool) -> Any:
     """Put the values into a tree. `text` says that a field of text is above."""
-    if isinstance(value, str):
-        whole = _PLACEHOLDER.fullmatch(value)
-        if whole is None or text or isinstance(value, _Quoted):
-            return _put(value, values, path)
-        return _number(_known(whole[1], values, path))
     if isinstance(value, Mapping):
         value = _with_shell(value)
         return {
@@ -245,7 +240,12 @@ def _fill(value: Any, values: Values, *, path: str, text: bool) -> Any:
             )
             for index, each in _present(value, values)
         ]
-    return value
+    if not isinstance(value, str):
+        return value
+    whole = _PLACEHOLDER.fullmatch(value)
+    if whole is None or text or isinstance(value, _Quoted):
+        return _put(value, values, path)
+    return _number(_known(whole[1], values, path))
 
 
 def _with_shell(mapping: Mapping[Any, Any]) -> Mapping[Any, Any]:

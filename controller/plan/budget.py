@@ -57,7 +57,7 @@ def ask(view: View, counts: Counts, unfinished: Iterable[int], now: float) -> As
         return None
     wanted = view.parallel + search.ahead - waiting
     # Asking for every single point that `ahead` misses would be a call a trial.
-    if wanted <= search.ahead * 3 // 4 and waiting >= view.parallel:
+    if wanted <= search.ahead // 2 and waiting >= view.parallel:
         return None
     left = room(view)
     count = wanted if left is None else min(wanted, left)

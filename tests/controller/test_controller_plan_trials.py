@@ -253,10 +253,6 @@ def search(search: Search, *trials: TrialView, finished: int = 3, policy: Policy
         pytest.param(search(Search(), running(3)), Ask(4, 1), id="one slot is taken"),
         pytest.param(search(Search(), running(3), running(4)), None, id="no slot is free"),
         pytest.param(search(Search(ahead=4), running(3), running(4)), Ask(5, 4), id="ahead"),
-        pytest.param(
-            search(Search(ahead=4), running(3), running(4), waiting(5)), None,
-            id="ahead: one is left",
-        ),
         pytest.param(search(Search(), finished=9), Ask(9, 1), id="no more than the budget"),
         pytest.param(search(Search(asking=1)), None, id="it is being asked"),
         pytest.param(search(Search(retry_at=NOW + 1)), None, id="its service is away"),
