@@ -80,7 +80,7 @@ def engine(
     from ..api.experiment import Experiment
     from ..controller.engine import Engine, WallClock
     from ..controller.local.runner import LocalWorkloads
-    from ..suggestion.registry import is_quick
+    from ..suggestion.registry import may_be_early
     from ..suggestion.suggester import open_suggester
 
     experiment = Experiment.read(record.document)
@@ -102,7 +102,7 @@ def engine(
             home=place.trials_folder(record.key),
             observer=observer,
             socket=place.socket(record.uid),
-            ahead=_AHEAD if is_quick(searched) else 0,
+            ahead=_AHEAD if may_be_early(searched) else 0,
         ),
         suggester,
     )

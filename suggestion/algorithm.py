@@ -77,6 +77,8 @@ class Algorithm(ABC):
     """Whether settings beyond its own are taken: the trial gets them as they are."""
     is_quick: ClassVar[bool] = False
     """Whether an answer takes less than a millisecond, so that an event loop may wait for it."""
+    learns: ClassVar[bool] = True
+    """Whether points depend on how trials end, so that those made before their time are worse."""
 
     @abstractmethod
     def start(self, problem: Problem) -> Fold:

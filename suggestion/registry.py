@@ -108,6 +108,11 @@ def is_quick(problem: Problem) -> bool:
     return problem.endpoint is None and find(problem.algorithm).is_quick
 
 
+def may_be_early(problem: Problem) -> bool:
+    """Say whether points may be made before there is room for them, and are as good."""
+    return problem.endpoint is None and not find(problem.algorithm).learns
+
+
 @cache
 def _load(name: str) -> Algorithm:
     if name not in BUILT_IN:

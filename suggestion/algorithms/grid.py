@@ -27,6 +27,7 @@ class Grid(Algorithm):
         needs_levels=True,
     )
     is_quick = True
+    learns = False
 
     def validate(self, problem: Problem) -> Sequence[Fault]:
         size = problem.space.cardinality

@@ -13,6 +13,7 @@ class Random(Algorithm):
     settings = (random_state(),)
     capabilities = Capabilities(conditions=True, objectives=True)
     is_quick = True
+    learns = False
 
     def start(self, problem: Problem) -> Fold:
         return RandomFold(problem)

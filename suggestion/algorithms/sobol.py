@@ -19,6 +19,7 @@ class Sobol(Algorithm):
     settings = (random_state(),)
     capabilities = Capabilities(conditions=True, objectives=True)
     requires = ("numpy", "scipy")
+    learns = False
 
     def start(self, problem: Problem) -> Fold:
         return _SobolFold(problem)

@@ -203,3 +203,26 @@ def test_random_state_wins_over_the_experiments_seed():
     assert points(seed=1) != points(seed=2)
     state = {"random_state": "3"}
     assert points(seed=1, settings=state) == points(seed=2, settings=state)
+
+
+STEADY = ["random", "grid", "sobol", "darts", "nas-random"]
+
+
+def test_points_are_made_early_by_those_alone_that_do_not_learn():
+    problems = {name: problem(*SMOOTH, algorithm=name) for name in registry.BUILT_IN}
+    early = [name for name, task in problems.items() if registry.may_be_early(task)]
+    assert sorted(early) == sorted(STEADY)
+
+
+@pytest.mark.parametrize("algorithm", ["random", "grid", "sobol"])
+def test_who_does_not_learn_proposes_the_same_whatever_was_found(algorithm):
+    task = problem(whole("a", 1, 9), listed("b", "x", "y"), algorithm=algorithm)
+    told, untold, log = registry.start(task), registry.start(task), Log()
+    for index in range(6):
+        log.propose(*told.suggest(index, 1).proposals)
+        born = log.entries[-1]
+        log.finish(index, float(index))
+        for fold, entries in ((told, (born, log.entries[-1])), (untold, (born,))):
+            for entry in entries:
+                fold.observe(entry)
+    assert told.suggest(6, 3) == untold.suggest(6, 3)

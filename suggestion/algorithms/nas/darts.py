@@ -92,6 +92,7 @@ class Darts(Algorithm):
     passes_settings_on = True
     capabilities = CAPABILITIES
     is_quick = True
+    learns = False
 
     def start(self, problem: Problem) -> Fold:
         return _DartsFold(problem)

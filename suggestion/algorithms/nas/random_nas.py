@@ -13,6 +13,7 @@ class RandomNas(ArchitectureSearch):
     description = "draws architectures of nasConfig at random"
     settings = (random_state(),)
     is_quick = True
+    learns = False
 
     def start(self, problem: Problem) -> Fold:
         return _RandomFold(problem)
