@@ -30,9 +30,9 @@ def resume(
     where: Where,
     **given: Any,
 ) -> int:
-    """Go on with an experiment that was paused or interrupted, or whose budget was raised.
+    """Go on with an experiment that was paused, interrupted or stopped, or whose budget was raised.
 
-    Trials start in the directory in which the experiment was first run.
+    One that failed for its search goes on, too: the search is asked anew. Trials start in the directory in which the experiment was first run.
 
     \b
     Examples:
@@ -53,7 +53,7 @@ def resume(
     place = where.place
     with where.opened() as source:
         record = find_experiment(source.records, name, source.namespace)
-        if record.suspended or source.is_driven(record):
+        if record.suspended or record.state.is_finished or source.is_driven(record):
             source.suspend(record, suspended=False, now=False)
             record = source.records.experiment(record.key)
         if is_asked(record.document):

@@ -13,7 +13,7 @@ from ..api.errors import Conflict, Invalid
 from ..api.history import USER, Finished, Proposal, SearchState, Suggestion
 from ..api.identity import trial_name
 from ..api.observation import Batch, Sample
-from ..api.states import TrialState
+from ..api.states import ExperimentState, TrialState
 from ..db.archive import KNOWN_SOURCE
 from ..db.ledger import Ledger
 from ..db.records import AttemptRecord, TrialRecord, Usage
@@ -125,6 +125,8 @@ class Turns:
             for action in decided.actions:
                 recorder.record(action)
             self._set_status(turn, decided.status, now)
+        if decided.status.state is ExperimentState.RESTARTING:
+            memory.search = memory.search.anew()
         return turn
 
     def _hear_answers(

@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import os
 import pickle
+import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -68,10 +69,11 @@ class WorkerSuggester:
                 ) from None
             except (asyncio.IncompleteReadError, ConnectionError) as error:
                 status = await self._end(grace=1.0)
-                said = f"the worker of the algorithm {problem.algorithm} ended with status {status}"
+                said = f"the worker of the algorithm {problem.algorithm} {_ended(status)}"
                 self._deaths += 1
                 if self._deaths >= _DEATHS:
-                    raise PluginBroken(f"{said}: {await _last_words()}") from error
+                    self._deaths = 0  # who asks again after this has mended it
+                    raise PluginBroken(f"{said}: {await _remedy(status)}") from error
                 raise PluginUnavailable(said) from error
             except asyncio.CancelledError:
                 await self._end()  # its answer would be taken for the next one's
@@ -134,7 +136,7 @@ class WorkerSuggester:
             raise PluginBroken(f"the algorithm {problem.algorithm} fails: {answer.error}")
         raise answer.error
 
-    async def _end(self, grace: float = 0.0) -> int | None:
+    async def _end(self, grace: float = 0.0) -> int:
         """End the worker and return its status.
 
         One that has closed its pipe is about to end by itself, and is given
@@ -142,7 +144,7 @@ class WorkerSuggester:
         """
         process, self._process, self._problem = self._process, None, None
         if process is None:
-            return None
+            return 0
         if grace > 0:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(process.wait(), grace)
@@ -153,6 +155,21 @@ class WorkerSuggester:
         # The transport closes in the next turn of the loop, not in the destructor.
         process._transport.close()  # type: ignore[attr-defined]  # the pipes have no other handle
         return status
+
+
+def _ended(status: int) -> str:
+    """Say how a worker ended, as `Process.returncode` has it."""
+    if status >= 0:
+        return f"ended with status {status}"
+    want = ", perhaps for want of memory" if -status == signal.SIGKILL else ""
+    return f"was killed by signal {-status}{want}"
+
+
+async def _remedy(status: int) -> str:
+    """Return what helps a worker that ends so again and again, or what it says of itself."""
+    if -status == signal.SIGKILL:
+        return "give it more, or run fewer trials at once"
+    return await _last_words()
 
 
 async def _last_words() -> str:

@@ -1,5 +1,7 @@
 """The experiment's own state: begun, over, opened again."""
 
+from dataclasses import replace
+
 from ...api.states import EXPERIMENT_EDGES, ExperimentState, passage
 from . import reasons
 from .actions import Status
@@ -55,10 +57,13 @@ def wants_reopening(view: View) -> bool:
 
 
 def why_closed(view: View) -> str:
-    """Say why an ended experiment cannot go on; empty when it can."""
+    """Say why an ended experiment cannot go on; empty when it can.
+
+    What its search last answered closes nothing: it is asked anew.
+    """
     if not view.policy.may_restart:
         return NEVER
-    again = verdict(view, view.counts)
+    again = verdict(replace(view, search=view.search.anew()), view.counts)
     if again is None:
         return ""
     remedy = reasons.BY_NAME[again.reason].remedy

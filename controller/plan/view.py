@@ -163,6 +163,10 @@ class Search:
     failure: str | None = None
     note: str = ""
 
+    def anew(self) -> "Search":
+        """Return it as if it had answered nothing yet."""
+        return Search(asking=self.asking, ahead=self.ahead)
+
 
 @dataclass(frozen=True, slots=True)
 class InitialTrial:

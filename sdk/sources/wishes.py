@@ -101,9 +101,15 @@ def _raise_refusal(store: Store, record: ExperimentRecord, wish: Wish) -> None:
 def ask_or_set(
     place: Place, store: Store, record: ExperimentRecord, *, suspended: bool, now: bool
 ) -> None:
-    """Pause or resume: by a wish where an engine runs, else in the document itself."""
+    """Pause or resume: by a wish where an engine runs, else in the document itself.
+
+    An experiment that has ended is opened again by a wish alone.
+    """
     verb = "pause" if suspended else "resume"
     if is_taken(place, store, record, verb, {"now": True} if now else {}):
+        return
+    if record.state.is_finished and not suspended:
+        store.wish(record.uid, verb, {}, now=time.time())
         return
     spec = {**record.document["spec"], "suspend": suspended}
     store.set_document(

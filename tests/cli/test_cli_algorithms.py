@@ -10,6 +10,10 @@ import pytest
 from support.packages import install
 
 HALVING = """
+import os
+import signal
+from pathlib import Path
+
 from tunewright.api.history import Proposal
 from tunewright.suggestion.algorithm import Algorithm
 from tunewright.suggestion.history import PointFold
@@ -30,6 +34,15 @@ class Fold(PointFold):
         return Proposal({"x": 0.5 ** (index + 1)})
 
 
+class Greedy(Halving):
+    name = "greedy"
+
+    def start(self, problem):
+        if not Path("freed").exists():
+            os.kill(os.getpid(), signal.SIGKILL)
+        return Fold(problem)
+
+
 class Needy(Halving):
     name = "needy"
     requires = ("no_such_module",)
@@ -40,7 +53,7 @@ class Needy(Halving):
 def command(tunewright):
     """The command, beside packages of which some are broken."""
     site = tunewright.folder / "site"
-    algorithms = {"halving": "halving:Halving", "needy": "halving:Needy"}
+    algorithms = {each.lower(): f"halving:{each}" for each in ("Halving", "Greedy", "Needy")}
     install(site, "halving", HALVING, algorithms)
     install(site, "careless", "import no_such_module", {"careless": "careless:Careless"})
     install(site, "absent", "", {"absent": "absent:Absent", "path": "os:path"})
@@ -58,6 +71,21 @@ def test_it_runs(command, experiment):
     assert result.code == 0, result.err
     points = [trial["parameters"]["x"] for trial in command("trials", "echo", "-o", "json").json]
     assert points == [0.5, 0.25, 0.125]
+
+
+def test_an_experiment_whose_search_is_killed_says_so_and_goes_on_when_it_is_resumed(
+    command, experiment
+):
+    killed = command("run", experiment(), "--algorithm", "greedy")
+    explained = command("explain", "echo").out
+    (command.folder / "freed").touch()
+    resumed = command("resume", "echo")
+
+    assert killed.code == 1
+    assert "killed by signal 9, perhaps for want of memory: give it more" in killed.out
+    assert "resume" in explained
+    assert resumed.code == 0, resumed.err
+    assert command("get", "echo", "-o", "json").json["trials"]["Succeeded"] == 3
 
 
 @pytest.mark.parametrize(

@@ -90,6 +90,28 @@ def test_a_raised_budget_goes_on_at_resume(tunewright, experiment):
     assert tunewright("get", "echo", "-o", "json").json["trials"]["Succeeded"] == 5
 
 
+def test_a_resume_with_nothing_left_to_spend_says_what_goes_on(tunewright, experiment):
+    tunewright("run", experiment())
+
+    resumed = tunewright("resume", "echo")
+
+    assert (resumed.code, "raise maxTrialCount to go on" in resumed.out) == (0, True)
+    assert tunewright("get", "echo", "-o", "json").json["trials"]["total"] == 3
+
+
+def test_a_stopped_experiment_with_a_budget_left_goes_on_when_it_is_resumed(tunewright, experiment, tmp_path):
+    waits = "echo x >> started; test -e go && echo loss=${trialParameters.x} || sleep 60"
+    run = tunewright.start("run", experiment(command(waits)))
+    until((tmp_path / "started").exists)
+    tunewright("stop", "echo")
+    run.communicate(timeout=30)
+    (tmp_path / "go").touch()
+    tunewright("edit", "echo", "--trials", "5")
+
+    assert tunewright("resume", "echo").code == 0
+    assert tunewright("get", "echo", "-o", "json").json["reason"] == "ExperimentMaxTrialsReached"
+
+
 def test_a_command_without_a_file_runs(tunewright):
     result = tunewright(
         "run", *FLAGS, "--name", "mine", "--trials", "4", "--", "sh", "-c", "echo loss={x}"

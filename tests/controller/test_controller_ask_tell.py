@@ -6,7 +6,7 @@ from contextlib import closing
 
 import pytest
 from tunewright.api.compile import problem
-from tunewright.api.errors import Invalid, NotFound, Unsupported
+from tunewright.api.errors import Invalid, NotFound, PluginBroken, Unsupported
 from tunewright.api.experiment import Experiment
 from tunewright.api.identity import ExperimentKey
 from tunewright.controller.ask_tell import AskTell
@@ -238,6 +238,20 @@ def test_a_person_pauses_and_stops_it(desk):
     desk.store.wish("u1", "stop", {}, now=3.0)
     assert desk.ask().over
     assert desk.experiment.reason == "ExperimentStopped"
+
+
+def test_a_search_that_failed_is_asked_anew_by_the_same_process_once_it_is_resumed(
+    desk, monkeypatch
+):
+    async def killed(*_, **__):
+        raise PluginBroken("killed by signal 9")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(desk.face._suggester, "suggest", killed)
+        assert desk.ask().over
+    assert desk.experiment.reason == "SuggestionFailed"
+    desk.store.wish("u1", "resume", {}, now=2.0)
+    assert desk.ask().point is not None
 
 
 def test_the_file_s_own_points_come_first_and_known_ones_are_not_given_out(store, clock):

@@ -186,6 +186,13 @@ MORE = replace(POLICY, max_trials=12)
             over("ExperimentMaxTrialsReached", POLICY, Wish(1, Verb.RESUME)), SUCCEEDED,
             id="resumed with nothing left to spend",
         ),
+        pytest.param(
+            replace(
+                over("SuggestionFailed", POLICY, Wish(1, Verb.RESUME)),
+                counts=counted(succeeded=2, observed=2), search=Search(failure="killed"),
+            ),
+            ExperimentState.RESTARTING, id="resumed after its search had failed",
+        ),
     ],
 )  # fmt: skip
 def test_what_has_ended(seen: View, state: ExperimentState):
