@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from ..api.history import Verdict
+from ..api.history import Finished, Verdict
 from ..api.objective import Objective
 from ..controller.progress import BestTrial, FinishedTrial, RunningTrial, Snapshot
 from ..controller.reading import Records
@@ -57,12 +57,14 @@ class Reader:
 
     def finished(self) -> Iterator[FinishedTrial]:
         """Yield the trials that ended since the last call."""
-        from ..api.history import Finished
-
         for entry in self._records.history(self._uid, after=self._position):
-            self._position = entry.position
-            if isinstance(entry, Finished):
-                yield _finished(self._records.trial(self._uid, entry.index), entry.verdict)
+            ended = isinstance(entry, Finished) and self._ended(entry)
+            self._position = entry.position  # not before: what could not be read is tried again
+            if ended:
+                yield ended
+
+    def _ended(self, entry: Finished) -> FinishedTrial:
+        return _finished(self._records.trial(self._uid, entry.index), entry.verdict)
 
     def _running(self, trial: TrialRecord) -> RunningTrial:
         attempt = trial.attempt

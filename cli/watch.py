@@ -2,16 +2,21 @@
 
 import sys
 import time
+from typing import TYPE_CHECKING
 
 import click
 
 from ..api.objective import Objective
 from ..db.records import ExperimentRecord
 from ..sdk.sources.source import Source
-from ..sdk.sources.waiting import PATIENCE_SECONDS
+from ..sdk.sources.waiting import PATIENCE_SECONDS, Outages
 from ..sdk.sources.where import Where
 from . import console
 from .options import name_argument, where_options
+
+if TYPE_CHECKING:
+    from ..controller.progress import Observer
+    from .snapshots import Reader
 
 _LOOK_SECONDS = 0.5
 
@@ -56,13 +61,11 @@ def _follow(source: Source, record: ExperimentRecord, objective: Objective) -> E
         return record
     reader = Reader(source.records, record, objective)
     seen = time.monotonic()
+    outages = Outages(console.note)
     display = make_display(source.records, record, objective, live=sys.stdout.isatty())
     try:
         while True:
-            record, snapshot = reader.read(time.time())
-            display.snapshot(snapshot)
-            for trial in reader.finished():
-                display.finished(trial)
+            record = outages.outlived(lambda: _look(reader, display), record)
             now = time.monotonic()
             seen = now if source.is_driven(record) else seen
             if record.state.is_finished or now - seen > PATIENCE_SECONDS:
@@ -70,3 +73,12 @@ def _follow(source: Source, record: ExperimentRecord, objective: Objective) -> E
             source.rest(_LOOK_SECONDS)
     finally:
         display.close()
+
+
+def _look(reader: "Reader", display: "Observer") -> ExperimentRecord:
+    """Show what there is to see now, and return the experiment."""
+    record, snapshot = reader.read(time.time())
+    display.snapshot(snapshot)
+    for trial in reader.finished():
+        display.finished(trial)
+    return record

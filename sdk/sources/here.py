@@ -10,6 +10,7 @@ from ...db.records import ExperimentRecord, TrialRecord
 from ...db.store import Store
 from .place import Place
 from .source import ALONE, Hands
+from .waiting import Outages
 
 _LOOK_SECONDS = 0.1
 _CHUNK = 1 << 16
@@ -107,7 +108,12 @@ class Here:
         follow: bool,
     ) -> Iterator[bytes]:
         path = log_path(self.place, record, trial, stream)
-        while follow and not (path.exists() or self._has_ended(record, trial)):
+        outages = Outages(self._hands.note)
+
+        def is_enough() -> bool:
+            return not follow or outages.outlived(lambda: self._has_ended(record, trial), False)
+
+        while not (path.exists() or is_enough()):
             time.sleep(_LOOK_SECONDS)
         if not path.exists():
             yield self._kept(record, trial, stream, tail)
@@ -116,10 +122,10 @@ class Here:
             start = _seek_tail(written.read(), tail) if tail is not None else 0
             written.seek(start)
             while True:
-                ended = self._has_ended(record, trial)
+                ended = is_enough()
                 while data := written.read(_CHUNK):
                     yield data
-                if ended or not follow:
+                if ended:
                     return
                 time.sleep(_LOOK_SECONDS)
 

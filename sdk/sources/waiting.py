@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from typing import TypeVar
 
 from ...api.asked import is_asked
 from ...api.errors import Retryable
@@ -9,8 +10,30 @@ from ...db.records import ExperimentRecord
 from ..verbs import LOOK_SECONDS
 from .source import Source
 
+_Found = TypeVar("_Found")
+
 PATIENCE_SECONDS = 5.0
 """An engine that was just started takes so long at most to be seen."""
+
+
+class Outages:
+    """Lets whoever follows something live through a store that is away; `note` hears of each."""
+
+    def __init__(self, note: Callable[[str], None]) -> None:
+        self._note = note
+        self._is_away = False
+
+    def outlived(self, look: Callable[[], _Found], before: _Found) -> _Found:
+        """Return what is seen now; while the store is away, what was there `before`."""
+        try:
+            found = look()
+        except Retryable as error:
+            if not self._is_away:
+                self._note(f"Still waiting: {error}")
+            self._is_away = True
+            return before
+        self._is_away = False
+        return found
 
 
 def wait_for_end(
@@ -27,7 +50,7 @@ def wait_for_end(
     """
     begun = seen = clock()
     has_said = is_asked(record.document)  # whoever asks for its points drives it
-    is_away = False
+    outages = Outages(note)
     while not record.state.is_finished:
         now = clock()
         if seconds is not None and now - begun >= seconds:
@@ -38,12 +61,8 @@ def wait_for_end(
             note(f"Nothing drives {record.key.name} now: `tunewright resume {record.key.name}`.")
             has_said = True
         source.rest(LOOK_SECONDS)
-        try:
-            record, is_away = source.records.experiment(record.key), False
-        except Retryable as error:
-            if not is_away:
-                note(f"Still waiting: {error}")
-            is_away = True
+        key = record.key
+        record = outages.outlived(lambda: source.records.experiment(key), record)
     return record
 
 

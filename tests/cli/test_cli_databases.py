@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import create_engine, make_url, text
 from sqlalchemy.pool import NullPool
 from support import servers
+from support.waiting import until
 from tunewright.db.sql import open_store
 
 PASSWORD = "p@ss:/w%rd"
@@ -118,3 +119,56 @@ def test_a_database_that_is_not_up_yet_is_waited_for(tunewright, kind):
     out, err = process.communicate(timeout=30)
     assert line.startswith("waiting for postgresql://tune@127.0.0.1:1/tune: ")
     assert PASSWORD not in line + err + out
+
+
+@contextmanager
+def away(url: str) -> Iterator[None]:
+    """Let a database take no connections, and end those that are open."""
+    name = make_url(url).database
+    server = make_url(url).set(database="postgres").render_as_string(hide_password=False)
+    run(
+        server,
+        f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false',
+        f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'",
+    )
+    try:
+        yield
+    finally:
+        run(server, f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true')
+
+
+HOLDING = """
+echo loss={x}
+if mkdir held 2>/dev/null; then
+  echo $TUNEWRIGHT_TRIAL > held/name
+  until test -e go; do sleep 0.1; done
+  echo done
+else
+  sleep 0.2
+fi
+"""
+"""One of the trials is held; the others end one after the other."""
+
+
+@pytest.mark.parametrize("kind", KINDS[:1])
+def test_whoever_looks_on_lives_through_a_database_that_is_away(tunewright, kind):
+    how = ("--param", "x=0.0..1.0", "--minimize", "loss", "--parallel", "2", "--trials", "1000")
+    name = tunewright.folder / "held" / "name"
+    with database(kind) as url:
+        store = ("--store", url)
+        tunewright("run", *store, *how, "--name", "e", "--detach", "--", "sh", "-c", HOLDING)
+        until(lambda: name.exists() and name.read_text())
+        watch = tunewright.start("watch", "e", *store)
+        logs = tunewright.start("logs", "e", name.read_text().strip(), "-f", *store)
+        begun = [each.stdout.readline() for each in (watch, logs)]
+        with away(url):
+            said = [each.stderr.readline() for each in (watch, logs)]
+        (tunewright.folder / "go").touch()
+        written, more = logs.communicate(timeout=60)
+        tunewright("stop", "e", *store)
+        shown, told = watch.communicate(timeout=60)
+    assert (watch.returncode, logs.returncode) == (0, 0), (begun, said, more, told)
+    assert all(line.startswith("Still waiting: the store does not answer") for line in said)
+    assert "Still waiting" not in more + told
+    assert written.endswith("done\n")
+    assert "e Succeeded" in shown
