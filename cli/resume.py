@@ -32,7 +32,8 @@ def resume(
 ) -> int:
     """Go on with an experiment that was paused, interrupted or stopped, or whose budget was raised.
 
-    One that failed for its search goes on, too: the search is asked anew. Trials start in the directory in which the experiment was first run.
+    One that failed because its search did asks the search anew. Trials start in the directory
+    in which the experiment was first run.
 
     \b
     Examples:

@@ -9,6 +9,7 @@ another process is tried again, and whoever still fails sees StoreUnavailable;
 a full disk or a read-only file is StoreUnwritable.
 """
 
+import os
 import sqlite3
 import threading
 import time
@@ -17,6 +18,7 @@ from contextlib import closing, contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, TypeVar
+from urllib.parse import quote
 
 from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, make_url, select
 from sqlalchemy.exc import DBAPIError
@@ -64,6 +66,7 @@ class Database:
     def __init__(self, url: str | Path, *, fsync: bool = False) -> None:
         self.url = _url(url)
         self.dialect = self.url.get_backend_name()
+        self.place = _named(self.url)
         if self.dialect == "sqlite":
             self.writer, self.readers = _sqlite_engines(self.url, fsync=fsync)
         else:
@@ -84,7 +87,7 @@ class Database:
         if joined is not None:
             yield joined
             return
-        with self._settled(), _our_errors(), self.writer.begin() as connection:
+        with self._settled(), self._our_errors(), self.writer.begin() as connection:
             yield connection
 
     @contextmanager
@@ -93,7 +96,7 @@ class Database:
         if getattr(self._local, "connection", None) is not None:
             yield
             return
-        with self._settled(), _our_errors(), self.writer.begin() as connection:
+        with self._settled(), self._our_errors(), self.writer.begin() as connection:
             self._local.connection = connection
             try:
                 yield
@@ -107,7 +110,7 @@ class Database:
         if joined is not None:
             yield joined
             return
-        with self._settled(), _our_errors(), self.readers.begin() as connection:
+        with self._settled(), self._our_errors(), self.readers.begin() as connection:
             yield connection
 
     @contextmanager
@@ -140,7 +143,7 @@ class Database:
         before = getattr(self._local, "connection", None)
         self._local.connection = connection
         try:
-            with _our_errors():
+            with self._our_errors():
                 yield
         finally:
             self._local.connection = before
@@ -173,6 +176,24 @@ class Database:
         connection.execute(statement, {"text": text})
         return int(connection.execute(select(table.c.id).where(table.c.text == text)).scalar_one())
 
+    @contextmanager
+    def _our_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except TunewrightError:
+            raise
+        except PoolTimeout as error:
+            raise StoreUnavailable(
+                f"the store is held by other work of this program: {error}"
+            ) from error
+        except DBAPIError as error:
+            raise translate(error.orig or error, self.place) from error
+        except Exception as error:
+            # Prepared statements go past SQLAlchemy, and fail with the driver's own errors.
+            if type(error).__module__.partition(".")[0] not in _DRIVERS_MODULES:
+                raise
+            raise translate(error, self.place) from error
+
     def close(self) -> None:
         self.writer.dispose()
         self.readers.dispose()
@@ -184,25 +205,6 @@ class AtEnd(Protocol):
 
 class _LostError(StoreUnavailable):
     """The transaction lost against another one; the same again may win."""
-
-
-@contextmanager
-def _our_errors() -> Iterator[None]:
-    try:
-        yield
-    except TunewrightError:
-        raise
-    except PoolTimeout as error:
-        raise StoreUnavailable(
-            f"the store is held by other work of this program: {error}"
-        ) from error
-    except DBAPIError as error:
-        raise translate(error.orig or error) from error
-    except Exception as error:
-        # Prepared statements go past SQLAlchemy, and fail with the driver's own errors.
-        if type(error).__module__.partition(".")[0] not in _DRIVERS_MODULES:
-            raise
-        raise translate(error) from error
 
 
 _DRIVERS_MODULES = ("sqlite3", "psycopg", "pymysql")
@@ -225,19 +227,20 @@ _MEANINGS = (
         ("disk is full", "readonly database", "disk i/o error", "unable to open database"),
         ("53100", "58030"),
         StoreUnwritable,
-        "the store cannot be written: {}; free some space or mend its permissions",
+        "{place}: the store cannot be written: {error}; free some space or mend its permissions",
     ),
     _Meaning(
         ("file is not a database", "database disk image is malformed"),
         (),
         Unsupported,
-        "the store is no database of ours: {}; name another with --store or TUNEWRIGHT_HOME",
+        "{place}: the store is damaged, or no database: {error}; put a copy of it back, or name"
+        " another with --store or TUNEWRIGHT_HOME",
     ),
     _Meaning(
         ("foreign key constraint",),
         ("23503",),
         NotFound,
-        "what this belongs to was deleted meanwhile: {}",
+        "what this belongs to was deleted meanwhile: {error}",
     ),
     _Meaning(
         (
@@ -247,7 +250,7 @@ _MEANINGS = (
         ),
         ("40001", "40P01", "55P03", "23505"),
         _LostError,
-        "the store is held by other processes: {}",
+        "the store is held by other processes: {error}",
     ),
 )
 _AWAY = {"OperationalError", "InternalError", "InterfaceError"}
@@ -257,8 +260,8 @@ _THERE = {1050, 1060, 1061}
 """MySQL's numbers of a table, column or index that is there already: no waiting takes it away."""
 
 
-def translate(error: BaseException) -> BaseException:
-    """Return ours for a driver's error; one that is a bug of ours stays itself."""
+def translate(error: BaseException, place: str) -> BaseException:
+    """Return ours for a driver's error of the store at `place`; a bug of ours stays itself."""
     kinds = {kind.__name__ for kind in type(error).__mro__}
     if "DataError" in kinds:
         return unfit(error)
@@ -267,7 +270,7 @@ def translate(error: BaseException) -> BaseException:
     state = getattr(error, "sqlstate", None) if is_postgres else None
     for words, states, ours, message in _MEANINGS:
         if state in states if state else any(each in said for each in words):
-            return ours(message.format(error))
+            return ours(message.format(error=error, place=place))
     if kinds & _AWAY and not _THERE.intersection(error.args):
         return StoreUnavailable(f"the store does not answer: {error}")
     return error
@@ -297,6 +300,14 @@ def _url(place: str | Path) -> URL:
     except ImportError:
         raise MissingExtra(f"a store on {backend}", extra) from None
     return url.set(drivername=f"{'postgresql' if backend == 'postgresql' else 'mysql'}+{driver}")
+
+
+def _named(url: URL) -> str:
+    """Return what a message calls the store, without its password."""
+    backend = url.get_backend_name()
+    if backend == "sqlite":
+        return str(url.database)
+    return url.set(drivername=backend).render_as_string()
 
 
 def _file_of(url: URL, place: str) -> str:
@@ -330,8 +341,9 @@ def refuse_network_file_system(path: Path, mounts: str | None = None) -> None:
 
 def _sqlite_engines(url: URL, *, fsync: bool) -> tuple[Engine, Engine]:
     synchronous = "FULL" if fsync else "NORMAL"
+    opened = _openable(url)
     writer = create_engine(
-        url,
+        opened,
         poolclass=QueuePool,
         pool_size=1,
         max_overflow=0,
@@ -339,7 +351,7 @@ def _sqlite_engines(url: URL, *, fsync: bool) -> tuple[Engine, Engine]:
         connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False},
     )
     readers = create_engine(
-        url,
+        opened,
         poolclass=QueuePool,
         pool_size=4,
         max_overflow=12,
@@ -350,6 +362,31 @@ def _sqlite_engines(url: URL, *, fsync: bool) -> tuple[Engine, Engine]:
         begin = "BEGIN IMMEDIATE" if writes else "BEGIN"
         event.listen(engine, "begin", _on_begin(begin, Path(url.database or "")))
     return writer, readers
+
+
+def _openable(url: URL) -> URL:
+    """Return how to open a file: one that cannot be written is opened to be looked at.
+
+    SQLite needs an index beside it of what is still in its log; where none can be made, a
+    file without a log is whole, and taken for one that nobody writes.
+
+    Raises:
+        StoreUnwritable: it has a log, and no index can be made.
+    """
+    path = Path(url.database or "").resolve()
+    if not os.access(path, os.F_OK):
+        return url
+    log, index = (path.with_name(path.name + end) for end in ("-wal", "-shm"))
+    has_index = index.exists() or os.access(path.parent, os.W_OK)
+    if has_index and os.access(path, os.W_OK):
+        return url
+    if not has_index and log.exists() and log.stat().st_size:
+        raise StoreUnwritable(
+            f"{path} cannot be read where nothing can be written, for its last changes are still"
+            f" in {log.name}: copy both to a folder that can be written, and name it with --store"
+        )
+    how = {"mode": "ro"} if has_index else {"immutable": "1"}
+    return URL.create("sqlite", database=f"file:{quote(str(path))}", query={"uri": "true", **how})
 
 
 def _on_connect(synchronous: str, *, writes: bool) -> Callable[[sqlite3.Connection, Any], None]:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 from sqlalchemy import Column, Connection, MetaData, String, Table, inspect, text
 
-from ..api.errors import StoreUnavailable, Unsupported
+from ..api.errors import StoreUnavailable, StoreUnwritable, Unsupported
 from .connection import Database
 from .schema import metadata
 
@@ -28,14 +28,22 @@ def upgrade(database: Database) -> None:
 
     Raises:
         Unsupported: the schema is newer than this program.
+        StoreUnwritable: it is older, and cannot be changed.
     """
     with database.reading() as connection:
-        if revision(connection) == REVISIONS[-1]:
+        found = revision(connection, database.place)
+        if found == REVISIONS[-1]:
             return
-    database.write(_upgrade)
+    try:
+        database.write(lambda connection: _upgrade(connection, database.place))
+    except StoreUnwritable as error:
+        if found is None:
+            raise
+        message = f"{error} (its schema {found} has to become {REVISIONS[-1]} first)"
+        raise StoreUnwritable(message) from error
 
 
-def revision(connection: Connection) -> str | None:
+def revision(connection: Connection, place: str) -> str | None:
     """Return the schema's version, None of an empty database.
 
     Raises:
@@ -46,23 +54,23 @@ def revision(connection: Connection) -> str | None:
     found = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
     if found is not None and found not in REVISIONS:
         raise Unsupported(
-            f"the store has schema {found}, this program knows up to {REVISIONS[-1]}: "
+            f"{place}: the store has schema {found}, this program knows up to {REVISIONS[-1]}: "
             "update Tunewright, or name another store"
         )
     return found
 
 
-def _upgrade(connection: Connection) -> None:
+def _upgrade(connection: Connection, place: str) -> None:
     with _alone(connection):
-        found = revision(connection)
+        found = revision(connection, place)
         if found is None:
-            _refuse_others(connection)
+            _refuse_others(connection, place)
             _create(connection)
         elif found != REVISIONS[-1]:
             migrate(connection)
 
 
-def _refuse_others(connection: Connection) -> None:
+def _refuse_others(connection: Connection, place: str) -> None:
     """Leave another program's tables alone: a file with any, on a server those of our names.
 
     On MySQL they may be of a creation that broke off.
@@ -72,7 +80,8 @@ def _refuse_others(connection: Connection) -> None:
         there &= set(metadata.tables)
     if there and connection.dialect.name in {"sqlite", "postgresql"}:
         raise Unsupported(
-            f"the store is a database of another program (it has {', '.join(sorted(there)[:3])}):"
+            f"{place}: the store is a database of another program"
+            f" (it has {', '.join(sorted(there)[:3])}):"
             " name another with --store or TUNEWRIGHT_HOME"
         )
 

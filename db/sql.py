@@ -33,7 +33,7 @@ def open_store(
 
     Raises:
         StoreUnavailable: the database does not answer.
-        StoreUnwritable: the file or its folder cannot be written.
+        StoreUnwritable: the file cannot be made, opened, or brought to this schema.
         Unsupported: the place is on a network file system, or its schema is newer than this
             program.
         MissingExtra: the database's driver is not installed.

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from ...api.errors import Conflict, StoreUnwritable, Unsupported
+from ...api.errors import Conflict, StoreUnwritable
 from ...api.identity import ExperimentKey
 from ...api.stopping import Evaluator
 from ...db.store import Store
@@ -73,10 +73,7 @@ class Place:
             if isinstance(self.store, str)
             else self.store
         )
-        try:
-            store = open_store(place, evaluator=evaluator, fsync=fsync)
-        except (StoreUnwritable, Unsupported) as error:
-            raise type(error)(f"{self}: {error}") from error
+        store = open_store(place, evaluator=evaluator, fsync=fsync)
         try:
             yield store
         finally:
@@ -93,6 +90,7 @@ class Place:
         Raises:
             Conflict: another engine has it.
         """
+        self._run_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor = os.open(self._lock(uid), os.O_RDWR | os.O_CREAT, 0o600)
         try:
             if not _in_a_moment(lambda: _is_locked(descriptor, fcntl.LOCK_EX)):
@@ -102,10 +100,10 @@ class Place:
             os.close(descriptor)
 
     def is_driven(self, uid: str) -> bool:
-        """Say whether an engine of this machine drives the experiment."""
+        """Say whether an engine of this machine drives the experiment, as far as can be seen."""
         try:
-            descriptor = os.open(self._lock(uid), os.O_RDWR)
-        except FileNotFoundError:
+            descriptor = os.open(self._lock(uid), os.O_RDONLY)
+        except (FileNotFoundError, PermissionError):
             return False
         try:
             # Shared: who looks at the same time is no engine.
@@ -138,19 +136,18 @@ class Place:
 
     def socket(self, uid: str) -> Path:
         """Return the path of the engine's socket; a short one where the folder's is too long."""
-        path = self._run_folder() / f"{uid}.sock"
+        path = self._run_folder / f"{uid}.sock"
         if len(os.fsencode(path)) <= _SOCKET_LIMIT:
             return path
         digest = hashlib.sha256(os.fsencode(path)).hexdigest()[:16]
         return Path(tempfile.gettempdir()) / f"tunewright-{os.getuid()}-{digest}.sock"
 
     def _lock(self, uid: str) -> Path:
-        return self._run_folder() / f"{uid}.lock"
+        return self._run_folder / f"{uid}.lock"
 
+    @property
     def _run_folder(self) -> Path:
-        folder = self.folder / "run"
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return folder
+        return self.folder / "run"
 
     # Directories.
 

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import TypeVar
 
 from ...api.asked import is_asked
@@ -61,8 +62,7 @@ def wait_for_end(
             note(f"Nothing drives {record.key.name} now: `tunewright resume {record.key.name}`.")
             has_said = True
         source.rest(LOOK_SECONDS)
-        key = record.key
-        record = outages.outlived(lambda: source.records.experiment(key), record)
+        record = outages.outlived(partial(source.records.experiment, record.key), record)
     return record
 
 

@@ -99,7 +99,9 @@ def test_a_resume_with_nothing_left_to_spend_says_what_goes_on(tunewright, exper
     assert tunewright("get", "echo", "-o", "json").json["trials"]["total"] == 3
 
 
-def test_a_stopped_experiment_with_a_budget_left_goes_on_when_it_is_resumed(tunewright, experiment, tmp_path):
+def test_a_stopped_experiment_goes_on_at_resume_where_a_budget_is_left(
+    tunewright, experiment, tmp_path
+):
     waits = "echo x >> started; test -e go && echo loss=${trialParameters.x} || sleep 60"
     run = tunewright.start("run", experiment(command(waits)))
     until((tmp_path / "started").exists)

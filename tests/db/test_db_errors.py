@@ -43,7 +43,7 @@ FULL = "could not extend file: No space left on device"
     ids=lambda value: type(value).__name__ if isinstance(value, Exception) else "",
 )
 def test_an_error_says_what_is_to_be_done(error: Exception, ours: type[Exception]):
-    assert type(translate(error)) is ours
+    assert type(translate(error, "here")) is ours
 
 
 @pytest.mark.parametrize(
@@ -58,4 +58,4 @@ def test_an_error_says_what_is_to_be_done(error: Exception, ours: type[Exception
     ids=lambda error: f"{type(error).__name__} {error}",
 )
 def test_an_error_that_no_waiting_mends_stays_itself(error: Exception):
-    assert translate(error) is error
+    assert translate(error, "here") is error

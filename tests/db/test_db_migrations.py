@@ -28,7 +28,7 @@ def test_an_empty_database_gets_the_tables_of_the_schema(
     with database.reading() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, metadata) == []
-        assert revision(connection) == REVISIONS[-1]
+        assert revision(connection, "here") == REVISIONS[-1]
     database.close()
 
 

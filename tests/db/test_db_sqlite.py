@@ -93,10 +93,28 @@ def test_a_full_disk_is_told_and_leaves_no_half_of_a_transaction(tmp_path: Path)
         pages = connection.exec_driver_sql("PRAGMA page_count").scalar()
         connection.exec_driver_sql(f"PRAGMA max_page_count = {pages + 3}")
     samples = tuple(Sample("loss", float(n), float(n)) for n in range(10_000))
-    with pytest.raises(StoreUnwritable, match="free some space"):
+    with pytest.raises(StoreUnwritable, match=f"{tmp_path}/store.db: .*; free some space"):
         store.record([Batch(uid, 0, 1, "stdout", 0, samples)], now=1.0)
     assert store.observation(uid, 0) == {}
     assert list(store.samples(uid, 0)) == []
+    store.close()
+
+
+@pytest.mark.parametrize("page", [0, 1], ids=["its head", "a table"])
+def test_damage_to_a_file_in_use_is_told_with_its_place(tmp_path: Path, page: int):
+    path = tmp_path / "store.db"
+    store = open_store(path)
+    with_trials(store, 1)
+    store._database.readers.dispose()
+    with sqlite3.connect(path) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        pages = connection.execute("PRAGMA page_count").fetchone()[0]
+    connection.close()
+    with path.open("r+b") as file:
+        file.seek(4096 * page)
+        file.write(b"\xff" * (4096 if page == 0 else 4096 * (pages - page)))
+    with pytest.raises(Unsupported, match=f"{path}: the store is damaged.*put a copy of it back"):
+        store.experiments()
     store.close()
 
 

@@ -562,8 +562,8 @@ THE_STORE = (
     Mistake(
         "The store is no database",
         "tunewright get --store train.py",
-        "error: {folder}/train.py: the store is no database of ours: file is not a database; name"
-        " another with --store or TUNEWRIGHT_HOME",
+        "error: {folder}/train.py: the store is damaged, or no database: file is not a database;"
+        " put a copy of it back, or name another with --store or TUNEWRIGHT_HOME",
     ),
     Mistake(
         "A kind of database that is none",
@@ -597,8 +597,8 @@ THE_STORE = (
     Mistake(
         "The disk of the store is full",
         f"{RUN} --store small/store.db --trials 300",
-        "error: …the store cannot be written: database or disk is full; free some space or mend its"
-        " permissions",
+        "error: {folder}/small/store.db: the store cannot be written: database or disk is full;"
+        " free some space or mend its permissions",
         1,
         scene="a small disk",
         quick=False,

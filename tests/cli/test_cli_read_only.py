@@ -1,0 +1,89 @@
+"""A store where nothing can be written: looking works, changing says why it does not."""
+
+import shlex
+import shutil
+import sqlite3
+import subprocess
+from contextlib import closing
+
+import pytest
+from tunewright.sdk.commands import COMMAND
+
+pytestmark = pytest.mark.needs("mount-namespaces")
+
+LOOKS = (
+    *("get", "describe echo", "describe echo 0", "best echo", "trials echo", "export echo"),
+    *("explain echo", "logs echo 0", "metrics echo 0", "watch echo"),
+)
+
+
+@pytest.fixture
+def kept(tunewright, experiment):
+    """The command, with an experiment that has ended in its store."""
+    assert tunewright("run", experiment()).code == 0
+    return tunewright
+
+
+def typed(command, *lines: str) -> subprocess.CompletedProcess[str]:
+    """Type lines where the home is on a disk that cannot be written, up to the first that fails."""
+    home = shlex.quote(str(command.folder / "home"))
+    mounted = f"mount --bind {home} {home} && mount -o remount,ro,bind {home}"
+    script = " && ".join([mounted, *(f"{shlex.join(COMMAND)} {line}" for line in lines)])
+    return subprocess.run(
+        ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", script],
+        cwd=command.folder,
+        env=command.environ,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+
+
+def leave_a_log(command, *ends: str) -> None:
+    """Leave the store as a writer that was killed does, with the files of these ends beside it."""
+    home = command.folder / "home"
+    left = {end: home / f"left{end}" for end in ends}
+    with closing(sqlite3.connect(home / "store.db")) as writer:
+        writer.execute("PRAGMA wal_autocheckpoint = 0")
+        writer.execute("UPDATE experiments SET reason = 'InTheLog'")
+        writer.commit()
+        for end, path in left.items():
+            shutil.copy(home / f"store.db{end}", path)
+    for end, path in left.items():
+        path.rename(home / f"store.db{end}")
+
+
+def test_a_store_on_a_disk_that_cannot_be_written_is_looked_at(kept):
+    done = typed(kept, *LOOKS)
+    assert done.returncode == 0, done.stderr
+    assert "echo" in done.stdout
+
+
+def test_what_is_still_in_its_log_is_seen(kept):
+    leave_a_log(kept, "", "-wal", "-shm")
+    done = typed(kept, "describe echo")
+    assert done.returncode == 0, done.stderr
+    assert "InTheLog" in done.stdout
+
+
+def test_a_log_that_cannot_be_read_there_is_told_with_what_helps(kept):
+    leave_a_log(kept, "", "-wal")
+    refused = typed(kept, "get")
+    assert refused.returncode == 1
+    assert "its last changes are still in store.db-wal: copy both to a folder" in refused.stderr
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("edit echo --trials 9", "store.db: the store cannot be written"),
+        ("resume echo", "store.db: the store cannot be written"),
+        ("delete echo --yes", "Read-only file system (name a place that can be written)"),
+    ],
+)
+def test_a_change_is_refused(kept, line, said):
+    refused = typed(kept, line)
+    assert refused.returncode == 1
+    assert said in refused.stderr
+    assert "Traceback" not in refused.stderr
