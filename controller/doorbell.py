@@ -21,6 +21,7 @@ async def listening(path: Path | None, answer: Callable[[], Sequence[str]]) -> A
         writer.write(json.dumps(answer()).encode())
         writer.close()
 
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     _free(path)
     server = await asyncio.start_unix_server(accept, path=path)
     _keep_private(path)
