@@ -78,7 +78,6 @@ class Streams:
             self._rest.cancel()
             self._listen()
         if not self._readers:
-            self._rest.cancel()
             self._ended.set()
 
     def _read(self, name: str) -> int:

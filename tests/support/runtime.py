@@ -1,6 +1,8 @@
 """Trials that really run: a runtime in a folder, and what it said."""
 
 import asyncio
+import subprocess
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +26,11 @@ def job(*containers: Mapping[str, Any], kind: str = "Job", **pod: Any) -> dict[s
 
 def container(*command: str, name: str = "main", **more: Any) -> dict[str, Any]:
     return {"name": name, "command": list(command), **more}
+
+
+def start_stray(token: str) -> "subprocess.Popen[bytes]":
+    """Start what an attempt left behind."""
+    return subprocess.Popen(["/bin/sleep", "600"], env={"TUNEWRIGHT_TOKEN": token})
 
 
 @dataclass
@@ -52,13 +59,13 @@ class Runtime:
     def __init__(self, folder: Path, options: LocalOptions, **more: Any) -> None:
         self.folder = folder
         self.options = options
-        self.said: dict[str, Said] = {}
+        self.said: defaultdict[str, Said] = defaultdict(Said)
         self._changed = asyncio.Event()
         self.store = open_store(folder / "store.db")
         self.workloads = LocalWorkloads(options, self.store, self._note, **more)
 
     def _note(self, change: Change) -> None:
-        self.said.setdefault(change.ref.trial, Said()).changes.append(change)
+        self.said[change.ref.trial].changes.append(change)
         self._changed.set()
 
     def workload(self, manifest: Mapping[str, Any], trial: str = "t0", **more: Any) -> Workload:
@@ -89,9 +96,7 @@ class Runtime:
             await asyncio.wait_for(self._changed.wait(), 30)
 
     async def end_of(self, trial: str = "t0") -> Said:
-        await self.until(
-            lambda: any(isinstance(c, Ended) for c in self.said.get(trial, Said()).changes)
-        )
+        await self.until(lambda: any(isinstance(c, Ended) for c in self.said[trial].changes))
         return self.said[trial]
 
     async def close(self) -> None:

@@ -115,9 +115,7 @@ def visitors(browser, server):
     """Who has the token, by whether they use fingers: a browser's memory costs seconds to fill."""
     made = {}
     for touched in (False, True):
-        context = browser.new_context(
-            base_url=server.url, has_touch=touched, is_mobile=touched, color_scheme="light"
-        )
+        context = browser.new_context(base_url=server.url, has_touch=touched, is_mobile=touched)
         context.grant_permissions(["clipboard-read", "clipboard-write"])
         made[touched] = context
     yield made

@@ -1,0 +1,120 @@
+"""Devices are handed out whole, and taken back from whoever nobody drives."""
+
+import asyncio
+import signal
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from support.runtime import Runtime, container, job, start_stray
+from tunewright.api.errors import Retryable, StoreUnavailable, Unsupported
+from tunewright.controller.local.devices import VENDORS, inventory
+from tunewright.controller.plan.view import EndReason
+
+ONE_GPU = {"limits": {"nvidia.com/gpu": 1}}
+
+
+@pytest.fixture
+def machine(tmp_path: Path, options):
+    """A machine whose vendor's tool tells of two devices."""
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    tool = tools / "nvidia-smi"
+    tool.write_text("#!/bin/sh\necho 'GPU 0: A (UUID: x)'\necho 'GPU 1: A (UUID: y)'\n")
+    tool.chmod(0o755)
+    path = f"{tools}:{options.environ['PATH']}"
+    return replace(options, environ={**options.environ, "PATH": path})
+
+
+def test_the_vendors_tool_is_asked(machine):
+    assert inventory(VENDORS[0], machine.environ) == ("0", "1")
+
+
+def test_what_a_batch_system_gave_is_all_there_is(machine):
+    given = {**machine.environ, "CUDA_VISIBLE_DEVICES": "3,5"}
+    assert inventory(VENDORS[0], given) == ("3", "5")
+
+
+def test_no_two_trials_share_a_device_and_a_third_waits(tmp_path: Path, machine):
+    script = "echo $CUDA_VISIBLE_DEVICES; sleep 600"
+    manifest = job(container("sh", "-c", script, resources=ONE_GPU))
+
+    async def drive():
+        runtime = Runtime(tmp_path, machine)
+        try:
+            workloads = [runtime.workload(manifest, f"t{n}") for n in range(3)]
+            runtime.record(workloads)
+            for workload in workloads[:2]:
+                await runtime.workloads.start(workload)
+            with pytest.raises(Retryable, match="all are taken"):
+                await runtime.workloads.start(workloads[2])
+            for trial in ("t0", "t1"):
+                await runtime.until(lambda t=trial: runtime.said[t].output())
+            seen = {runtime.said[trial].output() for trial in ("t0", "t1")}
+            await runtime.workloads.stop(workloads[0].ref, grace=5)
+            await runtime.end_of("t0")
+            await runtime.workloads.start(workloads[2])
+            return seen
+        finally:
+            await runtime.close()
+
+    assert asyncio.run(drive()) == {b"0\n", b"1\n"}
+
+
+@pytest.mark.needs("linux")
+@pytest.mark.parametrize("fate", ["its engine is dead", "it was deleted"])
+def test_what_an_attempt_held_that_nobody_drives_is_taken_back(tmp_path: Path, machine, fate: str):
+    both = {"limits": {"nvidia.com/gpu": 2}}
+
+    async def drive():
+        runtime = Runtime(tmp_path, machine, is_driven=lambda _: False)
+        try:
+            left, new = (
+                runtime.workload(job(container("true", resources=both)), trial)
+                for trial in ("t0", "t1")
+            )
+            uid = runtime.record([left])
+            names = ("nvidia.com/gpu/0", "nvidia.com/gpu/1")
+            owner = f"{left.ref.token}/nvidia.com/gpu"
+            runtime.store.lease_devices(owner, 2, inventory=names, shares=1, now=1.0)
+            stray = start_stray(left.ref.token)
+            if fate == "it was deleted":
+                runtime.store.delete_experiment(uid)
+            await runtime.workloads.start(new)
+            return (await runtime.end_of("t1")).ended.reason, stray.wait()
+        finally:
+            await runtime.close()
+
+    assert asyncio.run(drive()) == (EndReason.COMPLETED, -signal.SIGKILL)
+
+
+def test_an_end_is_told_though_the_store_is_away_and_the_device_is_free_when_it_is_back(
+    tmp_path: Path, machine, monkeypatch
+):
+    async def drive():
+        runtime = Runtime(tmp_path, machine)
+        loop, freed, away = asyncio.get_running_loop(), asyncio.Event(), [1, 2, 3]
+
+        def release(_: str) -> None:
+            if away:
+                away.pop()
+                raise StoreUnavailable("away", after=0.01)
+            loop.call_soon_threadsafe(freed.set)
+
+        monkeypatch.setattr(runtime.store, "release_devices", release)
+        try:
+            manifest = job(container("true", resources=ONE_GPU))
+            await runtime.workloads.start(runtime.workload(manifest))
+            ended = (await runtime.end_of()).ended
+            await asyncio.wait_for(freed.wait(), 30)
+            return ended.reason
+        finally:
+            await runtime.close()
+
+    assert asyncio.run(drive()) is EndReason.COMPLETED
+
+
+def test_more_than_the_machine_has_is_refused_with_the_numbers(run, machine):
+    many = {"limits": {"nvidia.com/gpu": 4}}
+    with pytest.raises(Unsupported, match=r"4 × nvidia\.com/gpu asked for, 2 on this machine"):
+        run(job(container("true", resources=many)), options=machine)
