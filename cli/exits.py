@@ -36,7 +36,9 @@ def guarded(command: click.Command) -> int:
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else FAILED
     except BaseException as error:  # noqa: BLE001 - a bug ends here, with its traceback on disk
-        return code_of(error)
+        code = code_of(error)
+        _leave_nothing_to_print()
+        return code
     return code if isinstance(code, int) else OK
 
 
@@ -47,11 +49,18 @@ def _open_what_is_closed() -> None:
             setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 - to the end
 
 
+def _leave_nothing_to_print() -> None:
+    """Keep Python from printing at its end what cannot be printed, which would change the code."""
+    try:
+        sys.stdout.flush()
+    except (OSError, ValueError):
+        console.give_up_stdout()
+
+
 def code_of(error: BaseException) -> int:
     """Print what an error has to say, and return what the command ends with."""
     match error:
         case BrokenPipeError():
-            console.give_up_stdout()
             return FAILED
         case KeyboardInterrupt() | click.Abort():
             click.echo("interrupted", err=True)

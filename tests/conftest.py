@@ -8,6 +8,8 @@ import sys
 
 # Before numpy is there: two test processes with threads on every core stand in each other's way.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+# As in a person's shell, where what a command prints waits in its buffer until it is full.
+os.environ.pop("PYTHONUNBUFFERED", None)
 
 from collections.abc import Callable, Iterator
 from pathlib import Path

@@ -170,6 +170,26 @@ def test_an_experiment_is_paused_resumed_edited_stopped_and_deleted(opened, serv
     expect(page.get_by_role("link", name="busy", exact=True)).to_have_count(0)
 
 
+def test_a_page_whose_deletion_was_refused_goes_on(opened, server):
+    server.tune("kept", trials=2)
+    page = opened("/experiments/default/kept", refused=True)
+    expect(page.locator("#live")).to_have_text("live")
+    problem = {"detail": "an engine drives it"}
+    page.route(
+        "**/experiments/default/kept",
+        lambda route: (
+            route.fulfill(status=409, json=problem)
+            if route.request.method == "DELETE"
+            else route.continue_()
+        ),
+    )
+    page.get_by_role("button", name="Delete").click()
+    page.get_by_role("button", name="Yes").click()
+    expect(page.locator(".toast.bad")).to_have_text("an engine drives it")
+    server.tunewright("edit", "kept", "--trials", "9")
+    expect(page.locator("#counts")).to_contain_text("of 9 trials")
+
+
 def test_a_budget_is_edited_as_it_is_now_and_a_goal_is_taken_away(opened, server):
     server.tune("grown", trials=2)
     page = opened("/experiments/default/grown")

@@ -16,12 +16,13 @@ export function toast(text, bad = false) {
   setTimeout(() => shown.remove(), bad ? 15000 : 5000);
 }
 
-/** Ask the server; resolves to the answer, rejects with what a person should read. */
+/** Ask the server; resolves to the answer, rejects with what a person should read. What its signal takes back does neither. */
 export async function ask(url, options = {}) {
   let response;
   try {
     response = await fetch(url, { ...options, headers: { "Content-Type": "application/json", ...options.headers } });
   } catch {
+    if (options.signal?.aborted) return new Promise(() => {});
     throw new Error("The server does not answer. Is `tunewright ui` still running?");
   }
   if (response.ok) return response.json();
@@ -56,10 +57,12 @@ export async function act(button, url, method, body) {
 async function pressed(button) {
   const { post, delete: gone, confirm, then } = button.dataset;
   if (confirm && !(await confirmed(confirm))) return;
-  if (await act(button, post ?? gone, post ? "POST" : "DELETE")) {
-    if (then) location.assign(then);
-    else document.dispatchEvent(new CustomEvent("acted"));
-  }
+  const tell = (what) => document.dispatchEvent(new CustomEvent(what));
+  if (then) tell("leaving");
+  const done = await act(button, post ?? gone, post ? "POST" : "DELETE");
+  if (done && then) location.assign(then);
+  else if (done) tell("acted");
+  else if (then) tell("staying");
 }
 
 export function showTimes(root = document) {

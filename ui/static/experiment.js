@@ -19,11 +19,13 @@ let plots = null;
 let pending = false;
 let redraws = 0;
 let best = null;
+let watching = null; // its signal takes back what is still asked when the page is left
 
 const table = trialTable(link);
 const showRemarks = remarks(api);
 const knowBudget = budget(api, root.querySelector("[data-edit]"));
 const at = (id) => document.getElementById(id);
+const read = (url) => ask(url, { signal: watching.signal });
 
 function showState(experiment, driven, says) {
   const ended = experiment.state === "Succeeded" || experiment.state === "Failed";
@@ -69,7 +71,7 @@ function showBest(trial) {
 /** The network of a trial that has one, drawn by the server. */
 async function showNetwork({ index, parameters }) {
   if (!("architecture" in parameters || "search-space" in parameters)) return;
-  const response = await fetch(`${link}/trials/${index}/network`).catch(() => null);
+  const response = await fetch(`${link}/trials/${index}/network`, { signal: watching.signal }).catch(() => null);
   if (!response?.ok || index !== best.index) return;
   const drawn = new DOMParser().parseFromString(await response.text(), "text/html");
   at("best-network").replaceChildren(...drawn.body.childNodes);
@@ -82,7 +84,7 @@ function showDevices() {
 
 async function curves(metric) {
   const query = metric ? `?metric=${encodeURIComponent(metric)}` : "";
-  const found = await ask(`${api}/curves${query}`);
+  const found = await read(`${api}/curves${query}`);
   at("no-curves").classList.toggle("hidden", !found.why);
   at("no-curves").lastElementChild.textContent = found.why;
   return found.curves;
@@ -124,7 +126,7 @@ function redrawSoon() {
 }
 
 async function readAll() {
-  const fresh = await ask(`${api}/columns`);
+  const fresh = await read(`${api}/columns`);
   data = { ...fresh, curves: data?.curves ?? [] };
   redrawSoon();
 }
@@ -150,12 +152,14 @@ async function changed(change) {
 
 /** Read what was told before this page listened. */
 async function catchUp() {
-  know(await ask(api));
-  showEvents(await ask(`${api}/events`), link);
+  know(await read(api));
+  showEvents(await read(`${api}/events`), link);
 }
 
 function watch() {
+  watching = new AbortController();
   const source = new EventSource(`${api}/live`);
+  watching.signal.addEventListener("abort", () => source.close());
   const live = (on, text) => Object.assign(at("live"), { className: `muted small live${on ? "" : " off"}`, textContent: text });
   let queue = readAll().catch((error) => toast(error.message, true));
   source.addEventListener("open", () => {
@@ -182,4 +186,6 @@ at("copy-best").addEventListener("click", async () => {
   return toast("The parameters are on the clipboard.");
 });
 tabs(root.querySelector('[role="tablist"]'), () => { table.draw(); if (data) redrawSoon(); });
+document.addEventListener("leaving", () => watching.abort());
+document.addEventListener("staying", watch);
 watch();
