@@ -100,8 +100,8 @@ class Desk:
         until = self._loop.time() + _PATIENCE
         held = ExitStack()
         while True:
-            try:
-                held.enter_context(self._place.driving(uid))
+            try:  # without patience: who has the lock may need this thread to give it back
+                held.enter_context(self._place.driving(uid, patience=0))
             except Conflict:
                 if self._loop.time() > until:
                     raise

@@ -82,10 +82,10 @@ class Place:
     # One engine an experiment.
 
     @contextmanager
-    def driving(self, uid: str) -> Iterator[None]:
+    def driving(self, uid: str, *, patience: float = LEAVE_SECONDS) -> Iterator[None]:
         """Hold the experiment's lock for the time of a block; it ends with this process.
 
-        One that leaves is waited for.
+        One that leaves is waited for: this thread sleeps, `patience` seconds at most.
 
         Raises:
             Conflict: another engine has it.
@@ -93,7 +93,7 @@ class Place:
         self._run_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor = os.open(self._lock(uid), os.O_RDWR | os.O_CREAT, 0o600)
         try:
-            if not _in_a_moment(lambda: _is_locked(descriptor, fcntl.LOCK_EX)):
+            if not _in_a_moment(lambda: _is_locked(descriptor, fcntl.LOCK_EX), patience):
                 raise Conflict("another process drives it: `tunewright watch` attaches")
             yield
         finally:
@@ -196,10 +196,10 @@ def _is_locked(descriptor: int, how: int) -> bool:
     return True
 
 
-def _in_a_moment(happens: Callable[[], bool]) -> bool:
-    patience = time.monotonic() + LEAVE_SECONDS
+def _in_a_moment(happens: Callable[[], bool], patience: float = LEAVE_SECONDS) -> bool:
+    until = time.monotonic() + patience
     while not happens():
-        if time.monotonic() > patience:
+        if time.monotonic() >= until:
             return False
         time.sleep(0.02)
     return True

@@ -9,6 +9,7 @@ from support.asked import asked
 from support.command import ROOT
 from tunewright import Client
 from tunewright.api.errors import Conflict, Invalid, NotFound, Unsupported
+from tunewright.sdk.sources import place
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -64,6 +65,20 @@ def test_threads_of_a_client_get_different_points(client):
     assert sorted(point.index for point in points) == list(range(12))
     with pytest.raises(TimeoutError, match="12 points are given out, and not told yet"):
         experiment.ask(timeout=0.1)
+
+
+def test_a_thread_that_waits_for_its_turn_does_not_hold_up_whose_turn_it_is(client, monkeypatch):
+    patiences = []
+
+    def look(happens, patience):
+        patiences.append(patience)
+        return happens()
+
+    monkeypatch.setattr(place, "_in_a_moment", look)
+    experiment = client.create(asked(trials=4))
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(lambda _: experiment.ask(), range(4)))
+    assert set(patiences) == {0}
 
 
 def test_a_process_that_died_loses_its_point_to_another(client):
