@@ -124,7 +124,7 @@ def _lose_terminal() -> None:
 
 
 def detach_engine(place: Place, record: ExperimentRecord, arguments: Sequence[str]) -> int:
-    """Start an engine of its own in the background; return when it has taken the experiment.
+    """Start an engine of its own in the background; return when the experiment goes on.
 
     The other process is `tunewright resume`, told all that this one was told.
     """
@@ -147,14 +147,22 @@ def detach_engine(place: Place, record: ExperimentRecord, arguments: Sequence[st
             start_new_session=True,
             cwd=Path(record.workdir) if Path(record.workdir).is_dir() else None,
         )
-    while engine.poll() is None and not place.is_driven(record.uid):
-        time.sleep(0.02)
+    with place.opened() as store:
+        while engine.poll() is None and not _goes_on(place, store, record):
+            time.sleep(0.02)
     if engine.poll() not in {None, 0}:
         console.note(_tail(log))
         return int(engine.returncode)
     console.note(f"{record.key.name} runs in the background (process {engine.pid}).")
     console.note(f"`tunewright watch {record.key.name}` shows it; what it says is in {log}")
     return 0
+
+
+def _goes_on(place: Place, store: Store, record: ExperimentRecord) -> bool:
+    """Say whether an engine has it, and has written that an end of before is over."""
+    if not place.is_driven(record.uid):
+        return False
+    return not store.experiment(record.key).state.is_finished
 
 
 def _tail(log: Path, lines: int = 10) -> str:

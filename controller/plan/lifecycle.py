@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from ...api.states import EXPERIMENT_EDGES, ExperimentState, passage
+from ...api.states import EXPERIMENT_EDGES, ExperimentState, TrialState, passage
 from . import reasons
 from .actions import Status
 from .completion import Verdict, verdict
@@ -19,6 +19,7 @@ _BUDGETS = frozenset(
 )
 """Ends that a raised budget takes back without a word from anybody."""
 
+_RAISE = "raise it to go on"
 NEVER = "resumePolicy is Never in the file: start a new experiment, or remove that line"
 
 
@@ -66,6 +67,9 @@ def why_closed(view: View) -> str:
     again = verdict(replace(view, search=view.search.anew()), view.counts)
     if again is None:
         return ""
+    killed, budget = view.counts.of(TrialState.KILLED), view.policy.max_trials
+    if killed and budget is not None and view.counts.finished - view.known >= budget:
+        return f"maxTrialCount {budget} is used up, by {killed} killed trials too; {_RAISE}"
     remedy = reasons.BY_NAME[again.reason].remedy
     return again.message + (f"; {remedy}" if remedy else "")
 

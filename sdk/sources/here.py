@@ -60,7 +60,9 @@ class Here:
     def suspend(self, record: ExperimentRecord, *, suspended: bool, now: bool) -> None:
         from .wishes import ask_or_set
 
-        ask_or_set(self.place, self.records, record, suspended=suspended, now=now)
+        why = ask_or_set(self.place, self.records, record, suspended=suspended, now=now)
+        if why:
+            self._hands.note(f"{record.key.name} stays ended: {why}")
 
     def edit(self, record: ExperimentRecord, changes: Mapping[str, Any], *, now: bool) -> None:
         from ...controller.edits import budgets_of, edited

@@ -8,6 +8,7 @@ from ...api.asked import is_asked
 from ...api.errors import Conflict
 from ...controller.brief import brief_of
 from ...controller.loading import Memory, view_of
+from ...controller.plan.lifecycle import why_closed
 from ...controller.plan.reasons import WISH_REFUSED
 from ...controller.plan.view import Verb
 from ...controller.plan.view import Wish as Asked
@@ -100,18 +101,19 @@ def _raise_refusal(store: Store, record: ExperimentRecord, wish: Wish) -> None:
 
 def ask_or_set(
     place: Place, store: Store, record: ExperimentRecord, *, suspended: bool, now: bool
-) -> None:
+) -> str:
     """Pause or resume: by a wish where an engine runs, else in the document itself.
 
-    An experiment that has ended is opened again by a wish alone.
+    An experiment that has ended is opened again by a wish alone. Returns why it will stay ended.
     """
     verb = "pause" if suspended else "resume"
     if is_taken(place, store, record, verb, {"now": True} if now else {}):
-        return
+        return ""
     if record.state.is_finished and not suspended:
         store.wish(record.uid, verb, {}, now=time.time())
-        return
+        return why_closed(view_of(store.view(record.uid), brief_of(record), Memory()))
     spec = {**record.document["spec"], "suspend": suspended}
     store.set_document(
         record.uid, {**record.document, "spec": spec}, version=record.version, suspended=suspended
     )
+    return ""

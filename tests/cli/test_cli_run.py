@@ -194,6 +194,30 @@ def test_a_detached_run_is_driven_waited_for_and_stopped(tunewright, experiment,
     assert tunewright("delete", "echo", "--yes").code == 0
 
 
+def test_a_detached_resume_is_past_the_end_of_before_when_it_returns(tunewright, experiment):
+    file = experiment(command("sleep 60; echo loss=${trialParameters.x}"))
+    file.write_text(file.read_text().replace("maxTrialCount: 3", "maxTrialCount: 99"))
+    for begin in (["run", file], ["resume", "echo"]):
+        assert tunewright(*begin, "--detach").code == 0
+        assert tunewright("get", "echo", "-o", "json").json["reason"] != "ExperimentStopped"
+        assert tunewright("stop", "echo").code == 0
+        assert tunewright("wait", "echo", "--timeout", "60s").code in {0, 1}
+
+
+def test_a_resume_that_finds_the_budget_used_up_says_so(tunewright, experiment):
+    file = experiment(command("sleep 60; echo loss=${trialParameters.x}"))
+    assert tunewright("run", file, "--detach").code == 0
+    tunewright("stop", "echo")
+    tunewright("wait", "echo")
+
+    resumed = tunewright("resume", "echo")
+    assert "echo stays ended: maxTrialCount 3 is used up, by 3 killed trials too" in resumed.err
+    tunewright("edit", "echo", "--trials", "9")
+    assert tunewright("resume", "echo", "--detach").code == 0
+    tunewright("stop", "echo")
+    tunewright("wait", "echo")
+
+
 def test_two_engines_never_drive_one_experiment(tunewright, experiment, tmp_path):
     waits = (
         "echo x >> started; while ! test -e go; do sleep 0.05; done; echo loss=${trialParameters.x}"
