@@ -112,11 +112,15 @@ def browser():
 
 @pytest.fixture(scope="module")
 def visitors(browser, server):
-    """Who has the token, by whether they use fingers: a browser's memory costs seconds to fill."""
+    """Who has the token, by whether they use fingers: a browser's memory costs seconds to fill.
+
+    Each keeps a page: the last one takes the window with it, and a new one costs half a second.
+    """
     made = {}
     for touched in (False, True):
         context = browser.new_context(base_url=server.url, has_touch=touched, is_mobile=touched)
         context.grant_permissions(["clipboard-read", "clipboard-write"])
+        context.new_page()
         made[touched] = context
     yield made
     for context in made.values():
