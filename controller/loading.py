@@ -91,6 +91,7 @@ def counts_of(record: ExperimentRecord) -> Counts:
         by_state=totals.by_state,
         observed=totals.observed,
         since_improvement=totals.since_improvement,
+        unbegun=totals.unbegun,
         best=record.best[0].value if record.best else None,
     )
 

@@ -14,7 +14,7 @@ from ..api.errors import StoreUnavailable, StoreUnwritable, Unsupported
 from .connection import Database
 from .schema import metadata
 
-REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007")
 """Every revision, oldest first. The files in `migrations/versions` are these."""
 
 _VERSION = Table("alembic_version", MetaData(), Column("version_num", String(32), primary_key=True))

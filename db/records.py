@@ -16,7 +16,8 @@ class Totals:
     """Counts that are kept in the transaction that ends a trial, never recounted.
 
     `observed` counts finished trials with a value of the objective;
-    `since_improvement` the finished ones since the best was found.
+    `since_improvement` the finished ones since the best was found. `unbegun` trials were
+    ended before they had an attempt: no state counts them, and they use up no budget.
     """
 
     proposed: int = 0
@@ -25,6 +26,7 @@ class Totals:
     since_improvement: int = 0
     dropped: int = 0
     position: int = 0
+    unbegun: int = 0
 
     def of(self, state: TrialState) -> int:
         return self.by_state.get(state, 0)

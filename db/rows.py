@@ -51,6 +51,7 @@ def experiment_record(
         since_improvement=row.since_improvement,
         dropped=row.dropped,
         position=row.position,
+        unbegun=row.trials_unbegun,
     )
     return ExperimentRecord(
         uid=row.uid,

@@ -127,6 +127,8 @@ experiments = _table(
     Column("trials_killed", Integer, nullable=False),
     # When the row was written last: what a list that is watched asks for.
     Column("touched_at", Double, default=database_time(), onupdate=database_time(), index=True),
+    # Trials that ended before they had an attempt: no other total counts them.
+    Column("trials_unbegun", Integer, nullable=False, server_default="0"),
     UniqueConstraint("namespace", "name"),
     Index(None, "created_at"),
     # A key is never used again: another process may still remember the deleted one.

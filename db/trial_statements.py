@@ -185,8 +185,7 @@ TOTALS_OF_END = {
 }
 
 
-def _passing(old: TrialState, new: TrialState, totals: Mapping[str, Any]) -> Prepared:
-    leaves, enters = STATE_COLUMNS[old], STATE_COLUMNS[new]
+def _passing(leaves: str, enters: str, totals: Mapping[str, Any]) -> Prepared:
     counts: dict[str, Any] = {
         leaves: experiments.c[leaves] - 1,
         enters: experiments.c[enters] + 1,
@@ -198,7 +197,15 @@ def _passing(old: TrialState, new: TrialState, totals: Mapping[str, Any]) -> Pre
 
 
 PASSING = {
-    (old, new): _passing(old, new, TOTALS_OF_END if new.is_finished else {})
+    (old, new): _passing(
+        STATE_COLUMNS[old], STATE_COLUMNS[new], TOTALS_OF_END if new.is_finished else {}
+    )
     for old, edges in TRIAL_EDGES.items()
     for new in edges
 }
+UNBEGUN = _passing(
+    STATE_COLUMNS[TrialState.CREATED],
+    "trials_unbegun",
+    {"position": TOTALS_OF_END["position"]},
+)
+"""The passage of a trial that ends before it had an attempt."""

@@ -312,7 +312,11 @@ class Trials(TrialReading):
         """Move a trial through the door in the totals of its experiment."""
         old = TrialState(trial.state)
         passage(TRIAL_EDGES, old, state)
-        run.PASSING[old, state](connection, owner=trial.experiment_id, **totals)
+        never_began = state is TrialState.KILLED and not trial.attempt
+        if never_began:
+            run.UNBEGUN(connection, owner=trial.experiment_id)
+        else:
+            run.PASSING[old, state](connection, owner=trial.experiment_id, **totals)
 
     def _finished_entry(self, connection: Connection, trial: Any) -> Finished:
         row = connection.execute(

@@ -91,7 +91,7 @@ def experiment_status(book: Book, lines: Sequence[str] = ()) -> dict[str, Any]:
         "trials": totals.proposed,
         "trialsSucceeded": totals.of(TrialState.SUCCEEDED),
         "trialsFailed": totals.of(TrialState.FAILED),
-        "trialsKilled": totals.of(TrialState.KILLED),
+        "trialsKilled": totals.of(TrialState.KILLED) + totals.unbegun,
         "trialsPending": totals.of(TrialState.CREATED),
         "trialsRunning": totals.of(TrialState.RUNNING),
         "trialsEarlyStopped": totals.of(TrialState.EARLY_STOPPED),

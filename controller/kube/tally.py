@@ -37,7 +37,7 @@ class Tally:
         self.unfinished: set[int] = set()
         self._pages = pages
         self._best: list[tuple[float, int]] = []
-        self._observed = self._dropped = self._since_improvement = 0
+        self._observed = self._dropped = self._since_improvement = self._unbegun = 0
         self._in_state: dict[TrialState, dict[int, None]] = {}
 
     @property
@@ -54,7 +54,7 @@ class Tally:
         self.log.clear()
         self.unfinished.clear()
         self._best.clear()
-        self._observed = self._dropped = self._since_improvement = 0
+        self._observed = self._dropped = self._since_improvement = self._unbegun = 0
         for entry in _log_of(self._pages.values()):
             self.add(entry)
         self._in_state = {state: {} for state in TrialState}
@@ -70,7 +70,10 @@ class Tally:
                 self.unfinished.add(index)
             case Finished(index=index):
                 self.unfinished.discard(index)
-                if self._pages[index].dropped_at is None:
+                page = self._pages[index]
+                if entry.state is TrialState.KILLED and page.record.attempt is None:
+                    self._unbegun += 1
+                elif page.dropped_at is None:
                     self._rank(entry)
             case Dropped():
                 self._dropped += 1  # what it takes out was never put in
@@ -92,7 +95,7 @@ class Tally:
     def totals(self) -> Totals:
         by_state = {state: len(there) for state, there in self._in_state.items()}
         # Deleting a trial's resource has ended it.
-        by_state[TrialState.KILLED] += self.proposed - len(self._pages)
+        by_state[TrialState.KILLED] += self.proposed - len(self._pages) - self._unbegun
         return Totals(
             proposed=self.proposed,
             by_state=by_state,
@@ -100,6 +103,7 @@ class Tally:
             since_improvement=self._since_improvement,
             dropped=self._dropped,
             position=len(self.log),
+            unbegun=self._unbegun,
         )
 
     def _rank(self, entry: Finished) -> None:

@@ -8,10 +8,14 @@ from .view import Counts, Phase, TrialView, View
 
 
 def room(view: View) -> int | None:
-    """How many more trials the budget can take: all that are recorded will be counted."""
+    """How many more trials the budget can take: all that are recorded will be counted.
+
+    But for those that came with their result, and those that never began.
+    """
     if view.policy.max_trials is None:
         return None
-    return max(view.policy.max_trials - (view.counts.proposed - view.known), 0)
+    counted = view.counts.proposed - view.known - view.counts.unbegun
+    return max(view.policy.max_trials - counted, 0)
 
 
 def initial(view: View) -> ProposeInitial | None:

@@ -97,6 +97,7 @@ class Counts:
     """Totals of the experiment's trials.
 
     `best` is the best value so far, never NaN; `reached` says that a trial reaches every goal.
+    `unbegun` trials were ended before they had an attempt; `by_state` leaves them out.
     """
 
     proposed: int = 0
@@ -105,6 +106,7 @@ class Counts:
     since_improvement: int = 0
     best: float | None = None
     reached: bool = False
+    unbegun: int = 0
 
     def of(self, state: TrialState) -> int:
         return self.by_state.get(state, 0)

@@ -204,18 +204,31 @@ def test_a_detached_resume_is_past_the_end_of_before_when_it_returns(tunewright,
         assert tunewright("wait", "echo", "--timeout", "60s").code in {0, 1}
 
 
-def test_a_resume_that_finds_the_budget_used_up_says_so(tunewright, experiment):
-    file = experiment(command("sleep 60; echo loss=${trialParameters.x}"))
+def test_trials_that_never_began_use_up_no_budget(tunewright, experiment, tmp_path):
+    waits = "echo x >> started; test -e go || sleep 60; echo loss=${trialParameters.x}"
+    assert tunewright("run", experiment(command(waits)), "--detach").code == 0
+    until((tmp_path / "started").exists)
+    tunewright("stop", "echo")
+    tunewright("wait", "echo")
+    stopped = tunewright("get", "echo", "-o", "json").json["trials"]
+    assert (stopped["finished"], stopped["Killed"]) == (1, 1)
+
+    (tmp_path / "go").touch()
+    assert tunewright("resume", "echo").code == 0
+    resumed = tunewright("get", "echo", "-o", "json").json["trials"]
+    assert (resumed["finished"], resumed["Killed"], resumed["Succeeded"]) == (3, 1, 2)
+
+
+def test_a_resume_that_finds_the_budget_used_up_says_so(tunewright, experiment, tmp_path):
+    file = experiment(command("echo x >> started; sleep 60; echo loss=${trialParameters.x}"))
+    file.write_text(file.read_text().replace("maxTrialCount: 3", "maxTrialCount: 1"))
     assert tunewright("run", file, "--detach").code == 0
+    until((tmp_path / "started").exists)
     tunewright("stop", "echo")
     tunewright("wait", "echo")
 
     resumed = tunewright("resume", "echo")
-    assert "echo stays ended: maxTrialCount 3 is used up, by 3 killed trials too" in resumed.err
-    tunewright("edit", "echo", "--trials", "9")
-    assert tunewright("resume", "echo", "--detach").code == 0
-    tunewright("stop", "echo")
-    tunewright("wait", "echo")
+    assert "echo stays ended: maxTrialCount 1 is used up, by 1 killed trials too" in resumed.err
 
 
 def test_two_engines_never_drive_one_experiment(tunewright, experiment, tmp_path):

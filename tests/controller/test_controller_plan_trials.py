@@ -254,6 +254,10 @@ def search(search: Search, *trials: TrialView, finished: int = 3, policy: Policy
         pytest.param(search(Search(), running(3), running(4)), None, id="no slot is free"),
         pytest.param(search(Search(ahead=4), running(3), running(4)), Ask(5, 4), id="ahead"),
         pytest.param(search(Search(), finished=9), Ask(9, 1), id="no more than the budget"),
+        pytest.param(
+            view(counts=replace(counted(14, succeeded=9), unbegun=5)), Ask(14, 1),
+            id="those that never began used up none of it",
+        ),
         pytest.param(search(Search(asking=1)), None, id="it is being asked"),
         pytest.param(search(Search(retry_at=NOW + 1)), None, id="its service is away"),
         pytest.param(search(Search(retry_at=NOW)), Ask(3, 2), id="its service is tried again"),

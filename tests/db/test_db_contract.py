@@ -306,6 +306,18 @@ class TestTrials:
             store.find_trial("t-0")
         assert store.find_trial("t-0", "team") == (other, 0)
 
+    def test_one_that_ends_before_it_began_is_counted_apart(self, store: Store):
+        uid = made(store).uid
+        proposed(store, uid, count=3)
+        running(store, uid, 0)
+        for index in (0, 1):
+            finished(store, uid, index, TrialState.KILLED)
+        totals = store.experiment(KEY).totals
+        assert (totals.proposed, totals.finished, totals.unbegun) == (3, 1, 1)
+        assert (totals.of(TrialState.KILLED), totals.of(TrialState.CREATED)) == (1, 1)
+        assert totals.since_improvement == 1
+        assert store.trial(uid, 1).state is TrialState.KILLED
+
 
 class TestHistory:
     def test_it_is_numbered_without_gaps(self, store: Store):

@@ -5,14 +5,21 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
-from sqlalchemy import event, text
+from sqlalchemy import Connection, event, text
 from tunewright.api.errors import Unsupported
+from tunewright.api.history import Proposal
+from tunewright.api.identity import ExperimentKey
+from tunewright.api.states import TrialState
 from tunewright.db.connection import Database
 from tunewright.db.migrate import REVISIONS, migrate, revision, upgrade
 from tunewright.db.schema import metadata
 from tunewright.db.store import Store
+
+DOCUMENT = {"spec": {"objective": {"type": "minimize", "objectiveMetricName": "loss"}}}
 
 
 def migrated(database: Database) -> None:
@@ -71,6 +78,32 @@ def test_on_sqlite_both_ways_give_them_to_the_letter(tmp_path: Path):
 def normal(sql: str) -> str:
     """The order of constraints says nothing."""
     return " ".join(sorted(sql.replace(",", " ").replace("(", " ( ").replace(")", " ) ").split()))
+
+
+def test_trials_that_never_began_are_counted_apart_in_an_older_store_too(
+    place: str, opened: Callable[..., Store]
+):
+    def back(connection: Connection) -> None:
+        config = Config()
+        config.set_main_option("script_location", "tunewright:db/migrations")
+        config.attributes["connection"] = connection
+        command.downgrade(config, "0006")
+
+    store, key = opened(), ExperimentKey("default", "old")
+    uid = store.create_experiment(key, DOCUMENT, seed=1, workdir="/", now=1.0).uid
+    points = [(f"old-{n}", Proposal({"x": 0.5})) for n in range(3)]
+    store.propose(uid, 0, points, made_from=0, now=1.0)
+    store.start_attempt(uid, 0, 1, token="t", now=2.0)
+    for index in (0, 1):
+        store.finish_trial(uid, index, TrialState.KILLED, reason="r", message="m", now=3.0)
+    before = store.experiment(key).totals
+    store.close()
+
+    database = Database(place)
+    database.write(back)
+    database.close()
+    again = opened().experiment(key).totals
+    assert (again.unbegun, again.of(TrialState.KILLED), again) == (1, 1, before)
 
 
 def test_a_store_that_is_up_to_date_is_left_as_it_is(place: str, opened: Callable[..., Store]):
