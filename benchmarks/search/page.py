@@ -1,16 +1,19 @@
 """The page on how well algorithms search, of results that `search.regret --keep` wrote.
 
 `PYTHONPATH=.types:benchmarks python -m search.page FILE... --hypervolume FILE --fidelity FILE`
-renews docs/search-benchmarks.md and its drawing. A case that stands in several files counts as
-it is in the last; the two options name what `search.hypervolume` and `search.fidelity` printed.
+renews the sections of docs/search-benchmarks.md of which it is given results, and the drawing; the
+others stay. A case that stands in several files counts as it is in the last; the two options name
+what `search.hypervolume` and `search.fidelity` printed.
 """
 
 import argparse
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TypeAlias
 
 from search.cases import BUDGETS, ROOT, Case, Result
-from search.chart import drawing
+from search.chart import Places, drawing
 from search.fidelity import EPOCHS, ETA, FULL, OPTUNA_MOST
 from search.hypervolume import TRIALS
 from search.kept import kept
@@ -35,26 +38,27 @@ The tables are of problems that are **held out**: no constant of an algorithm wa
 chosen, by what it does on them. Those that may be tuned on are others, named below each table.
 They are functions and simulations, not your training: read the tables as who copes with what, not
 as what a search will save.
+
+![The mean place of each contender in each family](images/search-places.svg)
+
+Small, middle and large dots: places after {_AFTER}. Blue: Tunewright's, orange: the libraries'.
 """
 
-HYPERVOLUME = f"""## Two objectives
-
-The share of the best front's hypervolume that {TRIALS} trials did not cover (to a reference of 1.1,
-1.1): the median of the seeds and its quartiles, less is better. Held out; zdt1 may be tuned on.
+HYPERVOLUME = f"""The share of the best front's hypervolume that {TRIALS} trials did not
+cover (to a reference of 1.1, 1.1): the median of the seeds and its quartiles, less is better. Held
+out; zdt1 may be tuned on.
 """
 
-FIDELITY = f"""## A little training first
-
-Simulated trainings in virtual time, in which each worker has time for {FULL:.0f} trainings of
-{EPOCHS} epochs; eta is {ETA}. The regret of the trial that looks best by then, if it were trained
-to the end: the median of the seeds and its quartiles. Nothing was tuned on these. A promoted trial
-of ours goes on from its parent's checkpoint; hyperband and bohb begin anew with another seed where
-they have come to their end, and wait for a rung to fill, so that they cannot use many workers.
-optuna's pruners cost no time here, and were not measured with more than {OPTUNA_MOST} workers.
+FIDELITY = f"""Simulated trainings in virtual time, in which each worker has time for
+{FULL:.0f} trainings of {EPOCHS} epochs; eta is {ETA}. The regret of the trial that looks best by
+then, if it were trained to the end: the median of the seeds and its quartiles. Nothing was tuned on
+these. A promoted trial of ours goes on from its parent's checkpoint; hyperband and bohb begin anew
+with another seed where they have come to their end, and wait for a rung to fill, so that they
+cannot use many workers. optuna's pruners cost no time here, and were not measured with more than
+{OPTUNA_MOST} workers.
 """
 
-NOTES = """## Reading it
-
+NOTES = """
 - `against auto` is Wilcoxon's signed-rank test over pairs of one problem and seed, by the logarithm
   of the regret at the last budget; regrets below 1e-9 are alike. It is not corrected for the number
   of comparisons.
@@ -66,27 +70,63 @@ NOTES = """## Reading it
 """
 
 
-def page(found: Found, further: Sequence[str] = ()) -> str:
-    """Return the page; `further` are sections that stand behind those of the families."""
-    families = list(dict.fromkeys(case.family for case in found))
-    parts = [HEAD, _summary(found)]
-    for family in families:
-        tuned = ", ".join(each.name for each in FAMILIES[family].tuning)
-        parts += [
-            section(family, found).replace("###", "##", 1),
-            f"Tuned on: {tuned}. {_not_first(of_family(family, found))}",
-        ]
-    return "\n\n".join(part.strip() for part in (*parts, *further, NOTES)) + "\n"
+_TWO, _LITTLE, _READING = "Two objectives", "A little training first", "Reading it"
+_TITLES = (*(family.title for family in FAMILIES.values()), _TWO, _LITTLE, _READING)
+
+Sections: TypeAlias = Mapping[str, str]
+"""What stands below a title of the second level, by that title."""
 
 
-def _summary(found: Found) -> str:
+def sections_of(page: str) -> Sections:
+    parts = re.split(r"^## ", page, flags=re.MULTILINE)[1:]
+    divided = (part.split("\n", 1) for part in parts)
+    return {title: text.strip() for title, text in divided}
+
+
+def sections(found: Found) -> Sections:
+    """Return a section for each family of which there are results."""
+    return {
+        FAMILIES[family].title: _section(family, of_family(family, found))
+        for family in dict.fromkeys(case.family for case in found)
+    }
+
+
+def page(written: Sections) -> str:
+    """Return the page, its sections in the order of the families."""
+    known = {**written, _READING: NOTES}
+    parts = [f"## {title}\n\n{known[title].strip()}" for title in _TITLES if title in known]
+    return "\n\n".join([HEAD.strip(), *parts]) + "\n"
+
+
+def places_of(section: str) -> Places:
+    """Read the places from a section's table; none where it has no such table."""
+    rows = [
+        [cell.strip() for cell in line.strip("|").split("|")]
+        for line in section.splitlines()
+        if line.startswith("| ")
+    ]
+    if not rows:
+        return {}
+    columns = {budget: f"place at {budget}" for budget in BUDGETS}
+    return {
+        budget: {row[0]: float(row[rows[0].index(title)]) for row in rows[1:]}
+        for budget, title in columns.items()
+        if title in rows[0]
+    }
+
+
+def _section(family: str, found: Found) -> str:
+    _, table = section(family, found).split("\n", 1)
+    tuned = ", ".join(each.name for each in FAMILIES[family].tuning)
+    said = f"Tuned on: {tuned}. {_not_first(found)}"
+    libraries = _libraries(found)
+    beside = f" Beside {', '.join(libraries)}." if libraries else ""
+    return f"{table.strip()}\n\n{said}{beside}"
+
+
+def _libraries(found: Found) -> list[str]:
     contenders = [CONTENDERS[name] for name in dict.fromkeys(case.contender for case in found)]
-    versions = sorted({f"{each.package} {each.version()}" for each in contenders if each.package})
-    return (
-        "![The mean place of each contender in each family](images/search-places.svg)\n\n"
-        f"Small, middle and large dots: places after {_AFTER}. Blue: Tunewright's, orange: "
-        f"{', '.join(versions)}."
-    )
+    return sorted({f"{each.package} {each.version()}" for each in contenders if each.package})
 
 
 def _not_first(found: Found) -> str:
@@ -107,28 +147,29 @@ def _not_first(found: Found) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    parser.add_argument("files", nargs="*", type=Path, metavar="FILE")
     parser.add_argument("--hypervolume", type=Path, metavar="FILE")
     parser.add_argument("--fidelity", type=Path, metavar="FILE")
     asked = parser.parse_args()
     found: dict[Case, Result] = {}
     for file in asked.files:
         found |= kept(file)
-    panels = {
-        FAMILIES[family].title: {
-            budget: mean_places(of_family(family, found), budget) for budget in BUDGETS
-        }
-        for family in dict.fromkeys(case.family for case in found)
+    printed = {_TWO: (HYPERVOLUME, asked.hypervolume), _LITTLE: (FIDELITY, asked.fidelity)}
+    written = {
+        **sections_of(PAGE.read_text(encoding="utf-8")),
+        **sections(found),
+        **{
+            title: f"{head}\n{file.read_text(encoding='utf-8')}"
+            for title, (head, file) in printed.items()
+            if file is not None
+        },
     }
-    further = [
-        f"{head}\n{file.read_text(encoding='utf-8')}"
-        for head, file in ((HYPERVOLUME, asked.hypervolume), (FIDELITY, asked.fidelity))
-        if file is not None
-    ]
+    panels = {title: places_of(written[title]) for title in _TITLES if title in written}
     ours = [name for name, contender in CONTENDERS.items() if not contender.package]
     DRAWING.parent.mkdir(exist_ok=True)
-    DRAWING.write_text(drawing(panels, ours), encoding="utf-8")
-    PAGE.write_text(page(found, further), encoding="utf-8")
+    drawn = {title: places for title, places in panels.items() if places}
+    DRAWING.write_text(drawing(drawn, ours), encoding="utf-8")
+    PAGE.write_text(page(written), encoding="utf-8")
 
 
 if __name__ == "__main__":

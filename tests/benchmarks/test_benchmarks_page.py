@@ -6,7 +6,7 @@ import pytest
 from search.cases import BUDGETS, Case, Result
 from search.chart import drawing
 from search.kept import keep, kept
-from search.page import page
+from search.page import page, places_of, sections, sections_of
 from search.regret import first_places, report
 
 
@@ -34,7 +34,7 @@ def test_first_is_whose_median_is_least_and_equals_share_it():
 )
 def test_the_page_says_where_auto_is_not_first(regret, said):
     found = race(camel6={"auto": regret, "tpe": 1.0}, hartmann3={"auto": 0.1, "tpe": 1.0})
-    written = page(found)
+    written = page(sections(found))
     assert said in written
     assert "Tuned on: branin," in written
     assert "## 2 to 6 dimensions" in written
@@ -46,7 +46,18 @@ def test_the_page_says_after_how_many_trials_another_is_ahead():
         case: Result(late, 0.1) if case.contender == "auto" else result
         for case, result in race(camel6={"auto": 0.5, "tpe": 2.5, "random": 2.75}).items()
     }
-    assert "on 1 of 1; after 25 trials tpe is ahead." in page(found)
+    assert "on 1 of 1; after 25 trials tpe is ahead." in page(sections(found))
+
+
+def test_a_page_is_read_as_it_was_written():
+    found = race(camel6={"auto": 1.0, "optuna tpe": 2.0, "random": 3.0})
+    written = {"noise": "An older table.", **sections(found)}
+    read = sections_of(page(written))
+    assert list(read) == ["2 to 6 dimensions", "noise", "Reading it"]
+    assert read.items() >= written.items()
+    places = {"auto": 1.0, "optuna tpe": 2.0, "random": 3.0}
+    assert places_of(read["2 to 6 dimensions"]) == dict.fromkeys(BUDGETS, places)
+    assert not places_of(read["noise"])
 
 
 def test_a_section_has_a_row_for_each_contender_the_best_first():
