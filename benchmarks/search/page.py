@@ -36,8 +36,8 @@ seeds after {_AFTER}; equals share theirs.
 
 The tables are of problems that are **held out**: no constant of an algorithm was set, and none was
 chosen, by what it does on them. Those that may be tuned on are others, named below each table.
-They are functions and simulations, not your training: read the tables as who copes with what, not
-as what a search will save.
+They are functions, simulations and small models, not your training: read the tables as who copes
+with what, not as what a search will save.
 
 ![The mean place of each contender in each family](images/search-places.svg)
 
