@@ -24,6 +24,7 @@ BENCHMARKS = {
     "metrics_service": "The metrics service on a database server",
     "page": "The page: a large experiment, and many who watch",
     "suggest": "Time to suggest",
+    "search.seconds": "Seconds to a suggestion of a model",
     "search.stopping": "Early stopping: what it saves and what it costs",
     "search.nas": "Searching architectures",
     "cluster.pods": "Trials in real pods",

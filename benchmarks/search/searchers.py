@@ -127,6 +127,10 @@ class Skopt:
         self._asked: list[Any] = []
         self._worst: float | None = None
 
+    def known(self, points: Sequence[Point], losses: Sequence[float]) -> None:
+        """Hear of trials that were not asked for, at once."""
+        self._optimizer.tell([[point[name] for name in self._names] for point in points], losses)
+
     def ask(self, count: int) -> Sequence[Point]:
         batch = self._optimizer.ask(n_points=count) if count > 1 else [self._optimizer.ask()]
         self._asked = list(batch)
