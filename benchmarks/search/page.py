@@ -64,7 +64,10 @@ NOTES = """
   of comparisons.
 - `answer` is the median wait for an answer, on a machine that had other work: it says the order of
   magnitude.
-- A library that cannot search a space is not in its table.
+- A library that cannot search a space is not in its table. Two are measured where they are there:
+  `pip install hyperopt`, and `pip install "google-vizier[algorithms,jax]" "jax<0.5" "flax<0.11"`,
+  each best with `--target` into a folder that stands on `PYTHONPATH`. Vizier's Gaussian process
+  takes five seconds and more for an answer; no table here has it.
 - `auto` is built on a Gaussian process, which takes more time for an answer than the others; where
   a trial takes a second or less, that is a price.
 """

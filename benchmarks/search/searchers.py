@@ -206,6 +206,49 @@ class Hyperopt:
         return point
 
 
+class Vizier:
+    """Google Vizier's default, a Gaussian process: seconds for each answer."""
+
+    def __init__(self, space: SearchSpace, seed: int) -> None:
+        import jax
+        from vizier import algorithms, pyvizier
+        from vizier.algorithms.designers import VizierGPUCBPEBandit
+
+        problem = pyvizier.ProblemStatement()
+        root = problem.search_space.root
+        for each in space.parameters:
+            log = each.distribution is Distribution.LOG_UNIFORM
+            scale = pyvizier.ScaleType.LOG if log else pyvizier.ScaleType.LINEAR
+            if not each.is_numeric:
+                root.add_categorical_param(each.name, each.choices)
+            elif each.kind is ParameterKind.INT:
+                root.add_int_param(each.name, int(each.low), int(each.high), scale_type=scale)
+            else:
+                root.add_float_param(each.name, float(each.low), float(each.high), scale_type=scale)
+        goal = pyvizier.ObjectiveMetricGoal.MINIMIZE
+        problem.metric_information.append(pyvizier.MetricInformation("loss", goal=goal))
+        self._designer = VizierGPUCBPEBandit(problem, rng=jax.random.PRNGKey(seed))
+        self._completed, self._active = algorithms.CompletedTrials, algorithms.ActiveTrials
+        self._measurement = pyvizier.Measurement
+        self._trials = 0
+        self._asked: list[Any] = []
+
+    def ask(self, count: int) -> Sequence[Point]:
+        first = self._trials + 1
+        suggested = self._designer.suggest(count)
+        self._asked = [each.to_trial(first + place) for place, each in enumerate(suggested)]
+        self._trials += len(self._asked)
+        return [trial.parameters.as_dict() for trial in self._asked]
+
+    def tell(self, losses: Sequence[float | None]) -> None:
+        for trial, loss in zip(self._asked, losses, strict=True):
+            if loss is None:
+                trial.complete(self._measurement(), infeasibility_reason="failed")
+            else:
+                trial.complete(self._measurement({"loss": loss}))
+        self._designer.update(self._completed(self._asked), self._active())
+
+
 @dataclass(frozen=True, slots=True)
 class Contender:
     """Who can be measured. `start` takes a space, a seed, and how many trials run at once."""
@@ -250,6 +293,9 @@ CONTENDERS: Mapping[str, Contender] = {
     "optuna random": _optuna("RandomSampler"),
     "scikit-optimize": Contender(
         lambda space, seed, _parallel: Skopt(space, seed), "scikit-optimize", "skopt"
+    ),
+    "vizier": Contender(
+        lambda space, seed, _parallel: Vizier(space, seed), "google-vizier", "vizier"
     ),
     "hyperopt": Contender(
         lambda space, seed, _parallel: Hyperopt(space, seed), "hyperopt", "hyperopt"
