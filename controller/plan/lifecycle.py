@@ -19,7 +19,6 @@ _BUDGETS = frozenset(
 )
 """Ends that a raised budget takes back without a word from anybody."""
 
-_RAISE = "raise it to go on"
 NEVER = "resumePolicy is Never in the file: start a new experiment, or remove that line"
 
 
@@ -69,7 +68,7 @@ def why_closed(view: View) -> str:
         return ""
     killed, budget = view.counts.of(TrialState.KILLED), view.policy.max_trials
     if killed and budget is not None and view.counts.finished - view.known >= budget:
-        return f"maxTrialCount {budget} is used up, by {killed} killed trials too; {_RAISE}"
+        return f"maxTrialCount {budget} is used up (killed trials: {killed}); raise it to go on"
     remedy = reasons.BY_NAME[again.reason].remedy
     return again.message + (f"; {remedy}" if remedy else "")
 
