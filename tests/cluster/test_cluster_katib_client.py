@@ -1,6 +1,7 @@
 """Katib's client, `kubeflow-katib` 0.19, unchanged: in a notebook's pod, on the product."""
 
 import json
+from datetime import datetime
 
 import pytest
 from cluster.node import clients
@@ -247,7 +248,8 @@ shows(value, [float(row.metric.value) for row in rows], [row.time_stamp for row 
 """)
 
     assert losses == pytest.approx([value, value / 2, value / 3])
-    assert times == sorted(times)
+    moments = [datetime.fromisoformat(each) for each in times]  # as text, .31889 is after .318892
+    assert moments == sorted(moments)
 
 
 @pytest.mark.parametrize("follow", [False, True])
