@@ -358,8 +358,7 @@ def _new_row(
         "created_at": now,
         "active_seconds": 0.0,
         **dict.fromkeys(("position", "proposed", "observed", "since_improvement", "dropped"), 0),
-        "trials_unbegun": 0,
-        **dict.fromkeys(STATE_COLUMNS.values(), 0),
+        **dict.fromkeys(("trials_unbegun", *STATE_COLUMNS.values()), 0),
     }
 
 

@@ -7,12 +7,16 @@ refused: an older program would read it wrongly.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from sqlalchemy import Column, Connection, MetaData, String, Table, inspect, text
 
 from ..api.errors import StoreUnavailable, StoreUnwritable, Unsupported
 from .connection import Database
 from .schema import metadata
+
+if TYPE_CHECKING:
+    from alembic.config import Config
 
 REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007")
 """Every revision, oldest first. The files in `migrations/versions` are these."""
@@ -99,15 +103,21 @@ def _create(connection: Connection) -> None:
 
 def migrate(connection: Connection) -> None:
     """Take every step from the revision that the database has to this program's."""
+    from alembic import command
+
+    command.upgrade(config_of(connection), "head")
+
+
+def config_of(connection: Connection) -> "Config":
+    """Return what Alembic has to know to change the schema through a connection."""
     from importlib.resources import files
 
-    from alembic import command
     from alembic.config import Config
 
     config = Config()
     config.set_main_option("script_location", str(files(__package__) / "migrations"))
     config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    return config
 
 
 @contextmanager

@@ -19,6 +19,9 @@ _BUDGETS = frozenset(
 )
 """Ends that a raised budget takes back without a word from anybody."""
 
+_TRIALS = frozenset({reasons.MAX_TRIALS_REACHED.name, reasons.NO_OBSERVATION.name})
+"""What the end of a budget of trials is called: the second where none has a value."""
+
 NEVER = "resumePolicy is Never in the file: start a new experiment, or remove that line"
 
 
@@ -67,7 +70,8 @@ def why_closed(view: View) -> str:
     if again is None:
         return ""
     killed, budget = view.counts.of(TrialState.KILLED), view.policy.max_trials
-    if killed and budget is not None and view.counts.finished - view.known >= budget:
+    is_used_up = budget is not None and view.counts.finished - view.known >= budget
+    if killed and is_used_up and again.reason in _TRIALS:
         return f"maxTrialCount {budget} is used up (killed trials: {killed}); raise it to go on"
     remedy = reasons.BY_NAME[again.reason].remedy
     return again.message + (f"; {remedy}" if remedy else "")

@@ -11,6 +11,7 @@ from tunewright.api.policy import NoImprovement, Policy, ResumePolicy
 from tunewright.api.states import ExperimentState
 from tunewright.controller.plan import plan
 from tunewright.controller.plan.actions import Finish, Stop
+from tunewright.controller.plan.lifecycle import why_closed
 from tunewright.controller.plan.view import Leaving, Search, Verb, View, Wish
 
 SUCCEEDED, FAILED = ExperimentState.SUCCEEDED, ExperimentState.FAILED
@@ -229,3 +230,24 @@ def test_the_last_trial_is_counted_in_the_plan_that_ends_it():
     decided = plan(view(ended(9, value=0.5), counts=counted(10, succeeded=9, observed=9)), NOW)
     assert kinds(decided.actions) == ["Finish"]
     assert decided.status.reason == "ExperimentMaxTrialsReached"
+
+
+@pytest.mark.parametrize(
+    ("counts", "said"),
+    [
+        pytest.param(counted(killed=10), "used up (killed trials: 10)", id="by killed ones alone"),
+        pytest.param(
+            counted(succeeded=9, killed=1, observed=9), "used up (killed trials: 1)",
+            id="by a killed one too",
+        ),
+        pytest.param(
+            replace(counted(succeeded=9, killed=1, observed=9), reached=True), "goal",
+            id="the goal is what closes it",
+        ),
+        pytest.param(counted(succeeded=5, killed=1, observed=5), "", id="there is some left"),
+        pytest.param(replace(counted(14, killed=4), unbegun=10), "", id="most never began"),
+    ],
+)  # fmt: skip
+def test_why_an_ended_experiment_does_not_go_on(counts, said):
+    why = why_closed(view(counts=counts, state=SUCCEEDED, reason="ExperimentStopped"))
+    assert said in why if said else not why

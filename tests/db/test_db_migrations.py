@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
-from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, event, text
 from tunewright.api.errors import Unsupported
@@ -15,7 +14,7 @@ from tunewright.api.history import Proposal
 from tunewright.api.identity import ExperimentKey
 from tunewright.api.states import TrialState
 from tunewright.db.connection import Database
-from tunewright.db.migrate import REVISIONS, migrate, revision, upgrade
+from tunewright.db.migrate import REVISIONS, config_of, migrate, revision, upgrade
 from tunewright.db.schema import metadata
 from tunewright.db.store import Store
 
@@ -84,10 +83,7 @@ def test_trials_that_never_began_are_counted_apart_in_an_older_store_too(
     place: str, opened: Callable[..., Store]
 ):
     def back(connection: Connection) -> None:
-        config = Config()
-        config.set_main_option("script_location", "tunewright:db/migrations")
-        config.attributes["connection"] = connection
-        command.downgrade(config, "0006")
+        command.downgrade(config_of(connection), "0006")
 
     store, key = opened(), ExperimentKey("default", "old")
     uid = store.create_experiment(key, DOCUMENT, seed=1, workdir="/", now=1.0).uid
