@@ -73,11 +73,8 @@ class Report:
 
 
 async def check_rule(subject: Subject, name: str, rule: str) -> Complaint | None:
-    """Run a rule on every space that the algorithm accepts, or on the first where one is enough.
-
-    Return the first complaint.
-    """
-    accepted = 0
+    """Run a rule on the spaces that the algorithm accepts; return the first complaint."""
+    accepted, most = 0, _most_spaces(subject, rule)
     for label, space in SPACES.items():
         if await subject.faults(problem_of(space, name)):
             continue
@@ -89,9 +86,16 @@ async def check_rule(subject: Subject, name: str, rule: str) -> Complaint | None
             return Complaint(f"{label}: {broken}", await _smallest(subject, broken))
         except TunewrightError as error:
             return Complaint(f"{label}: {error}")
-        if rule in ONE_SPACE_RULES:
+        if accepted == most:
             break
     return None if accepted else Complaint("every search space was refused at validation")
+
+
+def _most_spaces(subject: Subject, rule: str) -> int:
+    """Return on how many spaces a rule is tried; each restart of a process takes half a second."""
+    if rule in ONE_SPACE_RULES:
+        return 1
+    return 3 if rule in RESTART_RULES and subject.calls_a_restart > 1 else len(SPACES)
 
 
 async def _smallest(subject: Subject, broken: Broken) -> Question | None:

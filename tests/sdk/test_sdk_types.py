@@ -118,13 +118,20 @@ def mypy(tmp_path):
     return lambda text: checked(command, tmp_path, text)
 
 
-@pytest.mark.parametrize("checker", ["pyright", "mypy"])
+CHECKERS = [
+    "pyright",
+    # One after the other: what the first has found of our own is known to the second.
+    pytest.param("mypy", marks=pytest.mark.xdist_group("mypy")),
+]
+
+
+@pytest.mark.parametrize("checker", CHECKERS)
 def test_a_program_that_uses_the_sdk_is_clean(checker, request):
     said = request.getfixturevalue(checker)(PROGRAM)
     assert ("0 errors, 0 warnings" in said) or ("no issues found" in said), said
 
 
-@pytest.mark.parametrize("checker", ["pyright", "mypy"])
+@pytest.mark.parametrize("checker", CHECKERS)
 def test_a_slip_is_found_where_it_is(checker, request):
     slips = "\n".join(SLIPS)
     first = PROGRAM.count("\n") + 1

@@ -44,7 +44,7 @@ def address():
     server.stop(0).wait()
 
 
-@pytest.mark.parametrize("name", ["medianstop", "asha", "plateau"])
+@pytest.mark.parametrize("name", ["medianstop", "asha"])
 def test_a_rule_keeps_its_contract_over_the_wire(name, address):
     """Each replica of the store asks the service, which is sent what it lacks."""
     assert examine_rule(at(address, name)).broken == []
