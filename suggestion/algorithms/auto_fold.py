@@ -1,11 +1,11 @@
 """Which algorithm a search goes on with, decided anew for every answer.
 
-All that a problem may come to see the whole log, so that a change costs nothing that was
-learned. What is chosen depends on the problem and the log alone: how many trials run at once
-is counted in the log, and the budget may change while the search goes on.
+Each sees the whole log, so that a change costs nothing that was learned. What is chosen
+depends on the problem and the log alone: how many trials run at once is counted in the log,
+and the budget may change while the search goes on.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from ...api.history import Dropped, Entry, Finished, Proposed, Suggestion, Verdict
@@ -101,13 +101,16 @@ CHOICES: Sequence[Choice] = (
 
 class AutoFold(Fold):
     def __init__(self, problem: Problem) -> None:
+        self._problem = problem
         self._at = beginning(problem)
         self._seed = seed_of(problem)
-        self._folds = _folds(problem)
+        self._log: list[Entry] = []
+        self._folds: dict[str, Fold] = {}
         self._told: set[int] = set()
         self._running: set[int] = set()
 
     def observe(self, entry: Entry) -> None:
+        self._log.append(entry)
         for fold in self._folds.values():
             fold.observe(entry)
         match entry:
@@ -125,9 +128,18 @@ class AutoFold(Fold):
         running = len(self._running) + count
         choice = chosen(replace(self._at, told=len(self._told), running=running))
         turn = derive(self._seed, first_index, _TURN) % len(choice.algorithms)
-        suggestion = self._folds[choice.algorithms[turn]].suggest(first_index, count)
+        suggestion = self._fold(choice.algorithms[turn]).suggest(first_index, count)
         note = f"{' and '.join(choice.algorithms)}: {choice.why}"
         return replace(suggestion, note="; ".join(filter(None, (note, suggestion.note))))
+
+    def _fold(self, name: str) -> Fold:
+        """Return the fold of an algorithm; its libraries are loaded when it is first chosen."""
+        if name not in self._folds:
+            fold = registry.start(replace(self._problem, algorithm=name))
+            for entry in self._log:
+                fold.observe(entry)
+            self._folds[name] = fold
+        return self._folds[name]
 
 
 def chosen(at: Situation) -> Choice:
@@ -145,15 +157,3 @@ def beginning(problem: Problem) -> Situation:
         objectives=1 + len(problem.objective.further),
         conditional=bool(problem.space.conditions),
     )
-
-
-def _folds(problem: Problem) -> Mapping[str, Fold]:
-    """Begin what this problem may come to."""
-    at = beginning(problem)
-    names = {
-        name: None
-        for told in (0, MANY)
-        for running in (0, CROWD + 1)
-        for name in chosen(replace(at, told=told, running=running)).algorithms
-    }
-    return {name: registry.start(replace(problem, algorithm=name)) for name in names}

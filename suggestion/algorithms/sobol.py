@@ -1,5 +1,6 @@
 """Sobol's sequence: points that fill the space evenly, whatever was found."""
 
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from ...api.history import Proposal
@@ -10,12 +11,12 @@ from ..seeds import derive
 from ..settings import random_state
 
 if TYPE_CHECKING:
-    from scipy.stats.qmc import Sobol as Sequence
+    from ..sobol_sequence import SobolSequence
 
 
 class Sobol(Algorithm):
     name = "sobol"
-    description = "fills the space evenly with Sobol's sequence, scrambled by the seed (scipy)"
+    description = "fills the space evenly with Sobol's sequence, scrambled by the seed"
     settings = (random_state(),)
     capabilities = Capabilities(conditions=True, objectives=True)
     requires = ("numpy", "scipy")
@@ -26,23 +27,15 @@ class Sobol(Algorithm):
 
 
 class _SobolFold(PointFold):
-    """Trial `index` is the point of that number; the sequence stands where it was asked last."""
-
-    _sequence: "Sequence | None" = None
+    """Trial `index` is the point of that number."""
 
     def draw(self, index: int, retry: int) -> Proposal:
         if retry > 0:  # two points of the sequence may be one point of a small space
             return Proposal(self.random_point(index, retry))
-        sequence = self._sequence
-        if sequence is None or sequence.num_generated > index:
-            sequence = self._sequence = self._begin()
-        if index > sequence.num_generated:
-            sequence.fast_forward(index - sequence.num_generated)
-        return Proposal(self.cube.point([float(unit) for unit in sequence.random(1)[0]]))
+        return Proposal(self.cube.point(self._sequence.point(index)))
 
-    def _begin(self) -> "Sequence":
-        from numpy.random import default_rng
-        from scipy.stats.qmc import Sobol as Sequence
+    @cached_property
+    def _sequence(self) -> "SobolSequence":
+        from ..sobol_sequence import sobol_sequence
 
-        chance = default_rng(derive(self.seed))
-        return Sequence(len(self.cube.axes), scramble=True, seed=chance)
+        return sobol_sequence(len(self.cube.axes), derive(self.seed))

@@ -11,8 +11,8 @@ from tunewright.api.space import Distribution, ParameterKind
 from tunewright.suggestion import registry
 from tunewright.suggestion.algorithms.gp.acquisition import log_h
 from tunewright.suggestion.algorithms.gp.ascent import ascend
-from tunewright.suggestion.algorithms.gp.encoding import Encoding
-from tunewright.suggestion.algorithms.gp.fit import Columns, Density
+from tunewright.suggestion.algorithms.gp.encoding import Columns, Encoding
+from tunewright.suggestion.algorithms.gp.fit import Density
 from tunewright.suggestion.algorithms.gp.maximize import Score
 from tunewright.suggestion.algorithms.gp.model import Hyperparameters, Model
 from tunewright.suggestion.algorithms.gp.warping import Kumaraswamy, tamed

@@ -14,7 +14,6 @@ import numpy as np
 
 from ....api.space import ParameterCondition, Point, Value
 from ...cube import Axis, Cube
-from .fit import Columns
 from .kernel import Array, Mask, Places
 
 _HOT = 1.0 / np.sqrt(2.0)
@@ -41,6 +40,18 @@ class _Block:
         part = rows[:, self.first : self.last]
         found: Places = ((part[:, None, :] - self.levels[None]) ** 2).sum(axis=2).argmin(axis=1)
         return found
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Which axis a column belongs to, and which axes can be warped."""
+
+    axis: Places  # (c,)
+    warped: Mask  # (c,)
+
+    @property
+    def axes(self) -> int:
+        return int(self.axis.max()) + 1
 
 
 class Encoding:

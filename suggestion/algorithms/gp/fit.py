@@ -6,13 +6,13 @@ dimensions (Hvarfner et al. 2024), so that a process in many dimensions is not t
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from scipy.linalg import LinAlgError, cholesky, lapack
 from scipy.optimize import minimize
 
-from .kernel import Array, Mask, Places, matern, squared_distances
+from .encoding import Columns
+from .kernel import Array, matern, squared_distances
 from .model import JITTER, Hyperparameters
 from .warping import Kumaraswamy
 
@@ -25,18 +25,6 @@ _NOISES = (np.log(1e-9), np.log(2.0))
 _STARTS = (np.log(1e-5), np.log(1e-1))  # of the noise: what is smooth, what is not
 _ITERATIONS = 60
 _HOPELESS = 1e25
-
-
-@dataclass(frozen=True, slots=True)
-class Columns:
-    """Which axis a column belongs to, and which axes can be warped."""
-
-    axis: Places  # (c,)
-    warped: Mask  # (c,)
-
-    @property
-    def axes(self) -> int:
-        return int(self.axis.max()) + 1
 
 
 class Density:
