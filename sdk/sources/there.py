@@ -5,6 +5,7 @@ import json
 import shlex
 import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from ...api import remarks
@@ -21,12 +22,17 @@ from ...controller.plan import reasons
 from ...controller.plan.explain import ended
 from ...db.records import ExperimentRecord, TrialRecord
 from ..rendered import command_of
+from .pod_log import PodLog
 from .source import ALONE, Hands
+from .waiting import Outages
 
 _PODS = Resource("", "v1", "pods")
 _LOOK_SECONDS = 1.0
 _ANSWER_SECONDS = 10.0
 _EVENT_SECONDS = 0.6
+_SILENCE = 900.0
+"""Seconds without a byte after which a log's connection is taken for dead, and begun again."""
+_OVER = {"Succeeded", "Failed"}
 _QUIET = {reasons.TRIAL_CREATED.name, reasons.TRIAL_RUNNING.name}
 _WARNINGS = 3
 
@@ -209,21 +215,25 @@ class There:
             remedy = "leave --stderr out: a container's log holds both"
             raise NotFound(f"a cluster keeps no log of stderr alone ({remedy})")
         spec = self.records.resource(record, trial)["spec"]
+        container = spec.get("primaryContainerName")
         seen: set[str] = set()
+        outages = Outages(self._hands.note)
         while True:
-            pod = self._pod(record, trial, spec, seen)
+            find = partial(self._pod, record, trial, spec, seen)
+            pod = outages.outlived(find, None) if follow else find()
             if pod is not None and (
-                yield from self._log_of(
-                    pod, spec.get("primaryContainerName"), tail=tail, follow=follow
-                )
+                yield from self._followed(pod, PodLog(container, tail), outages)
+                if follow
+                else self._log_of(pod, container, tail=tail)
             ):
                 seen.add(pod["metadata"]["uid"])
-            now = self.records.trial(record.uid, trial.index)
-            if now.state.is_finished or not follow:
+            read = partial(self.records.trial, record.uid, trial.index)
+            trial = outages.outlived(read, trial) if follow else read()
+            if trial.state.is_finished or not follow:
                 break
             time.sleep(_LOOK_SECONDS)
         if not seen:
-            yield self._kept(record, now, tail)
+            yield self._kept(record, trial, tail)
 
     def _kept(self, record: ExperimentRecord, trial: TrialRecord, lines: int | None) -> bytes:
         """Return the end of what a trial wrote whose pods are gone.
@@ -256,18 +266,52 @@ class There:
         return max(found, key=lambda pod: str(pod["metadata"]["creationTimestamp"]), default=None)
 
     def _log_of(
-        self, pod: Document, container: str | None, *, tail: int | None, follow: bool
+        self, pod: Document, container: str | None, *, tail: int | None
     ) -> Generator[bytes, None, bool]:
-        """Yield a pod's log; the result says whether there was one."""
+        """Yield a pod's log as far as it is; the result says whether there was one."""
         query = {"container": container} if container else {}
         query |= {"tailLines": str(tail)} if tail is not None else {}
-        query |= {"follow": "true"} if follow else {}
-        path = _PODS.path(pod["metadata"]["namespace"], name_of(pod), "log")
         try:
-            yield from self.session.stream(path, query)
+            yield from self.session.stream(_log_path(pod), query)
         except (Invalid, NotFound, ServerUnavailable):
             return False  # it has not started, or is gone
         return True
+
+    def _followed(
+        self, pod: Document, log: PodLog, outages: Outages
+    ) -> Generator[bytes, None, bool]:
+        """Yield a pod's log until its container has ended; the result says whether it had begun."""
+        while True:
+            with contextlib.suppress(ServerUnavailable):
+                try:
+                    for data in self.session.stream(_log_path(pod), log.begin(), silence=_SILENCE):
+                        yield log.new(data)
+                except NotFound:
+                    return log.has_begun  # it is gone
+                except Invalid:  # its container has not started, or not again
+                    if not log.has_begun:
+                        return False
+            if outages.outlived(partial(self._has_ended, pod, log.container), False):
+                return log.has_begun
+            time.sleep(_LOOK_SECONDS)
+
+    def _has_ended(self, pod: Document, container: str | None) -> bool:
+        """Say whether a container of a pod has ended for good."""
+        try:
+            now = self.session.get(_PODS, pod["metadata"]["namespace"], name_of(pod))
+        except NotFound:
+            return True
+        status = now.get("status") or {}
+        if now["metadata"]["uid"] != pod["metadata"]["uid"] or status.get("phase") in _OVER:
+            return True
+        told = status.get("containerStatuses") or ()
+        states = [each.get("state") or {} for each in told if container in {None, each["name"]}]
+        never_again = (now.get("spec") or {}).get("restartPolicy") == "Never"
+        return never_again and bool(states) and all("terminated" in each for each in states)
+
+
+def _log_path(pod: Document) -> str:
+    return _PODS.path(pod["metadata"]["namespace"], name_of(pod), "log")
 
 
 def _said(record: ExperimentRecord) -> Iterator[str]:

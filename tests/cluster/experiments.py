@@ -1,10 +1,13 @@
 """Experiments of real pods, and what became of them."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from cluster.node.layout import REPOSITORY
 from support.waiting import until
 
 if TYPE_CHECKING:
@@ -184,3 +187,9 @@ def message(document: Mapping[str, Any]) -> str:
     """Return what the last condition says, its reason first."""
     last = document["status"]["conditions"][-1]
     return f"{last['reason']}: {last['message']}"
+
+
+def restart_the_api_server() -> None:
+    """Kill it and start it anew, from a process of its own: what that starts outlives the tests."""
+    restarts = "from cluster.node.node import restart_api_server; restart_api_server()"
+    subprocess.run([sys.executable, "-c", restarts], cwd=REPOSITORY / "tests", check=True)

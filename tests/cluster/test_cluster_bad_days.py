@@ -5,9 +5,16 @@ import subprocess
 import sys
 
 import pytest
-from cluster.experiments import PRODUCT, experiment, job, shell, state
+from cluster.experiments import (
+    PRODUCT,
+    experiment,
+    job,
+    restart_the_api_server,
+    shell,
+    state,
+)
 from cluster.node import box
-from cluster.node.layout import ETCD, REPOSITORY
+from cluster.node.layout import ETCD
 from support.waiting import until
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(400, func_only=True)]
@@ -40,9 +47,7 @@ def crash_the_database(cluster) -> None:
 
 def lose_the_past(cluster) -> None:
     subprocess.run(box.within(sys.executable, "-c", COMPACTS), check=True)
-    # In a process of its own: what it starts is to outlive the tests.
-    restarts = "from cluster.node.node import restart_api_server; restart_api_server()"
-    subprocess.run([sys.executable, "-c", restarts], cwd=REPOSITORY / "tests", check=True)
+    restart_the_api_server()
 
 
 @pytest.mark.parametrize(

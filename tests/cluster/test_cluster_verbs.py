@@ -3,8 +3,9 @@
 import json
 
 import pytest
+from cluster.experiments import restart_the_api_server
 from cluster.node.layout import BUSYBOX
-from support.command import run
+from support.command import run, start
 from support.waiting import until
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600, func_only=True)]
@@ -57,6 +58,25 @@ def test_a_trial_s_log_is_followed_from_before_its_pod_to_its_end(typed, tmp_pat
     assert typed("wait", "verbs", "--for", "succeeded", "--timeout", "2m").returncode == 0
     assert typed("logs", "verbs", "best", "--tail", "1").stdout == "loss=0.5\n"
     assert "begun" in typed("best", "verbs", "--command").stdout
+
+
+def test_a_log_is_followed_past_an_api_server_that_goes_away(
+    typed, own_cluster, namespace, tmp_path
+):
+    lines = [*(f"line {number}" for number in range(1, 41)), "loss=0.5"]
+    program = "for n in $(seq 40); do echo line $n; sleep 0.5; done; echo loss=0.5"
+    (tmp_path / "e.json").write_text(experiment(program, retain=True))
+    assert typed("run", "e.json", "--detach").returncode == 0
+    until(lambda: "line" in typed("logs", "verbs", "0").stdout, seconds=60)
+
+    there = ("--kubeconfig", str(namespace.kubeconfig), "--namespace", namespace.name)
+    following = start(tmp_path / "home", "logs", "verbs", "0", "--follow", *there, cwd=tmp_path)
+    first = following.stdout.readline()
+    restart_the_api_server()
+    rest, said = following.communicate(timeout=120)
+
+    assert following.returncode == 0, said
+    assert (first + rest).splitlines() == lines
 
 
 def test_why_a_trial_does_not_run_is_explained_and_it_is_stopped(typed, tmp_path):
