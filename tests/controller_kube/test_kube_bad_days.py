@@ -65,7 +65,8 @@ def test_an_operator_killed_after_any_write_leaves_the_same_end(api_server, tmp_
     outcomes = asyncio.run(every())
     assert len(outcomes) > 4 * TRIALS  # a trial takes that many writes
     for _, status, trials, runs in outcomes:
-        assert (status["trials"], status["trialsSucceeded"]) == (TRIALS, TRIALS)
+        ends = [trial["status"]["conditions"][-1] for trial in trials]
+        assert (status["trials"], status["trialsSucceeded"]) == (TRIALS, TRIALS), (status, ends)
         assert [trial["spec"]["index"] for trial in trials] == list(range(TRIALS))
         assert len(set(runs)) == len(runs) == TRIALS, "a trial ran twice"
         assert {attempt for _, attempt in runs} == {1}
