@@ -64,7 +64,8 @@ def test_a_log_is_followed_past_an_api_server_that_goes_away(
     typed, own_cluster, namespace, tmp_path
 ):
     lines = [*(f"line {number}" for number in range(1, 41)), "loss=0.5"]
-    program = "for n in $(seq 40); do echo line $n; sleep 0.5; done; echo loss=0.5"
+    program = "for n in $(seq 40); do echo line $n; sleep 0.5; done; : ${trialParameters.lr}; "
+    program += "echo loss=0.5"
     (tmp_path / "e.json").write_text(experiment(program, retain=True))
     assert typed("run", "e.json", "--detach").returncode == 0
     until(lambda: "line" in typed("logs", "verbs", "0").stdout, seconds=60)
