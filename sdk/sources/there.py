@@ -286,6 +286,7 @@ class There:
                 try:
                     for data in self.session.stream(_log_path(pod), log.begin(), silence=_SILENCE):
                         yield log.new(data)
+                    log.has_begun = True  # also one in which nothing is written
                 except NotFound:
                     return log.has_begun  # it is gone
                 except Invalid:  # its container has not started, or not again
@@ -306,8 +307,15 @@ class There:
             return True
         told = status.get("containerStatuses") or ()
         states = [each.get("state") or {} for each in told if container in {None, each["name"]}]
-        never_again = (now.get("spec") or {}).get("restartPolicy") == "Never"
-        return never_again and bool(states) and all("terminated" in each for each in states)
+        policy = (now.get("spec") or {}).get("restartPolicy")
+        return bool(states) and all(_is_final(each.get("terminated"), policy) for each in states)
+
+
+def _is_final(ended: Mapping[str, Any] | None, policy: str | None) -> bool:
+    """Say whether a container that has ended so is not started again."""
+    if ended is None:
+        return False
+    return policy == "Never" or (policy == "OnFailure" and not ended.get("exitCode"))
 
 
 def _log_path(pod: Document) -> str:

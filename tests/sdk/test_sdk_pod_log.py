@@ -1,9 +1,16 @@
 """A pod's log, followed past what breaks it off."""
 
+from collections.abc import Iterator
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tunewright.api.errors import Invalid, NotFound, ServerUnavailable
+from tunewright.sdk.sources import there
 from tunewright.sdk.sources.pod_log import PodLog
+from tunewright.sdk.sources.there import There
+from tunewright.sdk.sources.waiting import Outages
 
 LINES = [
     b"%d first\n" % 1,
@@ -51,3 +58,82 @@ def test_lines_from_before_the_last_are_left_out(start: int):
     log.new(b"".join(LINES[:4]))
     log.begin()
     assert log.new(b"".join(LINES)[start:]) == b" and whole\nlast\n"
+
+
+AWAY = ServerUnavailable("the API server is away")
+RUNNING, ENDED = {"running": {}}, {"terminated": {"exitCode": 0}}
+FAILED = {"terminated": {"exitCode": 1}}
+
+
+def pod(state: dict[str, Any], policy: str = "Never") -> dict[str, Any]:
+    told = [{"name": "main", "state": state}, {"name": "beside", "state": RUNNING}]
+    return {
+        "metadata": {"namespace": "n", "name": "p", "uid": "u"},
+        "spec": {"restartPolicy": policy},
+        "status": {"phase": "Running", "containerStatuses": told},
+    }
+
+
+class Server:
+    """Answers what it is told to, in order: parts of the log and what ends them, and pods."""
+
+    def __init__(self, streams: list[list[Any]], pods: list[Any]) -> None:
+        self.streams, self.pods = iter(streams), iter(pods)
+
+    def stream(self, *_: Any, **__: Any) -> Iterator[bytes]:
+        for each in next(self.streams):
+            if isinstance(each, Exception):
+                raise each
+            yield each
+
+    def get(self, *_: Any) -> Any:
+        found = next(self.pods)
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+
+@pytest.mark.parametrize(
+    ("streams", "pods", "text", "has_begun"),
+    [
+        pytest.param([[b"1 a\n"]], [pod(ENDED)], b"a\n", True, id="to its end"),
+        pytest.param([[]], [pod(ENDED)], b"", True, id="nothing is written"),
+        pytest.param([[Invalid([])]], [], b"", False, id="it has not started"),
+        pytest.param([[NotFound("gone")]], [], b"", False, id="it is gone"),
+        pytest.param(
+            [[b"1 a\n", AWAY], [AWAY], [b"1 a\n2 b\n"]],
+            [AWAY, pod(RUNNING), pod(ENDED)],
+            b"a\nb\n",
+            True,
+            id="the server goes away",
+        ),
+        pytest.param(
+            [[b"1 a\n"], [Invalid([])], [b"2 b\n"]],
+            [pod(FAILED, "OnFailure"), pod({"waiting": {}}, "OnFailure"), pod(ENDED, "OnFailure")],
+            b"a\nb\n",
+            True,
+            id="its container is started again",
+        ),
+        pytest.param(
+            [[b"1 a\n"]], [NotFound("gone")], b"a\n", True, id="its pod is gone at the end"
+        ),
+    ],
+)
+def test_a_log_is_followed_until_its_container_has_ended_for_good(
+    streams: list[list[Any]],
+    pods: list[Any],
+    text: bytes,
+    has_begun: bool,
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.setattr(there.time, "sleep", lambda _: None)
+    cluster = object.__new__(There)
+    cluster.session = Server(streams, pods)  # type: ignore[assignment]
+    ends: list[bool] = []
+
+    def parts() -> Iterator[bytes]:
+        outages = Outages(lambda _: None)
+        ends.append((yield from cluster._followed(pod(RUNNING), PodLog("main", None), outages)))
+
+    assert b"".join(parts()) == text
+    assert ends == [has_begun]
