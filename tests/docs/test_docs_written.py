@@ -11,7 +11,9 @@ from support.write_pages import DOCS, written
 EXECUTE = """
 import nbclient, nbformat
 book = nbformat.read("tutorial.ipynb", as_version=4)
-nbclient.NotebookClient(book, kernel_name="python3", timeout=200).execute()
+# On a busy machine a cell's output comes seconds after its end; by default it is lost.
+waits = dict(timeout=200, iopub_timeout=60, raise_on_iopub_timeout=True)
+nbclient.NotebookClient(book, kernel_name="python3", **waits).execute()
 for cell in book.cells:
     for output in cell.get("outputs", ()):
         print(output.get("text") or output.get("data", {}).get("text/plain"))
