@@ -73,15 +73,18 @@ class _Wide:
     """Dimensions beyond our numbers, by scipy."""
 
     def __init__(self, dimensions: int, seed: int) -> None:
-        self._dimensions, self._seed = dimensions, seed
-
-    def point(self, index: int) -> list[float]:
         from scipy.stats.qmc import Sobol
 
-        sequence = Sobol(self._dimensions, seed=np.random.default_rng(self._seed))
-        if index > 0:
-            sequence.fast_forward(index)
-        return [float(each) for each in sequence.random(1)[0]]
+        self._sequence = Sobol(dimensions, seed=np.random.default_rng(seed))
+
+    def point(self, index: int) -> list[float]:
+        behind = index - self._sequence.num_generated
+        if behind < 0:
+            self._sequence.reset()
+            behind = index
+        if behind > 0:
+            self._sequence.fast_forward(behind)
+        return [float(each) for each in self._sequence.random(1)[0]]
 
 
 @cache

@@ -23,6 +23,7 @@ from .cache import Cache, Key
 from .port import Document, Kube, Resource, Selection, name_of, namespace_of
 from .reflector import Reflector
 from .review import TOKEN_REVIEWS, Believed, token_review
+from .workloads.pods import OVER
 
 AUDIENCE = "tunewright"
 PODS = Resource("", "v1", "pods")
@@ -35,7 +36,6 @@ TOKEN_SECONDS = 120.0
 """How long a reviewed token is believed at most; its pod may be deleted meanwhile."""
 
 _PATIENCE = 20.0
-_OVER = {"Succeeded", "Failed"}
 
 
 class PodAuthority:
@@ -140,7 +140,7 @@ def _little(pod: Document) -> Document:
     trial = (metadata.get("labels") or {}).get(labels.TRIAL)
     addresses = [each["ip"] for each in status.get("podIPs") or ()]
     # A pod that is over has given its address back; one on its node's network never had one.
-    if status.get("phase") in _OVER or (pod.get("spec") or {}).get("hostNetwork"):
+    if status.get("phase") in OVER or (pod.get("spec") or {}).get("hostNetwork"):
         addresses = []
     kept["labels"] = {labels.TRIAL: trial} if trial else {}
     return {"metadata": kept, "addresses": addresses}

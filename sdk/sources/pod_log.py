@@ -11,7 +11,6 @@ class PodLog:
     """
 
     def __init__(self, container: str | None, tail: int | None) -> None:
-        self.container = container
         self._query = {"follow": "true", "timestamps": "true"}
         self._query |= {"container": container} if container else {}
         self._tail = {} if tail is None else {"tailLines": str(tail)}
@@ -20,8 +19,6 @@ class PodLog:
         self._known = (b"", 0)  # both, when this stream began
         self._begun = b""  # a moment of which not all has come
         self._is_within = self._is_known = False
-        self.has_begun = False
-        """Whether a stream was ever there."""
 
     def begin(self) -> Mapping[str, str]:
         """Return what to ask for: the log, or what follows the line that came last."""
@@ -31,7 +28,6 @@ class PodLog:
 
     def new(self, data: bytes) -> bytes:
         """Return what is new in the next bytes of the stream."""
-        self.has_begun = True
         found = bytearray()
         data, self._begun = self._begun + data, b""
         while data:

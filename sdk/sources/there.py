@@ -18,6 +18,7 @@ from ...controller.kube.records import ClusterRecords
 from ...controller.kube.resources import EXPERIMENTS
 from ...controller.kube.session import Session
 from ...controller.kube.wishes import wishes_of
+from ...controller.kube.workloads.pods import has_ended
 from ...controller.plan import reasons
 from ...controller.plan.explain import ended
 from ...db.records import ExperimentRecord, TrialRecord
@@ -32,7 +33,6 @@ _ANSWER_SECONDS = 10.0
 _EVENT_SECONDS = 0.6
 _SILENCE = 900.0
 """Seconds without a byte after which a log's connection is taken for dead, and begun again."""
-_OVER = {"Succeeded", "Failed"}
 _QUIET = {reasons.TRIAL_CREATED.name, reasons.TRIAL_RUNNING.name}
 _WARNINGS = 3
 
@@ -215,21 +215,31 @@ class There:
             remedy = "leave --stderr out: a container's log holds both"
             raise NotFound(f"a cluster keeps no log of stderr alone ({remedy})")
         spec = self.records.resource(record, trial)["spec"]
-        container = spec.get("primaryContainerName")
-        seen: set[str] = set()
+        if follow:
+            yield from self._log_to_its_end(record, trial, spec, tail)
+            return
+        pod = self._pod(record, trial, spec, set())
+        if pod is None or not (
+            yield from self._log_so_far(pod, spec.get("primaryContainerName"), tail)
+        ):
+            yield self._kept(record, self.records.trial(record.uid, trial.index), tail)
+
+    def _log_to_its_end(
+        self,
+        record: ExperimentRecord,
+        trial: TrialRecord,
+        spec: Mapping[str, Any],
+        tail: int | None,
+    ) -> Iterator[bytes]:
+        """Yield the logs of a trial's pods, one after the other, until it has ended."""
+        container, seen = spec.get("primaryContainerName"), set[str]()
         outages = Outages(self._hands.note)
         while True:
-            find = partial(self._pod, record, trial, spec, seen)
-            pod = outages.outlived(find, None) if follow else find()
-            if pod is not None and (
-                yield from self._followed(pod, PodLog(container, tail), outages)
-                if follow
-                else self._log_of(pod, container, tail=tail)
-            ):
+            pod = outages.outlived(partial(self._pod, record, trial, spec, seen), None)
+            if pod is not None and (yield from self._followed(pod, container, tail, outages)):
                 seen.add(pod["metadata"]["uid"])
-            read = partial(self.records.trial, record.uid, trial.index)
-            trial = outages.outlived(read, trial) if follow else read()
-            if trial.state.is_finished or not follow:
+            trial = outages.outlived(partial(self.records.trial, record.uid, trial.index), trial)
+            if trial.state.is_finished:
                 break
             time.sleep(_LOOK_SECONDS)
         if not seen:
@@ -265,8 +275,8 @@ class There:
         ]
         return max(found, key=lambda pod: str(pod["metadata"]["creationTimestamp"]), default=None)
 
-    def _log_of(
-        self, pod: Document, container: str | None, *, tail: int | None
+    def _log_so_far(
+        self, pod: Document, container: str | None, tail: int | None
     ) -> Generator[bytes, None, bool]:
         """Yield a pod's log as far as it is; the result says whether there was one."""
         query = {"container": container} if container else {}
@@ -278,22 +288,25 @@ class There:
         return True
 
     def _followed(
-        self, pod: Document, log: PodLog, outages: Outages
+        self, pod: Document, container: str | None, tail: int | None, outages: Outages
     ) -> Generator[bytes, None, bool]:
-        """Yield a pod's log until its container has ended; the result says whether it had begun."""
+        """Yield a pod's log until its container has ended; the result is whether there was one."""
+        log, was_there = PodLog(container, tail), False
         while True:
-            with contextlib.suppress(ServerUnavailable):
-                try:
-                    for data in self.session.stream(_log_path(pod), log.begin(), silence=_SILENCE):
-                        yield log.new(data)
-                    log.has_begun = True  # also one in which nothing is written
-                except NotFound:
-                    return log.has_begun  # it is gone
-                except Invalid:  # its container has not started, or not again
-                    if not log.has_begun:
-                        return False
-            if outages.outlived(partial(self._has_ended, pod, log.container), False):
-                return log.has_begun
+            try:
+                for data in self.session.stream(_log_path(pod), log.begin(), silence=_SILENCE):
+                    was_there = True
+                    yield log.new(data)
+                was_there = True  # also one in which nothing is written
+            except NotFound:
+                return was_there  # it is gone
+            except Invalid:  # its container has not started, or not again
+                if not was_there:
+                    return False
+            except ServerUnavailable:
+                pass  # whether the container goes on, it tells when it is back
+            if outages.outlived(partial(self._has_ended, pod, container), False):
+                return was_there
             time.sleep(_LOOK_SECONDS)
 
     def _has_ended(self, pod: Document, container: str | None) -> bool:
@@ -302,20 +315,7 @@ class There:
             now = self.session.get(_PODS, pod["metadata"]["namespace"], name_of(pod))
         except NotFound:
             return True
-        status = now.get("status") or {}
-        if now["metadata"]["uid"] != pod["metadata"]["uid"] or status.get("phase") in _OVER:
-            return True
-        told = status.get("containerStatuses") or ()
-        states = [each.get("state") or {} for each in told if container in {None, each["name"]}]
-        policy = (now.get("spec") or {}).get("restartPolicy")
-        return bool(states) and all(_is_final(each.get("terminated"), policy) for each in states)
-
-
-def _is_final(ended: Mapping[str, Any] | None, policy: str | None) -> bool:
-    """Say whether a container that has ended so is not started again."""
-    if ended is None:
-        return False
-    return policy == "Never" or (policy == "OnFailure" and not ended.get("exitCode"))
+        return now["metadata"]["uid"] != pod["metadata"]["uid"] or has_ended(now, container)
 
 
 def _log_path(pod: Document) -> str:

@@ -35,7 +35,6 @@ def test_it_is_asked_for_from_the_end_that_was_wanted_and_then_from_the_last_lin
 def test_before_anything_came_it_is_asked_for_anew():
     log = PodLog(None, None)
     log.begin()
-    assert not log.has_begun
     assert "sinceTime" not in log.begin()
 
 
@@ -77,6 +76,8 @@ def pod(state: dict[str, Any], policy: str = "Never") -> dict[str, Any]:
 class Server:
     """Answers what it is told to, in order: parts of the log and what ends them, and pods."""
 
+    namespace = "n"
+
     def __init__(self, streams: list[list[Any]], pods: list[Any]) -> None:
         self.streams, self.pods = iter(streams), iter(pods)
 
@@ -94,7 +95,7 @@ class Server:
 
 
 @pytest.mark.parametrize(
-    ("streams", "pods", "text", "has_begun"),
+    ("streams", "pods", "text", "was_there"),
     [
         pytest.param([[b"1 a\n"]], [pod(ENDED)], b"a\n", True, id="to its end"),
         pytest.param([[]], [pod(ENDED)], b"", True, id="nothing is written"),
@@ -123,17 +124,16 @@ def test_a_log_is_followed_until_its_container_has_ended_for_good(
     streams: list[list[Any]],
     pods: list[Any],
     text: bytes,
-    has_begun: bool,
+    was_there: bool,
     monkeypatch: pytest.MonkeyPatch,
 ):
     monkeypatch.setattr(there.time, "sleep", lambda _: None)
-    cluster = object.__new__(There)
-    cluster.session = Server(streams, pods)  # type: ignore[assignment]
+    cluster = There(Server(streams, pods), "n")
     ends: list[bool] = []
 
     def parts() -> Iterator[bytes]:
         outages = Outages(lambda _: None)
-        ends.append((yield from cluster._followed(pod(RUNNING), PodLog("main", None), outages)))
+        ends.append((yield from cluster._followed(pod(RUNNING), "main", None, outages)))
 
     assert b"".join(parts()) == text
-    assert ends == [has_begun]
+    assert ends == [was_there]

@@ -37,6 +37,13 @@ def test_its_points_are_those_of_scipy(dimensions, seed, first):
     )
 
 
+@pytest.mark.parametrize("dimensions", [2, 65])
+def test_its_points_are_asked_for_in_any_order(dimensions):
+    sequence = sobol_sequence(dimensions, 7)
+    back = [sequence.point(number) for number in reversed(range(40))]
+    assert back[::-1] == by_scipy(dimensions, 7, 0)
+
+
 @pytest.mark.parametrize("name", ["auto", "gp", "sobol"])
 def test_the_first_points_of_a_search_wait_for_no_large_library(name):
     done = subprocess.run(

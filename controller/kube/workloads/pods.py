@@ -1,9 +1,13 @@
 """What the pods of a workload tell of it."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from ..port import Document
 from .collector import NAME
+
+OVER = frozenset({"Succeeded", "Failed"})
+"""The phases of a pod of which nothing runs any more, or will."""
 
 
 def is_collected(pod: Document) -> bool:
@@ -15,6 +19,23 @@ def is_collected(pod: Document) -> bool:
 def is_primary(pod: Document, labels: Mapping[str, str] | None) -> bool:
     """Whether a pod has the labels of those whose metrics count."""
     return (labels or {}).items() <= (pod["metadata"].get("labels") or {}).items()
+
+
+def has_ended(pod: Document, container: str | None) -> bool:
+    """Whether a container, or all where none is named, has ended and is not started again."""
+    status = pod.get("status") or {}
+    if status.get("phase") in OVER:
+        return True
+    told = status.get("containerStatuses") or ()
+    states = [each.get("state") or {} for each in told if container in {None, each["name"]}]
+    policy = (pod.get("spec") or {}).get("restartPolicy")
+    return bool(states) and all(_is_final(each.get("terminated"), policy) for each in states)
+
+
+def _is_final(ended: Mapping[str, Any] | None, policy: str | None) -> bool:
+    if ended is None:
+        return False
+    return policy == "Never" or (policy == "OnFailure" and not ended.get("exitCode"))
 
 
 def exit_code(pods: Sequence[Document], container: str) -> int | None:
