@@ -86,9 +86,7 @@ def run_engine(
 
     # The store's thread and the loop take turns; a trial should not wait 5 ms for each.
     sys.setswitchinterval(0.0005)
-    # All that was imported stays, and a trial leaves next to no cycles behind.
-    gc.freeze()
-    gc.set_threshold(20_000, 20, 20)
+    gc.freeze()  # all that was imported stays
 
     async def run() -> "Outcome":
         assembled = compose.engine(place, store, record, setting.options, observer)

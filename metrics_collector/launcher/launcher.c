@@ -3,6 +3,7 @@
  *
  *     launcher --spool DIR [--metric NAME]... -- COMMAND [ARGUMENT]...
  *     launcher --hold -- COMMAND [ARGUMENT]...
+ *     launcher --prepare COPY [FILE]...
  *
  * It starts the command as it is, copies both of its streams to its own byte
  * for byte, passes signals on, reaps what is orphaned, and ends as the command
@@ -25,6 +26,10 @@
  * `--hold` only becomes the command, the collector, with SIGTERM held back. The
  * first process of a container never hears of one that it has no handler for yet,
  * and what a pod's sidecars wait for may have ended before they have begun.
+ *
+ * `--prepare` brings the launcher itself to where the trial's container finds it,
+ * and makes the files that the trial's program and the collector both open. A
+ * second time changes nothing for a program that is running from there.
  */
 
 #define _GNU_SOURCE
@@ -32,6 +37,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -39,6 +45,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/sendfile.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
@@ -399,8 +406,52 @@ static void hold(char **command)
     exit(126);
 }
 
+static void fail(const char *name)
+{
+    dprintf(2, "%s: %s\n", name, strerror(errno));
+    exit(1);
+}
+
+/* Write the copy beside its place first: what is being run cannot be written. */
+static void copy_to(const char *path)
+{
+    char half[PATH_MAX];
+    struct stat self;
+    int from = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+    snprintf(half, sizeof half, "%s.half", path);
+    int to = open(half, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0755);
+    if (from < 0 || to < 0 || fstat(from, &self) < 0)
+        fail(path);
+    for (off_t left = self.st_size; left > 0;) {
+        ssize_t copied = sendfile(to, from, NULL, (size_t)left);
+        if (copied <= 0)
+            fail(path);
+        left -= copied;
+    }
+    if (fchmod(to, 0755) < 0 || close(to) < 0 || rename(half, path) < 0)
+        fail(path);
+}
+
+static void make(const char *path)
+{
+    int file = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+    if (file < 0 || fchmod(file, 0666) < 0)
+        fail(path);
+    close(file);
+}
+
+static int prepare(char **words)
+{
+    copy_to(*words++);
+    while (*words)
+        make(*words++);
+    return 0;
+}
+
 int main(int count, char **words)
 {
+    if (count > 2 && !strcmp(words[1], "--prepare"))
+        return prepare(words + 2);
     if (count > 3 && !strcmp(words[1], "--hold"))
         hold(words + 3);
     char **command = options(count, words);

@@ -72,7 +72,7 @@ def test_the_pod_of_a_train_job_has_the_collector_beside_its_program(started):
     name = trial["metadata"]["name"]
     (pod,) = started.all("pods", "-l", f"jobset.sigs.k8s.io/jobset-name={name}")
     assert [each["name"] for each in pod["spec"]["initContainers"]] == [
-        *("tunewright-launcher", "metrics-logger-and-collector"),
+        "metrics-logger-and-collector"
     ]
     assert pod["metadata"]["labels"]["katib.kubeflow.org/trial"] == name
 

@@ -85,6 +85,10 @@ def sidecar_of(pod):
     return found[0] if found else None
 
 
+def prepared(container):
+    return container["lifecycle"]["postStart"]["exec"]["command"]
+
+
 def environment(container):
     return {each["name"]: each.get("value") for each in container["env"]}
 
@@ -188,18 +192,15 @@ def test_the_command_stands_word_for_word_behind_the_launcher():
     assert main["args"] == ["--epochs", "3"]
 
 
-def test_the_launcher_is_brought_before_the_container_starts():
+def test_the_collector_brings_the_launcher_before_the_container_starts():
     workload = instrumented(job({"initContainers": [{"name": "fetch", "image": "fetch:1"}]}))
-    first, brings, collects_ = pod_of(workload)["initContainers"]
+    first, brings = pod_of(workload)["initContainers"]
     assert first["name"] == "fetch"
-    assert brings["command"][:2] == ["sh", "-ec"]
-    assert brings["command"][3:] == [
-        *("sh", "/launcher", "/tunewright/launcher/launcher"),
-    ]
+    assert prepared(brings) == ["/launcher", "--prepare", "/tunewright/launcher/launcher"]
     assert (
         mounts(brings)["/tunewright/launcher"] == mounts(main_of(workload))["/tunewright/launcher"]
     )
-    assert collects_["restartPolicy"] == "Always"
+    assert brings["restartPolicy"] == "Always"
 
 
 @pytest.mark.parametrize(
@@ -336,7 +337,7 @@ def test_of_a_file_only_the_file_is_mounted_for_its_folder_may_hold_the_image_s(
         "mountPath": "/app/metrics.log",
         "subPath": "metrics.log",
     } in main["volumeMounts"]
-    assert pod["initContainers"][0]["command"][-1] == "/tunewright/files/metrics.log"
+    assert prepared(sidecar_of(pod))[-1] == "/tunewright/files/app/metrics.log"
     assert mounts(sidecar_of(pod))["/tunewright/files/app"] == "metrics-volume"
     assert collected(sidecar_of(pod))["source"]["fileSystemPath"] == {
         "path": "/tunewright/files/app/metrics.log",

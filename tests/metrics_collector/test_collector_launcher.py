@@ -274,3 +274,39 @@ class TestTheSpool:
 
         assert process.wait(timeout=30) == 0
         assert found == [f"loss={n}" for n in range(1, 2001)]
+
+
+class TestThePreparation:
+    def test_a_copy_runs_where_it_is_wanted_and_files_are_there_for_whoever_writes(
+        self, launcher, tmp_path
+    ):
+        copy, empty, written = (tmp_path / name for name in ("copy", "empty.log", "written.log"))
+        written.write_text("loss=1\n")
+        subprocess.run([launcher, "--prepare", copy, empty, written], check=True, umask=0o77)
+
+        done = subprocess.run([copy, "--", "echo", "here"], capture_output=True, check=True)
+        assert (done.stdout, copy.read_bytes()) == (b"here\n", launcher.read_bytes())
+        assert [path.stat().st_mode & 0o777 for path in (copy, empty, written)] == [
+            *(0o755, 0o666, 0o666)
+        ]
+        assert (empty.read_text(), written.read_text()) == ("", "loss=1\n")
+
+    def test_a_second_one_disturbs_no_program_that_runs_from_the_first(self, launcher, tmp_path):
+        copy = tmp_path / "copy"
+        subprocess.run([launcher, "--prepare", copy], check=True)
+        running = subprocess.Popen(
+            [copy, "--", "cat"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+        subprocess.run([launcher, "--prepare", copy], check=True)
+
+        assert running.communicate(b"still here") == (b"still here", None)
+        assert running.returncode == 0
+
+    def test_what_cannot_be_made_is_named(self, launcher, tmp_path):
+        nowhere = tmp_path / "no" / "metrics.log"
+        done = subprocess.run(
+            [launcher, "--prepare", tmp_path / "copy", nowhere], capture_output=True, check=False
+        )
+        assert (done.returncode, done.stderr.decode()) == (
+            *(1, f"{nowhere}: No such file or directory\n"),
+        )

@@ -23,7 +23,8 @@ LAUNCHER = "/launcher"
 AUDIENCE = "tunewright"
 
 _ROOT = "/tunewright"
-_LAUNCHED = f"{_ROOT}/launcher/launcher"
+_LAUNCHER_FOLDER = f"{_ROOT}/launcher"
+_LAUNCHED = f"{_LAUNCHER_FOLDER}/launcher"
 _SPOOL = f"{_ROOT}/spool"
 _ACCESS = f"{_ROOT}/access"
 _FILES = f"{_ROOT}/files"
@@ -37,7 +38,6 @@ _KATIB_FOLDER = PurePosixPath("/var/log/katib")
 
 _NOBODY = 65532
 _HOUR = 3600
-_PREPARE = 'cp -f "$1" "$2"; shift 2; for file; do : >>"$file"; chmod 666 "$file"; done'
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,8 @@ def literal(text: str) -> str:
 class _Shared:
     """Where the program writes its metrics: mounts of both containers.
 
-    `volume` is ours, if a new one is needed; `files` are made in it beforehand.
+    `volume` is ours, if a new one is needed; `files` are made in it beforehand, named as the
+    collector sees them.
     """
 
     program: tuple[Mapping[str, Any], ...] = ()
@@ -107,11 +108,9 @@ class Collector:
             return
         secured = least_security(pod, container)
         is_launched = bool(container.get("command"))
-        if is_launched or shared.files:
-            _extend(pod, "initContainers", self._preparation(secured, shared))
-            _extend(pod, "volumes", {"name": _LAUNCHER_VOLUME, "emptyDir": {}})
         _extend(pod, "initContainers", self._sidecar(secured, shared))
-        _extend(pod, "volumes", {"name": _SPOOL_VOLUME, "emptyDir": {}}, self._access())
+        ours = ({"name": name, "emptyDir": {}} for name in (_LAUNCHER_VOLUME, _SPOOL_VOLUME))
+        _extend(pod, "volumes", *ours, self._access())
         _extend(container, "volumeMounts", *shared.program)
         if is_launched:
             self._launch(container)
@@ -126,7 +125,7 @@ class Collector:
         _extend(
             container,
             "volumeMounts",
-            {**_mount(_LAUNCHER_VOLUME, f"{_ROOT}/launcher"), "readOnly": True},
+            {**_mount(_LAUNCHER_VOLUME, _LAUNCHER_FOLDER), "readOnly": True},
             _mount(_SPOOL_VOLUME, _SPOOL),
         )
 
@@ -140,18 +139,6 @@ class Collector:
             metadata = template.document.setdefault("metadata", {})
             annotations = metadata.get("annotations") or {}
             metadata["annotations"] = {**annotations, labels.AUTHORITY: self.settings.authority}
-
-    def _preparation(self, secured: Mapping[str, Any], shared: _Shared) -> dict[str, Any]:
-        """Bring the launcher, and make what the program and the collector both open."""
-        mounts = [_mount(_LAUNCHER_VOLUME, f"{_ROOT}/launcher")]
-        if shared.files:
-            mounts.append(_mount(_METRICS_VOLUME, _FILES))
-        made = [f"{_FILES}/{name}" for name in shared.files]
-        return {
-            **self._container("tunewright-launcher", secured),
-            "command": ["sh", "-ec", _PREPARE, "sh", LAUNCHER, _LAUNCHED, *map(literal, made)],
-            "volumeMounts": mounts,
-        }
 
     def _sidecar(self, secured: Mapping[str, Any], shared: _Shared) -> dict[str, Any]:
         variables = {
@@ -168,6 +155,7 @@ class Collector:
             **self._container(NAME, secured),
             "restartPolicy": "Always",
             "command": [LAUNCHER, "--hold", "--", "tunewright", "collector", "--stay", *asked],
+            "lifecycle": {"postStart": {"exec": {"command": self._preparation(shared)}}},
             "env": [
                 *({"name": name, "value": literal(text)} for name, text in variables.items()),
                 {
@@ -177,11 +165,20 @@ class Collector:
                 *shared.variables,
             ],
             "volumeMounts": [
+                _mount(_LAUNCHER_VOLUME, _LAUNCHER_FOLDER),
                 _mount(_SPOOL_VOLUME, _SPOOL),
                 {**_mount(_ACCESS_VOLUME, _ACCESS), "readOnly": True},
                 *shared.collector,
             ],
         }
+
+    def _preparation(self, shared: _Shared) -> list[str]:
+        """Bring the launcher, and make what the program and the collector both open.
+
+        The kubelet starts no further container of a pod before such a hook is done. A
+        container of its own would do as well, and make each trial wait a second longer.
+        """
+        return [LAUNCHER, "--prepare", _LAUNCHED, *map(literal, shared.files)]
 
     def _container(self, name: str, secured: Mapping[str, Any]) -> dict[str, Any]:
         return {
@@ -254,7 +251,7 @@ class Collector:
             ({**_mount(_METRICS_VOLUME, str(path)), "subPath": path.name},),
             (_mount(_METRICS_VOLUME, f"{below}{folder}"),),
             volume=True,
-            files=(path.name,),
+            files=(f"{below}{path}",),
         )
 
     @property
