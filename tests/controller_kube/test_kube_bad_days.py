@@ -1,12 +1,11 @@
 """Bad days of an operator: whatever goes away in the middle, the end is the same."""
 
 import asyncio
-import contextlib
 
 import pytest
 from support.actors import Fate
 from support.apiserver import NEEDED
-from support.killing import Killed, Killing
+from support.killing import Killing
 from support.operated import experiment, scene
 from tunewright.api.errors import StoreUnavailable
 from tunewright.controller.kube.resources import EXPERIMENTS
@@ -27,7 +26,7 @@ async def played(server, folder, last):
             first = play.operate(killing)
             spec = {"seed": 7, "maxTrialCount": TRIALS, "parallelTrialCount": 3}
             await play.create(experiment(**spec))
-            was_killed = await killed_or_done(play, first)
+            was_killed = await killed_or_done(play, first, killing)
             if was_killed:
                 play.operate()
             ended = await play.ends(seconds=60)
@@ -36,7 +35,7 @@ async def played(server, folder, last):
         store.close()
 
 
-async def killed_or_done(play, first):
+async def killed_or_done(play, first, killing):
     async def over():
         return first.done() or await play.state() == "Succeeded"
 
@@ -45,8 +44,7 @@ async def killed_or_done(play, first):
     if not first.done():
         play.running.append(first)
         return False
-    with contextlib.suppress(BaseExceptionGroup, Killed):
-        await first
+    await killing.ends(first)
     return True
 
 

@@ -1,11 +1,10 @@
 """`spec.warmStartFrom` on a cluster, by a real API server."""
 
 import asyncio
-import contextlib
 
 import pytest
 from support.apiserver import NEEDED
-from support.killing import Killed, Killing
+from support.killing import Killing
 from support.operated import experiment, scene
 from tunewright.api.history import WARM_START
 from tunewright.controller.kube.resources import EXPERIMENTS
@@ -93,11 +92,11 @@ def test_an_operator_killed_after_any_write_leaves_no_point_of_the_source_out(wi
         given = []
         for last in range(1, 9):  # the first trials are written within so many
             name = f"after{last}"
-            first = play.operate(Killing(play.kube, last))
+            killing = Killing(play.kube, last)
+            first = play.operate(killing)
             play.running.remove(first)
             await play.create(experiment(name, seed=3, maxTrialCount=12, **FROM))
-            with contextlib.suppress(BaseExceptionGroup, Killed):
-                await first
+            await killing.ends(first)
             then = play.operate()
             await play.ends(name)
             await play.leave(then)

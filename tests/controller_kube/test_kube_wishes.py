@@ -1,13 +1,12 @@
 """What people ask of an operator by the annotation of an Experiment."""
 
 import asyncio
-import contextlib
 import json
 
 import pytest
 from support.actors import Fate
 from support.apiserver import NEEDED
-from support.killing import Killed, Killing
+from support.killing import Killing
 from support.operated import experiment, scene
 from tunewright.controller.kube.labels import WISHES
 from tunewright.controller.kube.notices import EVENTS
@@ -48,7 +47,8 @@ async def stopped(server, folder, last):
             await play.until(lambda: both_run(play))
             await play.leave(before)
             await ask(play, {"id": 1, "verb": "stop"})
-            first = play.operate(Killing(play.kube, last))
+            killing = Killing(play.kube, last)
+            first = play.operate(killing)
 
             async def is_over():
                 return first.done() or await left(play) is None
@@ -56,8 +56,7 @@ async def stopped(server, folder, last):
             play.running.remove(first)
             await play.until(is_over)
             first.cancel()
-            with contextlib.suppress(BaseExceptionGroup, Killed, asyncio.CancelledError):
-                await first
+            await killing.ends(first)
             play.operate()
             ended = await play.ends(seconds=60)
 
