@@ -333,7 +333,8 @@ def test_whatever_there_is_is_drawn(opened, world, theme):
         card.scroll_into_view_if_needed()
         expect(card.locator("canvas").first).to_be_visible()
         for select in card.locator("select").all():
-            for option in select.locator("option").all_inner_texts():
+            options = select.locator("option").all_inner_texts()
+            for option in dict.fromkeys((*options[:3], *options[-1:])):
                 select.select_option(option)
         card.get_by_role("button", name="As a table").click()
         expect(card.locator("table")).to_be_visible()
