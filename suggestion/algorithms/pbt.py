@@ -8,12 +8,12 @@ from ...api.problem import Problem
 from ..algorithm import Algorithm, Capabilities, Fold
 from ..settings import Setting, random_state
 
-POPULATION, TRUNCATION, RESAMPLE = (
+_POPULATION, _TRUNCATION, _RESAMPLE = (
     "n_population",
     "truncation_threshold",
     "resample_probability",
 )
-_REQUIRED = (TRIAL_DIR, POPULATION, TRUNCATION)
+_REQUIRED = (TRIAL_DIR, _POPULATION, _TRUNCATION)
 
 
 def _is_share(value: float | str) -> bool:
@@ -34,7 +34,7 @@ class Pbt(Algorithm):
             "the path at which a trial finds its checkpoint; spec.checkpoint wins over it",
         ),
         Setting(
-            POPULATION,
+            _POPULATION,
             int,
             "",
             "≥ 5",
@@ -43,7 +43,7 @@ class Pbt(Algorithm):
             "how many are trained side by side",
         ),
         Setting(
-            TRUNCATION,
+            _TRUNCATION,
             float,
             "",
             "in [0, 1]",
@@ -52,7 +52,7 @@ class Pbt(Algorithm):
             "the share of the population that is replaced by as many of the best",
         ),
         Setting(
-            RESAMPLE,
+            _RESAMPLE,
             float,
             "",
             "in [0, 1]",
@@ -77,4 +77,10 @@ class Pbt(Algorithm):
     def start(self, problem: Problem) -> Fold:
         from .pbt_fold import PbtFold
 
-        return PbtFold(problem)
+        given = problem.settings
+        return PbtFold(
+            problem,
+            size=int(given[_POPULATION]),
+            share=float(given[_TRUNCATION]),
+            resample=float(given[_RESAMPLE]) if given.get(_RESAMPLE) else None,
+        )

@@ -40,7 +40,6 @@ from ..algorithm import Fold, seed_of
 from ..cube import Cube
 from ..history import is_observed
 from ..seeds import derive, generator
-from .pbt import POPULATION, RESAMPLE, TRUNCATION
 from .pbt_steps import explored
 
 _RETRIES = 16
@@ -67,15 +66,20 @@ class _Below:
 
 
 class PbtFold(Fold):
-    def __init__(self, problem: Problem) -> None:
+    """Of a population of `size`, the `share` that did worst go on from as many of the best.
+
+    `resample` is how often a parameter is drawn anew; None perturbs each.
+    """
+
+    def __init__(
+        self, problem: Problem, *, size: int, share: float, resample: float | None
+    ) -> None:
         self._problem = problem
         self._seed = seed_of(problem)
         self._cube = Cube(problem.space)
-        given = problem.settings
-        self._size = int(given[POPULATION])
-        share = float(given[TRUNCATION])
+        self._size = size
         self._truncated = max(1, round(share * self._size)) if share else 0
-        self._resample = float(given[RESAMPLE]) if given.get(RESAMPLE) else None
+        self._resample = resample
         self._generations: defaultdict[int, dict[int, _Trial]] = defaultdict(dict)
         self._dropped: defaultdict[int, set[int]] = defaultdict(set)
         self._places: dict[int, tuple[int, int]] = {}  # generation and member of each trial

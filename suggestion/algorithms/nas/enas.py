@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from ....api.problem import Problem
 from ...algorithm import Fold
-from ...settings import Setting, SettingValue, random_state
+from ...settings import Setting, SettingValue, random_state, setting_values
 from .fold import ArchitectureSearch
 
 _PREFIX = "controller_"
@@ -47,7 +47,7 @@ def _setting(
 
 
 _INFINITY = float("inf")
-SETTINGS = (
+_SETTINGS = (
     _setting("hidden_size", int, "64", (1, _INFINITY), "the controller's hidden units"),
     _setting("temperature", float, "5.0", (0, _INFINITY), "flattens its choices", optional=True),
     _setting("tanh_const", float, "2.25", (0, _INFINITY), "bounds its certainty", optional=True),
@@ -71,10 +71,10 @@ SETTINGS = (
 class Enas(ArchitectureSearch):
     name = "enas"
     description = "a recurrent controller learns by REINFORCE which architectures of nasConfig pay"
-    settings = SETTINGS
+    settings = _SETTINGS
     requires = ("numpy",)
 
     def start(self, problem: Problem) -> Fold:
         from .enas_fold import EnasFold
 
-        return EnasFold(problem)
+        return EnasFold(problem, setting_values(_SETTINGS, problem.settings))

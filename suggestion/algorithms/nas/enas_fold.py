@@ -1,12 +1,13 @@
 """The fold of enas: each trial that ends teaches the controller."""
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from ....api.problem import Problem
 from ...seeds import derive
-from ...settings import setting_values
+from ...settings import SettingValue
 from .controller import Controller, ControllerSettings
-from .enas import SETTINGS
 from .fold import ArchitectureFold
 from .genotype import Genotype
 
@@ -21,9 +22,8 @@ class EnasFold(ArchitectureFold):
     standard deviations. Katib gives every architecture the mean of all rewards.
     """
 
-    def __init__(self, problem: Problem) -> None:
+    def __init__(self, problem: Problem, values: Mapping[str, SettingValue]) -> None:
         super().__init__(problem)
-        values = setting_values(SETTINGS, problem.settings)
 
         def number(name: str) -> float | None:
             value = values[f"controller_{name}"]
