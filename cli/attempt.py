@@ -35,6 +35,7 @@ def attempt(files: tuple[Path, ...], assignments: tuple[str, ...], **given: Any)
     from ..api.compile import search_space
     from ..api.documents import load
     from ..api.space import format_value
+    from ..sdk.machine import check_machine
     from ..sdk.points import parse_point
     from . import compose
 
@@ -49,7 +50,7 @@ def attempt(files: tuple[Path, ...], assignments: tuple[str, ...], **given: Any)
             experiment, {name: format_value(value) for name, value in point.items()}
         )
         options = compose.local_options(machine, bundle.others)
-        program = compose.check_machine(document, options, machine.directory)
+        program = check_machine(document, options, machine.directory)
         compose.announce(document, program)
         console.note(f"trying {console.exact_point(point.items())}")
         with tempfile.TemporaryDirectory(prefix="tunewright-try-") as folder:

@@ -52,9 +52,9 @@ def _begin(
     files: Sequence[str],
 ) -> int:
     from ..api.asked import is_asked
-    from ..suggestion.check import check_algorithm
+    from ..sdk.machine import check_machine
+    from ..suggestion.check import check_algorithm, check_plugins
     from . import compose
-    from .plugins import check_plugins
 
     if is_asked(document):
         check_algorithm(document)
@@ -65,8 +65,9 @@ def _begin(
     options = compose.local_options(machine, others)
     check_algorithm(document)
     if not how.dry_run:
-        check_plugins(document)
-    program = compose.check_machine(document, options, machine.directory)
+        for why in check_plugins(document):
+            console.warn(why)
+    program = check_machine(document, options, machine.directory)
     if how.dry_run:
         from .preview import show_commands
 

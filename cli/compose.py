@@ -1,15 +1,14 @@
 """Where the rooms are put together: a store with its evaluator, an engine with its ports."""
 
 import os
-import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..api.errors import Fault, StoreUnavailable, Unsupported
+from ..api.errors import Fault, StoreUnavailable
 from ..db.records import ExperimentRecord
 from ..db.store import Store
 from ..sdk.sources.place import Place
@@ -113,91 +112,22 @@ def local_options(
     others: Sequence[Mapping[str, Any]] = (),
 ) -> "LocalOptions":
     """Gather what trials on this machine are given: environment, secrets, directories."""
-    from ..controller.local.options import LocalOptions
+    from ..sdk.machine import local_options
 
     machine = machine or Machine()
-    return LocalOptions(
-        environ=dict(os.environ),
+    return replace(
+        local_options(others),
         runtime=machine.runtime,
         env_file=machine.variables(),
-        secrets=_data(others, "Secret"),
-        config_maps=_data(others, "ConfigMap"),
         mounts=machine.directories(),
         trials_per_gpu=machine.trials_per_gpu,
     )
 
 
-def _data(others: Sequence[Mapping[str, Any]], kind: str) -> dict[str, dict[str, str]]:
-    """Return the data of Secrets or ConfigMaps by name; a Secret's `data` is base64."""
-    import base64
-
-    found: dict[str, dict[str, str]] = {}
-    for document in others:
-        if document.get("kind") != kind:
-            continue
-        held = document.get("data") or {}
-        values = {str(key): str(value) for key, value in held.items()}
-        if kind == "Secret":
-            values = {k: base64.b64decode(v).decode("utf-8", "replace") for k, v in values.items()}
-            values |= {str(k): str(v) for k, v in (document.get("stringData") or {}).items()}
-        found[str((document.get("metadata") or {}).get("name"))] = values
-    return found
-
-
-def check_machine(document: Mapping[str, Any], options: "LocalOptions", workdir: str) -> str:
-    """Prepare a trial without starting it; return the program that its command means.
-
-    Raises:
-        Unsupported: it cannot run on this machine; the message says where or how it can.
-    """
-    from ..controller.local.attempt import prepare
-    from ..controller.local.sharing import check_sharing
-    from ..controller.local.workspace import can_bind
-    from ..controller.ports import AttemptRef, Workload
-    from ..metrics_collector.spec import collector_spec
-    from ..sdk.rendered import primary_name
-    from .preview import sample_manifest
-
-    check_sharing(document)
-    primary = primary_name(document) or ""
-    private = collector_spec(document["spec"].get("metricsCollectorSpec")).own_directory
-    with tempfile.TemporaryDirectory(prefix="tunewright-check-") as folder:
-        prepared = prepare(
-            Workload(
-                ref=AttemptRef("", 0, "check", 1, ""),
-                manifest=sample_manifest(document),
-                primary_container=primary,
-                directory=Path(folder),
-                workdir=Path(workdir),
-                private=() if private is None else (private,),
-                mounts=_checkpoint_mount(document, Path(folder)),
-            ),
-            options,
-        )
-    if any(command.binds for command in prepared.commands.values()) and not can_bind():
-        raise Unsupported(
-            "this machine lets no process have directories of its own (mount namespaces), which"
-            " keep volumes, checkpoints and the metrics collector's files of two trials apart: use"
-            " --runtime docker"
-        )
-    pod = prepared.plan.pods[0]
-    container = next((c for c in pod.containers if c.name == primary), pod.containers[-1])
-    return prepared.commands[pod.name, container.name].executable
-
-
-def _checkpoint_mount(document: Mapping[str, Any], folder: Path) -> tuple[tuple[Path, Path], ...]:
-    from ..api.compile import checkpoint
-    from ..api.experiment import ExperimentSpec
-
-    kept = checkpoint(ExperimentSpec.read(document["spec"]))
-    return ((folder, Path(kept.path)),) if kept is not None and kept.path else ()
-
-
 def witness(store: Store, record: ExperimentRecord) -> "Witness":
     """Make what keeps note of the code that the experiment's trials run."""
     from ..controller.provenance import Witness, script_of
-    from ..sdk.rendered import command_of, container_of, primary_name
-    from .preview import sample_manifest
+    from ..sdk.rendered import command_of, container_of, primary_name, sample_manifest
 
     manifest, primary = sample_manifest(record.document), primary_name(record.document)
     container = container_of(manifest, primary)
@@ -208,8 +138,7 @@ def witness(store: Store, record: ExperimentRecord) -> "Witness":
 
 def announce(document: Mapping[str, Any], program: str) -> None:
     """Say which program the trials' command names on this machine."""
-    from ..sdk.rendered import command_of, primary_name
-    from .preview import sample_manifest
+    from ..sdk.rendered import command_of, primary_name, sample_manifest
 
     command = command_of(sample_manifest(document), primary_name(document))
     if command:

@@ -6,7 +6,6 @@ import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..api.compile import objective_of
@@ -122,46 +121,13 @@ def _lose_terminal() -> None:
 
 
 def detach_engine(place: Place, record: ExperimentRecord, arguments: Sequence[str]) -> int:
-    """Start an engine of its own in the background; return when the experiment goes on.
+    """Start an engine of its own in the background, and say so; return the exit code."""
+    from ..sdk.background import start_engine
 
-    The other process is `tunewright resume`, told all that this one was told.
-    """
-    import subprocess
-    import time
-
-    from ..sdk.commands import COMMAND
-
-    log = place.log_file(record.uid)
-    with log.open("ab") as stream:
-        engine = subprocess.Popen(
-            [
-                *(*COMMAND, "resume", record.key.name),
-                *("--namespace", record.key.namespace, "--store", place.option),
-                *arguments,
-            ],
-            stdin=subprocess.DEVNULL,
-            stdout=stream,
-            stderr=stream,
-            start_new_session=True,
-            cwd=Path(record.workdir) if Path(record.workdir).is_dir() else None,
-        )
-    with place.opened() as store:
-        while engine.poll() is None and not _goes_on(place, store, record):
-            time.sleep(0.02)
-    if engine.poll() not in {None, 0}:
-        console.note(_tail(log))
-        return int(engine.returncode)
-    console.note(f"{record.key.name} runs in the background (process {engine.pid}).")
-    console.note(f"`tunewright watch {record.key.name}` shows it; what it says is in {log}")
+    begun = start_engine(place, record, arguments)
+    if begun.code is not None:
+        console.note(begun.said)
+        return begun.code
+    console.note(f"{record.key.name} runs in the background (process {begun.pid}).")
+    console.note(f"`tunewright watch {record.key.name}` shows it; what it says is in {begun.log}")
     return 0
-
-
-def _goes_on(place: Place, store: Store, record: ExperimentRecord) -> bool:
-    """Say whether an engine has it, and has written that an end of before is over."""
-    if not place.is_driven(record.uid):
-        return False
-    return not store.experiment(record.key).state.is_finished
-
-
-def _tail(log: Path, lines: int = 10) -> str:
-    return "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-lines:])

@@ -1,75 +1,22 @@
-"""What plug-ins are asked and told by the command line: checks before a run, early stopping."""
+"""Early stopping by plug-ins, for an engine of this machine."""
 
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..db.store import Store
-from . import console
 
 if TYPE_CHECKING:
-    from ..api.errors import Fault
     from ..api.history import Entry
     from ..api.problem import Problem
     from ..api.stopping import Evaluator, Stop
 
 _PAGE = 5000
 _CALLS = 8  # to services of rules at once, so that a slow one holds up no other experiment
-
-
-def check_plugins(document: Mapping[str, Any]) -> None:
-    """Let the plug-ins of an experiment say what is wrong with it; one that is away is waited for.
-
-    Raises:
-        Invalid: with every fault.
-        PluginBroken: one of them fails.
-    """
-    from ..api.errors import Invalid, PluginUnavailable
-
-    faults: list[Fault] = []
-    for ask in (_algorithm_faults, _rule_faults):
-        try:
-            faults += ask(document)
-        except PluginUnavailable as error:
-            console.warn(f"not checked: {error}")
-    if faults:
-        raise Invalid(faults)
-
-
-def _algorithm_faults(document: Mapping[str, Any]) -> Sequence["Fault"]:
-    from ..api.compile import problem
-    from ..api.experiment import Experiment
-
-    asked = problem(Experiment.read(document), uid="", seed=0)
-    if asked.endpoint is None:
-        return ()
-    import asyncio
-
-    from ..suggestion.client import RemoteSuggester
-
-    async def ask(endpoint: str) -> Sequence["Fault"]:
-        client = RemoteSuggester(endpoint, lambda _after: ())
-        try:
-            return await client.validate(asked)
-        finally:
-            await client.close()
-
-    return asyncio.run(ask(asked.endpoint))
-
-
-def _rule_faults(document: Mapping[str, Any]) -> Sequence["Fault"]:
-    from ..api.compile import stopping_rule_of
-
-    rule = stopping_rule_of(document)
-    if rule is None or rule.endpoint is None:
-        return ()
-    from ..suggestion.early_stopping.endpoints import validate_at_plugin
-
-    return validate_at_plugin(rule)
 
 
 class Stopping:

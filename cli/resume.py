@@ -43,6 +43,7 @@ def resume(
     from dataclasses import replace
 
     from ..api.asked import is_asked
+    from ..sdk.machine import check_machine
     from ..sdk.names import find_experiment
     from . import compose
     from .drive import Setting, detach_engine, drive
@@ -66,7 +67,7 @@ def resume(
     machine = replace(machine, workdir=machine.workdir or record.workdir)
     document = record.document
     options = compose.local_options(machine, compose.read_others(files))
-    program = compose.check_machine(document, options, machine.directory)
+    program = check_machine(document, options, machine.directory)
     if detach:
         return detach_engine(place, record, [*machine.arguments(), *with_files(files)])
     return drive(place, record, Setting(options, fsync=machine.fsync, program=program))

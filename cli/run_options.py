@@ -1,6 +1,5 @@
 """What `run`, `resume` and `try` are told about this machine."""
 
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -70,10 +69,9 @@ class Machine:
         Raises:
             Invalid: there is no such directory.
         """
-        path = Path(self.workdir or os.getcwd()).expanduser().absolute()  # noqa: PTH109 - Path.cwd resolves links, which users see
-        if not path.is_dir():
-            raise Invalid([Fault("--workdir", f"{path} is no directory", "name one that is there")])
-        return str(path)
+        from ..sdk.machine import directory_of
+
+        return directory_of(self.workdir, "--workdir")
 
     def refuse_elsewhere(self) -> None:
         """Refuse what says something about this machine, where trials run on a cluster.

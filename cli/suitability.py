@@ -20,17 +20,15 @@ def check(experiment: Experiment, bundle: Bundle, world: str | None) -> Iterator
     """
     from ..controller.local.cgroups import held, own_places
     from ..controller.local.fields import remarks_of
+    from ..sdk.machine import check_machine, local_options
+    from ..sdk.rendered import sample_manifest
     from ..suggestion.check import check_algorithm
-    from . import compose
-    from .preview import sample_manifest
-    from .run_options import Machine
 
     document = experiment.write()
     check_algorithm(document)
     if world == "laptop":
         yield from _without_meaning(document["spec"])
-        options = compose.local_options(Machine(), bundle.others)
-        compose.check_machine(document, options, str(Path.cwd()))
+        check_machine(document, local_options(bundle.others), str(Path.cwd()))
         yield from remarks_of(sample_manifest(document), held=held(own_places()))
     elif world == "cluster" and "trialSpec" in (document["spec"].get("trialTemplate") or {}):
         yield from _on_a_cluster(document)
@@ -51,7 +49,7 @@ def _on_a_cluster(document: dict[str, object]) -> Iterator[str]:
 
 
 def _starts_pods_anew(document: dict[str, object]) -> bool:
-    from .preview import sample_manifest
+    from ..sdk.rendered import sample_manifest
 
     manifest = sample_manifest(document)
     spec = manifest.get("spec") or {}
@@ -103,7 +101,6 @@ def check_sources(experiment: Experiment, where: Where) -> Iterator[str]:
 
 
 def _primary(document: dict[str, object]) -> dict[str, object]:
-    from ..sdk.rendered import container_of, primary_name
-    from .preview import sample_manifest
+    from ..sdk.rendered import container_of, primary_name, sample_manifest
 
     return dict(container_of(sample_manifest(document), primary_name(document)))

@@ -79,9 +79,9 @@ def validate(
             for remark in _remarks(experiment, bundle, world, where):
                 console.warn(remark)
         if where.is_cluster:
-            from .apply import try_out
+            from ..sdk.submit_there import try_out
 
-            try_out([experiment.write() for experiment in bundle.experiments], where)
+            try_out(where.reached(), (each.write() for each in bundle.experiments))
     except Invalid as error:
         if output == "table":
             raise

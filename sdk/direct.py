@@ -5,7 +5,6 @@ else is done here.
 """
 
 import os
-import re
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -24,11 +23,6 @@ if TYPE_CHECKING:
     from .desk import Desk
     from .sources.source import Source
     from .sources.where import Where
-
-_BEGUN = re.compile(
-    r"^(?P<name>\S+) (runs in the background|is created|is there already|runs already)",
-    re.MULTILINE,
-)
 
 
 class Direct:
@@ -59,12 +53,9 @@ class Direct:
     # Beginning.
 
     def create(self, path: Path, workdir: str | None) -> str:
-        where = [] if workdir is None or self._is_cluster else ["--workdir", workdir]
-        said = commands.run(["run", str(path), "--detach", *where, *self._options()])
-        begun = _BEGUN.search(said)
-        if begun is None:
-            raise commands.CommandFailed(said.strip())
-        return begun["name"]
+        from .begin import begin
+
+        return begin(self._where, path, workdir, _warn).key.name
 
     def run(self, path: Path, look: Callable[[], None] | None) -> int:
         words = ["run", str(path), *self._options()]

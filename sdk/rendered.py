@@ -5,9 +5,14 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..api.asked import is_asked
+from ..api.compile import problem
+from ..api.experiment import Experiment
+from ..api.identity import trial_name
+from ..api.placeholders import is_meta
 from ..api.space import Point
 from ..controller.render import Template, TrialIdentity, TrialParameter, render
 from ..db.records import ExperimentRecord, TrialRecord
+from .points import middle
 
 
 def manifest_of(
@@ -15,6 +20,30 @@ def manifest_of(
 ) -> dict[str, Any]:
     """Render the manifest of a trial."""
     return render(template_of(document), point, TrialIdentity(name, namespace))
+
+
+def sample_manifest(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Render the manifest at the middle of the space."""
+    return first_manifest(document, sample_point(Experiment.read(document)))
+
+
+def first_manifest(document: Mapping[str, Any], point: Point) -> dict[str, Any]:
+    """Render the manifest of the first trial, were it at that point."""
+    metadata = document.get("metadata") or {}
+    name = metadata.get("name") or f"{metadata.get('generateName', '')}new"
+    return manifest_of(
+        document, point, trial_name(name, "", 0), metadata.get("namespace") or "default"
+    )
+
+
+def sample_point(experiment: Experiment) -> Point:
+    """Return the middle of the space; what a plug-in will say of an architecture is left open."""
+    space = problem(experiment, uid="", seed=0).space
+    template = experiment.spec.trial_template
+    names = [entry.reference for entry in (template and template.trial_parameters) or ()]
+    if experiment.spec.nas_config is not None:
+        return {name: f"<{name}>" for name in names if not is_meta(name)}
+    return space.actual({parameter.name: middle(parameter) for parameter in space.parameters})
 
 
 def template_of(document: Mapping[str, Any]) -> Template:

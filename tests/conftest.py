@@ -11,8 +11,6 @@ import sys
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 # As in a person's shell, where what a command prints waits in its buffer until it is full.
 os.environ.pop("PYTHONUNBUFFERED", None)
-# Thousands of tests are objects that stay: looking for garbage among them is a fifth of the time.
-gc.set_threshold(50_000, 20, 20)
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -23,6 +21,9 @@ from hypothesis import settings
 from services import program
 from support import apiserver, katib_sdk
 from tunewright.controller.local.cgroups import held, own_places
+
+# Thousands of tests are objects that stay: looking for garbage among them is a fifth of the time.
+gc.set_threshold(50_000, 20, 20)
 
 settings.register_profile("tests", deadline=None)  # how long a test takes is no law
 settings.load_profile("tests")

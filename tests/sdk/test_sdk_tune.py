@@ -1,11 +1,16 @@
 """`tune()` and `Client` on this machine: real trials, a real store."""
 
+import asyncio
+import contextlib
 import functools
 import os
+import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
 from support.command import ROOT
+from support.waiting import until
 from tunewright import Client, search, tune
 from tunewright.api.errors import Conflict, Invalid, NotFound, Unsupported
 from tunewright.sdk.tune import FunctionFailed
@@ -21,6 +26,14 @@ def home(tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", f"{ROOT / '.types'}{os.pathsep}{ROOT / 'tests'}")
     monkeypatch.chdir(tmp_path)
     return tmp_path / "home"
+
+
+def is_left(process):
+    """Whether a process has ended, and this one has not taken note of it."""
+    with contextlib.suppress(OSError):
+        state, parent = (process / "stat").read_text().rpartition(")")[2].split()[:2]
+        return (state, int(parent)) == ("Z", os.getpid())
+    return False
 
 
 def experiment(name, command="echo loss=${trialParameters.x}", trials=4):
@@ -217,6 +230,26 @@ def test_a_client_begins_waits_looks_and_deletes():
     assert client.explain("one")
     client.delete("one")
     assert client.experiments() == []
+
+
+def test_of_an_engine_that_has_ended_its_client_keeps_no_process():
+    client = Client()
+    client.create(experiment("one"))
+    client.wait("one", timeout=60)
+    until(lambda: not any(each.name.startswith("engine ") for each in threading.enumerate()))
+    ended = [each.name for each in Path("/proc").glob("[0-9]*") if is_left(each)]
+    assert ended == []
+
+
+def test_in_a_loop_that_runs_a_plug_in_is_asked_what_it_says_to_an_experiment():
+    async def cell():
+        document = experiment("asks")
+        document["spec"]["algorithm"] = {"algorithmName": "mine", "endpoint": "127.0.0.1:1"}
+        with pytest.warns(RuntimeWarning, match="not checked: "):
+            return Client().create(document)
+
+    assert asyncio.run(cell()).name == "asks"
+    Client().stop("asks")
 
 
 def test_a_client_pauses_resumes_edits_and_stops():
