@@ -55,7 +55,7 @@ class Direct:
     def create(self, path: Path, workdir: str | None) -> str:
         from .begin import begin
 
-        return begin(self._where, path, workdir, _warn).key.name
+        return str(begin(self._where, path, workdir, _warn).key)  # its namespace need not be ours
 
     def run(self, path: Path, look: Callable[[], None] | None) -> int:
         words = ["run", str(path), *self._options()]

@@ -26,7 +26,7 @@ class Verbs(Protocol):
     # Beginning.
 
     def create(self, path: Path, workdir: str | None) -> str:
-        """Begin a file's experiment, and return its name."""
+        """Begin a file's experiment, and return its name, behind its namespace where that matters."""
         ...
 
     def run(self, path: Path, look: Callable[[], None] | None) -> int:
