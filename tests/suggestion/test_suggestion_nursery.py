@@ -7,11 +7,16 @@ import signal
 from pathlib import Path
 
 import pytest
+from support.command import start
 from support.packages import install
 from support.search import Log
 from support.waiting import until
 from support.workers import by_forks, children, is_gone
 from tunewright.api.errors import PluginUnavailable
+from tunewright.suggestion import held
+from tunewright.suggestion.client import RemoteSuggester
+from tunewright.suggestion.held import GREATEST, Experiments
+from tunewright.suggestion.interpreter import start_interpreter
 from tunewright.suggestion.nursery_process import FIRST
 from tunewright.suggestion.plugin.probe import SPACES, problem_of
 
@@ -200,3 +205,39 @@ def test_a_nursery_ends_with_its_workers_when_it_is_closed():
         return family
 
     assert all(map(is_gone, by_forks(run)))
+
+
+def test_no_worker_outlives_a_service_that_is_killed(tmp_path):
+    async def ask_both(address):
+        for algorithm in ("tpe", "sobol"):
+            remote = RemoteSuggester(address, Log().after)
+            await remote.suggest(task_of(algorithm, uid=algorithm), 0, 1, position=0)
+            await remote.close()
+
+    with start(tmp_path, "serve", "suggestion", "--port", "0", cwd=tmp_path) as service:
+        try:
+            asyncio.run(ask_both(service.stdout.readline().split()[-1]))
+            [nursery] = children(service.pid)
+            workers = children(nursery)
+        finally:
+            service.kill()
+
+    assert len(workers) == 2
+    until(lambda: all(map(is_gone, [nursery, *workers])))
+
+
+def test_the_service_starts_interpreters_where_there_can_be_no_nursery(monkeypatch):
+    monkeypatch.setattr(held, "is_possible", lambda: False)
+    experiments = Experiments()
+    experiments.close()
+    assert experiments._start is start_interpreter
+
+
+def test_of_workers_that_load_their_own_libraries_fewer_are_held():
+    experiments = Experiments()
+    for number in range(GREATEST):
+        with experiments.of(task_of("of a plug-in", uid=str(number)), "v1"):
+            pass
+    kept = [uid for _, uid in experiments._held]
+    experiments.close()
+    assert kept == [str(number) for number in range(GREATEST)][-GREATEST // 4 :]
