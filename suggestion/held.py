@@ -18,12 +18,23 @@ import grpc
 from ..api.errors import Codes, Terminal
 from ..api.history import Entry, Suggestion
 from ..api.problem import Problem
+from . import registry
+from .interpreter import start_interpreter
+from .nursery import Nursery, is_possible
 from .suggester import AnySuggester, open_suggester
+from .worker import Start
 
 T = TypeVar("T")
 
-GREATEST = 16
-"""Experiments that are held; beyond it the one not asked for longest is forgotten."""
+GREATEST = 64
+"""Experiments that are held; beyond it the one not asked for longest is forgotten.
+
+The budget is the Deployment's memory, 2 GiB. A worker of the nursery has 5 to 20 MB of its own
+where a hundred trials have ended, and up to 25 where a thousand have: 1.6 GB, beside the service
+and a nursery that has loaded every library, 250 MB together."""
+
+_UNSHARED = 4
+"""As how many one counts whose worker loads its libraries for itself, 60 to 120 MB."""
 
 LONGEST_SECONDS = 600.0
 """How long an answer may take where the caller sets no deadline."""
@@ -44,8 +55,10 @@ class TooLate(Terminal):
 class Held:
     """One experiment: what answers for it, and the part of its log that was sent last."""
 
-    def __init__(self, loop: "Loop") -> None:
+    def __init__(self, loop: "Loop", start: Start, weight: int) -> None:
         self._loop = loop
+        self._start = start
+        self.weight = weight
         self.lock = threading.Lock()
         self.callers = 0
         self._suggester: AnySuggester | None = None
@@ -73,7 +86,9 @@ class Held:
             raise _not_held(begin)
         self._begin, self._entries = begin, entries
         if self._suggester is None:
-            self._suggester = open_suggester(problem, self._read, timeout=LONGEST_SECONDS)
+            self._suggester = open_suggester(
+                problem, self._read, timeout=LONGEST_SECONDS, start=self._start
+            )
         position = begin + len(entries)
         return self._loop.run(
             self._suggester.suggest(problem, first_index, count, position=position), context
@@ -104,14 +119,17 @@ class Experiments:
 
     def __init__(self) -> None:
         self._loop = Loop()
+        self._nursery = Nursery() if is_possible() else None
+        self._start = start_interpreter if self._nursery is None else self._nursery.start
         self._lock = threading.Lock()
         self._held: OrderedDict[tuple[str, str], Held] = OrderedDict()
 
     @contextmanager
     def of(self, problem: Problem, api: str) -> Iterator[Held]:
         """Hold one experiment for the time of a block."""
+        new = Held(self._loop, self._start, self._weight(problem))
         with self._lock:
-            held = self._held.setdefault((api, problem.uid), Held(self._loop))
+            held = self._held.setdefault((api, problem.uid), new)
             self._held.move_to_end((api, problem.uid))
             held.callers += 1
         try:
@@ -124,16 +142,31 @@ class Experiments:
         """Forget everything, and end what computes it."""
         for held in self._held.values():
             held.close()
+        if self._nursery is not None:
+            self._loop.run(self._nursery.close())
         self._loop.close()
 
+    def _weight(self, problem: Problem) -> int:
+        shares = self._nursery is not None and problem.algorithm in registry.BUILT_IN
+        return 1 if shares else _UNSHARED
+
     def _leave(self, left: Held) -> None:
-        """Make room, among those that nobody asks now."""
         with self._lock:
             left.callers -= 1
-            idle = [key for key, held in self._held.items() if held.callers == 0]
-            gone = [self._held.pop(key) for key in idle[: max(0, len(self._held) - GREATEST)]]
+            gone = self._make_room()
         for held in gone:
             held.close()
+
+    def _make_room(self) -> Sequence[Held]:
+        """Take out as many as are too many, among those that nobody asks now."""
+        weight = sum(held.weight for held in self._held.values())
+        gone = []
+        for key in [key for key, held in self._held.items() if held.callers == 0]:
+            if weight <= GREATEST:
+                break
+            gone.append(self._held.pop(key))
+            weight -= gone[-1].weight
+        return gone
 
 
 class Loop:

@@ -6,7 +6,8 @@ from ..api.history import Suggestion
 from ..api.problem import ANSWER_SECONDS, Problem
 from . import registry
 from .inline import History, InlineSuggester
-from .worker import WorkerSuggester
+from .interpreter import start_interpreter
+from .worker import Start, WorkerSuggester
 
 
 class AnySuggester(Protocol):
@@ -24,12 +25,17 @@ class AnySuggester(Protocol):
 
 
 def open_suggester(
-    problem: Problem, history: History, *, timeout: float = ANSWER_SECONDS
+    problem: Problem,
+    history: History,
+    *,
+    timeout: float = ANSWER_SECONDS,
+    start: Start = start_interpreter,
 ) -> AnySuggester:
     """Return what asks this problem's algorithm.
 
     `history` returns the log's entries behind a position, in order, as many as
-    it likes; it is called in a thread. `timeout` is seconds for one answer.
+    it likes; it is called in a thread. `timeout` is seconds for one answer; `start`
+    starts a worker where one is needed.
 
     Raises:
         Invalid: no algorithm has that name.
@@ -40,4 +46,4 @@ def open_suggester(
         return RemoteSuggester(problem.endpoint, history, timeout=timeout)
     if registry.is_quick(problem):
         return InlineSuggester(history)
-    return WorkerSuggester(history, timeout=timeout)
+    return WorkerSuggester(history, timeout=timeout, start=start)

@@ -6,28 +6,43 @@ start, and gives the same points.
 """
 
 import asyncio
-import contextlib
-import os
 import pickle
 import signal
-import sys
-from pathlib import Path
-from typing import Any
+from collections.abc import Awaitable, Callable
+from typing import Any, Protocol, TypeAlias
 
 from ..api.errors import PluginBroken, PluginUnavailable
 from ..api.history import Suggestion
 from ..api.problem import ANSWER_SECONDS, Problem
 from .frames import HEADER, Answer, Ask, Learn, Open, pack
 from .inline import History
+from .interpreter import last_words, start_interpreter
 from .session import searched
 
 _PART = 5000  # entries in one frame
 _DEATHS = 3
 """After so many workers in a row that died without an answer, the next would die, too."""
 
-# Without the folder that it starts in, where a file of the user's may have a library's name.
-_PROGRAM = (sys.executable, "-P", "-m", f"{__package__}.worker_process")
-_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+class WorkerProcess(Protocol):
+    """A process that runs `worker_process`, by whatever way it was started."""
+
+    @property
+    def requests(self) -> asyncio.StreamWriter: ...
+
+    @property
+    def answers(self) -> asyncio.StreamReader: ...
+
+    async def end(self, grace: float) -> int | None:
+        """End it, and return its status, which is negative for a signal.
+
+        It is given `grace` seconds to end by itself. None when nobody can tell how it ended.
+        """
+        ...
+
+
+Start: TypeAlias = Callable[[str], Awaitable[WorkerProcess]]
+"""Starts a worker for the algorithm of that name."""
 
 
 class WorkerSuggester:
@@ -38,11 +53,16 @@ class WorkerSuggester:
     """
 
     def __init__(
-        self, history: History, *, timeout: float = ANSWER_SECONDS
-    ) -> None:  # the worker is ended, not only awaited no more
+        self,
+        history: History,
+        *,
+        timeout: float = ANSWER_SECONDS,  # the worker is ended, not only awaited no more
+        start: Start = start_interpreter,
+    ) -> None:
         self._history = history
         self._timeout = timeout
-        self._process: asyncio.subprocess.Process | None = None
+        self._start = start
+        self._process: WorkerProcess | None = None
         self._problem: Problem | None = None
         self._position = 0
         self._deaths = 0  # since the last answer
@@ -107,13 +127,7 @@ class WorkerSuggester:
 
     async def _open(self, problem: Problem) -> None:
         if self._process is None:
-            self._process = await asyncio.create_subprocess_exec(
-                *_PROGRAM,
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                env=_environment(),
-                process_group=0,  # a Ctrl-C at the terminal is the engine's to handle
-            )
+            self._process = await self._start(problem.algorithm)
         self._problem, self._position = None, 0
         await self._call(Open(problem), problem)
         self._problem = problem
@@ -121,12 +135,10 @@ class WorkerSuggester:
     async def _call(self, request: object, problem: Problem) -> Answer:
         process = self._process
         assert process is not None
-        assert process.stdin is not None
-        assert process.stdout is not None
-        process.stdin.write(pack(request))
-        await process.stdin.drain()
-        (length,) = HEADER.unpack(await process.stdout.readexactly(HEADER.size))
-        answer: Any = pickle.loads(await process.stdout.readexactly(length))  # noqa: S301  # our own worker
+        process.requests.write(pack(request))
+        await process.requests.drain()
+        (length,) = HEADER.unpack(await process.answers.readexactly(HEADER.size))
+        answer: Any = pickle.loads(await process.answers.readexactly(length))  # noqa: S301  # our own worker
         assert isinstance(answer, Answer)
         self._deaths = 0
         if answer.error is None:
@@ -136,62 +148,28 @@ class WorkerSuggester:
             raise PluginBroken(f"the algorithm {problem.algorithm} fails: {answer.error}")
         raise answer.error
 
-    async def _end(self, grace: float = 0.0) -> int:
+    async def _end(self, grace: float = 0.0) -> int | None:
         """End the worker and return its status.
 
         One that has closed its pipe is about to end by itself, and is given
         time to: a signal to a process that is gone would take its status.
         """
         process, self._process, self._problem = self._process, None, None
-        if process is None:
-            return 0
-        if grace > 0:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(process.wait(), grace)
-        if process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
-        status = await process.wait()
-        # The transport closes in the next turn of the loop, not in the destructor.
-        process._transport.close()  # type: ignore[attr-defined]  # the pipes have no other handle
-        return status
+        return 0 if process is None else await process.end(grace)
 
 
-def _ended(status: int) -> str:
-    """Say how a worker ended, as `Process.returncode` has it."""
+def _ended(status: int | None) -> str:
+    """Say how a worker ended."""
+    if status is None:
+        return "ended, and nobody was left to see how"
     if status >= 0:
         return f"ended with status {status}"
     want = ", perhaps for want of memory" if -status == signal.SIGKILL else ""
     return f"was killed by signal {-status}{want}"
 
 
-async def _remedy(status: int) -> str:
+async def _remedy(status: int | None) -> str:
     """Return what helps a worker that ends so again and again, or what it says of itself."""
-    if -status == signal.SIGKILL:
+    if status == -signal.SIGKILL:
         return "give it more, or run fewer trials at once"
-    return await _last_words()
-
-
-async def _last_words() -> str:
-    """Start a worker that is asked nothing, and return the last line that it says of itself."""
-    tried = await asyncio.create_subprocess_exec(
-        *_PROGRAM,
-        stdin=asyncio.subprocess.DEVNULL,
-        stderr=asyncio.subprocess.PIPE,
-        env=_environment(),
-    )
-    said = (await tried.communicate())[1].decode(errors="replace").split("\n")
-    return next((line for line in reversed(said) if line.strip()), "it says nothing")
-
-
-def _environment() -> dict[str, str]:
-    """Return this process's environment, with its import path.
-
-    The folder that it works in comes last: a plug-in may import from it.
-
-    One thread for linear algebra: trials want the cores, and sums that are
-    split differently round differently.
-    """
-    path = os.pathsep.join([*filter(None, sys.path), str(Path.cwd())])
-    threads = {name: os.environ.get(name, "1") for name in _THREADS}
-    return {**os.environ, **threads, "PYTHONPATH": path}
+    return await last_words()

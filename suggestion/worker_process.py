@@ -11,7 +11,7 @@ import pickle
 import queue
 import sys
 import threading
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NoReturn
 
 from ..api.errors import TunewrightError
 from .frames import HEADER, Answer, Ask, Learn, Open, pack
@@ -43,9 +43,13 @@ def _answer(session: Session | None, request: Any) -> tuple[Session | None, Answ
 def main() -> None:
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what libraries print is no answer
+    serve(sys.stdin.buffer, answers)
+
+
+def serve(stream: BinaryIO, answers: BinaryIO) -> NoReturn:
+    """Answer what is asked, one after the other."""
     requests: queue.SimpleQueue[Any] = queue.SimpleQueue()
-    reader = threading.Thread(target=_read, args=(sys.stdin.buffer, requests), daemon=True)
-    reader.start()
+    threading.Thread(target=_read, args=(stream, requests), daemon=True).start()
     session: Session | None = None
     while True:
         request = requests.get()

@@ -162,6 +162,21 @@ def test_more_experiments_than_are_held_take_turns(address):
     asyncio.run(run())
 
 
+def test_many_experiments_are_answered_at_once(address):
+    async def ask(number):
+        task = problem(*SPACE, algorithm="tpe", uid=f"at-once-{number}", seed=number)
+        remote = RemoteSuggester(address, Log().after)
+        answer = await remote.suggest(task, 0, 2, position=0)
+        await remote.close()
+        return answer, Session(task).suggest(0, 2)
+
+    async def ask_all():
+        return await asyncio.gather(*map(ask, range(40)))
+
+    for answer, expected in asyncio.run(ask_all()):
+        assert answer == expected
+
+
 def test_katibs_controller_gets_exactly_what_it_asks_for(channel):
     task, log = problem(*SPACE, algorithm="tpe"), Log()
     stub = api_pb2_grpc.SuggestionStub(channel)

@@ -1,15 +1,20 @@
+"""A worker and its owner: one contract, whichever way the worker's process is started."""
+
 import asyncio
 import os
 import signal
 
 import pytest
 from support.search import Log, double, problem, whole
+from support.waiting import until
+from support.workers import FORMS, is_gone
 from tunewright.api.errors import Invalid, PluginBroken, PluginUnavailable
 from tunewright.suggestion.inline import InlineSuggester
 from tunewright.suggestion.suggester import open_suggester
-from tunewright.suggestion.worker import WorkerSuggester
 
 SPACE = (double("x", -1, 1), whole("n", 1, 9))
+
+either = pytest.mark.parametrize("form", FORMS)
 
 
 async def search(suggester, task, log, trials):
@@ -24,55 +29,65 @@ async def search(suggester, task, log, trials):
     return [entry.proposal.point for entry in log.entries if hasattr(entry, "proposal")]
 
 
-@pytest.mark.parametrize("kind", [InlineSuggester, WorkerSuggester])
-def test_a_search_goes_the_same_way_wherever_it_is_asked(kind):
-    async def run(make):
+@either
+@pytest.mark.parametrize("algorithm", ["random", "tpe", "gp", "cmaes"])
+def test_a_search_goes_the_same_way_wherever_it_is_asked(form, algorithm):
+    task = problem(*SPACE, algorithm=algorithm)
+
+    async def here():
         log = Log()
-        return await search(make(log.after), problem(*SPACE, algorithm="random"), log, 6)
+        return await search(InlineSuggester(log.after), task, log, 14)
 
-    assert asyncio.run(run(kind)) == asyncio.run(run(InlineSuggester))
+    async def there(workers):
+        log = Log()
+        return await search(workers.suggester(log.after), task, log, 14)
+
+    assert form(there) == asyncio.run(here())
 
 
-def test_a_worker_that_was_killed_is_followed_by_one_that_gives_the_same_points():
-    async def run():
+@either
+def test_a_worker_that_was_killed_is_followed_by_one_that_gives_the_same_points(form):
+    async def run(workers):
         log, task = Log(), problem(*SPACE, algorithm="cmaes")
-        suggester = WorkerSuggester(log.after)
+        suggester = workers.suggester(log.after)
         log.propose(*(await suggester.suggest(task, 0, 4, position=0)).proposals)
         log.finish(0, 1.0)
         before = await suggester.suggest(task, 4, 2, position=log.position)
-        os.kill(suggester._process.pid, signal.SIGKILL)
+        os.kill(workers.number(suggester), signal.SIGKILL)
         with pytest.raises(PluginUnavailable, match=r"signal 9, perhaps for want of memory$"):
             await suggester.suggest(task, 4, 2, position=log.position)
-        after = await suggester.suggest(task, 4, 2, position=log.position)
-        await suggester.close()
-        return before, after
+        return before, await suggester.suggest(task, 4, 2, position=log.position)
 
-    before, after = asyncio.run(run())
+    before, after = form(run)
     assert before == after
 
 
-def test_a_worker_that_cannot_begin_is_given_up_with_its_last_words(tmp_path, monkeypatch):
+@either
+def test_a_worker_that_cannot_begin_is_given_up_with_its_last_words(form, tmp_path, monkeypatch):
     (tmp_path / "random.py").write_text("raise ImportError('no random here')")
     monkeypatch.syspath_prepend(tmp_path)
 
-    async def run():
-        suggester = WorkerSuggester(Log().after)
+    async def run(workers):
+        suggester = workers.suggester()
         for _ in range(2):
             with pytest.raises(PluginUnavailable, match="ended with status 1"):
                 await suggester.suggest(problem(*SPACE), 0, 1, position=0)
         with pytest.raises(PluginBroken, match="ended with status 1: ImportError: no random here"):
             await suggester.suggest(problem(*SPACE), 0, 1, position=0)
 
-    asyncio.run(run())
+    form(run)
 
 
-def test_a_worker_that_is_killed_again_and_again_is_given_up_and_may_be_asked_again(monkeypatch):
+@either
+def test_a_worker_that_is_killed_again_and_again_is_given_up_and_may_be_asked_again(
+    form, monkeypatch
+):
     killed = ("sh", "-c", "kill -9 $$")
 
-    async def run():
-        suggester = WorkerSuggester(Log().after)
+    async def run(workers):
+        suggester = workers.suggester()
         with monkeypatch.context() as patched:
-            patched.setattr("tunewright.suggestion.worker._PROGRAM", killed)
+            patched.setattr(workers.program, killed)
             for _ in range(2):
                 with pytest.raises(PluginUnavailable, match="killed by signal 9"):
                     await suggester.suggest(problem(*SPACE), 0, 1, position=0)
@@ -81,20 +96,56 @@ def test_a_worker_that_is_killed_again_and_again_is_given_up_and_may_be_asked_ag
             with pytest.raises(PluginUnavailable, match="killed by signal 9"):
                 await suggester.suggest(problem(*SPACE), 0, 1, position=0)
         answer = await suggester.suggest(problem(*SPACE), 0, 1, position=0)
-        await suggester.close()
         return answer.proposals
 
-    assert len(asyncio.run(run())) == 1
+    assert len(form(run)) == 1
 
 
-def test_a_worker_is_ended_at_its_time_out():
-    async def run():
-        suggester = WorkerSuggester(Log().after, timeout=0.01)
+@either
+def test_a_worker_that_has_not_begun_is_ended_at_its_time_out(form):
+    async def run(workers):
+        suggester = workers.suggester(timeout=0.01)
         with pytest.raises(PluginUnavailable, match=r"took longer than 0\.01 s"):
             await suggester.suggest(problem(*SPACE, algorithm="tpe"), 0, 1, position=0)
         assert suggester._process is None
 
-    asyncio.run(run())
+    form(run)
+
+
+@either
+def test_a_worker_that_does_not_answer_is_ended_at_its_time_out(form):
+    async def run(workers):
+        suggester, task = workers.suggester(), problem(*SPACE)
+        await suggester.suggest(task, 0, 1, position=0)
+        number = workers.number(suggester)
+        os.kill(number, signal.SIGSTOP)
+        suggester._timeout = 0.01
+        with pytest.raises(PluginUnavailable, match=r"took longer than 0\.01 s"):
+            await suggester.suggest(task, 0, 1, position=0)
+        await asyncio.to_thread(until, lambda: is_gone(number))
+
+    form(run)
+
+
+@either
+def test_a_worker_is_out_of_reach_of_a_ctrl_c_at_the_terminal(form):
+    async def run(workers):
+        suggester = workers.suggester()
+        await suggester.suggest(problem(*SPACE), 0, 1, position=0)
+        number = workers.number(suggester)
+        return os.getpgid(number) == number
+
+    assert form(run)
+
+
+@either
+def test_an_error_of_the_problem_comes_back_from_the_worker_as_it_is(form):
+    async def run(workers):
+        task = problem(double("x", 0, 1), algorithm="cmaes")
+        with pytest.raises(Invalid, match="two or more dimensional"):
+            await workers.suggester().suggest(task, 0, 1, position=0)
+
+    form(run)
 
 
 def test_an_answer_is_made_from_the_log_up_to_the_position_and_no_further():
@@ -107,16 +158,3 @@ def test_an_answer_is_made_from_the_log_up_to_the_position_and_no_further():
         return early.proposals[0].point, late.proposals[0].point
 
     assert asyncio.run(run()) == ({"n": 2}, {"n": 3})
-
-
-def test_an_error_of_the_problem_comes_back_from_the_worker_as_it_is():
-    async def run():
-        suggester = WorkerSuggester(Log().after)
-        task = problem(double("x", 0, 1), algorithm="cmaes")
-        try:
-            with pytest.raises(Invalid, match="two or more dimensional"):
-                await suggester.suggest(task, 0, 1, position=0)
-        finally:
-            await suggester.close()
-
-    asyncio.run(run())
