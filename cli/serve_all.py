@@ -81,7 +81,8 @@ def everything(
     from ..controller.kube.identity import PodAuthority
     from ..db.metrics_service import serve
     from ..db.store import Store
-    from ..suggestion.suggester import open_suggester
+    from ..suggestion.crowd import Crowd
+    from ..suggestion.nursery import workers
     from . import cluster, compose
     from .serving import announce, end
 
@@ -102,8 +103,11 @@ def everything(
         announce(address)
         try:
             archive = StoreArchive(opened, time.time)
-            parts = cluster.parts(kube, archive, open_suggester, settled)
-            await cluster.drive(parts, http=http, lease_namespace=None, webhook_port=webhook_port)
+            async with workers() as start:
+                parts = cluster.parts(kube, archive, Crowd(start).open, settled)
+                await cluster.drive(
+                    parts, http=http, lease_namespace=None, webhook_port=webhook_port
+                )
         finally:
             for each in beside:
                 each.cancel()

@@ -26,7 +26,7 @@ class Verbs(Protocol):
     # Beginning.
 
     def create(self, path: Path, workdir: str | None) -> str:
-        """Begin a file's experiment, and return its name, behind its namespace where that matters."""
+        """Begin a file's experiment, and return its name, which its namespace may precede."""
         ...
 
     def run(self, path: Path, look: Callable[[], None] | None) -> int:

@@ -10,9 +10,11 @@ import os
 import signal
 import socket
 import sys
+from collections.abc import AsyncIterator
 from typing import TypeAlias
 
-from .interpreter import PYTHON, environment
+from .interpreter import PYTHON, environment, start_interpreter
+from .worker import Start
 
 _PROGRAM = (*PYTHON, f"{__package__}.nursery_process")
 _ALONE = {"JE_ARROW_MALLOC_CONF": "background_thread:false"}
@@ -99,6 +101,19 @@ class Nursery:
                     process_group=0,  # a Ctrl-C at the terminal is the service's to handle
                 )
         return self._process, self._control
+
+
+@contextlib.asynccontextmanager
+async def workers() -> AsyncIterator[Start]:
+    """Have workers started for the time of a block: by a nursery where there can be one."""
+    if not is_possible():
+        yield start_interpreter
+        return
+    nursery = Nursery()
+    try:
+        yield nursery.start
+    finally:
+        await nursery.close()
 
 
 def is_possible() -> bool:

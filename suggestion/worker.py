@@ -99,6 +99,10 @@ class WorkerSuggester:
                 await self._end()  # its answer would be taken for the next one's
                 raise
 
+    @property
+    def is_answering(self) -> bool:
+        return self._lock.locked()
+
     async def forget(self) -> None:
         """Begin again at the next question, in the same process."""
         self._problem = None
