@@ -21,6 +21,9 @@ from tunewright.controller.kube.resources import EXPERIMENTS
 
 SIZES = ((12, 3), (30, 6))
 QUICK = ((6, 3),)
+ROUNDS = 2
+"""Each runs so often, by turns, and its least time counts: pods begin on the kubelet's beat."""
+
 JOBS = Resource("batch", "v1", "jobs")
 NAMESPACES = Resource("", "v1", "namespaces")
 IMAGE = "python:3.11-slim"
@@ -94,7 +97,7 @@ def _has_ended(document: Mapping[str, Any]) -> bool:
     return bool(ends & {"Complete", "Succeeded"})
 
 
-async def measured(sizes: tuple[tuple[int, int], ...]) -> list[str]:
+async def measured(sizes: tuple[tuple[int, int], ...], rounds: int) -> list[str]:
     kubeconfig = os.environ.get("TUNEWRIGHT_TEST_KUBECONFIG") or str(OURS)
     kube = await connect(kubeconfig=kubeconfig)
     rows = []
@@ -105,7 +108,10 @@ async def measured(sizes: tuple[tuple[int, int], ...]) -> list[str]:
             "collected": (EXPERIMENTS, experiment(count, parallel, reads_logs=False)),
             "read": (EXPERIMENTS, experiment(count, parallel, reads_logs=True)),
         }
-        took = {name: await timed(kube, *what) for name, what in runs.items()}
+        tries = [
+            {name: await timed(kube, *what) for name, what in runs.items()} for _ in range(rounds)
+        ]
+        took = {name: min(each[name] for each in tries) for name in runs}
         rows.append(
             f"| {count} at {parallel} | {took['job']:.1f} s | {took['beside']:.1f} s "
             f"| {took['collected']:.1f} s, {took['collected'] / took['beside']:.2f} × "
@@ -120,13 +126,15 @@ def main(*, quick: bool) -> str:
         *("trials", "a Job", "a Job with an idle sidecar"),
         *("Tunewright with its collector, of the latter", "reading logs, of a Job"),
     )
+    rows = asyncio.run(measured(QUICK, 1) if quick else measured(SIZES, ROUNDS))
     head = [
         "The goals are 1.15 × a Job with a sidecar, and 1.2 × a Job where logs are read.",
+        f"The least of {ROUNDS} times, which ran by turns.",
         "",
         f"| {' | '.join(titles)} |",
         f"|{'---|' * len(titles)}",
     ]
-    return "\n".join([*head, *asyncio.run(measured(QUICK if quick else SIZES))])
+    return "\n".join([*head, *rows])
 
 
 if __name__ == "__main__":
