@@ -25,9 +25,11 @@ from tunewright.controller.kube.resources import EXPERIMENTS, TRIALS
 EXPERIMENTS_AT_ONCE, QUICK_EXPERIMENTS = 200, 20
 TRIALS_THERE, QUICK_TRIALS = 10_000, 500
 AT_ONCE = 50
+ALGORITHMS = ("random", "tpe")
+"""One that is asked in the operator itself, and one that has a worker for each experiment."""
 
 
-async def crowd(server: ApiServer, metrics: str, count: int) -> float:
+async def crowd(server: ApiServer, metrics: str, algorithm: str, count: int) -> float:
     """Return seconds from the first experiment's creation to the last one's success."""
     kube = await connect(kubeconfig=str(server.kubeconfig))
     namespace = server.namespace()
@@ -38,6 +40,7 @@ async def crowd(server: ApiServer, metrics: str, count: int) -> float:
             for index in range(count):
                 document = experiment(2, 2)
                 document["metadata"]["name"] = f"bench-{index}"
+                document["spec"]["algorithm"] = {"algorithmName": algorithm}
                 await kube.create(EXPERIMENTS, namespace, document)
             while True:
                 found = (await kube.list(Selection(EXPERIMENTS, namespace))).documents
@@ -117,8 +120,12 @@ def main(*, quick: bool) -> str:
     trials = QUICK_TRIALS if quick else TRIALS_THERE
     with with_instants() as server, tempfile.TemporaryDirectory() as folder:
         with operator(server, Path(folder)) as (process, metrics):
-            seconds = asyncio.run(crowd(server, metrics, count))
-            memory = memory_of(process.pid)
+            crowds = []
+            for algorithm in ALGORITHMS:
+                seconds = asyncio.run(crowd(server, metrics, algorithm, count))
+                what = f"{count} experiments of 2 trials at once, {algorithm}"
+                took = f"{seconds:.1f} s, {2 * count / seconds:.0f} trials a second"
+                crowds.append((what, took, f"{memory_of(process.pid):.0f} MB", "–"))
         example = asyncio.run(example_of(server))
         asyncio.run(fill(server, example, trials))
         asyncio.run(wait_for_work(server))
@@ -126,12 +133,11 @@ def main(*, quick: bool) -> str:
         with operator(server, Path(folder)) as (process, _):
             cold = asyncio.run(first_action(server, process, since))
             cold_memory = memory_of(process.pid)
-    many = f"{seconds:.1f} s, {2 * count / seconds:.0f} trials a second"
-    there = trials + 2 * count
+    there = trials + len(ALGORITHMS) * 2 * count
     rows = (
         ("", "", "memory at most", "goal"),
         ("---",) * 4,
-        (f"{count} experiments of 2 trials at once", many, f"{memory:.0f} MB", "–"),
+        *crowds,
         (
             f"a start where {there} trials are, to the first action",
             *(f"{cold:.1f} s", f"{cold_memory:.0f} MB", "5 s, 200 MB"),
