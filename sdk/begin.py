@@ -1,7 +1,6 @@
 """Beginning the experiments of a file: on a cluster, or on this machine with their own engines."""
 
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -56,9 +55,8 @@ def _check(
     check_algorithm(document)
     if is_asked(document):
         return
-    with ThreadPoolExecutor(1) as apart:  # a notebook has an event loop in this thread
-        for why in apart.submit(check_plugins, document).result():
-            warn(why)
+    for why in check_plugins(document):
+        warn(why)
     check_machine(document, local_options(others), directory)
 
 

@@ -52,6 +52,7 @@ def _algorithm_faults(document: Mapping[str, Any]) -> Sequence[Fault]:
     if asked.endpoint is None:
         return ()
     import asyncio
+    from concurrent.futures import ThreadPoolExecutor
 
     from .client import RemoteSuggester
 
@@ -62,7 +63,8 @@ def _algorithm_faults(document: Mapping[str, Any]) -> Sequence[Fault]:
         finally:
             await client.close()
 
-    return asyncio.run(ask(asked.endpoint))
+    with ThreadPoolExecutor(1) as apart:  # a notebook has an event loop in its own thread
+        return apart.submit(asyncio.run, ask(asked.endpoint)).result()
 
 
 def _rule_faults(document: Mapping[str, Any]) -> Sequence[Fault]:
