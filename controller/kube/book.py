@@ -98,6 +98,10 @@ class Book:
         """How many trials there ever were."""
         return self._tally.proposed
 
+    def has(self, trial: str) -> bool:
+        """Whether a trial of that name is known."""
+        return trial in self._indexes
+
     def is_over(self, trial: str) -> bool:
         """Whether the trial of that name has ended, or is none of these any more."""
         return self._indexes.get(trial) not in self._tally.unfinished
@@ -110,21 +114,25 @@ class Book:
         return page.finished.position
 
     def told(self, index: int) -> TrialRecord:
-        """Return what is told of a trial; one whose resource is gone was killed by that."""
+        """Return what is told of a trial.
+
+        One without a resource was deleted, or is still on its way: what is told of it must
+        not keep it from running.
+        """
         page = self.pages.get(index)
         if page is not None:
             return page.record
         return TrialRecord(
             index=index,
             name=trial_name(self.key.name, self.experiment.uid, index),
-            state=TrialState.KILLED,
-            reason=reasons.TRIAL_DELETED.name,
-            message=reasons.TRIAL_DELETED.message,
+            state=TrialState.CREATED,
+            reason=reasons.TRIAL_CREATED.name,
+            message=reasons.TRIAL_CREATED.message,
             proposal=Proposal({}),
             made_from=0,
             created_at=self.experiment.created_at,
             started_at=None,
-            finished_at=self.experiment.created_at,
+            finished_at=None,
             value=None,
             attempt=None,
         )

@@ -12,7 +12,7 @@ from dataclasses import replace
 from functools import partial
 
 from ...api.conditions import Conditions, pass_to
-from ...api.errors import Invalid
+from ...api.errors import Conflict, Invalid
 from ...api.moments import written
 from ...api.states import ExperimentState, TrialState
 from ...db.records import PendingStop, StopRow, Totals
@@ -29,7 +29,7 @@ from .book import Book
 from .cache import key_of
 from .claims import make_claim, with_claim
 from .experiments import experiment_record
-from .informers import asks_to_stop
+from .informers import BY_EXPERIMENT, asks_to_stop
 from .jobs import Jobs, rendered
 from .limiting import ahead, check_kind, check_plugins
 from .making import Maker
@@ -90,6 +90,7 @@ class Driver:
         self._is_tried = bool(book.pages)
         self._counted_at = world.clock.now()
         self._told = Told()
+        self._missed = ""  # a trial that the book lacks
         self._carried_out: set[int] = set()  # wishes that a cache may still show
 
     @property
@@ -120,6 +121,17 @@ class Driver:
         if self._book.ask_to_stop(row):
             self._world.touch(self._book.key)
 
+    def hear_of(self, trial: Document) -> None:
+        """Hear of a trial that was seen for the first time.
+
+        One that the book lacks was on its way when the book was opened: an operator that is
+        gone had sent it.
+        """
+        name = trial["metadata"]["name"]
+        if is_ours(trial, self.uid) and not self._book.has(name):
+            self._missed = name
+            self._world.touch(self._book.key)
+
     async def step(self, document: Document) -> float | None:
         """Do what is due; return when to be called again at the latest.
 
@@ -128,6 +140,8 @@ class Driver:
             Invalid: the first trial's workload is not what the cluster takes.
             TunewrightError: the book is not what the cluster has: open it anew.
         """
+        if self._missed:
+            raise Conflict(f"{self._missed} appeared late")
         await self._learn(document)
         self._weigh(document)
         self._inbox += await self._observer.observe()
@@ -341,4 +355,7 @@ async def open_driver(world: World, document: Document, before: int | None) -> D
     jobs = Jobs(world.kube, cache, resource, world.settings, world.impersonates)
     own = [page.record for page in pages]
     warm = await warm_trials(world.informers, record, brief, own, proposed=book.proposed)
-    return Driver(world, book, brief, jobs, plugin, memory=Memory(warm=warm))
+    driver = Driver(world, book, brief, jobs, plugin, memory=Memory(warm=warm))
+    for trial in world.informers.trials.under(BY_EXPERIMENT, key_of(document)):
+        driver.hear_of(trial)  # it may have come while all this was read
+    return driver

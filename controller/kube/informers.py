@@ -14,7 +14,7 @@ from ...api.errors import NotFound
 from . import labels
 from .cache import Cache, Key, key_of
 from .port import Document, Kube, Resource, Selection, namespace_of
-from .reflector import Reflector
+from .reflector import OnChange, Reflector
 from .resources import EXPERIMENTS, TRIALS
 from .trials import slim_trial
 from .workloads.elsewhere import ELSEWHERE
@@ -33,7 +33,15 @@ _MAKE_SETS = {"trainjobs", "jobsets"}
 Touch: TypeAlias = Callable[[Key], None]
 """Told which experiment to look at."""
 
+Appeared: TypeAlias = Callable[[Key, Document], None]
+"""Told which experiment has a trial that was not there before."""
+
 Different: TypeAlias = Callable[[Document | None, Document | None], bool]
+
+
+def _always(before: Document | None, after: Document | None) -> bool:
+    del before, after
+    return True
 
 
 @dataclass(slots=True)
@@ -50,7 +58,8 @@ class _Followed:
 class Informers:
     """Follows experiments, trials, pods, and the workloads that are asked for.
 
-    `namespaces` holds None alone for all. `tasks` holds the reflectors: what ends one of
+    `namespaces` holds None alone for all. `appeared` hears of every trial that is new here,
+    of those that this operator has just made, too. `tasks` holds the reflectors: what ends one of
     them unexpectedly ends all.
     """
 
@@ -59,6 +68,7 @@ class Informers:
         kube: Kube,
         namespaces: Sequence[str | None],
         touch: Touch,
+        appeared: Appeared,
         tasks: asyncio.TaskGroup,
         *,
         chance: Callable[[], float],
@@ -66,6 +76,7 @@ class Informers:
         self._kube = kube
         self._namespaces = namespaces
         self._touch = touch
+        self._appeared = appeared
         self._tasks = tasks
         self._chance = chance
         self._kinds: dict[tuple[str, str], Resource] = {}
@@ -73,16 +84,15 @@ class Informers:
         self._pods_of_sets: _Followed | None = None
         of_experiment = {BY_EXPERIMENT: _experiment_of, HELD: _held_of}
         self._experiments = self._follow(
-            EXPERIMENTS, Cache(indexes={IN_NAMESPACE: _namespace_of}), _is_edit, _self
+            EXPERIMENTS,
+            Cache(indexes={IN_NAMESPACE: _namespace_of}),
+            self._touching(_self, _is_edit),
         )
-        self._trials = self._follow(
-            TRIALS, Cache(slim_trial, of_experiment), _is_strange, _experiment_of
-        )
+        self._trials = self._follow(TRIALS, Cache(slim_trial, of_experiment), self._on_trial)
         self._pods = self._follow(
             PODS,
             Cache(slim_pod, {BY_TRIAL: _trial_of}),
-            _always,
-            _experiment_of,
+            self._touching(_experiment_of),
             labels.TRIAL,
         )
 
@@ -168,11 +178,13 @@ class Informers:
         followed = self._workloads.get(resource)
         if followed is None:
             cache = Cache(slim_workload, {BY_EXPERIMENT: _experiment_of})
-            followed = self._follow(resource, cache, _always, _experiment_of, labels.TRIAL)
+            on_change = self._touching(_experiment_of)
+            followed = self._follow(resource, cache, on_change, labels.TRIAL)
             self._workloads[resource] = followed
             if resource.plural in _MAKE_SETS and self._pods_of_sets is None:
                 cache = Cache(slim_pod, {BY_TRIAL: _set_of})
-                self._pods_of_sets = self._follow(PODS, cache, _always, self._of_set, _SET)
+                on_change = self._touching(self._of_set)
+                self._pods_of_sets = self._follow(PODS, cache, on_change, _SET)
         if self._pods_of_sets is not None:
             await self._pods_of_sets.synced()
         return await followed.synced()
@@ -184,19 +196,26 @@ class Informers:
             if trial is not None:
                 yield from _experiment_of(trial)
 
-    def _follow(
-        self,
-        resource: Resource,
-        cache: Cache,
-        matters: Different,
-        experiments: Callable[[Document], Iterable[Key]],
-        selected: str = "",
-    ) -> _Followed:
+    def _on_trial(self, before: Document | None, after: Document | None) -> None:
+        for key in _experiment_of(after or before or {}):
+            if before is None and after is not None:
+                self._appeared(key, after)
+            elif _is_strange(after):
+                self._touch(key)
+
+    def _touching(
+        self, experiments: Callable[[Document], Iterable[Key]], matters: Different = _always
+    ) -> OnChange:
         def on_change(before: Document | None, after: Document | None) -> None:
             if matters(before, after):
                 for key in experiments(after or before or {}):
                     self._touch(key)
 
+        return on_change
+
+    def _follow(
+        self, resource: Resource, cache: Cache, on_change: OnChange, selected: str = ""
+    ) -> _Followed:
         reflectors = [
             Reflector(
                 self._kube,
@@ -265,11 +284,6 @@ def _trial_of(document: Document) -> Iterable[Key]:
     return (Key(namespace_of(document), name),) if name else ()
 
 
-def _always(before: Document | None, after: Document | None) -> bool:
-    del before, after
-    return True
-
-
 def _is_edit(before: Document | None, after: Document | None) -> bool:
     """Whether people changed an experiment: its status is ours."""
     if before is None or after is None:
@@ -283,10 +297,8 @@ def _edited(document: Document) -> tuple[Any, ...]:
     return tuple(metadata.get(name) for name in names)
 
 
-def _is_strange(before: Document | None, after: Document | None) -> bool:
+def _is_strange(after: Document | None) -> bool:
     """Whether a trial changed by another hand than ours: deleted, or asked to stop."""
-    if before is None:
-        return False
     return after is None or bool(after["metadata"].get("deletionTimestamp")) or asks_to_stop(after)
 
 

@@ -97,6 +97,7 @@ class Operator:
                 self._parts.kube,
                 self._parts.namespaces,
                 self._touch,
+                self._hear_of_trial,
                 tasks,
                 chance=self._parts.chance,
             )
@@ -163,6 +164,11 @@ class Operator:
     def _touch(self, key: Key) -> None:
         self._queue.add(key)
         self._news.set()
+
+    def _hear_of_trial(self, key: Key, trial: Document) -> None:
+        driver = self._drivers.get(key)
+        if driver is not None:
+            driver.hear_of(trial)
 
     # One experiment after the other.
 

@@ -8,6 +8,7 @@ from support.apiserver import NEEDED
 from support.killing import Killing
 from support.operated import experiment, scene
 from tunewright.api.errors import StoreUnavailable
+from tunewright.controller.kube import resources
 from tunewright.controller.kube.resources import EXPERIMENTS
 from tunewright.db.sql import open_store
 
@@ -70,6 +71,52 @@ def test_an_operator_killed_after_any_write_leaves_the_same_end(api_server, tmp_
         assert {attempt for _, attempt in runs} == {1}
     points = {str(points_of(trials)) for _, _, trials, _ in outcomes}
     assert len(points) == 1, "the same seed gave other points"
+
+
+class Slow:
+    """A cluster on whose way the creation of one trial is held up until it is let go."""
+
+    def __init__(self, kube, index):
+        self._kube = kube
+        self._index = index
+        self.sent = []
+
+    def __getattr__(self, name):
+        return getattr(self._kube, name)
+
+    async def create(self, resource, namespace, document, **options):
+        if resource == resources.TRIALS and document["spec"]["index"] == self._index:
+            self.sent.append(document)
+            await asyncio.Event().wait()
+        return await self._kube.create(resource, namespace, document, **options)
+
+
+def test_a_trial_that_a_killed_operator_had_sent_is_run_however_late_it_appears(within):
+    landed = []
+
+    async def scenario(play):
+        slow = Slow(play.kube, index=1)
+        first = play.operate(slow)
+        await play.create(experiment(seed=7, maxTrialCount=TRIALS, parallelTrialCount=3))
+
+        async def others_are_there():
+            return slow.sent and len(await play.trials()) == 2
+
+        async def another_took_its_place():
+            return len(play.jobs.runs) == 3
+
+        await play.until(others_are_there)
+        await play.leave(first)
+        play.operate()
+        await play.until(another_took_its_place)
+        await play.kube.create(resources.TRIALS, play.namespace, slow.sent[0])
+        landed.append(True)
+        return await play.ends(), await play.trials(), play.jobs.runs
+
+    ended, trials, runs = within(scenario, lambda point, attempt: Fate(stays=not landed))
+    assert ended["status"]["trialsSucceeded"] == ended["status"]["trials"] == TRIALS
+    assert [trial["spec"]["index"] for trial in trials] == list(range(TRIALS))
+    assert len(set(runs)) == len(runs) == TRIALS
 
 
 def points_of(trials):

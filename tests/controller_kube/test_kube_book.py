@@ -183,7 +183,13 @@ def test_a_trial_whose_resource_was_deleted_was_killed_and_its_index_stays_taken
         *(Proposed, Finished, Dropped, Dropped, Proposed, Finished),
     ]
     assert found.history("", 2)[0] == Dropped(3, NOBODY)
-    assert found.told(1).state is TrialState.KILLED
+
+
+def test_a_trial_without_a_resource_is_told_as_one_that_may_still_run():
+    ours = finished(book(), 3.0, 1.0)
+    del ours.pages[0]
+
+    assert again(ours).told(0).state is TrialState.CREATED
 
 
 def test_the_last_trial_keeps_its_index_too_when_its_resource_is_deleted():
