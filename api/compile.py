@@ -1,87 +1,19 @@
 """From a validated document to the values that the core works with."""
 
-import math
-from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import Any
 
 from . import defaults
-from .algorithm_spec import AlgorithmSpec, EarlyStoppingSpec, Setting
+from .algorithm_spec import AlgorithmSpec, Setting
 from .checkpoint import TRIAL_DIR, Checkpoint, Keep
 from .durations import parse_duration
+from .excerpts import objective_of
 from .experiment import Experiment, ExperimentSpec
 from .fidelity import widened
-from .objective import Constraint, Direction, Further, Metric, Objective, Strategy
-from .objective_spec import FurtherObjective, MetricConstraint, ObjectiveSpec
 from .parameter_spec import FeasibleSpace, GraphConfig, NasConfig, ParameterSpec
 from .policy import NoImprovement, OnLost, Policy, ResumePolicy
 from .policy_spec import AskTell, StopWhen, TrialPolicy
 from .problem import ALGORITHM, ANSWER_SECONDS, Architecture, Operation, Problem
 from .space import Distribution, Parameter, ParameterCondition, ParameterKind, SearchSpace
-from .stopping import StoppingRule
-
-BEST = {Direction.MINIMIZE: Strategy.MIN, Direction.MAXIMIZE: Strategy.MAX}
-
-
-def objective(
-    spec: ObjectiveSpec,
-    further: Sequence[FurtherObjective] = (),
-    constraints: Sequence[MetricConstraint] = (),
-) -> Objective:
-    """Compile `spec.objective` with what stands beside it.
-
-    A metric without a strategy takes its best value, one that is only bounded its latest.
-    """
-    direction = Direction(spec.type)
-    strategies = {
-        **{entry.metric: Strategy.LATEST for entry in constraints},
-        **{entry.metric: BEST[Direction(entry.type)] for entry in further},
-        **dict.fromkeys(
-            (spec.objective_metric_name, *spec.additional_metric_names), BEST[direction]
-        ),
-        **{entry.name: Strategy(entry.value) for entry in spec.metric_strategies},
-    }
-
-    def metric(name: str) -> Metric:
-        return Metric(name, strategies[name])
-
-    return Objective(
-        metric=metric(spec.objective_metric_name),
-        direction=direction,
-        goal=spec.goal,
-        additional=tuple(metric(name) for name in spec.additional_metric_names),
-        further=tuple(
-            Further(metric(entry.metric), Direction(entry.type), entry.goal) for entry in further
-        ),
-        constraints=tuple(
-            Constraint(
-                metric(entry.metric),
-                -math.inf if entry.min is None else entry.min,
-                math.inf if entry.max is None else entry.max,
-            )
-            for entry in constraints
-        ),
-    )
-
-
-def objective_of(document: Mapping[str, Any]) -> Objective:
-    """Compile the objective of a whole Experiment, reading no more of it than that needs."""
-    spec = document["spec"]
-    return objective(
-        ObjectiveSpec.read(spec["objective"]),
-        tuple(map(FurtherObjective.read, spec.get("objectives") or ())),
-        tuple(map(MetricConstraint.read, spec.get("constraints") or ())),
-    )
-
-
-def stopping_rule(spec: EarlyStoppingSpec) -> StoppingRule:
-    return StoppingRule(spec.algorithm_name, settings(spec.algorithm_settings), spec.endpoint)
-
-
-def stopping_rule_of(document: Mapping[str, Any]) -> StoppingRule | None:
-    """Compile the early stopping of a whole Experiment, None where it has none."""
-    written = document["spec"].get("earlyStopping")
-    return None if written is None else stopping_rule(EarlyStoppingSpec.read(written))
 
 
 def settings(written: tuple[Setting, ...]) -> dict[str, str]:
@@ -140,13 +72,14 @@ def architecture(nas: NasConfig) -> Architecture:
 
 def problem(experiment: Experiment, *, uid: str, seed: int) -> Problem:
     """Compile what an algorithm is told. The seed in the file wins over the one given."""
-    spec = defaults.write(experiment).spec
+    whole = defaults.write(experiment)
+    spec = whole.spec
     algorithm = spec.algorithm or AlgorithmSpec(algorithm_name=ALGORITHM)
     return Problem(
         experiment=experiment.metadata.name or "",
         uid=uid,
         space=search_space(spec),
-        objective=objective(spec.objective or ObjectiveSpec(), spec.objectives, spec.constraints),
+        objective=objective_of(whole.write()),
         algorithm=algorithm.algorithm_name,
         settings=settings(algorithm.algorithm_settings),
         seed=seed if spec.seed is None else spec.seed,
@@ -201,13 +134,6 @@ def _lease(asked: AskTell | None) -> float | None:
     if asked is None:
         return None
     return defaults.LEASE_SECONDS if asked.lease_seconds is None else asked.lease_seconds
-
-
-def min_delta_of(document: Mapping[str, Any]) -> float:
-    """Return what the best must be bettered by, of a whole Experiment, to count as better."""
-    written = document["spec"].get("stopWhen")
-    patience = None if written is None else _no_improvement(StopWhen.read(written))
-    return patience.min_delta if patience else 0.0
 
 
 def _no_improvement(stop_when: StopWhen | None) -> NoImprovement | None:

@@ -124,7 +124,7 @@ def _echo(folder: Path, over: threading.Event) -> None:
 
 
 def _report(store: Any, record: Any) -> int:
-    from ..api.compile import objective_of
+    from ..api.excerpts import objective_of
     from ..controller.plan.reasons import BY_NAME
     from ..sdk import shapes
 

@@ -34,7 +34,7 @@ def best(
       tunewright best digits -o json
       sh -c "$(tunewright best digits --command)"
     """
-    from ..api.compile import objective_of
+    from ..api.excerpts import objective_of
     from ..sdk import shapes
     from ..sdk.names import best_of, find_experiment
     from . import pareto

@@ -30,7 +30,7 @@ def describe(name: str, trial: str | None, where: Where, output: str) -> None:
       tunewright describe digits 3
       tunewright describe digits best -o json
     """
-    from ..api.compile import objective_of
+    from ..api.excerpts import objective_of
     from ..sdk import shapes
     from ..sdk.names import resolve
     from . import pareto

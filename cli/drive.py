@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..api.compile import objective_of
+from ..api.excerpts import objective_of
 from ..api.states import ExperimentState
 from ..db.records import ExperimentRecord
 from ..db.store import Store

@@ -85,7 +85,7 @@ def _write_runs(name: str, tracking_uri: str | None, where: Where) -> None:
 
 
 def _write_table(name: str, kind: str | None, output_file: Path | None, where: Where) -> None:
-    from ..api.compile import objective_of
+    from ..api.excerpts import objective_of
     from ..sdk.names import find_experiment
 
     kind = kind or _format_of(output_file)

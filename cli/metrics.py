@@ -35,7 +35,7 @@ def metrics(
       tunewright metrics digits 3 --log --metric loss
       tunewright metrics digits best -o json
     """
-    from ..api.compile import objective_of
+    from ..api.excerpts import objective_of
     from ..sdk import shapes
     from ..sdk.names import best_of, check_metric, find_trial, resolve
 

@@ -4,10 +4,9 @@ from pathlib import Path
 
 import click
 
-from ..api.compile import objective
 from ..api.errors import Fault, Invalid
+from ..api.excerpts import objective_of
 from ..api.experiment import Experiment
-from ..api.objective_spec import ObjectiveSpec
 from ..api.observation import summarize
 from ..metrics_collector.collection import Collection
 from ..metrics_collector.spec import CollectorKind, CollectorSpec, collector_spec
@@ -26,8 +25,9 @@ def try_log(experiment: Experiment, sample: Path) -> None:
         data = sample.read_bytes()
     except OSError as error:
         raise Invalid([Fault("--log", f"{sample} cannot be read: {error.strerror}")]) from error
-    compiled = objective(experiment.spec.objective or ObjectiveSpec())
-    written = experiment.write()["spec"].get("metricsCollectorSpec")
+    document = experiment.write()
+    compiled = objective_of(document)
+    written = document["spec"].get("metricsCollectorSpec")
     spec: CollectorSpec = replace(collector_spec(written), kind=CollectorKind.STDOUT)
     collection = Collection(spec, compiled.metric_names)
     samples = collection.feed("stdout", data, 0.0)

@@ -2,7 +2,7 @@
 
 import click
 
-from ..api.compile import objective_of
+from ..api.excerpts import objective_of
 from ..api.states import ExperimentState
 from ..controller.plan.reasons import BY_NAME
 from ..controller.reading import Records

@@ -74,7 +74,7 @@ def list_trials(
       tunewright trials digits --sort value --limit 10
       tunewright trials digits --state Running
     """
-    from ..api.compile import objective_of
+    from ..api.excerpts import objective_of
     from ..api.states import TrialState
     from ..sdk import shapes
     from ..sdk.names import find_experiment

@@ -40,7 +40,7 @@ def watch(name: str, where: Where) -> int:
 
 def attach(source: Source, record: ExperimentRecord) -> int:
     """Show it until it ends or nothing drives it any more; return the exit code."""
-    from ..api.compile import objective_of
+    from ..api.excerpts import objective_of
     from . import summary
 
     objective = objective_of(record.document)

@@ -8,8 +8,8 @@ the attempt. The store holds all that must outlive a call.
 from collections.abc import Mapping, Sequence
 
 from ..api.asked import Answer, Asked, is_asked
-from ..api.compile import objective_of
 from ..api.errors import Fault, Invalid, Unsupported
+from ..api.excerpts import objective_of
 from ..api.observation import Batch, Sample
 from ..db.ledger import Ledger
 from ..db.records import AttemptRecord, AttemptState, ExperimentRecord, Usage

@@ -9,8 +9,9 @@ then goes on with those that are left.
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from ..api.compile import objective_of, search_space
+from ..api.compile import search_space
 from ..api.errors import Fault, Invalid, NotFound
+from ..api.excerpts import objective_of
 from ..api.experiment import ExperimentSpec
 from ..api.history import WARM_START, Verdict
 from ..api.identity import ExperimentKey

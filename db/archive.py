@@ -8,8 +8,8 @@ changes nothing. All observations are here alone; `look` and `stops` tell of the
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ..api.compile import min_delta_of
 from ..api.errors import NotFound
+from ..api.excerpts import min_delta_of
 from ..api.history import Verdict
 from ..api.observation import Batch, Observation, Sample, Summary
 from ..api.states import EXPERIMENT_EDGES, ExperimentState, TrialState

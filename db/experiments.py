@@ -8,8 +8,8 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, delete, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
-from ..api.compile import objective_of, stopping_rule_of
 from ..api.errors import Conflict, NotFound
+from ..api.excerpts import objective_of, stopping_rule_of
 from ..api.identity import ExperimentKey
 from ..api.objective import Objective
 from ..api.remarks import is_label, labels_of

@@ -256,7 +256,7 @@ def _find(source: "Source", record: "ExperimentRecord", trial: str) -> "TrialRec
 
 
 def _trial(record: "ExperimentRecord", trial: "TrialRecord") -> Shape:
-    from ..api.compile import objective_of
+    from ..api.excerpts import objective_of
     from .shapes import trial as shape
 
     return shape(trial, objective_of(record.document))

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeAlias
 
-from ..api.compile import objective_of, search_space
+from ..api.compile import search_space
+from ..api.excerpts import objective_of
 from ..api.experiment import ExperimentSpec
 from ..api.objective import Direction, Objective
 from ..api.pareto import front

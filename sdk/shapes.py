@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from ..api.compile import objective_of
+from ..api.excerpts import objective_of
 from ..api.lineage import generation_of
 from ..api.moments import read
 from ..api.objective import Objective

@@ -3,8 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..api.compile import problem, stopping_rule, stopping_rule_of
+from ..api.compile import problem
 from ..api.errors import Fault, Invalid, PluginUnavailable
+from ..api.excerpts import stopping_rule_of
 from ..api.experiment import Experiment
 from . import registry
 from .early_stopping.registry import validate_rule
@@ -22,8 +23,9 @@ def check_algorithm(document: Mapping[str, Any], *, elsewhere: bool = False) -> 
     faults: list[Fault] = []
     if not elsewhere:
         faults += registry.validate_problem(problem(experiment, uid="", seed=0))
-    if experiment.spec.early_stopping is not None:
-        faults += validate_rule(stopping_rule(experiment.spec.early_stopping))
+    rule = stopping_rule_of(experiment.write())
+    if rule is not None:
+        faults += validate_rule(rule)
     if faults:
         raise Invalid(faults)
 

@@ -11,7 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ..api.compile import objective_of, problem
+from ..api.compile import problem
+from ..api.excerpts import objective_of
 from ..api.experiment import Experiment
 from ..api.history import Verdict
 from ..api.lineage import generation_of

@@ -11,9 +11,9 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Any
 
-from ...api.compile import objective_of
 from ...api.conditions import Condition, Conditions, pass_to, set_condition
 from ...api.errors import Conflict, NotFound
+from ...api.excerpts import objective_of
 from ...api.experiment import API_VERSION
 from ...api.history import (
     Entry,

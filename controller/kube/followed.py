@@ -3,8 +3,9 @@
 import time
 from threading import Lock, Thread
 
-from ...api.compile import objective_of, search_space
+from ...api.compile import search_space
 from ...api.errors import Expired, Retryable, Terminal
+from ...api.excerpts import objective_of
 from ...api.experiment import ExperimentSpec
 from . import labels
 from .book import Book

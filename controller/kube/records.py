@@ -11,8 +11,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from ...api.compile import objective_of, search_space
+from ...api.compile import search_space
 from ...api.errors import Conflict, NotFound, Unsupported
+from ...api.excerpts import objective_of
 from ...api.experiment import ExperimentSpec
 from ...api.history import Entry, Finished, Verdict
 from ...api.identity import ExperimentKey, trial_name

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from ...api.compile import objective_of
 from ...api.errors import Invalid
+from ...api.excerpts import objective_of
 from ...db.records import ExperimentRecord, TrialRecord
 from ..brief import Brief
 from ..plan.view import InitialTrial

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from starlette.background import BackgroundTask
 
-from ...api.compile import objective_of
+from ...api.excerpts import objective_of
 from ...db.listing import shown_state
 from ...sdk import shapes
 from ..network import picture_of

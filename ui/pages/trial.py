@@ -5,7 +5,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, Response
 
 from ...api.asked import is_asked
-from ...api.compile import objective_of
+from ...api.excerpts import objective_of
 from ...db.records import ExperimentRecord, TrialRecord
 from ...sdk import shapes
 from ...sdk.rendered import manifest_of

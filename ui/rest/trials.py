@@ -9,8 +9,8 @@ from typing import Annotated, Any, TypeVar
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
-from ...api.compile import objective_of
 from ...api.errors import NotFound, Unsupported
+from ...api.excerpts import objective_of
 from ...db.records import AttemptRecord, ExperimentRecord
 from ...sdk import shapes
 from ...sdk.names import check_metric
