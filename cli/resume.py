@@ -45,6 +45,7 @@ def resume(
     from ..api.asked import is_asked
     from ..sdk.machine import check_machine
     from ..sdk.names import find_experiment
+    from ..sdk.resume import take_up
     from . import compose
     from .drive import Setting, detach_engine, drive
     from .watch import attach
@@ -54,16 +55,11 @@ def resume(
         machine.refuse_elsewhere()
     place = where.place
     with where.opened() as source:
-        record = find_experiment(source.records, name, source.namespace)
-        if record.suspended or record.state.is_finished or source.is_driven(record):
-            source.suspend(record, suspended=False, now=False)
-            record = source.records.experiment(record.key)
-        if is_asked(record.document):
-            console.note(f"{record.key.name} goes on as soon as a point is asked for.")
-            return 0
-        if source.is_driven(record):
-            console.note(f"{record.key.name} goes on where it is driven.")
-            return 0 if detach else attach(source, record)
+        found = find_experiment(source.records, name, source.namespace)
+        record, driven = take_up(source, found)
+        if driven:
+            console.note(driven)
+            return 0 if detach or is_asked(record.document) else attach(source, record)
     machine = replace(machine, workdir=machine.workdir or record.workdir)
     document = record.document
     options = compose.local_options(machine, compose.read_others(files))

@@ -9,7 +9,7 @@ from threading import Thread
 
 from ..db.records import ExperimentRecord
 from ..db.store import Store
-from .commands import COMMAND
+from .commands import COMMAND, CommandFailed
 from .sources.place import Place
 
 _LINES = 10
@@ -57,6 +57,17 @@ def start_engine(
     # Whoever starts it may live on for days, in which its end is to be taken note of.
     Thread(target=engine.wait, name=f"engine {engine.pid}", daemon=True).start()
     return Background(engine.pid, log, engine.poll() or None)
+
+
+def engage(place: Place, record: ExperimentRecord, arguments: Sequence[str] = ()) -> None:
+    """Start an engine of its own.
+
+    Raises:
+        CommandFailed: it has ended at once; the text is what it said.
+    """
+    begun = start_engine(place, record, arguments)
+    if begun.code is not None:
+        raise CommandFailed(begun.said)
 
 
 def _goes_on(place: Place, store: Store, record: ExperimentRecord) -> bool:

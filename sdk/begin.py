@@ -8,8 +8,7 @@ from ..api.asked import is_asked
 from ..api.documents import load
 from ..db.records import ExperimentRecord
 from ..suggestion.check import check_algorithm, check_plugins
-from .background import start_engine
-from .commands import CommandFailed
+from .background import engage
 from .machine import check_machine, directory_of, local_options
 from .sources.where import Where
 from .submit import Found, Submitted, submit
@@ -68,11 +67,8 @@ def _begin_here(
             store, document, namespace=where.namespace, workdir=directory, again=False
         )
     record = submitted.record
-    if not _needs_engine(where, submitted):
-        return record
-    begun = start_engine(where.place, record, with_them)
-    if begun.code is not None:
-        raise CommandFailed(begun.said)
+    if _needs_engine(where, submitted):
+        engage(where.place, record, with_them)
     return record
 
 

@@ -230,7 +230,10 @@ class Client:
         self._verbs.pause(name, now=now)
 
     def resume(self, name: str) -> None:
-        """Go on with what was paused or interrupted."""
+        """Go on with what was paused, interrupted or stopped, or whose budget was raised.
+
+        One that stays ended says why in a RuntimeWarning.
+        """
         self._verbs.resume(name)
 
     def stop(self, name: str) -> None:

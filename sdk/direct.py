@@ -150,10 +150,18 @@ class Direct:
                 source.suspend(record, suspended=True, now=now)
 
     def resume(self, name: str) -> None:
-        commands.run(["resume", name, "--detach", *self._options()])
+        from .resume import resume
+
+        resume(self._where, name, _warn)
 
     def stop(self, name: str) -> None:
-        commands.run(["stop", name, *self._options()])
+        with self._found(name) as (source, record):
+            is_over = record.state.is_finished
+            if not is_over and source.is_driven(record):
+                source.stop(record)
+                return
+        if not is_over:
+            commands.run(["stop", name, *self._options()])  # which is an engine to end it
 
     def delete(self, name: str) -> None:
         with self._found(name) as (source, record):

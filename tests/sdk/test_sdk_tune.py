@@ -265,6 +265,17 @@ def test_a_client_pauses_resumes_edits_and_stops():
     assert client.wait("slow", timeout=60).is_finished
 
 
+def test_one_whose_budget_is_used_up_says_that_it_stays_ended():
+    client = Client()
+    client.create(experiment("short", trials=1))
+    client.wait("short", timeout=60)
+
+    with pytest.warns(RuntimeWarning, match="short stays ended: .* raise maxTrialCount"):
+        client.resume("short")
+
+    assert client.experiment("short").state == "Succeeded"
+
+
 def test_what_is_not_there_is_said():
     with pytest.raises(NotFound, match="no experiment is called nothing"):
         Client().experiment("nothing")
