@@ -2,7 +2,9 @@
 
 import click
 
+from ..api.errors import Fault, Invalid
 from ..sdk.sources.where import Where
+from . import console
 from .complete import experiment_names
 from .options import where_options
 
@@ -13,7 +15,7 @@ from .options import where_options
 )
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @where_options
-def delete(names: tuple[str, ...], yes: bool, where: Where) -> None:
+def delete(names: tuple[str, ...], yes: bool, where: Where) -> int:
     """Remove experiments with their trials, metrics and directories.
 
     \b
@@ -29,7 +31,25 @@ def delete(names: tuple[str, ...], yes: bool, where: Where) -> None:
             source.check_deletable(record)
         if not yes:
             listed = ", ".join(f"{r.key.name} ({r.totals.proposed} trials)" for r in records)
-            click.confirm(f"Delete {listed}?", abort=True)
+            if not _agrees(f"Delete {listed}?"):
+                console.note("Nothing was deleted.")
+                return 1
         for record in records:
             source.delete(record)
             click.echo(f"Deleted {record.key}.")
+    return 0
+
+
+def _agrees(question: str) -> bool:
+    """Ask whether to go on.
+
+    Raises:
+        Invalid: there is nobody to answer.
+    """
+    try:
+        return click.confirm(question)
+    except click.Abort as stopped:
+        if isinstance(stopped.__context__, EOFError):
+            remedy = "--yes deletes without asking"
+            raise Invalid([Fault("delete", "nobody answers", remedy)]) from None
+        raise

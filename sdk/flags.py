@@ -67,7 +67,8 @@ def document(wanted: Wanted) -> dict[str, Any]:
             parameters.append(parameter(written))
         except Invalid as error:
             faults += error.faults
-    faults += _faults(wanted, [item["name"] for item in parameters])
+    named = [written.partition("=")[0] for written in wanted.params]
+    faults += _faults(wanted, list(filter(_NAME.fullmatch, named)))
     if faults:
         raise Invalid(faults)
     spec: dict[str, Any] = {"objective": _objective(wanted)}

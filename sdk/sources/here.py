@@ -67,7 +67,7 @@ class Here:
     def edit(self, record: ExperimentRecord, changes: Mapping[str, Any], *, now: bool) -> None:
         from ...controller.edits import budgets_of, edited
         from ...controller.local.sharing import check_sharing
-        from .wishes import is_taken
+        from .wishes import is_taken, why_it_stays_ended
 
         document = edited(record.document, changes)
         check_sharing(document)
@@ -76,7 +76,9 @@ class Here:
                 record.uid, document, version=record.version, suspended=record.suspended
             )
         if record.state.is_finished and budgets_of(changes):
-            self._hands.note(f"`tunewright resume {record.key.name}` goes on with it.")
+            name, why = record.key.name, why_it_stays_ended(self.records, record.uid)
+            goes_on = f"`tunewright resume {name}` goes on with it."
+            self._hands.note(f"{name} stays ended: {why}" if why else goes_on)
 
     def stop(self, record: ExperimentRecord) -> str:
         name = record.key.name

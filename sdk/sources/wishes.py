@@ -111,9 +111,15 @@ def ask_or_set(
         return ""
     if record.state.is_finished and not suspended:
         store.wish(record.uid, verb, {}, now=time.time())
-        return why_closed(view_of(store.view(record.uid), brief_of(record), Memory()))
+        return why_it_stays_ended(store, record.uid)
     spec = {**record.document["spec"], "suspend": suspended}
     store.set_document(
         record.uid, {**record.document, "spec": spec}, version=record.version, suspended=suspended
     )
     return ""
+
+
+def why_it_stays_ended(store: Store, uid: str) -> str:
+    """Say why an experiment that has ended would not go on; "" where it would."""
+    stored = store.view(uid)
+    return why_closed(view_of(stored, brief_of(stored.experiment), Memory()))

@@ -101,6 +101,13 @@ def test_options_that_make_no_experiment_say_why(changes, says):
     assert says in str(caught.value)
 
 
+def test_a_parameter_whose_space_is_wrong_is_one_mistake():
+    with pytest.raises(Invalid) as caught:
+        document(wanted(params=["x=0..1"]))
+
+    assert [fault.path for fault in caught.value.faults] == ["--param x=0..1"]
+
+
 @pytest.mark.parametrize(
     ("command", "prefix"),
     [

@@ -231,6 +231,23 @@ def test_a_resume_that_finds_the_budget_used_up_says_so(tunewright, experiment, 
     assert "echo stays ended: maxTrialCount 1 is used up (killed trials: 1); " in resumed.err
 
 
+def test_an_edit_of_an_ended_experiment_says_whether_it_would_go_on(tunewright, experiment):
+    tunewright("run", experiment(command("echo loss=${trialParameters.x}")))
+
+    assert "echo stays ended: " in tunewright("edit", "echo", "--trials", "2").err
+    assert "`tunewright resume echo` goes on" in tunewright("edit", "echo", "--trials", "4").err
+
+
+def test_deleting_asks_and_without_an_answer_deletes_nothing(tunewright, experiment):
+    tunewright("run", experiment(command("echo loss=${trialParameters.x}")))
+
+    refused, unanswered = tunewright("delete", "echo", stdin="n\n"), tunewright("delete", "echo")
+    assert (refused.code, unanswered.code) == (1, 2)
+    assert "nobody answers (--yes deletes without asking)" in unanswered.err
+    assert tunewright("delete", "echo", stdin="y\n").code == 0
+    assert tunewright("get", "echo").code == 2
+
+
 def test_two_engines_never_drive_one_experiment(tunewright, experiment, tmp_path):
     waits = (
         "echo x >> started; while ! test -e go; do sleep 0.05; done; echo loss=${trialParameters.x}"
