@@ -10,6 +10,7 @@ from ..api.errors import Unsupported
 from ..api.identity import DEFAULT_NAMESPACE
 from ..api.space import Value
 from . import search, shipping
+from .calling import check_call
 from .client import Client, written
 from .home import home_folder, trials_folder
 from .kept import FunctionFailed, Returned, kept, named, raised
@@ -73,7 +74,8 @@ def tune(  # what an experiment has
     the machine's image, by default that of this Python. `machine` says what a trial is given.
 
     Raises:
-        Invalid: the space cannot be, or the experiment is wrong; `faults` names all that is.
+        Invalid: the space cannot be, or is none of the function's parameters, or the experiment
+            is wrong; `faults` names all that is.
         Conflict: another experiment has the name.
         Unsupported: the function cannot be sent to a cluster; the message says why.
         TypeError: it is no function.
@@ -100,6 +102,7 @@ def tune(  # what an experiment has
         seed=seed,
         time_limit=time_limit,
     )
+    check_call(function, space)
     if client.is_cluster or client.is_remote:
         spec["trialTemplate"] = shipped(function, metric, packages, machine)
         return _tuned(client, title, spec, quiet=quiet)

@@ -13,6 +13,7 @@ from support.command import ROOT
 from support.waiting import until
 from tunewright import Client, search, tune
 from tunewright.api.errors import Conflict, Invalid, NotFound, Unsupported
+from tunewright.sdk.calling import check_call
 from tunewright.sdk.tune import FunctionFailed
 
 pytestmark = [pytest.mark.timeout(120), pytest.mark.needs("linux")]
@@ -293,3 +294,39 @@ def test_another_function_under_the_same_name_is_refused_and_never_passes_for_th
 def test_packages_are_those_of_this_python():
     with pytest.raises(Unsupported, match="install them"):
         tune(lambda x: x, {"x": search.double(0, 1)}, packages=["numpy"])
+
+
+def test_a_function_that_cannot_be_called_with_the_space_is_refused_before_any_trial():
+    def loss(rate, *, depth, seed=0):
+        return rate * depth * seed
+
+    with pytest.raises(Invalid) as caught:
+        tune(loss, {"rate": search.double(0, 1), "lr": search.double(0, 1)}, trials=2)
+
+    assert [(fault.path, fault.remedy) for fault in caught.value.faults] == [
+        ("space['lr']", "its parameters are rate, depth, seed"),
+        ("space", "add it, or give it a default"),
+    ]
+    assert "needs depth" in str(caught.value)
+    assert Client().experiments() == []
+
+
+def decorated(function):
+    @functools.wraps(function)
+    def called(*given, **named):
+        return function("a recorder", *given, **named)
+
+    return called
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        pytest.param(lambda **values: values["x"], id="whatever is named"),
+        pytest.param(lambda x, *rest: x, id="more than is named"),
+        pytest.param(functools.partial(lambda recorder, x: x, "a recorder"), id="in part"),
+        pytest.param(decorated(lambda recorder, x: x), id="decorated"),
+    ],
+)
+def test_what_may_be_called_with_the_space_is_let_pass(function):
+    check_call(function, ["x"])
