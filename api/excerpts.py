@@ -63,7 +63,7 @@ def stopping_rule_of(document: Mapping[str, Any]) -> StoppingRule | None:
     settings = written.get("algorithmSettings") or ()
     return StoppingRule(
         written.get("algorithmName", ""),
-        {each["name"]: each["value"] for each in settings},
+        {each["name"]: each.get("value", "") for each in settings},
         written.get("endpoint"),
     )
 

@@ -94,6 +94,14 @@ def test_settings_are_text_whatever_the_file_wrote():
     assert rule.settings == {"start_step": "5"}
 
 
+def test_a_setting_without_a_value_has_an_empty_one():
+    written = {"algorithmName": "medianstop", "algorithmSettings": [{"name": "start_step"}]}
+
+    rule = excerpts.stopping_rule_of(document(earlyStopping=written))
+
+    assert rule.settings == {"start_step": ""}
+
+
 def test_the_best_must_be_bettered_by_as_much_as_is_written():
     written = {"noImprovement": {"trials": 5, "minDelta": 1}}
 
