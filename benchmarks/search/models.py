@@ -79,6 +79,19 @@ def _tree(point: Point) -> Any:
     )
 
 
+def _forest(point: Point) -> Any:
+    from sklearn.ensemble import ExtraTreesRegressor
+
+    return ExtraTreesRegressor(
+        n_estimators=int(point["trees"]),
+        max_depth=int(point["depth"]),
+        min_samples_leaf=int(point["leaf"]),
+        max_features=float(point["share"]),
+        bootstrap=point["bootstrap"] == "yes",
+        random_state=0,
+    )
+
+
 def _boosting(point: Point) -> Any:
     from sklearn.ensemble import GradientBoostingRegressor
 
@@ -106,6 +119,13 @@ _RIDGE = space(
     double("alpha", 0.0001, 100, log=True),
     double("gamma", 0.00001, 10, log=True),
 )
+_FOREST = space(
+    whole("trees", 2, 20, log=True),
+    whole("depth", 1, 20),
+    whole("leaf", 1, 20, log=True),
+    double("share", 0.05, 1),
+    listed("bootstrap", "yes", "no"),
+)
 _BOOSTING = space(
     whole("trees", 5, 30, log=True),
     double("rate", 0.005, 1, log=True),
@@ -114,7 +134,11 @@ _BOOSTING = space(
     listed("loss", "squared_error", "absolute_error", "huber"),
 )
 _R2 = "r2"
-TUNING = (_challenge("svm-wine", _SVM, _svm, "wine", -0.99435),)
+TUNING = (
+    _challenge("svm-wine", _SVM, _svm, "wine", -0.99435),
+    _challenge("tree-wine", _TREE, _tree, "wine", -0.97185),
+    _challenge("forest-diabetes", _FOREST, _forest, "diabetes", -0.46216, scoring=_R2),
+)
 HELD_OUT = (
     _challenge("svm-breast-cancer", _SVM, _svm, "breast_cancer", -0.97754),
     _challenge("ridge-diabetes", _RIDGE, _ridge, "diabetes", -0.48177, scoring=_R2),

@@ -12,9 +12,12 @@ from tunewright.suggestion import registry
 from tunewright.suggestion.algorithms.gp.acquisition import log_h
 from tunewright.suggestion.algorithms.gp.ascent import ascend
 from tunewright.suggestion.algorithms.gp.encoding import Columns, Encoding
-from tunewright.suggestion.algorithms.gp.fit import Density
+from tunewright.suggestion.algorithms.gp.fit import Density, fit
+from tunewright.suggestion.algorithms.gp.kernel import rough, smooth
 from tunewright.suggestion.algorithms.gp.maximize import Score
 from tunewright.suggestion.algorithms.gp.model import Hyperparameters, Model
+from tunewright.suggestion.algorithms.gp.result import Result
+from tunewright.suggestion.algorithms.gp.views import Hope, Views
 from tunewright.suggestion.algorithms.gp.warping import Kumaraswamy, tamed
 from tunewright.suggestion.cube import Cube
 from tunewright.suggestion.session import Session
@@ -32,35 +35,50 @@ def chance(seed=0):
     return np.random.default_rng(seed)
 
 
-def hyperparameters(noise=1e-4):
+def hyperparameters(noise=1e-4, kernel=smooth):
     warp = Kumaraswamy(np.array([1.3, 0.7]), np.array([0.8, 1.5]))
-    return Hyperparameters(np.array([4.0, 9.0]), warp, noise)
+    return Hyperparameters(np.array([4.0, 9.0]), warp, noise, kernel)
 
 
-def model(count=12, seed=0):
+def model(count=12, seed=0, kernel=smooth):
     units = chance(seed).random((count, 2))
     losses = np.sin(5 * units[:, 0]) + units[:, 1] ** 2
-    return Model.of(hyperparameters(), units, losses, np.ones(count))
+    return Model.of(hyperparameters(kernel=kernel), units, losses, np.ones(count))
 
 
+@pytest.mark.parametrize("kernel", [smooth, rough])
 @pytest.mark.parametrize("seed", range(5))
-def test_the_densitys_gradient_is_that_of_finite_differences(seed):
+def test_the_densitys_gradient_is_that_of_finite_differences(seed, kernel):
     rng = chance(seed)
     columns = Columns(np.array([0, 1, 2, 2]), np.array([True, True, False, False]))
     units, losses = rng.random((15, 4)), rng.standard_normal(15)
-    density = Density(columns, units, losses, rng.uniform(0.5, 2.0, 15))
-    at = density.starts()[1] + 0.3 * rng.standard_normal(8)
+    density = Density(columns, units, losses, rng.uniform(0.5, 2.0, 15), kernel)
+    at = density.start(0.1) + 0.3 * rng.standard_normal(8)
     expected = approx_fprime(at, lambda x: density(x)[0], 1e-6)
     assert density(at)[1] == pytest.approx(expected, rel=1e-3, abs=1e-3)
 
 
+@pytest.mark.parametrize(
+    ("losses", "kernel"),
+    [
+        pytest.param(np.sin(np.linspace(0, 5, 40)), smooth, id="a wave"),
+        pytest.param(chance().standard_normal(40).cumsum(), rough, id="a random walk"),
+    ],
+)
+def test_how_rough_an_objective_is_the_density_tells(losses, kernel):
+    columns = Columns(np.array([0]), np.array([False]))
+    found = fit(columns, np.linspace(0, 1, 40)[:, None], losses, np.ones(40))
+    assert found.kernel is kernel
+
+
+@pytest.mark.parametrize("kernel", [smooth, rough])
 @pytest.mark.parametrize("with_failures", [False, True])
-def test_the_scores_slopes_are_those_of_finite_differences(with_failures):
+def test_the_scores_slopes_are_those_of_finite_differences(with_failures, kernel):
     failures = None
     if with_failures:
         units = chance(1).random((10, 2))
         failures = Model.of(hyperparameters(0.3), units, np.eye(10)[0], np.ones(10))
-    score = Score(model(), -0.5, failures)
+    score = Score(model(kernel=kernel), -0.5, failures)
     rows = chance(2).uniform(0.05, 0.95, (4, 2))
     heights, slopes = score(rows)
     assert heights == pytest.approx(score.heights(rows))
@@ -129,7 +147,7 @@ def test_a_point_is_the_point_of_its_row():
         assert again == {**point, "x": pytest.approx(point["x"]), "lr": pytest.approx(point["lr"])}
 
 
-def test_neighbours_are_the_next_levels_and_every_other_entry():
+def test_neighbours_are_levels_near_and_far_and_every_other_entry():
     encoding = Encoding(Cube(problem(*MIXED).space))
     point = {"x": 0.0, "lr": 0.001, "layers": 1, "batch": "32", "optimizer": "adam"}
     around = [encoding.point(row) for row in encoding.neighbours(encoding.row(point))]
@@ -138,6 +156,8 @@ def test_neighbours_are_the_next_levels_and_every_other_entry():
     ]
     assert changes == [
         ("layers", 3),
+        ("layers", 5),
+        ("layers", 9),
         ("batch", "16"),
         ("batch", "64.0"),
         ("optimizer", "sgd"),
@@ -202,6 +222,27 @@ def test_few_trials_find_the_best(space, value, trials, at_once, level):
         for seed in (1, 2, 3)
     ]
     assert sorted(found)[1] < level
+
+
+def test_between_whole_numbers_it_hopes_for_nothing():
+    """What jumps from each number to the next seems best where there is none."""
+
+    def jumps(point):
+        return point["width"] * 17 % 41
+
+    points = search((whole("width", 1, 40), double("x", -5, 5)), jumps, 40)
+    assert len({point["width"] for point in points[20:]}) > 5
+
+
+def test_around_the_best_on_a_plateau_it_hopes_for_nothing():
+    encoding = Encoding(Cube(problem(double("x", 0, 1)).space))
+    losses = np.array([0.0] * 10 + [1.0] * 10)
+    results = [
+        Result(index, np.array([index / 20]), (loss,), None) for index, loss in enumerate(losses)
+    ]
+    views = Views(encoding, results, losses, alone=True)
+    assert views.hope([], chance(), is_local=True) == Hope((), -math.inf)
+    assert views.hope([], chance(), is_local=False).points
 
 
 def test_it_learns_where_trials_fail():

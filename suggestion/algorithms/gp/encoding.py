@@ -7,7 +7,6 @@ columns hold one and the same, `idle`: the middle, or no entry hot. That it is i
 columns of the list tell that it depends on.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,8 +17,10 @@ from .kernel import Array, Mask, Places
 
 _HOT = 1.0 / np.sqrt(2.0)
 _MIDDLE = 0.5
-_COARSE = 24
-"""Parameters of so many levels or fewer are searched level by level, others as if continuous."""
+_COARSE = 128
+"""Parameters of so many levels or fewer are searched level by level, others as if continuous:
+between two levels, where nothing can be tried, a model must not promise anything."""
+_STRIDES = (1, 2, 4, 8, 16, 32, 64)
 
 
 @dataclass(frozen=True)
@@ -161,7 +162,7 @@ class Encoding:
         return rows
 
     def neighbours(self, row: Array) -> Array:
-        """Return the rows that differ in one level: the next of a number, any of a list."""
+        """Return the rows that differ in one level: by steps of several sizes, any of a list."""
         found = []
         for block in self.blocks:
             if block.levels is None:
@@ -169,7 +170,8 @@ class Encoding:
             here = int(block.nearest(row[None])[0])
             count = len(block.levels)
             if block.axis.is_ordered:
-                places: Sequence[int] = [k for k in (here - 1, here + 1) if 0 <= k < count]
+                steps = [step for stride in _STRIDES for step in (-stride, stride)]
+                places = [here + step for step in steps if 0 <= here + step < count]
             else:
                 places = [k for k in range(count) if k != here]
             for place in places:

@@ -3,6 +3,8 @@
 Mean and amplitude are profiled out: at their best values the density's slope in the others
 is its partial one. The prior on lengthscales grows with the root of the number of
 dimensions (Hvarfner et al. 2024), so that a process in many dimensions is not too complex.
+How rough the process is the density decides, too: a smooth one takes jumps for noise, and then
+tries again what it has seen.
 """
 
 from collections.abc import Sequence
@@ -12,7 +14,7 @@ from scipy.linalg import LinAlgError, cholesky, lapack
 from scipy.optimize import minimize
 
 from .encoding import Columns
-from .kernel import Array, matern, squared_distances
+from .kernel import Array, Kernel, rough, smooth, squared_distances
 from .model import JITTER, Hyperparameters
 from .warping import Kumaraswamy
 
@@ -22,7 +24,8 @@ _NOISE_CENTRE, _NOISE_DEVIATION = np.log(1e-6), 4.0
 _LENGTHS = (np.log(0.005), np.log(200.0))
 _WARPS = (np.log(0.25), np.log(4.0))
 _NOISES = (np.log(1e-9), np.log(2.0))
-_STARTS = (np.log(1e-5), np.log(1e-1))  # of the noise: what is smooth, what is not
+_STARTS: Sequence[tuple[Kernel, float]] = ((smooth, 1e-5), (smooth, 1e-1), (rough, 1e-5))
+"""Kernels, and the noise to start from."""
 _ITERATIONS = 60
 _HOPELESS = 1e25
 
@@ -34,18 +37,24 @@ class Density:
     log noise.
     """
 
-    def __init__(self, columns: Columns, units: Array, losses: Array, noises: Array) -> None:
+    def __init__(
+        self,
+        columns: Columns,
+        units: Array,
+        losses: Array,
+        noises: Array,
+        kernel: Kernel = smooth,
+    ) -> None:
+        self.kernel = kernel
         self.columns, self.units, self.losses, self.noises = columns, units, losses, noises
         self._warped = np.flatnonzero(columns.warped)
         self._centre = np.sqrt(2.0) + 0.5 * np.log(columns.axes)
         self._incidence = np.eye(columns.axes)[columns.axis]  # (c, axes)
 
-    def starts(self) -> Sequence[Array]:
+    def start(self, noise: float) -> Array:
         axes, warps = self.columns.axes, 2 * len(self._warped)
         length = np.log(0.5) + 0.5 * np.log(axes)
-        return [
-            np.concatenate([np.full(axes, length), np.zeros(warps), [noise]]) for noise in _STARTS
-        ]
+        return np.concatenate([np.full(axes, length), np.zeros(warps), [np.log(noise)]])
 
     def bounds(self) -> Sequence[tuple[float, float]]:
         axes, warps = self.columns.axes, 2 * len(self._warped)
@@ -57,12 +66,12 @@ class Density:
         a[self._warped] = np.exp(at[axes : axes + warps])
         b[self._warped] = np.exp(at[axes + warps : axes + 2 * warps])
         weights = np.exp(-2.0 * at[:axes])[self.columns.axis]
-        return Hyperparameters(weights, Kumaraswamy(a, b), float(np.exp(at[-1])))
+        return Hyperparameters(weights, Kumaraswamy(a, b), float(np.exp(at[-1])), self.kernel)
 
     def __call__(self, at: Array) -> tuple[float, Array]:
         hyper = self.hyperparameters(at)
         rows = hyper.warp.apply(self.units)
-        covariance, slope = matern(squared_distances(rows, rows, hyper.weights))
+        covariance, slope = self.kernel(squared_distances(rows, rows, hyper.weights))
         diagonal = np.diag_indices_from(covariance)
         covariance[diagonal] = 1.0 + hyper.noise * self.noises + JITTER
         try:
@@ -118,16 +127,16 @@ class Density:
 
 def fit(columns: Columns, units: Array, losses: Array, noises: Array) -> Hyperparameters:
     """Return the best hyperparameters that are found from a few fixed starts."""
-    density = Density(columns, units, losses, noises)
-    found = [
-        minimize(
+    found = []
+    for kernel, noise in _STARTS:
+        density = Density(columns, units, losses, noises, kernel)
+        ended = minimize(
             density,
-            start,
+            density.start(noise),
             jac=True,
             method="L-BFGS-B",
             bounds=density.bounds(),
             options={"maxiter": _ITERATIONS, "ftol": 1e-6},
         )
-        for start in density.starts()
-    ]
-    return density.hyperparameters(min(found, key=lambda each: float(each.fun)).x)
+        found.append((float(ended.fun), density.hyperparameters(ended.x)))
+    return min(found, key=lambda each: each[0])[1]

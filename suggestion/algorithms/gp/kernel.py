@@ -1,9 +1,6 @@
-"""Matérn's kernel with smoothness 5/2, as a function of the squared distance.
+"""Matérn's kernels, as functions of the squared distance s = Σ weights·(difference)²."""
 
-k(s) = (1 + √5·√s + 5s/3)·exp(-√5·√s), s = Σ weights·(difference)². Its slope in s is finite
-at s = 0, so that no gradient needs a special case there.
-"""
-
+from collections.abc import Callable
 from typing import TypeAlias
 
 import numpy as np
@@ -12,6 +9,10 @@ from numpy.typing import NDArray
 Array: TypeAlias = NDArray[np.float64]
 Places: TypeAlias = NDArray[np.intp]
 Mask: TypeAlias = NDArray[np.bool_]
+Kernel: TypeAlias = Callable[[Array], tuple[Array, Array]]
+"""Takes squared distances; returns k(s) and dk/ds."""
+
+_NEAR = 1e-4  # nearer than this, the rough kernel's slope is taken as it is here
 
 
 def squared_distances(left: Array, right: Array, weights: Array) -> Array:
@@ -24,8 +25,18 @@ def squared_distances(left: Array, right: Array, weights: Array) -> Array:
     return found
 
 
-def matern(squared: Array) -> tuple[Array, Array]:
-    """Return k(s) and dk/ds."""
+def smooth(squared: Array) -> tuple[Array, Array]:
+    """Of smoothness 5/2: k(s) = (1 + √5·√s + 5s/3)·exp(-√5·√s)."""
     root = np.sqrt(5.0 * squared)
     decay = np.exp(-root)
     return (1.0 + root + root * root / 3.0) * decay, (-5.0 / 6.0) * (1.0 + root) * decay
+
+
+def rough(squared: Array) -> tuple[Array, Array]:
+    """Of smoothness 1/2: k(s) = exp(-√s), for objectives of jumps and plateaus.
+
+    Its slope is infinite at s = 0 alone, where the difference that it is multiplied by is 0.
+    """
+    root = np.sqrt(squared)
+    decay = np.exp(-root)
+    return decay, -0.5 * decay / np.maximum(root, _NEAR)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg import cholesky, solve_triangular
 
-from .kernel import Array, matern, squared_distances
+from .kernel import Array, Kernel, smooth, squared_distances
 from .warping import Kumaraswamy
 
 JITTER = 1e-9
@@ -19,6 +19,7 @@ class Hyperparameters:
     weights: Array
     warp: Kumaraswamy
     noise: float
+    kernel: Kernel = smooth
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ class Model:
     def of(cls, hyper: Hyperparameters, units: Array, losses: Array, noises: Array) -> "Model":
         """`noises` are shares of the noise's level, 1 where nothing is known."""
         rows = hyper.warp.apply(units)
-        covariance, _ = matern(squared_distances(rows, rows, hyper.weights))
+        covariance, _ = hyper.kernel(squared_distances(rows, rows, hyper.weights))
         covariance[np.diag_indices_from(covariance)] += hyper.noise * noises + JITTER
         lower = robust_cholesky(covariance)
         identity = np.eye(len(rows))
@@ -63,7 +64,7 @@ class Model:
         stay. The factor grows by a row; mean and amplitude stay.
         """
         row = self.hyper.warp.apply(units)[None, :]
-        covariance, _ = matern(squared_distances(row, self.rows, self.hyper.weights))
+        covariance, _ = self.hyper.kernel(squared_distances(row, self.rows, self.hyper.weights))
         solved = self.factor @ covariance[0]
         corner = np.sqrt(max(1.0 + self.hyper.noise + JITTER - float(solved @ solved), JITTER))
         count = len(self.rows)
@@ -87,14 +88,16 @@ class Model:
 
     def expected(self) -> Array:
         """Return what it expects at its own rows, the noise taken out."""
-        covariance, _ = matern(squared_distances(self.rows, self.rows, self.hyper.weights))
+        covariance, _ = self.hyper.kernel(
+            squared_distances(self.rows, self.rows, self.hyper.weights)
+        )
         found: Array = self.mean + covariance @ self.alpha
         return found
 
     def posterior(self, units: Array) -> tuple[Array, Array]:
         """Return mean and variance of the objective at m rows."""
         rows = self.hyper.warp.apply(units)
-        covariance, _ = matern(squared_distances(rows, self.rows, self.hyper.weights))
+        covariance, _ = self.hyper.kernel(squared_distances(rows, self.rows, self.hyper.weights))
         solved = covariance @ self.factor.T
         variance = np.maximum(1.0 - (solved * solved).sum(axis=1), _LEAST_VARIANCE)
         return self.mean + covariance @ self.alpha, self.amplitude * variance
@@ -102,7 +105,9 @@ class Model:
     def posterior_with_slopes(self, units: Array) -> tuple[Array, Array, Array, Array]:
         """Return mean and variance, shape (m,), and their slopes in the units, (m, c)."""
         rows = self.hyper.warp.apply(units)
-        covariance, slope = matern(squared_distances(rows, self.rows, self.hyper.weights))
+        covariance, slope = self.hyper.kernel(
+            squared_distances(rows, self.rows, self.hyper.weights)
+        )
         solved = covariance @ self.factor.T
         variance = np.maximum(1.0 - (solved * solved).sum(axis=1), _LEAST_VARIANCE)
         chain = 2.0 * self.hyper.weights * self.hyper.warp.slope(units)
