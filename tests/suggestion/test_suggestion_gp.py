@@ -71,6 +71,12 @@ def test_how_rough_an_objective_is_the_density_tells(losses, kernel):
     assert found.kernel is kernel
 
 
+def test_in_a_wide_space_an_objective_is_smooth():
+    columns = Columns(np.arange(8), np.zeros(8, dtype=bool))
+    losses = chance().standard_normal(40).cumsum()
+    assert fit(columns, chance(1).random((40, 8)), losses, np.ones(40)).kernel is smooth
+
+
 @pytest.mark.parametrize("kernel", [smooth, rough])
 @pytest.mark.parametrize("with_failures", [False, True])
 def test_the_scores_slopes_are_those_of_finite_differences(with_failures, kernel):

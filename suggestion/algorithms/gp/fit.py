@@ -26,6 +26,9 @@ _WARPS = (np.log(0.25), np.log(4.0))
 _NOISES = (np.log(1e-9), np.log(2.0))
 _STARTS: Sequence[tuple[Kernel, float]] = ((smooth, 1e-5), (smooth, 1e-1), (rough, 1e-5))
 """Kernels, and the noise to start from."""
+_WIDE = 8
+"""From so many parameters on the process is smooth: all trials are far from one another there, and
+a rough one expects nothing of a place between them."""
 _ITERATIONS = 60
 _HOPELESS = 1e25
 
@@ -129,6 +132,8 @@ def fit(columns: Columns, units: Array, losses: Array, noises: Array) -> Hyperpa
     """Return the best hyperparameters that are found from a few fixed starts."""
     found = []
     for kernel, noise in _STARTS:
+        if kernel is rough and columns.axes >= _WIDE:
+            continue
         density = Density(columns, units, losses, noises, kernel)
         ended = minimize(
             density,
