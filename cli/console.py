@@ -5,10 +5,11 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import click
 
+from ..api.errors import Fault, Invalid
 from ..api.space import Value, format_value
 from ..sdk.plain import plain
 
@@ -138,3 +139,18 @@ def give_up_stdout() -> None:
     """Let what is printed from now on, and what is left of before, go nowhere."""
     with contextlib.suppress(OSError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+@contextlib.contextmanager
+def asking(command: str, remedy: str) -> Iterator[None]:
+    """Let a block ask a person.
+
+    Raises:
+        Invalid: it is no terminal that it asks, and nobody answers.
+    """
+    try:
+        yield
+    except click.Abort:
+        if sys.stdin is not None and sys.stdin.isatty():
+            raise
+        raise Invalid([Fault(command, "it asks, and nobody answers", remedy)]) from None

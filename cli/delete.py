@@ -2,7 +2,6 @@
 
 import click
 
-from ..api.errors import Fault, Invalid
 from ..sdk.sources.where import Where
 from . import console
 from .complete import experiment_names
@@ -31,25 +30,12 @@ def delete(names: tuple[str, ...], yes: bool, where: Where) -> int:
             source.check_deletable(record)
         if not yes:
             listed = ", ".join(f"{r.key.name} ({r.totals.proposed} trials)" for r in records)
-            if not _agrees(f"Delete {listed}?"):
+            with console.asking("delete", "--yes deletes without asking"):
+                agreed = click.confirm(f"Delete {listed}?")
+            if not agreed:
                 console.note("Nothing was deleted.")
                 return 1
         for record in records:
             source.delete(record)
             click.echo(f"Deleted {record.key}.")
     return 0
-
-
-def _agrees(question: str) -> bool:
-    """Ask whether to go on.
-
-    Raises:
-        Invalid: there is nobody to answer.
-    """
-    try:
-        return click.confirm(question)
-    except click.Abort as stopped:
-        if isinstance(stopped.__context__, EOFError):
-            remedy = "--yes deletes without asking"
-            raise Invalid([Fault("delete", "nobody answers", remedy)]) from None
-        raise

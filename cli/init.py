@@ -1,14 +1,13 @@
 """`tunewright init`: questions, and an Experiment."""
 
 import shlex
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
 import click
 
-from ..api.errors import Conflict, Fault, Invalid
+from ..api.errors import Conflict, Invalid
 from ..sdk.flags import Wanted, document, fields, slug
 from . import console
 
@@ -30,13 +29,9 @@ def init(file: Path, force: bool) -> None:
 
     if file.exists() and not force:
         raise Conflict(f"{file} exists: --force overwrites it, or name another file")
-    try:
+    remedy = "answer in a terminal, or give options to `tunewright run --print`"
+    with console.asking("init", remedy):
         wanted = _ask(slug(file.stem))
-    except click.Abort:
-        if sys.stdin is not None and sys.stdin.isatty():
-            raise
-        remedy = "answer in a terminal, or give options to `tunewright run --print`"
-        raise Invalid([Fault("init", "it asks, and nobody answers", remedy)]) from None
     raw = document(wanted)
     parse(raw)
     file.parent.mkdir(parents=True, exist_ok=True)

@@ -23,7 +23,7 @@ def check_algorithm(document: Mapping[str, Any], *, elsewhere: bool = False) -> 
     faults: list[Fault] = []
     if not elsewhere:
         faults += registry.validate_problem(problem(experiment, uid="", seed=0))
-    rule = stopping_rule_of(experiment.write())
+    rule = stopping_rule_of(document)
     if rule is not None:
         faults += validate_rule(rule)
     if faults:

@@ -14,7 +14,7 @@ from scipy.linalg import LinAlgError, cholesky, lapack
 from scipy.optimize import minimize
 
 from .encoding import Columns
-from .kernel import Array, Kernel, rough, smooth, squared_distances
+from .kernel import Array, Kernel, rough, smooth
 from .model import JITTER, Hyperparameters
 from .warping import Kumaraswamy
 
@@ -41,12 +41,7 @@ class Density:
     """
 
     def __init__(
-        self,
-        columns: Columns,
-        units: Array,
-        losses: Array,
-        noises: Array,
-        kernel: Kernel = smooth,
+        self, columns: Columns, units: Array, losses: Array, noises: Array, kernel: Kernel
     ) -> None:
         self.kernel = kernel
         self.columns, self.units, self.losses, self.noises = columns, units, losses, noises
@@ -74,7 +69,7 @@ class Density:
     def __call__(self, at: Array) -> tuple[float, Array]:
         hyper = self.hyperparameters(at)
         rows = hyper.warp.apply(self.units)
-        covariance, slope = self.kernel(squared_distances(rows, rows, hyper.weights))
+        covariance, slope = hyper.covariances(rows, rows)
         diagonal = np.diag_indices_from(covariance)
         covariance[diagonal] = 1.0 + hyper.noise * self.noises + JITTER
         try:

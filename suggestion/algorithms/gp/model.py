@@ -21,6 +21,10 @@ class Hyperparameters:
     noise: float
     kernel: Kernel = smooth
 
+    def covariances(self, left: Array, right: Array) -> tuple[Array, Array]:
+        """Return those of two sets of warped rows, shape (n, m), and their slopes in s."""
+        return self.kernel(squared_distances(left, right, self.weights))
+
 
 @dataclass(frozen=True, slots=True)
 class Model:
@@ -42,7 +46,7 @@ class Model:
     def of(cls, hyper: Hyperparameters, units: Array, losses: Array, noises: Array) -> "Model":
         """`noises` are shares of the noise's level, 1 where nothing is known."""
         rows = hyper.warp.apply(units)
-        covariance, _ = hyper.kernel(squared_distances(rows, rows, hyper.weights))
+        covariance, _ = hyper.covariances(rows, rows)
         covariance[np.diag_indices_from(covariance)] += hyper.noise * noises + JITTER
         lower = robust_cholesky(covariance)
         identity = np.eye(len(rows))
@@ -64,7 +68,7 @@ class Model:
         stay. The factor grows by a row; mean and amplitude stay.
         """
         row = self.hyper.warp.apply(units)[None, :]
-        covariance, _ = self.hyper.kernel(squared_distances(row, self.rows, self.hyper.weights))
+        covariance, _ = self.hyper.covariances(row, self.rows)
         solved = self.factor @ covariance[0]
         corner = np.sqrt(max(1.0 + self.hyper.noise + JITTER - float(solved @ solved), JITTER))
         count = len(self.rows)
@@ -88,16 +92,14 @@ class Model:
 
     def expected(self) -> Array:
         """Return what it expects at its own rows, the noise taken out."""
-        covariance, _ = self.hyper.kernel(
-            squared_distances(self.rows, self.rows, self.hyper.weights)
-        )
+        covariance, _ = self.hyper.covariances(self.rows, self.rows)
         found: Array = self.mean + covariance @ self.alpha
         return found
 
     def posterior(self, units: Array) -> tuple[Array, Array]:
         """Return mean and variance of the objective at m rows."""
         rows = self.hyper.warp.apply(units)
-        covariance, _ = self.hyper.kernel(squared_distances(rows, self.rows, self.hyper.weights))
+        covariance, _ = self.hyper.covariances(rows, self.rows)
         solved = covariance @ self.factor.T
         variance = np.maximum(1.0 - (solved * solved).sum(axis=1), _LEAST_VARIANCE)
         return self.mean + covariance @ self.alpha, self.amplitude * variance
@@ -105,9 +107,7 @@ class Model:
     def posterior_with_slopes(self, units: Array) -> tuple[Array, Array, Array, Array]:
         """Return mean and variance, shape (m,), and their slopes in the units, (m, c)."""
         rows = self.hyper.warp.apply(units)
-        covariance, slope = self.hyper.kernel(
-            squared_distances(rows, self.rows, self.hyper.weights)
-        )
+        covariance, slope = self.hyper.covariances(rows, self.rows)
         solved = covariance @ self.factor.T
         variance = np.maximum(1.0 - (solved * solved).sum(axis=1), _LEAST_VARIANCE)
         chain = 2.0 * self.hyper.weights * self.hyper.warp.slope(units)
