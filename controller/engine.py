@@ -1,11 +1,12 @@
 """The local engine: take a turn, carry out what it decided, wait for what happens next.
 
 One event loop drives one experiment. What is decided is `plan`'s; what is
-kept is the store's; this loop only carries. Turns are taken in a thread of
-their own, which alone writes; the loop is never held by the store.
+kept is the store's; this loop only carries. The loop is never held by the store:
+a turn that has to wait for it, or has much to write, is taken in a thread.
 """
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +16,7 @@ from typing import Any, TypeAlias, TypeVar
 
 from ..api.checkpoint import Keep
 from ..api.errors import Retryable, StoreUnavailable, StoreUnwritable, TunewrightError
+from ..api.observation import Batch
 from ..api.states import ExperimentState
 from ..db.records import AttemptState, Usage
 from ..db.store import Store
@@ -55,6 +57,9 @@ LOOK = 1.0
 
 LONGEST_STEP = 60.0
 """Seconds between two turns at the most; more pass where the machine slept or its clock was set."""
+
+FEW = 256
+"""How many samples are written where the loop runs: handing them to a thread takes longer."""
 
 STORE_PATIENCE = 300.0
 """Seconds that a database may be away before the engine gives up."""
@@ -213,7 +218,7 @@ class Engine:
             now = self._clock.now()
             self._count_time(now)
             try:
-                turn = await self._in_writer(lambda: self._take(events))
+                turn = await self._taken(events)
             except StoreUnavailable as error:
                 if self._clock.now() > deadline or self._memory.leaving is not None:
                     raise
@@ -224,8 +229,14 @@ class Engine:
             else:
                 return turn
 
+    async def _taken(self, events: list[Event]) -> Turn:
+        """Take the turn here if nobody is waited for: a thread costs as much again."""
+        if sum(len(event.samples) for event in events if isinstance(event, Batch)) <= FEW:
+            with contextlib.suppress(StoreUnavailable), self._store.at_once():
+                return self._take(events)
+        return await self._in_writer(lambda: self._take(events))
+
     def _take(self, events: list[Event]) -> Turn:
-        """Runs in the writer's thread."""
         now = self._clock.now()
         self._save_time(5.0)
         return self._turns.take(events, self._memory, now)
@@ -237,6 +248,8 @@ class Engine:
             alarm = asyncio.get_running_loop().call_later(left, self._due.set)
             await self._due.wait()
             alarm.cancel()
+        else:
+            await asyncio.sleep(0)  # let the loop see to signals and pipes, too
         self._due.clear()
         if self._lingers is not None:
             self._lingers.cancel()

@@ -2,7 +2,8 @@
 
 SQLite: WAL; one connection writes, every writing transaction begins IMMEDIATE
 (a deferred one that upgrades fails at once, whatever its timeout), readers
-have connections of their own. PostgreSQL and MySQL: a pool.
+have connections of their own, and so has a writer that cannot wait. PostgreSQL
+and MySQL: a pool.
 
 A driver's error leaves here as one of ours: a transaction that lost against
 another process is tried again, and whoever still fails sees StoreUnavailable;
@@ -61,14 +62,19 @@ _NETWORK_FILE_SYSTEMS = {
 
 
 class Database:
-    """A place where rows are kept. `writer` and `readers` may share their connections."""
+    """A place where rows are kept. `writer` and `readers` may share their connections.
+
+    `hasty` writes without waiting for anybody; None where a commit has to be waited for.
+    """
 
     def __init__(self, url: str | Path, *, fsync: bool = False) -> None:
         self.url = _url(url)
         self.dialect = self.url.get_backend_name()
         self.place = _named(self.url)
+        self.hasty: Engine | None = None
         if self.dialect == "sqlite":
-            self.writer, self.readers = _sqlite_engines(self.url, fsync=fsync)
+            self.writer, self.readers, hasty = _sqlite_engines(self.url, fsync=fsync)
+            self.hasty = None if fsync else hasty
         else:
             self.writer = _server_engine(self.url)
             # Several statements of one reader see one state.
@@ -96,7 +102,20 @@ class Database:
         if getattr(self._local, "connection", None) is not None:
             yield
             return
-        with self._settled(), self._our_errors(), self.writer.begin() as connection:
+        with self._grouped(self.writer):
+            yield
+
+    @contextmanager
+    def at_once(self) -> Iterator[None]:
+        """Begin a group, unless that had to be waited for."""
+        if self.hasty is None:
+            raise StoreUnavailable("this store is waited for")
+        with self._grouped(self.hasty):
+            yield
+
+    @contextmanager
+    def _grouped(self, writer: Engine) -> Iterator[None]:
+        with self._settled(), self._our_errors(), writer.begin() as connection:
             self._local.connection = connection
             try:
                 yield
@@ -195,8 +214,9 @@ class Database:
             raise translate(error, self.place) from error
 
     def close(self) -> None:
-        self.writer.dispose()
-        self.readers.dispose()
+        for engine in (self.writer, self.readers, self.hasty):
+            if engine is not None:
+                engine.dispose()
 
 
 class AtEnd(Protocol):
@@ -339,29 +359,30 @@ def refuse_network_file_system(path: Path, mounts: str | None = None) -> None:
         )
 
 
-def _sqlite_engines(url: URL, *, fsync: bool) -> tuple[Engine, Engine]:
+def _sqlite_engines(url: URL, *, fsync: bool) -> tuple[Engine, Engine, Engine]:
+    """Return who writes, who reads, and who writes without waiting."""
     synchronous = "FULL" if fsync else "NORMAL"
     opened = _openable(url)
-    writer = create_engine(
-        opened,
-        poolclass=QueuePool,
-        pool_size=1,
-        max_overflow=0,
-        pool_timeout=BUSY_SECONDS,
-        connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False},
-    )
-    readers = create_engine(
-        opened,
-        poolclass=QueuePool,
-        pool_size=4,
-        max_overflow=12,
-        connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False},
-    )
-    for engine, writes in ((writer, True), (readers, False)):
+    writer = _sqlite_engine(opened, size=1, more=0, patience=BUSY_SECONDS)
+    readers = _sqlite_engine(opened, size=4, more=12, patience=BUSY_SECONDS)
+    hasty = _sqlite_engine(opened, size=1, more=0, patience=0.0)
+    for engine in (writer, readers, hasty):
+        writes = engine is not readers
         event.listen(engine, "connect", _on_connect(synchronous, writes=writes))
         begin = "BEGIN IMMEDIATE" if writes else "BEGIN"
         event.listen(engine, "begin", _on_begin(begin, Path(url.database or "")))
-    return writer, readers
+    return writer, readers, hasty
+
+
+def _sqlite_engine(url: URL, *, size: int, more: int, patience: float) -> Engine:
+    return create_engine(
+        url,
+        poolclass=QueuePool,
+        pool_size=size,
+        max_overflow=more,
+        pool_timeout=patience,
+        connect_args={"timeout": patience, "check_same_thread": False},
+    )
 
 
 def _openable(url: URL) -> URL:

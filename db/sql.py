@@ -19,6 +19,9 @@ class SqlStore(Finding):
     def group(self) -> AbstractContextManager[None]:
         return self._database.group()
 
+    def at_once(self) -> AbstractContextManager[None]:
+        return self._database.at_once()
+
     def close(self) -> None:
         self._database.close()
 

@@ -12,6 +12,7 @@ commit for all of them.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 from ..api.identity import ExperimentKey
@@ -34,6 +35,14 @@ from .records import (
 
 
 class Store(Ledger, Protocol):
+    def at_once(self) -> AbstractContextManager[None]:
+        """Begin a `group` for a caller that cannot be kept waiting.
+
+        Raises:
+            StoreUnavailable: another one writes, or each commit goes to a server or a disk.
+        """
+        ...
+
     # The life of an experiment.
 
     def create_experiment(

@@ -1,6 +1,8 @@
 """The engine over a real store, with an algorithm in process and workloads by script."""
 
 import asyncio
+import contextlib
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -131,6 +133,25 @@ def test_a_store_that_is_away_is_told_once_and_waited_for(house: House):
 
     assert asyncio.run(drive()).state is ExperimentState.SUCCEEDED
     assert told.count("StoreUnavailable") == 1
+
+
+@pytest.mark.timeout(20)  # less than a store waits for another process
+def test_the_loop_goes_on_while_another_process_writes(house: House):
+    house.create(maxTrialCount=1, parallelTrialCount=1)
+
+    async def drive() -> Outcome:
+        other = sqlite3.connect(house.folder / "store.db", isolation_level=None)
+
+        def script(_: Workload) -> Run:
+            other.execute("BEGIN IMMEDIATE")
+            # Called by the loop: if that were held by the store, nobody would ever let go of it.
+            asyncio.get_running_loop().call_later(0.05, other.execute, "ROLLBACK")
+            return Run(["loss=1"])
+
+        with contextlib.closing(other):
+            return await house.engine(script).run()
+
+    assert asyncio.run(drive()).state is ExperimentState.SUCCEEDED
 
 
 def test_time_in_which_the_machine_slept_is_no_time_of_the_experiment(house: House):

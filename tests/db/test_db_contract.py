@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable
 
 import pytest
-from tunewright.api.errors import Conflict, Invalid, NotFound
+from tunewright.api.errors import Conflict, Invalid, NotFound, StoreUnavailable
 from tunewright.api.history import Dropped, Finished, Proposal, Proposed, Verdict
 from tunewright.api.identity import ExperimentKey
 from tunewright.api.observation import Batch, Sample, summarize
@@ -518,6 +518,19 @@ class TestGroups:
             proposed(store, uid)
             assert len(store.trials(uid)) == 1
         assert len(opened().trials(uid)) == 1
+
+    def test_a_group_at_once_is_one_or_is_refused_before_anything_is_written(
+        self, store: Store, opened: Callable[..., Store], place: str
+    ):
+        uid = made(store).uid
+        if "://" in place:
+            with pytest.raises(StoreUnavailable, match="waited for"), store.at_once():
+                proposed(store, uid)
+        else:
+            with pytest.raises(NotFound), store.at_once():  # noqa: PT012 # the first is the point
+                proposed(store, uid)
+                running(store, uid, 9)
+        assert opened().trials(uid) == []
 
 
 class TestWhatWasUndone:

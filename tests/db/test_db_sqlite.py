@@ -7,7 +7,7 @@ import sqlite3
 from pathlib import Path
 
 import pytest
-from tunewright.api.errors import StoreUnwritable, Unsupported
+from tunewright.api.errors import StoreUnavailable, StoreUnwritable, Unsupported
 from tunewright.api.history import Proposal
 from tunewright.api.identity import ExperimentKey
 from tunewright.api.observation import Batch, Sample
@@ -84,6 +84,30 @@ def test_a_writer_killed_at_any_moment_leaves_a_whole_store(tmp_path: Path):
     with sqlite3.connect(path) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     connection.close()
+
+
+def test_who_cannot_wait_is_refused_while_another_process_writes(tmp_path: Path):
+    store = open_store(tmp_path / "store.db")
+    uid = with_trials(store, 1)
+    other = sqlite3.connect(tmp_path / "store.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(StoreUnavailable, match="locked"), store.at_once():
+        store.drop_trial(uid, 0, now=1.0)
+    other.execute("ROLLBACK")
+    other.close()
+    assert not store.trial(uid, 0).dropped
+    with store.at_once():
+        store.drop_trial(uid, 0, now=1.0)
+    assert store.trial(uid, 0).dropped
+    store.close()
+
+
+def test_who_cannot_wait_does_not_wait_for_a_disk(tmp_path: Path):
+    store = open_store(tmp_path / "store.db", fsync=True)
+    with pytest.raises(StoreUnavailable), store.at_once():
+        with_trials(store, 1)
+    assert store.experiments() == []
+    store.close()
 
 
 def test_a_full_disk_is_told_and_leaves_no_half_of_a_transaction(tmp_path: Path):
