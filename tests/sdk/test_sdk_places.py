@@ -7,6 +7,7 @@ import asyncio
 import inspect
 import json
 import threading
+from contextlib import nullcontext
 
 import pytest
 from support import places
@@ -50,10 +51,16 @@ async def _listed(parts):
     return [part async for part in parts]
 
 
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    with places.served(tmp_path_factory.mktemp("server")) as place:
+        yield place
+
+
 @pytest.fixture(
     params=[
         pytest.param((Client, "laptop"), id="laptop"),
-        pytest.param((Client, "served"), id="server"),
+        pytest.param((Client, "server"), id="server"),
         pytest.param((AsyncClient, "laptop"), id="laptop, awaited"),
         pytest.param((Client, "cluster"), id="cluster", marks=NEEDED),
     ]
@@ -63,15 +70,25 @@ def there(request, tmp_path, monkeypatch):
     monkeypatch.setenv("TUNEWRIGHT_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("PYTHONPATH", str(ROOT / ".types"))
     kind, name = request.param
-    needed = [request.getfixturevalue("api_server")] if name == "cluster" else []
-    with getattr(places, name)(*needed, tmp_path) as place:
+    with _place(name, request, tmp_path) as place:
         made = kind(**place.options)
         client = made if kind is Client else Awaited(made)
         yield place, client
         for each in client.experiments():
             client.stop(each.name)
             client.wait(each.name, timeout=60)
+            client.delete(each.name)
         client.close()
+
+
+def _place(name, request, folder):
+    match name:
+        case "server":
+            return nullcontext(request.getfixturevalue("server"))
+        case "cluster":
+            return places.cluster(request.getfixturevalue("api_server"), folder)
+        case _:
+            return places.laptop(folder)
 
 
 @pytest.fixture
@@ -263,11 +280,10 @@ def test_points_are_asked_for_and_told_but_of_a_cluster(client, place):
     assert [each.state for each in client.trials("asked")] == ["Succeeded", "Failed"]
 
 
-def test_a_server_lets_in_those_who_have_its_token(tmp_path):
-    with places.served(tmp_path) as place:
-        stranger = Client(server=place.options["server"], token="wrong")
-        with pytest.raises(Forbidden, match="token"):
-            stranger.experiments()
+def test_a_server_lets_in_those_who_have_its_token(server):
+    stranger = Client(server=server.options["server"], token="wrong")
+    with pytest.raises(Forbidden, match="token"):
+        stranger.experiments()
 
 
 def test_a_server_that_is_away_may_be_back_later():

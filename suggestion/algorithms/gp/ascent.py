@@ -66,26 +66,31 @@ def _first(slopes: Array) -> Array:
 
 def _two_loops(slopes: Array, moves: list[Array], turns: list[Array], mask: Mask) -> Array:
     """Return a direction for each ascent (the two-loop recursion, Nocedal 1980)."""
-    direction = slopes.copy()
-    kept = []
-    scale = np.full(len(slopes), np.nan)
-    for move, turn in zip(reversed(moves), reversed(turns), strict=True):
-        s, y = np.where(mask, move, 0.0), np.where(mask, turn, 0.0)
-        curvature = (s * y).sum(axis=1)
-        usable = curvature > 1e-12 * (y * y).sum(axis=1)
-        rho = np.where(usable, 1.0 / np.where(usable, curvature, 1.0), 0.0)
-        share = rho * (s * direction).sum(axis=1)
-        direction = direction - share[:, None] * y
-        norm = np.where(usable, (y * y).sum(axis=1), 1.0)
-        scale = np.where(np.isnan(scale) & usable, curvature / norm, scale)
-        kept.append((s, y, rho, share))
-    plain = np.isnan(scale)
-    direction = direction * np.where(plain, 1.0, scale)[:, None]
-    for s, y, rho, share in reversed(kept):
-        back = rho * (y * direction).sum(axis=1)
-        direction = direction + (share - back)[:, None] * s
-    climbs = ((direction * slopes).sum(axis=1) > 0.0) & ~plain
+    s, y = np.where(mask, moves, 0.0), np.where(mask, turns, 0.0)
+    curvature, norm = (s * y).sum(axis=2), (y * y).sum(axis=2)
+    usable = curvature > 1e-12 * norm
+    rho = np.where(usable, 1.0 / np.where(usable, curvature, 1.0), 0.0)
+    share = np.empty_like(rho)
+    direction = slopes
+    for each in reversed(range(len(s))):
+        share[each] = rho[each] * (s[each] * direction).sum(axis=1)
+        direction = direction - share[each][:, None] * y[each]
+    direction = direction * _scale(curvature, norm, usable)[:, None]
+    for each in range(len(s)):
+        back = rho[each] * (y[each] * direction).sum(axis=1)
+        direction = direction + (share[each] - back)[:, None] * s[each]
+    climbs = ((direction * slopes).sum(axis=1) > 0.0) & usable.any(axis=0)
     direction = np.where(climbs[:, None], direction, _first(slopes))
     longest = np.abs(direction).max(axis=1, keepdims=True)
     capped: Array = direction * np.minimum(1.0, _LONGEST / np.maximum(longest, 1e-12))
     return np.where(mask, capped, 0.0)
+
+
+def _scale(curvature: Array, norm: Array, usable: Mask) -> Array:
+    """Return each ascent's first guess of a curvature: that of its newest usable turn."""
+    ascents = np.arange(usable.shape[1])
+    newest = len(usable) - 1 - usable[::-1].argmax(axis=0)
+    found = usable[newest, ascents]
+    size = np.where(found, norm[newest, ascents], 1.0)
+    scale: Array = np.where(found, curvature[newest, ascents] / size, 1.0)
+    return scale
