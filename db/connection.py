@@ -99,9 +99,6 @@ class Database:
     @contextmanager
     def group(self) -> Iterator[None]:
         """Make every transaction of this thread inside it one."""
-        if getattr(self._local, "connection", None) is not None:
-            yield
-            return
         with self._grouped(self.writer):
             yield
 
@@ -115,6 +112,9 @@ class Database:
 
     @contextmanager
     def _grouped(self, writer: Engine) -> Iterator[None]:
+        if getattr(self._local, "connection", None) is not None:
+            yield
+            return
         with self._settled(), self._our_errors(), writer.begin() as connection:
             self._local.connection = connection
             try:

@@ -27,6 +27,7 @@ from .jobs import attempt_of, injection_of
 from .pod_webhook import PodWebhook, segment
 from .port import Document, Kube, Resource
 from .resources import EXPERIMENTS, TRIALS
+from .serving import serving
 from .templates import with_template
 from .trials import is_ours, page_of, slim_trial
 from .workloads.collector import Settings
@@ -160,16 +161,11 @@ async def _serve(
         NotFound: there is no configuration, or no more.
     """
     name = await webhook.host()
-    runner = web.AppRunner(app(webhook, admission), access_log=None)
-    await runner.setup()
-    try:
-        with certificate(name) as (text, chain, key):
-            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            context.load_cert_chain(chain, key)
-            await web.TCPSite(runner, host, port, ssl_context=context).start()
+    with certificate(name) as (text, chain, key):
+        secured = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        secured.load_cert_chain(chain, key)
+        async with serving(app(webhook, admission), host, port, secured=secured):
             while True:
                 with contextlib.suppress(Retryable):  # the API server is away: nobody asks
                     await webhook.trust(text)
                 await asyncio.sleep(AGAIN_SECONDS)
-    finally:
-        await runner.cleanup()

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from aiohttp import web
 
 from .operator import Operator
+from .serving import serving
 
 
 @asynccontextmanager
@@ -34,11 +35,5 @@ async def answering(operator: Operator, host: str, port: int) -> AsyncIterator[i
             web.get("/metrics", metrics),
         ]
     )
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    try:
-        site = web.TCPSite(runner, host, port)
-        await site.start()
-        yield runner.addresses[0][1]
-    finally:
-        await runner.cleanup()
+    async with serving(app, host, port) as found:
+        yield found

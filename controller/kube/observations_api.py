@@ -25,6 +25,7 @@ from .certificates import certificate
 from .observations import API_VERSION, GROUP, VERSION, Cursor, Question, page
 from .port import Document, Kube, Resource
 from .review import ACCESS_REVIEWS, Believed, Person, Right, access_review, is_allowed
+from .serving import serving
 
 _CONFIG_MAPS = Resource("", "v1", "configmaps")
 _READ = Right("get", "trials")
@@ -245,16 +246,12 @@ async def _serve(
         NotFound: no APIService asks for it.
     """
     proxy, name = await read_proxy(kube), await host_of(kube)
-    runner = web.AppRunner(ObservationsApi(kube, store, proxy, clock=clock).app(), access_log=None)
-    await runner.setup()
-    try:
-        with certificate(name) as (text, *files):
-            await web.TCPSite(runner, host, port, ssl_context=_secured(proxy, *files)).start()
-            log.info("single values are served on port %d", runner.addresses[0][1])
+    app = ObservationsApi(kube, store, proxy, clock=clock).app()
+    with certificate(name) as (text, *files):
+        async with serving(app, host, port, secured=_secured(proxy, *files)) as found:
+            log.info("single values are served on port %d", found)
             await trust(kube, text)
             await asyncio.Event().wait()
-    finally:
-        await runner.cleanup()
 
 
 def _secured(proxy: Proxy, chain: str, key: str) -> ssl.SSLContext:
