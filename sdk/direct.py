@@ -7,12 +7,12 @@ else is done here.
 import os
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..api.asked import Answer
-from ..api.errors import Unsupported
+from ..api.errors import Conflict, Unsupported
 from ..api.space import Value
 from . import commands
 from .results import Sample
@@ -156,12 +156,13 @@ class Direct:
 
     def stop(self, name: str) -> None:
         with self._found(name) as (source, record):
-            is_over = record.state.is_finished
-            if not is_over and source.is_driven(record):
-                source.stop(record)
+            if record.state.is_finished:
                 return
-        if not is_over:
-            commands.run(["stop", name, *self._options()])  # which is an engine to end it
+            if source.is_driven(record):
+                with suppress(Conflict):  # who drives it may leave at this moment
+                    source.stop(record)
+                    return
+        commands.run(["stop", name, *self._options()])  # which is an engine to end it
 
     def delete(self, name: str) -> None:
         with self._found(name) as (source, record):

@@ -10,6 +10,7 @@ from support.command import ROOT
 from tunewright import Client
 from tunewright.api.errors import Conflict, Invalid, NotFound, Unsupported
 from tunewright.sdk.sources import place
+from tunewright.sdk.sources.here import Here
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -111,6 +112,14 @@ def test_it_is_paused_edited_stopped_and_deleted_like_any_other(client):
     assert experiment.ask() is None
     client.delete("asked")
     assert client.experiments() == []
+
+
+def test_it_is_stopped_though_what_drives_it_leaves_at_this_moment(client, monkeypatch):
+    client.create(asked()).ask()
+    looks = iter([True, False])
+    monkeypatch.setattr(Here, "is_driven", lambda *_: next(looks))
+    client.stop("asked")
+    assert client.experiment("asked").reason == "ExperimentStopped"
 
 
 def test_creating_it_twice_finds_it_and_another_under_its_name_is_refused(client):
