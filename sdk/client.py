@@ -232,7 +232,8 @@ class Client:
     def resume(self, name: str) -> None:
         """Go on with what was paused, interrupted or stopped, or whose budget was raised.
 
-        One that stays ended says why in a RuntimeWarning.
+        Raises:
+            Conflict: it stays ended; the message says why.
         """
         self._verbs.resume(name)
 

@@ -17,6 +17,7 @@ def resume(where: Where, name: str, warn: Callable[[str], None]) -> None:
 
     Raises:
         NotFound: there is none of that name.
+        Conflict: it stays ended; the message says why.
         Unsupported: it cannot run on this machine.
         CommandFailed: its engine has ended at once.
     """

@@ -60,9 +60,7 @@ class Here:
     def suspend(self, record: ExperimentRecord, *, suspended: bool, now: bool) -> None:
         from .wishes import ask_or_set
 
-        why = ask_or_set(self.place, self.records, record, suspended=suspended, now=now)
-        if why:
-            self._hands.note(f"{record.key.name} stays ended: {why}")
+        ask_or_set(self.place, self.records, record, suspended=suspended, now=now)
 
     def edit(self, record: ExperimentRecord, changes: Mapping[str, Any], *, now: bool) -> None:
         from ...controller.edits import budgets_of, edited

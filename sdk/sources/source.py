@@ -98,7 +98,11 @@ class Source(Protocol):
         ...
 
     def suspend(self, record: ExperimentRecord, *, suspended: bool, now: bool) -> None:
-        """Pause or resume; `now` stops what runs, too."""
+        """Pause or resume; `now` stops what runs, too.
+
+        Raises:
+            Conflict: it has ended and stays so; the message says why.
+        """
         ...
 
     def edit(self, record: ExperimentRecord, changes: Mapping[str, Any], *, now: bool) -> None:

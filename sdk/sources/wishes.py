@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from ...api.asked import is_asked
@@ -101,25 +102,34 @@ def _raise_refusal(store: Store, record: ExperimentRecord, wish: Wish) -> None:
 
 def ask_or_set(
     place: Place, store: Store, record: ExperimentRecord, *, suspended: bool, now: bool
-) -> str:
+) -> None:
     """Pause or resume: by a wish where an engine runs, else in the document itself.
 
-    An experiment that has ended is opened again by a wish alone. Returns why it will stay ended.
+    An experiment that has ended is opened again by a wish alone.
+
+    Raises:
+        Conflict: it stays ended; the message says why.
     """
     verb = "pause" if suspended else "resume"
     if is_taken(place, store, record, verb, {"now": True} if now else {}):
-        return ""
+        return
     if record.state.is_finished and not suspended:
+        why = why_it_stays_ended(store, record.uid)
+        if why:
+            raise Conflict(why)
         store.wish(record.uid, verb, {}, now=time.time())
-        return why_it_stays_ended(store, record.uid)
+        return
     spec = {**record.document["spec"], "suspend": suspended}
     store.set_document(
         record.uid, {**record.document, "spec": spec}, version=record.version, suspended=suspended
     )
-    return ""
 
 
 def why_it_stays_ended(store: Store, uid: str) -> str:
-    """Say why an experiment that has ended would not go on; "" where it would."""
+    """Say why an experiment that has ended would not go on; "" where it would.
+
+    What was asked before its end and came too late keeps it from nothing.
+    """
     stored = store.view(uid)
-    return why_closed(view_of(stored, brief_of(stored.experiment), Memory()))
+    view = view_of(stored, brief_of(stored.experiment), Memory())
+    return why_closed(replace(view, wishes=()))

@@ -219,7 +219,7 @@ def test_trials_that_never_began_use_up_no_budget(tunewright, experiment, tmp_pa
     assert (resumed["finished"], resumed["Killed"], resumed["Succeeded"]) == (3, 1, 2)
 
 
-def test_a_resume_that_finds_the_budget_used_up_says_so(tunewright, experiment, tmp_path):
+def test_a_resume_that_finds_the_budget_used_up_is_refused(tunewright, experiment, tmp_path):
     file = experiment(command("echo x >> started; sleep 60; echo loss=${trialParameters.x}"))
     file.write_text(file.read_text().replace("maxTrialCount: 3", "maxTrialCount: 1"))
     assert tunewright("run", file, "--detach").code == 0
@@ -227,8 +227,10 @@ def test_a_resume_that_finds_the_budget_used_up_says_so(tunewright, experiment, 
     tunewright("stop", "echo")
     tunewright("wait", "echo")
 
-    resumed = tunewright("resume", "echo")
-    assert "echo stays ended: maxTrialCount 1 is used up (killed trials: 1); " in resumed.err
+    for words in ([], ["--detach"]):
+        resumed = tunewright("resume", "echo", *words)
+        assert (resumed.code, resumed.out) == (2, "")
+        assert "maxTrialCount 1 is used up (killed trials: 1); raise it" in resumed.err
 
 
 def test_an_edit_of_an_ended_experiment_says_whether_it_would_go_on(tunewright, experiment):

@@ -5,6 +5,7 @@ import contextlib
 import functools
 import os
 import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,8 @@ from support.command import ROOT
 from support.waiting import until
 from tunewright import Client, search, tune
 from tunewright.api.errors import Conflict, Invalid, NotFound, Unsupported
+from tunewright.api.identity import ExperimentKey
+from tunewright.db.sql import open_store
 from tunewright.sdk.calling import check_call
 from tunewright.sdk.tune import FunctionFailed
 
@@ -266,15 +269,29 @@ def test_a_client_pauses_resumes_edits_and_stops():
     assert client.wait("slow", timeout=60).is_finished
 
 
-def test_one_whose_budget_is_used_up_says_that_it_stays_ended():
+def test_one_whose_budget_is_used_up_stays_ended():
     client = Client()
     client.create(experiment("short", trials=1))
     client.wait("short", timeout=60)
 
-    with pytest.warns(RuntimeWarning, match="short stays ended: .* raise maxTrialCount"):
+    with pytest.raises(Conflict, match="raise maxTrialCount"):
         client.resume("short")
 
     assert client.experiment("short").state == "Succeeded"
+
+
+def test_a_stop_that_came_after_its_end_keeps_it_from_nothing(home):
+    client = Client()
+    client.create(experiment("short", trials=1))
+    client.wait("short", timeout=60)
+    with contextlib.closing(open_store(home / "store.db")) as store:
+        key = ExperimentKey("default", "short")
+        store.wish(store.experiment(key).uid, "stop", {}, now=time.time())
+
+    client.edit("short", max_trials=2)
+    client.resume("short")
+
+    assert client.wait("short", timeout=60).data["trials"]["Succeeded"] == 2
 
 
 def test_what_is_not_there_is_said():
