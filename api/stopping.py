@@ -80,6 +80,9 @@ class CurveLog(Protocol):
 class Evaluator(Protocol):
     """Decides which running trials stop.
 
+    It waits for nobody: it is called within a transaction, in an engine's event loop. What
+    a service thinks is asked for in another thread, and told when it has come.
+
     Two replicas that have read the same log decide alike; a cache may be a
     second behind the log. One that raises stops nobody, and is told of as a
     Warning of the trial.

@@ -7,7 +7,6 @@ from typing import Any
 from ..api import compile as compiled
 from ..api import defaults, documents
 from ..api.checkpoint import Checkpoint
-from ..api.excerpts import stopping_rule_of
 from ..api.objective import Objective
 from ..api.policy import Policy
 from ..api.problem import ANSWER_SECONDS, Problem
@@ -39,7 +38,6 @@ class Brief:
     checkpoint: Checkpoint | None = None  # where trials keep what others go on from
     answer_seconds: float = ANSWER_SECONDS  # of the algorithm, for one question
     takes_port: bool = False  # its metrics are served, at a port that each trial is given
-    asks_plugin: bool = False  # what is reported waits for the answer of a plug-in's stopping rule
 
 
 def brief_of(record: ExperimentRecord) -> Brief:
@@ -53,7 +51,6 @@ def brief_of(record: ExperimentRecord) -> Brief:
     template = experiment.spec.trial_template or TrialTemplate()
     written = _written(experiment.spec.metrics_collector_spec)
     collector = collector_spec(written)
-    rule = stopping_rule_of(record.document)
     return Brief(
         version=record.version,
         policy=compiled.policy(experiment),
@@ -76,7 +73,6 @@ def brief_of(record: ExperimentRecord) -> Brief:
         checkpoint=compiled.checkpoint(experiment.spec),
         answer_seconds=compiled.answer_seconds(experiment),
         takes_port=collector.kind is CollectorKind.PROMETHEUS and takes_port(template.trial_spec),
-        asks_plugin=rule is not None and rule.endpoint is not None,
         warm_from=tuple(each.name for each in experiment.spec.warm_start_from),
         initial=tuple(
             InitialTrial(

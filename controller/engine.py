@@ -231,16 +231,10 @@ class Engine:
 
     async def _taken(self, events: list[Event]) -> Turn:
         """Take the turn here if nobody is waited for: a thread costs as much again."""
-        if self._is_quick(events):
+        if sum(len(event.samples) for event in events if isinstance(event, Batch)) <= FEW:
             with contextlib.suppress(StoreUnavailable), self._store.at_once():
                 return self._take(events)
         return await self._in_writer(lambda: self._take(events))
-
-    def _is_quick(self, events: list[Event]) -> bool:
-        """Whether there is little to write, and no plug-in that is asked about it."""
-        if self._last is None or self._last.brief.asks_plugin:
-            return False
-        return sum(len(event.samples) for event in events if isinstance(event, Batch)) <= FEW
 
     def _take(self, events: list[Event]) -> Turn:
         now = self._clock.now()

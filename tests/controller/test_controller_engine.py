@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import sqlite3
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -153,28 +152,6 @@ def test_the_loop_goes_on_while_another_process_writes(house: House):
             return await house.engine(script).run()
 
     assert asyncio.run(drive()).state is ExperimentState.SUCCEEDED
-
-
-def test_the_loop_goes_on_while_a_plug_in_is_asked(house: House):
-    house.create(
-        maxTrialCount=1,
-        parallelTrialCount=1,
-        earlyStopping={"algorithmName": "theirs", "endpoint": "127.0.0.1:9"},
-    )
-    answered = threading.Event()
-    heard: list[bool] = []
-
-    def evaluate(*_: object) -> tuple[()]:
-        heard.append(answered.wait(10))
-        return ()
-
-    def script(_: Workload) -> Run:
-        asyncio.get_running_loop().call_later(0.05, answered.set)
-        return Run(["loss=1"])
-
-    house.store._evaluator.evaluate = evaluate
-    assert house.run(script).state is ExperimentState.SUCCEEDED
-    assert heard == [True]
 
 
 def test_time_in_which_the_machine_slept_is_no_time_of_the_experiment(house: House):
