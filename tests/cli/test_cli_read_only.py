@@ -78,7 +78,6 @@ def test_a_log_that_cannot_be_read_there_is_told_with_what_helps(kept):
     ("line", "said"),
     [
         ("edit echo --trials 9", "store.db: the store cannot be written"),
-        ("resume echo", "store.db: the store cannot be written"),
         ("delete echo --yes", "Read-only file system (name a place that can be written)"),
     ],
 )

@@ -95,7 +95,7 @@ def test_a_resume_with_nothing_left_to_spend_says_what_goes_on(tunewright, exper
 
     resumed = tunewright("resume", "echo")
 
-    assert (resumed.code, "raise maxTrialCount to go on" in resumed.out) == (0, True)
+    assert (resumed.code, "raise maxTrialCount to go on" in resumed.err) == (2, True)
     assert tunewright("get", "echo", "-o", "json").json["trials"]["total"] == 3
 
 
