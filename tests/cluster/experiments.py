@@ -123,6 +123,16 @@ def grant(name: str, kinds: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
+def allow(cluster: Any, granted: Mapping[str, Any]) -> None:
+    """Grant the operator a role of `grant`, and wait until it has reached its own."""
+    cluster.kubectl("apply", "--filename", "-", given=json.dumps(granted))
+    account = f"--as=system:serviceaccount:{PRODUCT}:tunewright-operator"
+    for rule in granted["rules"]:
+        (resource,), (group,) = rule["resources"], rule["apiGroups"]
+        words = ("auth", "can-i", "watch", f"{resource}.{group}", "--all-namespaces", account)
+        until(lambda words=words: cluster.tried(*words).returncode == 0)
+
+
 @dataclass(frozen=True)
 class Experiments:
     """The experiments of one namespace."""

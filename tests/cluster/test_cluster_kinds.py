@@ -7,7 +7,7 @@ JobSet; RayJob has the shape of the real one, and a small actor for its controll
 import json
 
 import pytest
-from cluster.experiments import MEDIANSTOP, PYTHON, SEARCHED, experiment, grant, state
+from cluster.experiments import MEDIANSTOP, PYTHON, SEARCHED, allow, experiment, grant, state
 from cluster.training import TRAINING, runtime, train_job, training_job
 from support.waiting import until
 
@@ -153,7 +153,7 @@ def ray(cluster):
     """
 
     def install():
-        cluster.kubectl("apply", "-f", "-", given=json.dumps(GRANT))
+        allow(cluster, GRANT)
         cluster.create(**RAY_JOBS)
 
     yield install

@@ -10,15 +10,14 @@ import json
 import pytest
 from cluster.experiments import (
     MEDIANSTOP,
-    PRODUCT,
     PYTHON,
     SEARCHED,
+    allow,
     experiment,
     grant,
     message,
     state,
 )
-from support.waiting import until
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600, func_only=True)]
 
@@ -105,16 +104,6 @@ HUGE = {"requests": {"cpu": "1000"}}
 DEADLINE = {"trialPolicy": {"pendingDeadlineSeconds": 60}}
 
 
-def allow_trials(cluster) -> None:
-    """Grant the operator these kinds, and wait until the grant has reached its role."""
-    cluster.kubectl("apply", "--filename", "-", given=json.dumps(GRANT))
-    account = f"--as=system:serviceaccount:{PRODUCT}:tunewright-operator"
-    for rule in GRANT["rules"]:
-        (resource,), (group,) = rule["resources"], rule["apiGroups"]
-        words = ("auth", "can-i", "create", f"{resource}.{group}", account)
-        until(lambda words=words: cluster.tried(*words).returncode == 0)
-
-
 def allow_reports(namespace) -> None:
     """Let the executor in Argo's pods report what became of a step, as each team has to."""
     namespace.kubectl("apply", "--filename", "-", given=json.dumps(EXECUTOR))
@@ -139,7 +128,7 @@ EXECUTOR = {
 @pytest.fixture(scope="module")
 def started(workflow_operators, shared, cluster):
     """Have experiments of both kinds begin: one for each way that a trial may end."""
-    allow_trials(cluster)
+    allow(cluster, GRANT)
     allow_reports(shared.namespace)
     for kind, (trial, template) in KINDS.items():
         name, of = kind.lower(), {"trialTemplate": template}
