@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from cluster.node.layout import REPOSITORY
@@ -126,11 +127,23 @@ def grant(name: str, kinds: Mapping[str, str]) -> dict[str, Any]:
 def allow(cluster: Any, granted: Mapping[str, Any]) -> None:
     """Grant the operator a role of `grant`, and wait until it has reached its own."""
     cluster.kubectl("apply", "--filename", "-", given=json.dumps(granted))
-    account = f"--as=system:serviceaccount:{PRODUCT}:tunewright-operator"
     for rule in granted["rules"]:
         (resource,), (group,) = rule["resources"], rule["apiGroups"]
-        words = ("auth", "can-i", "watch", f"{resource}.{group}", "--all-namespaces", account)
-        until(lambda words=words: cluster.tried(*words).returncode == 0)
+        until(partial(_may_watch, cluster, group, resource))
+
+
+def _may_watch(cluster: Any, group: str, resource: str) -> bool:
+    """Ask for the operator; `kubectl auth can-i` knows no kind that is not there yet."""
+    question = {
+        "apiVersion": "authorization.k8s.io/v1",
+        "kind": "SubjectAccessReview",
+        "spec": {
+            "user": f"system:serviceaccount:{PRODUCT}:tunewright-operator",
+            "resourceAttributes": {"group": group, "resource": resource, "verb": "watch"},
+        },
+    }
+    answer = cluster.kubectl("create", "-f", "-", "-o", "json", given=json.dumps(question))
+    return bool(json.loads(answer)["status"]["allowed"])
 
 
 @dataclass(frozen=True)
