@@ -73,8 +73,7 @@ class Database:
         self.place = _named(self.url)
         self.hasty: Engine | None = None
         if self.dialect == "sqlite":
-            self.writer, self.readers, hasty = _sqlite_engines(self.url, fsync=fsync)
-            self.hasty = None if fsync else hasty
+            self.writer, self.readers, self.hasty = _sqlite_engines(self.url, fsync=fsync)
         else:
             self.writer = _server_engine(self.url)
             # Several statements of one reader see one state.
@@ -359,8 +358,8 @@ def refuse_network_file_system(path: Path, mounts: str | None = None) -> None:
         )
 
 
-def _sqlite_engines(url: URL, *, fsync: bool) -> tuple[Engine, Engine, Engine]:
-    """Return who writes, who reads, and who writes without waiting."""
+def _sqlite_engines(url: URL, *, fsync: bool) -> tuple[Engine, Engine, Engine | None]:
+    """Return who writes, who reads, and who writes without waiting, even for the disk."""
     synchronous = "FULL" if fsync else "NORMAL"
     opened = _openable(url)
     writer = _sqlite_engine(opened, size=1, more=0, patience=BUSY_SECONDS)
@@ -371,7 +370,7 @@ def _sqlite_engines(url: URL, *, fsync: bool) -> tuple[Engine, Engine, Engine]:
         event.listen(engine, "connect", _on_connect(synchronous, writes=writes))
         begin = "BEGIN IMMEDIATE" if writes else "BEGIN"
         event.listen(engine, "begin", _on_begin(begin, Path(url.database or "")))
-    return writer, readers, hasty
+    return writer, readers, None if fsync else hasty
 
 
 def _sqlite_engine(url: URL, *, size: int, more: int, patience: float) -> Engine:

@@ -19,8 +19,9 @@ LOOKS = (
 
 @pytest.fixture
 def kept(tunewright, experiment):
-    """The command, with an experiment that has ended in its store."""
+    """The command, with an experiment in its store that has ended, and could go on."""
     assert tunewright("run", experiment()).code == 0
+    assert tunewright("edit", "echo", "--trials", "5").code == 0
     return tunewright
 
 
@@ -78,6 +79,7 @@ def test_a_log_that_cannot_be_read_there_is_told_with_what_helps(kept):
     ("line", "said"),
     [
         ("edit echo --trials 9", "store.db: the store cannot be written"),
+        ("resume echo", "store.db: the store cannot be written"),
         ("delete echo --yes", "Read-only file system (name a place that can be written)"),
     ],
 )
