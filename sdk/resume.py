@@ -30,7 +30,8 @@ def resume(where: Where, name: str, warn: Callable[[str], None]) -> None:
 
 
 def take_up(source: Source, record: ExperimentRecord) -> tuple[ExperimentRecord, str]:
-    """Ask that it goes on; return it as it is then, and who drives it, "" where nobody does."""
+    """Ask that it goes on; return it as it is then, and why that needs no engine, else ""."""
+    was_open = not record.state.is_finished
     if record.suspended or record.state.is_finished or source.is_driven(record):
         source.suspend(record, suspended=False, now=False)
         record = source.records.experiment(record.key)
@@ -38,4 +39,6 @@ def take_up(source: Source, record: ExperimentRecord) -> tuple[ExperimentRecord,
         return record, f"{record.key.name} goes on as soon as a point is asked for."
     if source.is_driven(record):
         return record, f"{record.key.name} goes on where it is driven."
+    if was_open and record.state.is_finished:
+        return record, f"{record.key.name} went on where it was driven, and has ended."
     return record, ""

@@ -6,6 +6,7 @@ import functools
 import os
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +16,12 @@ from support.waiting import until
 from tunewright import Client, search, tune
 from tunewright.api.errors import Conflict, Invalid, NotFound, Unsupported
 from tunewright.api.identity import ExperimentKey
+from tunewright.api.states import ExperimentState
 from tunewright.db.sql import open_store
 from tunewright.sdk.calling import check_call
+from tunewright.sdk.resume import take_up
+from tunewright.sdk.sources.here import Here
+from tunewright.sdk.sources.where import Where
 from tunewright.sdk.tune import FunctionFailed
 
 pytestmark = [pytest.mark.timeout(120), pytest.mark.needs("linux")]
@@ -278,6 +283,23 @@ def test_one_whose_budget_is_used_up_stays_ended():
         client.resume("short")
 
     assert client.experiment("short").state == "Succeeded"
+
+
+def test_one_that_ends_where_it_is_driven_as_soon_as_it_goes_on_gets_no_engine(monkeypatch):
+    client = Client()
+    client.create(experiment("short", trials=1))
+    client.wait("short", timeout=60)
+    monkeypatch.setattr(Here, "suspend", lambda *_, **__: None)  # who drove it was quick
+
+    with Where().opened() as source:
+        ended = source.records.experiment(ExperimentKey("default", "short"))
+        paused = replace(ended, state=ExperimentState.RUNNING, suspended=True)
+        record, said = take_up(source, paused)
+
+    assert (record.state, said) == (
+        ExperimentState.SUCCEEDED,
+        "short went on where it was driven, and has ended.",
+    )
 
 
 def test_a_stop_that_came_after_its_end_keeps_it_from_nothing(home):
