@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeAlias
 
-from .objective import Outcome
+from .objective import Objective, Outcome
+from .observation import TextValue
 from .space import Point
 from .states import TrialState
 
@@ -42,14 +43,17 @@ class Verdict(StrEnum):
 
     OBSERVED = "observed"  # it has a value of the objective, early stopped or not
     BAD = "bad"  # it failed by its own exit, breaks a constraint, or its value is NaN
-    NOTHING = "nothing"  # killed, lost, or without metrics: neither good nor bad
+    NOTHING = "nothing"  # killed, lost, without metrics, or with a text: neither good nor bad
+
+
+_WELL = frozenset({TrialState.SUCCEEDED, TrialState.EARLY_STOPPED})
 
 
 def verdict_of(outcome: Outcome, state: TrialState, *, own_failure: bool) -> Verdict:
     """Return what a trial that ended so tells. `own_failure`: it failed by its own exit."""
     if own_failure:
         return Verdict.BAD
-    if state not in {TrialState.SUCCEEDED, TrialState.EARLY_STOPPED} or outcome.value is None:
+    if state not in _WELL or outcome.value is None or isinstance(outcome.value, TextValue):
         return Verdict.NOTHING
     return Verdict.BAD if math.isnan(outcome.value) or outcome.broken else Verdict.OBSERVED
 
@@ -82,6 +86,17 @@ class Finished:
     value: float | None
     values: tuple[tuple[str, float], ...] = ()
     deviation: float | None = None
+
+    def loss(self, objective: Objective) -> float | None:
+        """Return what the best has least of, None where it is out of question.
+
+        Texts cannot be compared: as in Katib, the last trial with one is the best.
+        """
+        if self.state in _WELL and isinstance(self.value, TextValue):
+            return float(-self.index)
+        if self.verdict is not Verdict.OBSERVED or self.value is None:
+            return None
+        return objective.loss(self.value)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 
-from .observation import Observation, Summary
+from .observation import Observation, Summary, TextValue
 
 
 class Direction(StrEnum):
@@ -24,11 +24,14 @@ class Strategy(StrEnum):
     LATEST = "latest"
 
     def take(self, summary: Summary) -> float:
-        return {
+        """Return the value; of what was never a number, the text that came last."""
+        taken = {
             Strategy.MIN: summary.min,
             Strategy.MAX: summary.max,
             Strategy.LATEST: summary.latest,
         }[self]
+        is_text = math.isnan(taken) and isinstance(summary.latest, TextValue)
+        return summary.latest if is_text else taken
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +44,12 @@ class Metric:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a trial came to. Of a point that ran several times, `value` is the mean.
+    """What a trial came to.
 
-    `values` holds the other metrics; `deviation` is the sample standard deviation
-    of the objective, None where it was seen less than twice. `broken` says which
-    constraint is not kept, "" when all are.
+    Of a point that ran several times, `value` is the mean, or the last text. `values` holds
+    the other metrics; `deviation` is the sample standard deviation of the objective, None
+    where it was seen less than twice. `broken` says which constraint is not kept, "" when
+    all are.
     """
 
     value: float | None
@@ -181,11 +185,13 @@ def _taken(metric: Metric, runs: Sequence[Observation]) -> list[float]:
 
 
 def _mean(values: Sequence[float]) -> float | None:
+    if values and isinstance(values[-1], TextValue):
+        return values[-1]
     return sum(values) / len(values) if values else None
 
 
 def _deviation(values: Sequence[float]) -> float | None:
     mean = _mean(values)
-    if mean is None or len(values) < 2:
+    if mean is None or isinstance(mean, TextValue) or len(values) < 2:
         return None
     return math.sqrt(sum((value - mean) ** 2 for value in values) / (len(values) - 1))

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple, Self, TypeAlias
 
 
 class Sample(NamedTuple):
@@ -24,6 +24,60 @@ class Sample(NamedTuple):
 PlainSample: TypeAlias = tuple[str, float, float, int | None]
 """A sample to whoever only reads it. Logs are millions of them: as plain tuples they cost an
 eighth to make, and the garbage collector nothing."""
+
+
+LONGEST_TEXT = 4096
+"""Characters of a text in place of a number."""
+
+
+class TextValue(float):
+    """A text in place of a number: NaN to whoever computes, `text` to whoever shows.
+
+    So do Katib's searches for an architecture report what they found. No database keeps NUL: it
+    is replaced.
+    """
+
+    __slots__ = ("text",)
+    text: str
+
+    def __new__(cls, text: str) -> Self:
+        value = super().__new__(cls, math.nan)
+        value.text = text[:LONGEST_TEXT].replace("\0", "\N{REPLACEMENT CHARACTER}")
+        return value
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, TextValue) and self.text == other.text
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    def __hash__(self) -> int:
+        return hash(self.text)
+
+    def __repr__(self) -> str:
+        return f"TextValue({self.text!r})"
+
+    def __str__(self) -> str:
+        return self.text
+
+    def __format__(self, spec: str) -> str:
+        return self.text
+
+    def __reduce__(self) -> tuple[type["TextValue"], tuple[str]]:
+        return TextValue, (self.text,)
+
+
+def as_text(value: float | None) -> str | None:
+    """Return the text that stands in place of a number."""
+    return value.text if isinstance(value, TextValue) else None
+
+
+def read_value(written: str) -> float:
+    """Read a value that was written as text: a number, or the text that stands in its place."""
+    try:
+        return float(written)
+    except ValueError:
+        return TextValue(written)
 
 
 LONGEST_NAME = 255
@@ -64,9 +118,9 @@ class Summary:
     """All that is asked of a metric's log, kept while it is written.
 
     `min` and `max` are over the numbers that are not NaN (NaN when there were
-    none); `latest` is by time, the later row winning a tie; `best_step` is not
-    kept: `latest_step` is the step of `latest`, `min_step` and `max_step` of
-    the extremes. `count` counts all values; `sum` and `numbers` are of those that
+    none); `latest` is by time, the later row winning a tie, and may be a
+    `TextValue`; `best_step` is not kept: `latest_step` is the step of `latest`, `min_step` and
+    `max_step` of the extremes. `count` counts all values; `sum` and `numbers` are of those that
     are not NaN.
     """
 
@@ -143,8 +197,8 @@ def first_summary(sample: PlainSample) -> Summary:
     """Return the summary of a log that holds `sample` alone."""
     _, value, time, step = sample
     is_number = not math.isnan(value)
-    total = value if is_number else 0.0
-    return Summary(value, value, value, 1, total, time, step, step, step, int(is_number))
+    extreme, total = (value, value) if is_number else (math.nan, 0.0)
+    return Summary(extreme, extreme, value, 1, total, time, step, step, step, int(is_number))
 
 
 def summarize(samples: Iterable[PlainSample]) -> dict[str, Summary]:

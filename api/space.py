@@ -15,6 +15,8 @@ from functools import cached_property
 from math import prod
 from typing import TypeAlias
 
+from .observation import TextValue
+
 Value: TypeAlias = float | int | str
 Point: TypeAlias = Mapping[str, Value]
 """One value for each active parameter, in the order of the space."""
@@ -240,4 +242,6 @@ class SearchSpace:
 
 def format_value(value: Value) -> str:
     """Write a value as templates, files and the wire carry it."""
+    if isinstance(value, TextValue):
+        return value.text
     return repr(float(value)) if isinstance(value, float) else str(value)

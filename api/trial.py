@@ -13,7 +13,10 @@ class ParameterAssignment(Model):
 
 
 class MetricObservation(Model):
-    """Numbers as text, as Katib writes them; `nan` and `inf` may stand here."""
+    """Numbers as text, as Katib writes them; `nan` and `inf` may stand here.
+
+    Of a metric that is a text, `latest` is the text, the others `unavailable`.
+    """
 
     name: str = ""
     min: Text = ""

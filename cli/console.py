@@ -30,6 +30,9 @@ def as_yaml(data: object) -> str:
     return yaml.safe_dump(data, sort_keys=False, allow_unicode=True)
 
 
+_WIDEST = 48  # of a value that is a text
+
+
 def table(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Print columns, headers in capitals; on a terminal no line is longer than it is wide."""
     cells = [[header.upper() for header in headers]]
@@ -48,7 +51,7 @@ def clip(text: str, limit: int | None) -> str:
 def _cell(value: object) -> str:
     if value is None or value == "":
         return "-"
-    return number(value) if isinstance(value, float) else brief(str(value))
+    return clip(number(value), _WIDEST) if isinstance(value, float) else brief(str(value))
 
 
 def brief(text: str) -> str:

@@ -76,7 +76,7 @@ def _row(item: dict[str, Any], now: float, *, wide: bool) -> dict[str, object]:
         "namespace": item["namespace"],
         "state": f"{item['state']} (paused)" if item["suspended"] else item["state"],
         "trials": f"{trials['finished']}/{item['max_trials'] or '∞'}",
-        "best": None if best is None else console.number(best["value"]),
+        "best": best and best["value"],
         "metric": item["objective"]["metric"],
         "age": console.duration(now - item["created_at"]),
     }

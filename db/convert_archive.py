@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from ..api.errors import Fault, Invalid
 from ..api.history import Verdict
 from ..api.identity import ExperimentKey
-from ..api.observation import Observation, Summary
+from ..api.observation import Observation, Summary, TextValue, as_text
 from ..api.states import ExperimentState, TrialState
 from ..proto import tunewright_pb2 as pb
 from ..proto.convert import VERDICTS, proposal_from_wire, proposal_to_wire
@@ -237,6 +237,7 @@ def _observation_to_wire(observation: Observation) -> pb.Observation:
                 max_step=summary.max_step,
                 latest_step=summary.latest_step,
                 numbers=summary.numbers,
+                latest_text=as_text(summary.latest),
             )
             for metric, summary in observation.items()
         ]
@@ -248,7 +249,7 @@ def _observation_from_wire(wire: pb.Observation) -> Observation:
         one.metric: Summary(
             min=one.min,
             max=one.max,
-            latest=one.latest,
+            latest=TextValue(one.latest_text) if one.HasField("latest_text") else one.latest,
             count=one.count,
             sum=one.sum,
             latest_time=one.latest_time,

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 import grpc
 
 from ..api.errors import Fault, Invalid
-from ..api.observation import Batch, Sample
+from ..api.observation import Batch, Sample, TextValue
 from ..api.space import format_value
 from ..proto import api_pb2, api_pb2_grpc, tunewright_pb2, tunewright_pb2_grpc
 from ..proto.serving import Tls, start
@@ -153,7 +153,8 @@ def _sample(sent: tunewright_pb2.Sample) -> Sample:
     if not math.isfinite(sent.time):
         remedy = "send seconds since 1970, UTC"
         raise Invalid([Fault("samples.time", f"{sent.time} is no time", remedy)])
-    return Sample(sent.metric, sent.value, sent.time, sent.step if sent.HasField("step") else None)
+    value = TextValue(sent.text) if sent.HasField("text") else sent.value
+    return Sample(sent.metric, value, sent.time, sent.step if sent.HasField("step") else None)
 
 
 def _samples(log: api_pb2.ObservationLog) -> Iterator[Sample]:

@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, select, update
 
 from ..api.errors import NotFound
-from ..api.observation import Batch, PlainSample, Sample
+from ..api.observation import Batch, PlainSample, Sample, Summary, TextValue
 from ..api.states import TrialState
 from . import trial_statements as run
 from .connection import unfit
@@ -178,9 +178,10 @@ class Observations(Stopping):
             if until is not None:
                 query = query.where(observations.c.time <= until)
             # Asked for first: while a log is fetched, MySQL answers nothing else.
-            texts = self._summaries.metrics_of(connection, trial.id, attempt or trial.attempt)
-            for name, value, time, step in _pages(connection, query):
-                yield Sample(texts[name], decode(value), time, step)
+            known = self._summaries.by_number(connection, trial.id, attempt or trial.attempt)
+            for number, value, time, step in _pages(connection, query):
+                name, summary = known[number]
+                yield Sample(name, _value(value, time, summary), time, step)
 
     def objective_samples(
         self, uid: str, *, since: float | None = None
@@ -314,6 +315,12 @@ class Observations(Stopping):
         reports = reports_of(target, objective, known.get(objective.metric.name), samples)
         self._follow_curve(connection, target, reports, now)
         return True
+
+
+def _value(kept: float | None, time: float, summary: Summary) -> float:
+    """Read a value of a log; of texts, the latest alone is kept."""
+    is_latest = time == summary.latest_time and isinstance(summary.latest, TextValue)
+    return summary.latest if kept is None and is_latest else decode(kept)
 
 
 def _pages(connection: Connection, query: Any) -> Iterator[Any]:

@@ -132,7 +132,7 @@ def trial_record(
         created_at=row.created_at,
         started_at=row.started_at,
         finished_at=row.finished_at,
-        value=decode(row.value) if row.observed else None,
+        value=decode(row.value, row.text) if row.observed else None,
         attempt=attempt,
         retries=row.retries,
         retry_at=row.retry_at,
@@ -178,7 +178,7 @@ def summary_of(row: Any) -> Summary:
     return Summary(
         min=decode(row.min),
         max=decode(row.max),
-        latest=decode(row.latest),
+        latest=decode(row.latest, row.latest_text),
         count=row.count,
         sum=decode(row.sum),
         latest_time=row.latest_time,

@@ -29,6 +29,8 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.schema import SchemaItem
 from sqlalchemy.sql.functions import FunctionElement
 
+from ..api.observation import TextValue
+
 NAMES = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
     "uq": "uq_%(table_name)s_%(column_0_N_name)s",
@@ -87,8 +89,10 @@ def encode(value: float | None) -> float | None:
     return max(-_LARGEST, min(_LARGEST, value))
 
 
-def decode(value: float | None) -> float:
-    """Read what `encode` wrote."""
+def decode(value: float | None, text: str | None = None) -> float:
+    """Read what `encode` wrote, and the text that stood in the number's place."""
+    if text is not None:
+        return TextValue(text)
     if value is None:
         return math.nan
     return math.copysign(math.inf, value) if abs(value) >= _LARGEST else float(value)
@@ -179,6 +183,7 @@ trials = _table(
     Column("deviation", Double),  # of the value, where the point ran several times
     Column("loss", Double),  # what `best` sorts by: smaller is better, NULL is out
     Column("dropped", Boolean, nullable=False),
+    Column("text", Document),  # in place of the value
     UniqueConstraint("experiment_id", "idx"),
     Index(None, "experiment_id", "state", "idx"),
     Index(None, "experiment_id", "loss", "idx"),  # many may have the same
@@ -276,6 +281,7 @@ summaries = _table(
     Column("max_step", BigInteger),
     Column("latest_step", BigInteger),
     Column("numbers", BigInteger, nullable=False),
+    Column("latest_text", Document),  # in place of `latest`
     sqlite_with_rowid=False,
 )
 

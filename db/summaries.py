@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, select
 
-from ..api.observation import Observation, PlainSample, Summary, summarize_on
+from ..api.observation import Observation, PlainSample, Summary, as_text, summarize_on
 from .names import Names
 from .rows import summary_of
 from .schema import encode, summaries
@@ -16,11 +16,6 @@ _OF_ATTEMPT = Prepared(
         summaries.c.trial_id == bindparam("trial"), summaries.c.attempt == bindparam("number")
     )
 )
-_METRICS = Prepared(
-    select(summaries.c.metric_id).where(
-        summaries.c.trial_id == bindparam("trial"), summaries.c.attempt == bindparam("number")
-    )
-)
 _KEY = ("trial_id", "attempt", "metric_id")
 _NEW = insert_of(summaries)
 _RENEW = update_of(
@@ -28,7 +23,7 @@ _RENEW = update_of(
     _KEY,
     (
         *("min", "max", "latest", "count", "sum", "latest_time"),
-        *("min_step", "max_step", "latest_step", "numbers"),
+        *("min_step", "max_step", "latest_step", "numbers", "latest_text"),
     ),
 )
 
@@ -40,16 +35,15 @@ class Summaries:
         self._names = names
 
     def of_attempt(self, connection: Connection, trial: int, attempt: int) -> Observation:
-        return {
-            self._names.text_of(connection, row.metric_id): summary_of(row)
-            for row in _OF_ATTEMPT(connection, trial=trial, number=attempt)
-        }
+        return dict(self.by_number(connection, trial, attempt).values())
 
-    def metrics_of(self, connection: Connection, trial: int, attempt: int) -> Mapping[int, str]:
-        """Return the names of what an attempt reported, by their numbers."""
+    def by_number(
+        self, connection: Connection, trial: int, attempt: int
+    ) -> Mapping[int, tuple[str, Summary]]:
+        """Return the names and summaries of what an attempt reported, by the metrics' numbers."""
         return {
-            row.metric_id: self._names.text_of(connection, row.metric_id)
-            for row in _METRICS(connection, trial=trial, number=attempt)
+            row.metric_id: (self._names.text_of(connection, row.metric_id), summary_of(row))
+            for row in _OF_ATTEMPT(connection, trial=trial, number=attempt)
         }
 
     def of_trials(
@@ -99,4 +93,5 @@ def _columns(summary: Summary) -> dict[str, Any]:
         "max_step": summary.max_step,
         "latest_step": summary.latest_step,
         "numbers": summary.numbers,
+        "latest_text": as_text(summary.latest),
     }

@@ -261,7 +261,7 @@ def finished_entry(position: int, metrics: str, trial: Any) -> Finished:
         trial.idx,
         TrialState(trial.state),
         Verdict(trial.verdict),
-        decode(trial.value) if trial.observed else None,
+        decode(trial.value, trial.text) if trial.observed else None,
         tuple(json.loads(metrics).items()) if metrics else (),
         None if trial.deviation is None else decode(trial.deviation),
     )

@@ -110,6 +110,7 @@ ENTRIES = (
         trials.c.observed,
         trials.c.value,
         trials.c.deviation,
+        trials.c.text,
     )
     .join_from(
         log,
@@ -174,7 +175,7 @@ TRIAL_ENDS = update_of(
     ("id",),
     (
         *("state", "reason", "message", "finished_at", "retry_at"),
-        *("observed", "value", "loss", "verdict", "deviation"),
+        *("observed", "value", "loss", "verdict", "deviation", "text"),
     ),
 )
 TRIAL_RETRIES = update_of(trials, ("id",), ("state", "reason", "message", "retries", "retry_at"))

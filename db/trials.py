@@ -7,8 +7,8 @@ from typing import Any
 from sqlalchemy import Connection, delete, select, update
 
 from ..api.errors import Conflict
-from ..api.history import Finished, Proposal, Proposed, Verdict, verdict_of
-from ..api.observation import Observation
+from ..api.history import Finished, Proposal, Proposed, verdict_of
+from ..api.observation import Observation, as_text
 from ..api.states import TRIAL_EDGES, TrialState, passage
 from . import trial_statements as run
 from .records import (
@@ -223,10 +223,16 @@ class Trials(TrialReading):
             held = run.HELD_EXPERIMENT(connection, owner=trial.experiment_id).first()
             objective, _ = self._rules_of(connection, trial.experiment_id, held.version)
             outcome = objective.outcome(self._runs(connection, trial))
-            value = outcome.value
-            verdict = verdict_of(outcome, state, own_failure=own_failure)
-            ranked = value if verdict is Verdict.OBSERVED else None
-            loss = None if ranked is None else objective.loss(ranked)
+            entry = Finished(
+                held.position + 1,
+                trial.idx,
+                state,
+                verdict_of(outcome, state, own_failure=own_failure),
+                outcome.value,
+                outcome.values,
+                outcome.deviation,
+            )
+            value, loss = entry.value, entry.loss(objective)
             self._pass_trial(
                 connection,
                 trial,
@@ -245,17 +251,9 @@ class Trials(TrialReading):
                 observed=value is not None,
                 value=encode(value),
                 loss=encode(loss),
-                verdict=str(verdict),
-                deviation=encode(outcome.deviation),
-            )
-            entry = Finished(
-                held.position + 1,
-                trial.idx,
-                state,
-                verdict,
-                value,
-                outcome.values,
-                outcome.deviation,
+                verdict=str(entry.verdict),
+                deviation=encode(entry.deviation),
+                text=as_text(value),
             )
             _log_end(connection, trial.experiment_id, entry)
             return entry

@@ -8,7 +8,7 @@ import grpc
 import grpc.aio
 
 from ..api.errors import Forbidden, NotFound, Terminal, Unsupported
-from ..api.observation import PlainSample
+from ..api.observation import PlainSample, as_text
 from ..proto import tunewright_pb2 as pb
 from ..proto import tunewright_pb2_grpc as stubs
 from ..proto.service import Service
@@ -98,4 +98,4 @@ def _refusal(code: grpc.StatusCode, details: str | None) -> Terminal | None:
 
 def sample_to_wire(sample: PlainSample) -> pb.Sample:
     metric, value, time, step = sample
-    return pb.Sample(metric=metric, value=value, time=time, step=step)
+    return pb.Sample(metric=metric, value=value, time=time, step=step, text=as_text(value))

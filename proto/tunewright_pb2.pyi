@@ -1143,10 +1143,13 @@ class Sample(google.protobuf.message.Message):
     VALUE_FIELD_NUMBER: builtins.int
     TIME_FIELD_NUMBER: builtins.int
     STEP_FIELD_NUMBER: builtins.int
+    TEXT_FIELD_NUMBER: builtins.int
     metric: builtins.str
     value: builtins.float
     time: builtins.float
     step: builtins.int
+    text: builtins.str
+    """in place of a number; the value is NaN then"""
     def __init__(
         self,
         *,
@@ -1154,10 +1157,14 @@ class Sample(google.protobuf.message.Message):
         value: builtins.float = ...,
         time: builtins.float = ...,
         step: builtins.int | None = ...,
+        text: builtins.str | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["_step", b"_step", "step", b"step"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["_step", b"_step", "metric", b"metric", "step", b"step", "time", b"time", "value", b"value"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["_step", b"_step", "_text", b"_text", "step", b"step", "text", b"text"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_step", b"_step", "_text", b"_text", "metric", b"metric", "step", b"step", "text", b"text", "time", b"time", "value", b"value"]) -> None: ...
+    @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_step", b"_step"]) -> typing.Literal["step"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_text", b"_text"]) -> typing.Literal["text"] | None: ...
 
 global___Sample = Sample
 
@@ -1403,6 +1410,7 @@ class Summary(google.protobuf.message.Message):
     MAX_STEP_FIELD_NUMBER: builtins.int
     LATEST_STEP_FIELD_NUMBER: builtins.int
     NUMBERS_FIELD_NUMBER: builtins.int
+    LATEST_TEXT_FIELD_NUMBER: builtins.int
     metric: builtins.str
     min: builtins.float
     max: builtins.float
@@ -1414,6 +1422,8 @@ class Summary(google.protobuf.message.Message):
     max_step: builtins.int
     latest_step: builtins.int
     numbers: builtins.int
+    latest_text: builtins.str
+    """in place of a number; latest is NaN then"""
     def __init__(
         self,
         *,
@@ -1428,11 +1438,14 @@ class Summary(google.protobuf.message.Message):
         max_step: builtins.int | None = ...,
         latest_step: builtins.int | None = ...,
         numbers: builtins.int = ...,
+        latest_text: builtins.str | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["_latest_step", b"_latest_step", "_max_step", b"_max_step", "_min_step", b"_min_step", "latest_step", b"latest_step", "max_step", b"max_step", "min_step", b"min_step"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["_latest_step", b"_latest_step", "_max_step", b"_max_step", "_min_step", b"_min_step", "count", b"count", "latest", b"latest", "latest_step", b"latest_step", "latest_time", b"latest_time", "max", b"max", "max_step", b"max_step", "metric", b"metric", "min", b"min", "min_step", b"min_step", "numbers", b"numbers", "sum", b"sum"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["_latest_step", b"_latest_step", "_latest_text", b"_latest_text", "_max_step", b"_max_step", "_min_step", b"_min_step", "latest_step", b"latest_step", "latest_text", b"latest_text", "max_step", b"max_step", "min_step", b"min_step"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_latest_step", b"_latest_step", "_latest_text", b"_latest_text", "_max_step", b"_max_step", "_min_step", b"_min_step", "count", b"count", "latest", b"latest", "latest_step", b"latest_step", "latest_text", b"latest_text", "latest_time", b"latest_time", "max", b"max", "max_step", b"max_step", "metric", b"metric", "min", b"min", "min_step", b"min_step", "numbers", b"numbers", "sum", b"sum"]) -> None: ...
     @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_latest_step", b"_latest_step"]) -> typing.Literal["latest_step"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_latest_text", b"_latest_text"]) -> typing.Literal["latest_text"] | None: ...
     @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_max_step", b"_max_step"]) -> typing.Literal["max_step"] | None: ...
     @typing.overload

@@ -4,9 +4,13 @@ import json
 import math
 from typing import Any
 
+from ..api.observation import TextValue
+
 
 def plain(value: object) -> Any:
     """Return the value as strict JSON can hold it: NaN and infinity become their names."""
+    if isinstance(value, TextValue):
+        return value.text
     if isinstance(value, float) and not math.isfinite(value):
         return "NaN" if math.isnan(value) else ("Infinity" if value > 0 else "-Infinity")
     if isinstance(value, dict):

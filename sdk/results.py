@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, SupportsFloat, TypeAlias
 
 from ..api.asked import Asked
 from ..api.errors import MissingExtra
+from ..api.observation import read_value
 
 if TYPE_CHECKING:
     from .client import Client
@@ -26,7 +27,10 @@ class Sample(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """One trial. `value` is the objective's; `data` everything that `-o json` shows."""
+    """One trial. `value` is the objective's; `data` everything that `-o json` shows.
+
+    Where a metric is a text, its value is NaN, and `str(value)` the text.
+    """
 
     index: int
     name: str
@@ -39,7 +43,7 @@ class Trial:
     @classmethod
     def read(cls, data: Mapping[str, Any]) -> "Trial":
         metrics = {
-            name: float(found["value"])
+            name: read_value(str(found["value"]))
             for name, found in (data.get("metrics") or {}).items()
             if found.get("value") is not None
         }
@@ -49,7 +53,7 @@ class Trial:
             name=data["name"],
             state=data["state"],
             parameters=dict(data["parameters"]),
-            value=None if value is None else float(value),
+            value=None if value is None else read_value(str(value)),
             metrics=metrics,
             data=data,
         )

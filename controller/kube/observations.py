@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...api.errors import Fault, Invalid
-from ...api.observation import PlainSample, Sample
+from ...api.observation import PlainSample, Sample, read_value
 from ...api.space import format_value
 from ...db.records import TrialRecord
 from ...db.store import Store
@@ -31,7 +31,7 @@ def write_sample(sample: PlainSample) -> dict[str, Any]:
 
 
 def read_sample(written: Mapping[str, Any]) -> Sample:
-    return Sample(written["metric"], float(written["value"]), written["time"], written["step"])
+    return Sample(written["metric"], read_value(written["value"]), written["time"], written["step"])
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from ...api.compile import search_space
 from ...api.errors import Conflict, NotFound, Unsupported
 from ...api.excerpts import objective_of
 from ...api.experiment import ExperimentSpec
-from ...api.history import Entry, Finished, Verdict
+from ...api.history import Entry, Finished
 from ...api.identity import ExperimentKey, trial_name
 from ...api.moments import read
 from ...api.observation import Observation, Sample
@@ -194,11 +194,10 @@ class ClusterRecords:
             return self.experiment(experiment_record(self._documents[uid])[0].key).best
         book = self._book(uid)
         ranked = [
-            (book.objective.loss(entry.value), entry.position)
+            (loss, entry.position)
             for entry in book.history(book.experiment.uid)
             if isinstance(entry, Finished)
-            and entry.verdict is Verdict.OBSERVED
-            and entry.value is not None
+            and (loss := entry.loss(book.objective)) is not None
             and book.pages[entry.index].dropped_at is None
         ]
         by_position = {

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from operator import itemgetter
 
-from ...api.history import Dropped, Entry, Finished, Proposed, Verdict
+from ...api.history import Dropped, Entry, Finished, Proposed
 from ...api.objective import Objective
 from ...api.states import TrialState
 from ...db.records import Totals
@@ -108,9 +108,7 @@ class Tally:
 
     def _rank(self, entry: Finished) -> None:
         self._observed += entry.value is not None
-        loss = None
-        if entry.verdict is Verdict.OBSERVED and entry.value is not None:
-            loss = self.objective.loss(entry.value)
+        loss = entry.loss(self.objective)
         best = self._best[0][0] if self._best else None
         improves = loss is not None and (best is None or best - loss > self.min_delta)
         self._since_improvement = 0 if improves else self._since_improvement + 1

@@ -11,7 +11,7 @@ from ...api.experiment import API_VERSION, Experiment
 from ...api.history import Finished, Proposal, Verdict
 from ...api.moments import exactly, read
 from ...api.objective import Objective
-from ...api.observation import Observation, Summary
+from ...api.observation import Observation, Summary, TextValue, read_value
 from ...api.space import SearchSpace, Value, format_value
 from ...api.states import TrialState
 from ...api.trial import (
@@ -28,6 +28,9 @@ from .book import Book
 from .page import Page
 from .port import Document
 from .resources import assignments, moment_of, owner, plain, text_of, without_nothing
+
+UNAVAILABLE = "unavailable"
+"""What Katib writes where there is no number."""
 
 _SPEC_OF_TRIALS = (
     *("index", "position", "madeFrom", "origin", "parent"),
@@ -201,13 +204,19 @@ def observation_status(observation: Observation) -> ObservationStatus:
         metrics=tuple(
             MetricObservation(
                 name=name,
-                min=format_value(summary.min),
-                max=format_value(summary.max),
+                min=_extreme(summary.min, summary),
+                max=_extreme(summary.max, summary),
                 latest=format_value(summary.latest),
             )
             for name, summary in observation.items()
         )
     )
+
+
+def _extreme(value: float, summary: Summary) -> str:
+    """Write the least or the greatest value as Katib does: of texts there is none."""
+    is_text = math.isnan(value) and isinstance(summary.latest, TextValue)
+    return UNAVAILABLE if is_text else format_value(value)
 
 
 def _read_observation(status: ObservationStatus | None) -> Observation | None:
@@ -218,7 +227,7 @@ def _read_observation(status: ObservationStatus | None) -> Observation | None:
         each.name: Summary(
             min=_number(each.min),
             max=_number(each.max),
-            latest=_number(each.latest),
+            latest=_latest(each.latest),
             count=1,
             sum=math.nan,
             latest_time=0.0,
@@ -228,11 +237,16 @@ def _read_observation(status: ObservationStatus | None) -> Observation | None:
 
 
 def _number(text: str) -> float:
-    """Read a number; what another controller wrote for none is NaN."""
+    """Read a number; what stands there for none is NaN."""
     try:
         return float(text)
     except ValueError:
         return math.nan
+
+
+def _latest(text: str) -> float:
+    """Read the latest value, which may be a text."""
+    return math.nan if text in {"", UNAVAILABLE} else read_value(text)
 
 
 def _attempt(record: AttemptRecord | None) -> dict[str, Any] | None:

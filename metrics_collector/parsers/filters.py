@@ -2,18 +2,24 @@
 
 from collections.abc import Sequence
 from itertools import islice
+from typing import Any
 
 from ...api.errors import Fault, Invalid, MissingExtra
+from ...api.observation import TextValue
 from .numbers import to_number
 from .reading import Reader, Reading
 
 _PATH = "spec.metricsCollectorSpec.source.filter.metricsFormat"
 _MOST_MATCHES = 256
 _MEMORY = 8 << 20
+_NUMBERS = ("0", "12", "0.5", "-1", "1e-3", "12.3456")
 
 
 def filter_reader(metrics: Sequence[str], patterns: Sequence[str]) -> Reader:
     """Return a reader by patterns whose first group is the name, and second the value.
+
+    Where the second group takes no number, `(Genotype.*)` say, the value is a text; elsewhere
+    what is no number is not read.
 
     Raises:
         Invalid: RE2 does not take a pattern, or it has fewer than two groups.
@@ -48,16 +54,34 @@ def filter_reader(metrics: Sequence[str], patterns: Sequence[str]) -> Reader:
 
     def read(line: bytes) -> list[Reading]:
         text = line.decode("utf-8", "replace")
-        found = []
-        for expression in compiled:
-            for match in islice(expression.finditer(text), _MOST_MATCHES):
-                name = (match[1] or "").strip()
-                value = to_number(match[2] or "") if name in wanted else None
-                if value is not None:
-                    found.append(Reading(name, value, 0))
-        return found
+        return [
+            Reading(name, value, 0)
+            for expression in compiled
+            for match in islice(expression.finditer(text), _MOST_MATCHES)
+            if (name := (match[1] or "").strip()) in wanted
+            and (value := _value(match, expression)) is not None
+        ]
 
     return read
+
+
+def _value(match: Any, expression: Any) -> float | None:
+    written = match[2] or ""
+    number = to_number(written)
+    if number is not None or not written.strip() or _takes_numbers(match, expression):
+        return number
+    return TextValue(written.strip())
+
+
+def _takes_numbers(match: Any, expression: Any) -> bool:
+    """Whether a number could stand in place of the value that was found."""
+    begin, end = match.span(2)
+    before, behind = match.string[:begin], match.string[end:]
+    for number in _NUMBERS:
+        other = expression.match(before + number + behind, match.start())
+        if other is not None and other[2] == number:
+            return True
+    return False
 
 
 _REMEDY = (

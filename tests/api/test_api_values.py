@@ -1,6 +1,8 @@
 """Laws of values: points, summaries, objectives, names, conditions."""
 
+import copy
 import math
+import pickle
 from contextlib import nullcontext
 from dataclasses import astuple
 from decimal import Decimal
@@ -12,7 +14,7 @@ from tunewright.api.conditions import Condition, pass_to, set_condition
 from tunewright.api.durations import parse_duration
 from tunewright.api.identity import trial_name
 from tunewright.api.objective import Direction, Further, Metric, Objective, Strategy
-from tunewright.api.observation import Sample, summarize
+from tunewright.api.observation import LONGEST_TEXT, Sample, TextValue, read_value, summarize
 from tunewright.api.space import (
     Parameter,
     ParameterCondition,
@@ -106,7 +108,7 @@ def test_a_point_lacks_what_its_conditions_exclude():
 samples = st.builds(
     Sample,
     st.sampled_from(["a", "b"]),
-    st.floats(),
+    st.floats() | st.builds(TextValue, st.text()),
     st.floats(0, 10),
     st.none() | st.integers(0, 9),
 )
@@ -134,6 +136,42 @@ def test_extremes_are_those_of_the_numbers(values):
         assert (summary.min, summary.max) == (min(numbers), max(numbers))
     else:
         assert math.isnan(summary.min)
+
+
+@given(st.text())
+def test_a_text_is_nan_to_who_computes_and_itself_to_who_shows(text):
+    value = TextValue(text)
+
+    assert math.isnan(value)
+    assert math.isnan(value + 1.0)
+    assert value == TextValue(text) == copy.deepcopy(value) == pickle.loads(pickle.dumps(value))
+    assert value not in {TextValue(f"{text}."), math.nan, text}
+    assert f"{value:.3g}" == str(value) == format_value(value) == text.replace("\0", "\ufffd")
+
+
+def test_a_text_has_an_end():
+    assert len(str(TextValue("x" * 100_000))) == LONGEST_TEXT
+
+
+@given(st.floats() | st.just(TextValue("deep")))
+def test_a_value_is_read_as_it_was_written(value):
+    assert repr(read_value(format_value(value))) == repr(value)
+
+
+@pytest.mark.parametrize("strategy", Strategy)
+@pytest.mark.parametrize(
+    ("values", "taken"),
+    [
+        ([TextValue("a"), TextValue("b")], TextValue("b")),
+        ([TextValue("a"), 1.0], 1.0),
+        ([math.nan, TextValue("a")], TextValue("a")),
+    ],
+    ids=["texts", "a number after a text", "a text after what is no number"],
+)
+def test_of_texts_the_last_stands_for_the_trial(strategy, values, taken):
+    log = [Sample("a", value, 0.0) for value in values]
+
+    assert strategy.take(summarize(log)["a"]) == taken
 
 
 @pytest.mark.parametrize("direction", Direction)

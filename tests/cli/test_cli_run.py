@@ -325,6 +325,27 @@ def test_trying_an_architecture_search_runs_what_its_algorithm_proposes_first(
     assert "loss=7" in result.out
 
 
+def test_an_objective_may_be_a_text_as_in_katibs_darts(tunewright, experiment):
+    def change(document):
+        command("echo 'Best-Genotype=Genotype(${trialParameters.x})'")(document)
+        document["spec"]["objective"] = {
+            "type": "maximize",
+            "objectiveMetricName": "Best-Genotype",
+        }
+        document["spec"]["metricsCollectorSpec"] = {
+            "collector": {"kind": "StdOut"},
+            "source": {"filter": {"metricsFormat": [r"([\w-]+)=(Genotype.*)"]}},
+        }
+
+    ran = tunewright("run", experiment(change))
+    assert ran.code == 0, ran.err
+
+    best = tunewright("best", "echo", "-o", "json").json
+    assert best["index"] == len(tunewright("trials", "echo", "-o", "json").json) - 1
+    assert best["value"] == f"Genotype({best['parameters']['x']})"
+    assert f"best: Best-Genotype = {best['value']}" in ran.out
+
+
 def test_trying_a_command_without_the_metric_says_what_it_saw(tunewright, experiment):
     result = tunewright("try", experiment(command("echo losss=${trialParameters.x}")))
 

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tunewright.api.history import Dropped, Finished, Proposal, Proposed
 from tunewright.api.identity import ExperimentKey
-from tunewright.api.observation import Batch, Sample
+from tunewright.api.observation import Batch, Sample, TextValue
 from tunewright.api.space import Parameter, ParameterKind, SearchSpace
 from tunewright.api.states import ExperimentState, TrialState
 from tunewright.controller.kube.book import Book
@@ -44,7 +44,7 @@ many = settings(
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
-values = st.sampled_from([math.nan, math.inf, -2.0, 0.5, 0.25, 3.0])
+values = st.sampled_from([math.nan, math.inf, -2.0, 0.5, 0.25, 3.0, TextValue("deep")])
 steps = st.one_of(
     st.tuples(st.just("propose"), st.just(0), values, st.just(TrialState.CREATED)),
     st.tuples(
@@ -206,6 +206,17 @@ def test_lists_and_status_stay_small_however_many_trials_there_are():
     assert status["succeededTrialList"] == [f"t-{index}" for index in range(190, 200)]
     assert status["best"] == "0.0"
     assert status["currentOptimalTrial"]["bestTrialName"] == "t-0"
+
+
+def test_a_text_is_written_as_katib_writes_it_and_the_last_is_the_best():
+    status = experiment_status(finished(book(), TextValue("flat"), TextValue("deep")))
+
+    assert status["currentOptimalTrial"]["bestTrialName"] == "t-1"
+    assert status["currentOptimalTrial"]["observation"] == {
+        "metrics": [
+            {"name": "loss", "min": "unavailable", "max": "unavailable", "latest": "deep"},
+        ]
+    }
 
 
 def test_the_state_stays_the_last_condition_whatever_else_is_said():

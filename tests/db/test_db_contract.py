@@ -7,7 +7,7 @@ import pytest
 from tunewright.api.errors import Conflict, Invalid, NotFound, StoreUnavailable
 from tunewright.api.history import Dropped, Finished, Proposal, Proposed, Verdict
 from tunewright.api.identity import ExperimentKey
-from tunewright.api.observation import Batch, Sample, summarize
+from tunewright.api.observation import Batch, Sample, TextValue, summarize
 from tunewright.api.states import ExperimentState, TrialState, UnknownEdge
 from tunewright.db.records import AttemptState, ExperimentRecord, Usage
 from tunewright.db.store import Store
@@ -23,6 +23,7 @@ DOCUMENT = {
         }
     },
 }
+TEXT = TextValue("Genotype(normal=[('skip', 0)], 'ⓝ')")
 BELOW_3 = [{"metric": "memory", "max": 3}]
 USAGE = Usage(wall_seconds=2.5, cpu_seconds=1.5, peak_memory_bytes=1 << 33, device_seconds=0.5)
 
@@ -237,6 +238,17 @@ class TestTrials:
         assert [trial.index for trial in best] == [3, 2, 0, 4]
         assert [trial.value for trial in best] == [-math.inf, 0.1, 0.5, math.inf]
 
+    def test_of_texts_the_last_is_the_best(self, store: Store):
+        uid = made(store).uid
+        for index, text in enumerate(["flat", "deep", "wide"]):
+            observed(store, uid, index, TextValue("first"), TextValue(text))
+        store.drop_trial(uid, 2, now=9.0)
+        best = store.experiment(KEY).best
+        assert [(trial.index, trial.value) for trial in best] == [
+            *((1, TextValue("deep")), (0, TextValue("flat"))),
+        ]
+        assert [sample.value for sample in store.samples(uid, 0)][1:] == [TextValue("flat")]
+
     def test_what_betters_the_best_by_too_little_is_no_improvement(self, store: Store):
         uid = made(store).uid
         passed = []
@@ -344,6 +356,7 @@ class TestHistory:
             pytest.param([0.5], TrialState.SUCCEEDED, False, Verdict.OBSERVED, id="observed"),
             pytest.param([0.5], TrialState.EARLY_STOPPED, False, Verdict.OBSERVED, id="stopped"),
             pytest.param([math.nan], TrialState.SUCCEEDED, False, Verdict.BAD, id="nan is bad"),
+            pytest.param([TEXT], TrialState.SUCCEEDED, False, Verdict.NOTHING, id="a text"),
             pytest.param([0.5], TrialState.FAILED, True, Verdict.BAD, id="its own exit"),
             pytest.param([0.5], TrialState.FAILED, False, Verdict.NOTHING, id="a deadline of ours"),
             pytest.param([0.5], TrialState.KILLED, False, Verdict.NOTHING, id="killed"),

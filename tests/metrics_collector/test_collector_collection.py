@@ -10,6 +10,7 @@ from dataclasses import replace
 import pytest
 from tensorboardX import SummaryWriter
 from tunewright.api.errors import Invalid
+from tunewright.api.observation import TextValue
 from tunewright.metrics_collector.collection import (
     Collection,
     CollectorKind,
@@ -340,6 +341,26 @@ def test_a_filter_reads_by_its_two_groups():
     collection = Collection(spec, ("acc",))
     line = b"{metricName: acc, metricValue: 0.98};{metricName: loss, metricValue: 0.3} acc=7\n"
     assert pairs(collection.feed("stdout", line, 1.0)) == [("acc", 0.98)]
+
+
+GENOTYPE = "Genotype(normal=[[('skip_connection',0)]], normal_concat=range(2,4))"
+
+
+@pytest.mark.parametrize(
+    ("pattern", "line", "value"),
+    [
+        pytest.param(r"([\w-]+)=(Genotype.*)", f"net={GENOTYPE}", GENOTYPE, id="as Katib's darts"),
+        pytest.param(r"(net) is (\w+ )$", "net is deep ", "deep", id="blanks around it"),
+        pytest.param(r"(net)=(\S+)", "net=N/A", None, id="where a number could stand"),
+        pytest.param(r"(net)=([\d.]*)", "net=", None, id="nothing in place of a number"),
+        pytest.param(r"(net)=(x|-?\d+)", "net=x", None, id="a word beside numbers"),
+        pytest.param(r"(net)=(a*)", "net=", None, id="no text"),
+    ],
+)
+def test_a_filter_reads_a_text_where_no_number_can_stand(pattern, line, value):
+    collection = Collection(CollectorSpec(filters=(pattern,)), ("net",))
+    found = collection.feed("stdout", f"INFO {line}\n".encode(), 1.0)
+    assert [each[1] for each in found] == ([] if value is None else [TextValue(value)])
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field
 Number: TypeAlias = float | Literal["NaN", "Infinity", "-Infinity"]
 """JSON knows no other way to write what is no finite number."""
 
+Measured: TypeAlias = float | str
+"""What stands for a metric: such a number, or a text."""
+
 
 class _Model(BaseModel):
     model_config = ConfigDict(extra="forbid")
@@ -33,12 +36,12 @@ class Problem(_Model):
 
 
 class MetricValue(_Model):
-    value: Number
+    value: Measured
     strategy: Literal["min", "max", "latest"]
     step: float | None
     min: Number
     max: Number
-    latest: Number
+    latest: Measured
     count: int | None
 
 
@@ -49,7 +52,7 @@ class Trial(_Model):
     reason: str
     message: str
     parameters: dict[str, float | int | str]
-    value: Number | None
+    value: Measured | None
     deviation: Number | None
     metrics: dict[str, MetricValue]
     dropped: bool
@@ -137,7 +140,7 @@ class TrialColumns(_Model):
     name: list[str]
     state: list[str]
     reason: list[str]
-    value: list[Number | None]
+    value: list[Measured | None]
     good: list[bool]
     created: list[float]
     started: list[float | None]
@@ -146,7 +149,7 @@ class TrialColumns(_Model):
     generation: list[int | None]
     device_seconds: list[float | None]
     point: dict[str, list[float | int | str | None]]
-    metric: dict[str, list[Number | None]]
+    metric: dict[str, list[Measured | None]]
 
 
 class Columns(_Model):
@@ -199,7 +202,7 @@ class Samples(_Model):
     metric: list[str]
     at: list[float]
     step: list[float | None]
-    value: list[Number]
+    value: list[Measured]
 
 
 class Setting(_Model):

@@ -57,8 +57,9 @@ function showState(experiment, driven, says) {
 function showBest(trial) {
   if (!trial || trial.index === best?.index) return;
   best = trial;
+  const shown = number(trial.value);
   at("best").replaceChildren(
-    element("div", { class: "big", title: trial.value }, number(trial.value)),
+    element("div", { class: shown.length > 16 ? "big long" : "big", title: trial.value }, shown),
     element("p", {}, element("a", { href: `${link}/trials/${trial.index}` }, `trial ${trial.index}`)),
     element("dl", { class: "facts" }, ...Object.entries(trial.parameters).flatMap(([name, value]) => [
       element("dt", {}, name),

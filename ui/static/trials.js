@@ -85,7 +85,7 @@ export function trialTable(link) {
       const value = values[place];
       if (name === "trial") return element("td", { class: "number" }, element("a", { href: `${link}/trials/${value}` }, String(value)));
       if (name === "state") return element("td", {}, element("span", { class: `state ${value}` }, value));
-      const title = typeof value === "number" ? value : null;
+      const title = isNumber ? value : null;
       return element("td", { class: isNumber ? "number" : null, title }, shown ? shown(value) : value ?? "–");
     }));
   }
