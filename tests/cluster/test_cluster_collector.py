@@ -188,6 +188,11 @@ def started(shared, bare_image, product_image):
         experiment("flood", job(flood)),
         experiment("flood-of-a-log", job(args=by_log)),
         by_choice(experiment("chosen", shell("echo loss=1"))),
+        experiment(
+            "network",
+            shell("echo 'loss=Genotype(deep)'"),
+            **collects("StdOut", filter={"metricsFormat": [r"(\w+)=(Genotype.*)"]}),
+        ),
         experiment("retried", shell("echo loss=1; exit 3", backoffLimit=1)),
         experiment("custom", shell("echo seen > /logs/loss; sleep 2"), **CUSTOM),
         experiment(
@@ -204,6 +209,17 @@ def test_what_a_trial_says_arrives(started, name):
     trial = started.trial(name)
 
     assert (state(trial), started.values(name)) == ("Succeeded", KINDS[name][2])
+
+
+def test_a_text_arrives_where_a_filter_asks_for_nothing_else(started):
+    trial = started.trial("network")
+
+    assert state(trial) == "Succeeded"
+    assert trial["status"]["observation"]["metrics"] == [
+        {"name": "loss", "min": "unavailable", "max": "unavailable", "latest": "Genotype(deep)"}
+    ]
+    best = started.status("network")["currentOptimalTrial"]
+    assert best["bestTrialName"] == trial["metadata"]["name"]
 
 
 def test_what_katib_s_client_pushes_arrives(started):
