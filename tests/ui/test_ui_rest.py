@@ -189,6 +189,7 @@ def test_a_log_is_text_and_an_export_is_a_table(ask):
         ("GET", {"Authorization": "Bearer of-somebody-else"}, 401),
         ("GET", {"Cookie": "tunewright-{port}=wrong"}, 401),
         ("GET", {"Cookie": "tunewright-{port}=of-the-tests"}, 200),
+        ("GET", {"Cookie": 'a b=1; c="; tunewright-{port}=of-the-tests'}, 200),
         ("GET", {"Cookie": "tunewright-{port}=of-the-tests", "Host": "evil.example"}, 421),
         ("GET", {"Authorization": "Bearer of-the-tests", "Host": "evil.example:{port}"}, 421),
         (
