@@ -64,7 +64,7 @@ class SuggestionService(tunewright_pb2_grpc.SuggestionServicer):
         self, request: tunewright_pb2.SuggestRequest, context: grpc.ServicerContext
     ) -> tunewright_pb2.SuggestReply:
         problem = convert.problem_from_wire(request.problem)
-        entries = [convert.entry_from_wire(entry) for entry in request.entries]
+        entries = convert.log_from_wire(request.entries, request.after, problem)
         with self._experiments.of(problem, "v1") as held:
             suggestion = held.suggest(
                 problem, (request.after, entries), request.first_index, request.count, context

@@ -10,6 +10,7 @@ from tunewright.api.space import Distribution, ParameterKind
 from tunewright.proto import (
     api_pb2,
     api_pb2_grpc,
+    convert,
     convert_katib,
     health_pb2,
     health_pb2_grpc,
@@ -51,6 +52,10 @@ def katib_request(task, log, count, total):
         current_request_number=count,
         total_request_number=total,
     )
+
+
+def pb_entry(position, **kind):
+    return tunewright_pb2.Entry(position=position, **kind)
 
 
 def ended(log):
@@ -244,6 +249,24 @@ def test_wrong_settings_are_an_invalid_argument_in_katibs_words(channel):
         "gamma should be in the range of (0, 1)",
         "unknown setting gama for algorithm tpe",
     ]
+
+
+MALFORMED = {
+    "no verdict": pb_entry(1, finished=tunewright_pb2.Finished(state="Succeeded", verdict=9)),
+    "no state": pb_entry(1, finished=tunewright_pb2.Finished(state="Nope")),
+    "a gap before it": pb_entry(5, dropped=tunewright_pb2.Dropped(index=0)),
+    "a point of no space": pb_entry(1, proposed=tunewright_pb2.Proposed(index=0)),
+}
+
+
+@pytest.mark.parametrize("entry", MALFORMED.values(), ids=MALFORMED)
+def test_an_entry_that_no_log_has_is_an_invalid_argument(channel, entry):
+    wire = convert.problem_to_wire(problem(*SPACE, algorithm="random"))
+    request = tunewright_pb2.SuggestRequest(problem=wire, entries=[entry], count=1)
+    with pytest.raises(grpc.RpcError) as caught:
+        tunewright_pb2_grpc.SuggestionStub(channel).Suggest(request, timeout=10)
+    assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert f"entries[{entry.position}]" in caught.value.details()
 
 
 @pytest.mark.parametrize("name", ["manager.v1beta1.Suggestion", ""])
