@@ -194,6 +194,19 @@ def test_katibs_controller_gets_exactly_what_it_asks_for(channel):
     assert len(again.parameter_assignments) == 2
 
 
+def test_nobody_holds_the_others_up_by_asking_for_millions(channel):
+    katib = api_pb2_grpc.SuggestionStub(channel)
+    task = problem(double("x", 0, 1), algorithm="random")
+    with pytest.raises(grpc.RpcError) as caught:
+        katib.GetSuggestions(katib_request(task, Log(), 2**31 - 1, 2**31 - 1), timeout=10)
+    assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert "2147483647 points are more than 10000" in caught.value.details()
+    wire = convert.problem_to_wire(task)
+    request = tunewright_pb2.SuggestRequest(problem=wire, count=2**31 - 1)
+    reply = tunewright_pb2_grpc.SuggestionStub(channel).Suggest(request, timeout=10)
+    assert len(reply.proposals) == 10_000
+
+
 def test_a_caller_who_counts_no_earlier_points_gets_those_of_a_service_begun_anew(channel):
     task = problem(*SPACE, algorithm="tpe", uid="uncounted")
     log, stub = Log(), api_pb2_grpc.SuggestionStub(channel)
