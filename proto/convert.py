@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from typing import TypeVar
 
-from ..api.errors import Fault, Invalid
+from ..api.errors import Fault, Invalid, Unsupported
 from ..api.history import (
     Dropped,
     Entry,
@@ -34,6 +34,8 @@ from ..api.space import (
 from ..api.space_faults import sound
 from ..api.states import TrialState
 from . import tunewright_pb2 as pb
+
+_WHOLE = 2**63
 
 _Wire = TypeVar("_Wire")
 _Word = TypeVar("_Word")
@@ -265,6 +267,8 @@ def _architecture_from_wire(wire: pb.Architecture) -> Architecture:
 def _value_to_wire(value: Value) -> pb.Value:
     if isinstance(value, str):
         return pb.Value(text=value)
+    if isinstance(value, int) and not -_WHOLE <= value < _WHOLE:
+        raise Unsupported(f"{value} is a whole number of more than the 64 bits that are sent")
     return pb.Value(whole=value) if isinstance(value, int) else pb.Value(number=value)
 
 

@@ -282,6 +282,13 @@ def test_an_entry_that_no_log_has_is_an_invalid_argument(channel, entry):
     assert f"entries[{entry.position}]" in caught.value.details()
 
 
+def test_a_number_that_the_wire_cannot_carry_is_said_to_be_one(channel):
+    wire = convert.problem_to_wire(problem(whole("n", 2**63, 2**64), algorithm="random"))
+    request = tunewright_pb2.SuggestRequest(problem=wire, count=1)
+    with pytest.raises(grpc.RpcError, match="of more than the 64 bits"):
+        tunewright_pb2_grpc.SuggestionStub(channel).Suggest(request, timeout=10)
+
+
 @pytest.mark.parametrize("name", ["manager.v1beta1.Suggestion", ""])
 def test_probes_are_answered(channel, name):
     stub = health_pb2_grpc.HealthStub(channel)
