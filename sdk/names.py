@@ -10,6 +10,7 @@ from ..db.records import ExperimentRecord, TrialRecord
 
 _BEYOND = 2**31
 """An index that no store can hold."""
+_DIGITS = len(str(_BEYOND))
 
 
 def find_experiment(records: Records, name: str, namespace: str | None = None) -> ExperimentRecord:
@@ -78,7 +79,7 @@ def _at(records: Records, uid: str, index: int) -> TrialRecord | None:
 
 def _index(records: Records, record: ExperimentRecord, word: str) -> int | None:
     if word.isdecimal():
-        return int(word)
+        return int(word) if len(word) <= _DIGITS else None
     if word == "best":
         return best_of(record).index
     if word == "last":

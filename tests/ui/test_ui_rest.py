@@ -107,6 +107,7 @@ def test_columns_after_a_position_hold_what_changed_since(ask):
             "no experiment is called none in namespace default",
         ),
         ("GET", f"{DONE}/trials/99", None, 404, "done has no trial 99"),
+        ("GET", f"{DONE}/trials/{'9' * 5000}", None, 404, "its trials are 0 to 7"),
         ("GET", "/nowhere", None, 404, "Not Found"),
         ("PATCH", DONE, {"labels": {"a b": "c"}}, 422, "cannot name a label"),
         ("PATCH", DONE, {"note": "x" * 9000}, 422, "8,192 at most"),
