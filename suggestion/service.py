@@ -27,6 +27,7 @@ from .algorithm import Capabilities
 from .early_stopping.katib_service import KatibEarlyStopping
 from .early_stopping.served import EarlyStoppingService
 from .held import MOST_POINTS, Experiments
+from .katib_names import named, placed
 from .katib_words import in_katibs_words
 from .settings_wire import setting_to_wire
 
@@ -128,7 +129,7 @@ class KatibService(api_pb2_grpc.SuggestionServicer):
         self, request: api_pb2.GetSuggestionsRequest, context: grpc.ServicerContext
     ) -> api_pb2.GetSuggestionsReply:
         problem = convert_katib.problem_from_katib(request.experiment)
-        entries = convert_katib.log_from_katib(problem, request.trials)
+        entries = [*map(placed, convert_katib.log_from_katib(problem, request.trials))]
         count = request.current_request_number
         if count > MOST_POINTS:
             message = f"{count} points are more than {MOST_POINTS}, too many for one answer"
@@ -141,7 +142,9 @@ class KatibService(api_pb2_grpc.SuggestionServicer):
             if suggestion.state is SearchState.EXHAUSTED:
                 raise _NoMore(suggestion.note)
             raise _NoMore("fewer points than asked for can be given now")
-        return convert_katib.proposals_to_katib(suggestion.proposals)
+        return convert_katib.proposals_to_katib(
+            [named(problem.experiment, each) for each in suggestion.proposals]
+        )
 
     def _validate(
         self, request: api_pb2.ValidateAlgorithmSettingsRequest

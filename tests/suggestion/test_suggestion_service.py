@@ -1,11 +1,13 @@
 import asyncio
 import contextlib
+from dataclasses import replace
 
 import grpc
 import pytest
 from support.search import Log, double, listed, problem, whole
 from tunewright.api.errors import Invalid, PluginUnavailable
-from tunewright.api.history import Proposal, Proposed, SearchState, Verdict
+from tunewright.api.history import SearchState, Verdict
+from tunewright.api.lineage import GENERATION
 from tunewright.api.space import Distribution, ParameterKind
 from tunewright.proto import (
     api_pb2,
@@ -54,6 +56,12 @@ def katib_request(task, log, count, total):
     )
 
 
+def kept_by_katib(task, reply):
+    """What Katib's controller tells of an answer later: points and names, and no labels."""
+    points = (convert_katib.proposal_from_katib(task, each) for each in reply.parameter_assignments)
+    return [replace(point, labels=()) for point in points]
+
+
 def pb_entry(position, **kind):
     return tunewright_pb2.Entry(position=position, **kind)
 
@@ -93,11 +101,9 @@ def test_katibs_controller_gets_past_every_rung_nine_at_a_time(channel, algorith
         reply = stub.GetSuggestions(katib_request(task, log, 9, log.trials + 9))
         assert len(reply.parameter_assignments) == 9
         first = log.trials
-        for each in reply.parameter_assignments:
-            texts = {one.name: one.value for one in each.assignments}
-            point = {one.name: one.parse(texts[one.name]) for one in SPACE}
-            log.propose(Proposal(point, labels=tuple(sorted(each.labels.items()))))
-            given.append(point["n"])
+        kept = kept_by_katib(task, reply)
+        log.propose(*kept)
+        given += [proposal.point["n"] for proposal in kept]
         for index in range(first, log.trials):
             log.finish(index, float(index))
     assert set(given) == {1, 3, 9}
@@ -107,21 +113,15 @@ def test_katibs_controller_gets_as_many_of_a_population_as_it_asked_for(channel)
     """Three side by side of five members: what ends is replaced at once, past every generation."""
     settings = {"suggestion_trial_dir": "/c", "n_population": "5", "truncation_threshold": "0.2"}
     task, log = problem(*SPACE, algorithm="pbt", settings=settings), Log()
-    stub, asked = api_pb2_grpc.SuggestionStub(channel), 0
+    stub, asked, generations = api_pb2_grpc.SuggestionStub(channel), 0, []
     for count in (3, 3, 1, 2, 3, 3, 1, 3):
         reply = stub.GetSuggestions(katib_request(task, log, count, log.trials + count))
         assert len(reply.parameter_assignments) == count
-        log.propose(
-            *(convert_katib.proposal_from_katib(task, p) for p in reply.parameter_assignments)
-        )
+        log.propose(*kept_by_katib(task, reply))
+        generations += [each.labels[GENERATION] for each in reply.parameter_assignments]
         asked += count
         for index in range(asked - count, asked):
             log.finish(index, float(index))
-    generations = [
-        dict(entry.proposal.labels)["pbt.suggestion.katib.kubeflow.org/generation"]
-        for entry in log.entries
-        if isinstance(entry, Proposed)
-    ]
     assert generations[:5] == ["0"] * 5
     assert set(generations) == {"0", "1", "2", "3"}
 
