@@ -89,10 +89,8 @@ class Parameter:
         """Return the k whose level is nearest to `value`; `levels` must not be None."""
         if not self.is_numeric:
             return self.choices.index(str(value))
-        if isinstance(value, int):  # exact: whole numbers may be beyond what a double holds
-            k = round((value - self.low) / (self.step or 1))
-        else:
-            k = round((float(value) - float(self.low)) / float(self.step or 1))
+        # Exact: whole numbers may be beyond what a double holds, and steps be finer.
+        k = round((Decimal(value) - self.low) / (self.step or 1))
         return min(max(k, 0), (self.levels or 1) - 1)
 
     def contains(self, value: Value) -> bool:

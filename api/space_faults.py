@@ -4,11 +4,14 @@ The space of a file has been judged by `validation`, which knows its fields and 
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 
 from .errors import Fault, Invalid
 from .space import Parameter, ParameterKind, SearchSpace
+
+_LEAST, _GREATEST = Decimal("1e-300"), Decimal("1e300")
+"""What is nearer to 0 or further from it, doubles do not hold, nor the width of its range."""
 
 
 def sound(space: SearchSpace, path: str) -> SearchSpace:
@@ -33,10 +36,31 @@ def _faults(space: SearchSpace, path: str) -> list[Fault]:
         if parameter.name in seen:
             faults.append(Fault(where, f"there are several parameters {parameter.name}"))
         seen.add(parameter.name)
-    for condition in space.conditions:
-        unknown = {condition.parameter, condition.when} - seen
-        faults += [Fault(path, f"a condition names {name}, which is none") for name in unknown]
+    faults += [Fault(path, each) for each in _of_conditions(space)]
     return faults
+
+
+def _of_conditions(space: SearchSpace) -> Iterator[str]:
+    when: dict[str, str] = {}
+    for condition in space.conditions:
+        name, decides = condition.parameter, condition.when
+        for unknown in {name, decides} - space.by_name.keys():
+            yield f"a condition names {unknown}, which is none"
+        if decides in space.by_name and space.by_name[decides].is_numeric:
+            yield f"a condition depends on {decides}, which is no list"
+        if name in when:
+            yield f"there are several conditions of {name}"
+        when[name] = decides
+    yield from (f"{name} depends on itself" for name in when if name in _decisive(name, when))
+
+
+def _decisive(name: str, when: Mapping[str, str]) -> set[str]:
+    """Return all that a parameter depends on."""
+    found: set[str] = set()
+    while name in when and when[name] not in found:
+        name = when[name]
+        found.add(name)
+    return found
 
 
 def _of_range(parameter: Parameter) -> Iterator[str]:
@@ -57,8 +81,8 @@ def _of_range(parameter: Parameter) -> Iterator[str]:
 
 
 def _is_fit(number: Decimal, kind: ParameterKind) -> bool:
-    """Say whether it is finite, as a double too, and whole where only that will do."""
-    if not number.is_finite() or math.isinf(float(number)):
+    """Say whether it is finite, also where doubles count, and whole where only that will do."""
+    if not number.is_finite() or (number and not _LEAST <= abs(number) <= _GREATEST):
         return False
     return kind is ParameterKind.DOUBLE or number == number.to_integral_value()
 

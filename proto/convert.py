@@ -5,10 +5,11 @@ the path of the field.
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
+from typing import TypeVar
 
-from ..api.errors import Fault, Invalid
+from ..api.errors import Fault, Invalid, Unsupported
 from ..api.history import (
     Dropped,
     Entry,
@@ -33,6 +34,11 @@ from ..api.space import (
 from ..api.space_faults import sound
 from ..api.states import TrialState
 from . import tunewright_pb2 as pb
+
+_WHOLE = 2**63
+
+_Wire = TypeVar("_Wire")
+_Word = TypeVar("_Word")
 
 KINDS = {
     ParameterKind.DOUBLE: pb.DOUBLE,
@@ -60,6 +66,7 @@ _DIRECTIONS_BACK = {number: direction for direction, number in DIRECTIONS.items(
 _STRATEGIES_BACK = {number: strategy for strategy, number in STRATEGIES.items()}
 _VERDICTS_BACK = {number: verdict for verdict, number in VERDICTS.items()}
 _STATES_BACK = {number: state for state, number in STATES.items()}
+_TRIAL_STATES = {str(state): state for state in TrialState}
 
 
 def decimal_of(text: str, path: str, *, default: Decimal | None = None) -> Decimal:
@@ -74,6 +81,17 @@ def decimal_of(text: str, path: str, *, default: Decimal | None = None) -> Decim
         return Decimal(text)
     except InvalidOperation:
         raise Invalid([Fault(path, f"{text!r} is not a number")]) from None
+
+
+def _known(table: Mapping[_Wire, _Word], word: _Wire, path: str) -> _Word:
+    """Read one of a few words.
+
+    Raises:
+        Invalid: it is none of them.
+    """
+    if word not in table:
+        raise Invalid([Fault(path, f"{word!r} is not known")])
+    return table[word]
 
 
 # The problem.
@@ -154,15 +172,16 @@ def objective_to_wire(objective: Objective) -> pb.Objective:
 
 
 def objective_from_wire(wire: pb.Objective) -> Objective:
+    path = "problem.objective"
     return Objective(
         _metric_from_wire(wire.metric),
-        _DIRECTIONS_BACK[wire.direction],
+        _known(_DIRECTIONS_BACK, wire.direction, f"{path}.direction"),
         wire.goal if wire.HasField("goal") else None,
         tuple(_metric_from_wire(metric) for metric in wire.additional),
         tuple(
             Further(
                 _metric_from_wire(each.metric),
-                _DIRECTIONS_BACK[each.direction],
+                _known(_DIRECTIONS_BACK, each.direction, f"{path}.further.direction"),
                 each.goal if each.HasField("goal") else None,
             )
             for each in wire.further
@@ -183,7 +202,8 @@ def _metric_to_wire(metric: Metric) -> pb.Metric:
 
 
 def _metric_from_wire(wire: pb.Metric) -> Metric:
-    return Metric(wire.name, _STRATEGIES_BACK[wire.strategy])
+    path = f"problem.objective.metric[{wire.name}].strategy"
+    return Metric(wire.name, _known(_STRATEGIES_BACK, wire.strategy, path))
 
 
 def problem_to_wire(problem: Problem) -> pb.Problem:
@@ -247,6 +267,8 @@ def _architecture_from_wire(wire: pb.Architecture) -> Architecture:
 def _value_to_wire(value: Value) -> pb.Value:
     if isinstance(value, str):
         return pb.Value(text=value)
+    if isinstance(value, int) and not -_WHOLE <= value < _WHOLE:
+        raise Unsupported(f"{value} is a whole number of more than the 64 bits that are sent")
     return pb.Value(whole=value) if isinstance(value, int) else pb.Value(number=value)
 
 
@@ -311,7 +333,34 @@ def entry_to_wire(entry: Entry) -> pb.Entry:
             return pb.Entry(position=entry.position, dropped=pb.Dropped(index=entry.index))
 
 
+def log_from_wire(wire: Sequence[pb.Entry], after: int, problem: Problem) -> list[Entry]:
+    """Read what follows a position of a problem's log.
+
+    Raises:
+        Invalid: an entry is malformed, does not follow, or has a point outside the space.
+    """
+    entries = [entry_from_wire(each) for each in wire]
+    for position, entry in enumerate(entries, start=after + 1):
+        path = f"entries[{entry.position}]"
+        if entry.position != position:
+            raise Invalid([Fault(f"{path}.position", f"{position} follows", "send the log whole")])
+        if isinstance(entry, Proposed) and not _is_point(problem, entry.proposal.point):
+            raise Invalid([Fault(f"{path}.proposal.point", "no point of the search space")])
+    return entries
+
+
+def _is_point(problem: Problem, point: Point) -> bool:
+    """Say whether it can be one; of an architecture only the algorithm knows."""
+    return problem.architecture is not None or problem.space.contains(point)
+
+
 def entry_from_wire(wire: pb.Entry) -> Entry:
+    """Read an entry of the log.
+
+    Raises:
+        Invalid: it is malformed; the fault has its path.
+    """
+    path = f"entries[{wire.position}]"
     match wire.WhichOneof("entry"):
         case "proposed":
             proposed = wire.proposed
@@ -326,8 +375,8 @@ def entry_from_wire(wire: pb.Entry) -> Entry:
             return Finished(
                 wire.position,
                 finished.index,
-                TrialState(finished.state),
-                _VERDICTS_BACK[finished.verdict],
+                _known(_TRIAL_STATES, finished.state, f"{path}.state"),
+                _known(_VERDICTS_BACK, finished.verdict, f"{path}.verdict"),
                 finished.value if finished.HasField("value") else None,
                 tuple((metric.name, metric.value) for metric in finished.values),
                 finished.deviation if finished.HasField("deviation") else None,
@@ -335,7 +384,7 @@ def entry_from_wire(wire: pb.Entry) -> Entry:
         case "dropped":
             return Dropped(wire.position, wire.dropped.index)
         case _:
-            raise Invalid([Fault(f"entries[{wire.position}]", "it is of no known kind")])
+            raise Invalid([Fault(path, "it is of no known kind")])
 
 
 def suggestion_to_wire(suggestion: Suggestion, position: int) -> pb.SuggestReply:

@@ -10,6 +10,7 @@ from ..db.records import ExperimentRecord, TrialRecord
 
 _BEYOND = 2**31
 """An index that no store can hold."""
+_DIGITS = len(str(_BEYOND))
 
 
 def find_experiment(records: Records, name: str, namespace: str | None = None) -> ExperimentRecord:
@@ -25,7 +26,7 @@ def find_experiment(records: Records, name: str, namespace: str | None = None) -
     if len(found) > 1:
         raise several(name, [record.key.namespace for record in found])
     if not found:
-        raise no_experiment(name, _known(records, namespace), namespace)
+        raise missing(records, name, namespace)
     return records.experiment(found[0].key)
 
 
@@ -34,8 +35,10 @@ def several(name: str, namespaces: Iterable[str]) -> Conflict:
     return Conflict(f"{name} is in the namespaces {found}: name one with --namespace")
 
 
-def _known(records: Records, namespace: str | None) -> set[str]:
-    return {record.key.name for record in records.experiments(namespace=namespace)}
+def missing(records: Records, name: str, namespace: str | None) -> NotFound:
+    """Say that there is none of exactly this name, and which is spelled alike."""
+    known = {record.key.name for record in records.experiments(namespace=namespace)}
+    return no_experiment(name, known, namespace)
 
 
 def no_experiment(name: str, known: Collection[str], namespace: str | None) -> NotFound:
@@ -76,7 +79,7 @@ def _at(records: Records, uid: str, index: int) -> TrialRecord | None:
 
 def _index(records: Records, record: ExperimentRecord, word: str) -> int | None:
     if word.isdecimal():
-        return int(word)
+        return int(word) if len(word) <= _DIGITS else None
     if word == "best":
         return best_of(record).index
     if word == "last":
@@ -127,7 +130,7 @@ def resolve(
         try:
             uid, index = records.find_trial(name, namespace)
         except NotFound:
-            raise no_experiment(name, _known(records, namespace), namespace) from None
+            raise missing(records, name, namespace) from None
         record = by_uid(records.experiments(namespace=namespace), uid)
         return record, find_trial(records, record, str(index), observations=True)
 

@@ -40,6 +40,10 @@ LONGEST_SECONDS = 600.0
 """How long an answer may take where the caller sets no deadline."""
 
 
+MOST_POINTS = 10_000
+"""Points of one answer. Quick algorithms make them on the event loop, where all others wait."""
+
+
 class SendAll(Terminal):
     """The service does not hold the position that the request starts from."""
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import grpc
 
-from ..api.errors import Codes, Invalid, Terminal, Unsupported
+from ..api.errors import Codes, Fault, Invalid, Terminal, Unsupported
 from ..api.history import SearchState
 from ..proto import (
     api_pb2,
@@ -26,7 +26,8 @@ from . import registry
 from .algorithm import Capabilities
 from .early_stopping.katib_service import KatibEarlyStopping
 from .early_stopping.served import EarlyStoppingService
-from .held import Experiments
+from .held import MOST_POINTS, Experiments
+from .katib_names import named, placed
 from .katib_words import in_katibs_words
 from .settings_wire import setting_to_wire
 
@@ -64,10 +65,11 @@ class SuggestionService(tunewright_pb2_grpc.SuggestionServicer):
         self, request: tunewright_pb2.SuggestRequest, context: grpc.ServicerContext
     ) -> tunewright_pb2.SuggestReply:
         problem = convert.problem_from_wire(request.problem)
-        entries = [convert.entry_from_wire(entry) for entry in request.entries]
+        entries = convert.log_from_wire(request.entries, request.after, problem)
+        count = min(request.count, MOST_POINTS)  # a short answer is one, too
         with self._experiments.of(problem, "v1") as held:
             suggestion = held.suggest(
-                problem, (request.after, entries), request.first_index, request.count, context
+                problem, (request.after, entries), request.first_index, count, context
             )
         return convert.suggestion_to_wire(suggestion, request.after + len(entries))
 
@@ -127,8 +129,11 @@ class KatibService(api_pb2_grpc.SuggestionServicer):
         self, request: api_pb2.GetSuggestionsRequest, context: grpc.ServicerContext
     ) -> api_pb2.GetSuggestionsReply:
         problem = convert_katib.problem_from_katib(request.experiment)
-        entries = convert_katib.log_from_katib(problem, request.trials)
+        entries = [*map(placed, convert_katib.log_from_katib(problem, request.trials))]
         count = request.current_request_number
+        if count > MOST_POINTS:
+            message = f"{count} points are more than {MOST_POINTS}, too many for one answer"
+            raise Invalid([Fault("current_request_number", message)])
         # A trial of the log has its index already, however many the caller says it asked for.
         first_index = max(request.total_request_number - count, len(request.trials))
         with self._experiments.of(problem, "katib") as held:
@@ -137,7 +142,9 @@ class KatibService(api_pb2_grpc.SuggestionServicer):
             if suggestion.state is SearchState.EXHAUSTED:
                 raise _NoMore(suggestion.note)
             raise _NoMore("fewer points than asked for can be given now")
-        return convert_katib.proposals_to_katib(suggestion.proposals)
+        return convert_katib.proposals_to_katib(
+            [named(problem.experiment, each) for each in suggestion.proposals]
+        )
 
     def _validate(
         self, request: api_pb2.ValidateAlgorithmSettingsRequest

@@ -21,7 +21,7 @@ from ..db.records import ExperimentRecord, TrialRecord
 from ..sdk import shapes
 from ..sdk.client import Client
 from ..sdk.commands import CommandFailed
-from ..sdk.names import find_experiment, find_trial
+from ..sdk.names import find_trial, missing
 from ..sdk.points import point_of
 from ..sdk.sources.source import Source
 from .access import OWNER, Asker
@@ -91,7 +91,7 @@ class Board:
         try:
             return self.source.records.experiment(ExperimentKey(namespace, name))
         except NotFound:
-            return find_experiment(self.source.records, name, namespace)  # says what is alike
+            raise missing(self.source.records, name, namespace) from None
 
     def trial(self, record: ExperimentRecord, word: str) -> TrialRecord:
         """Return a trial by its index, its name, `best` or `last`."""

@@ -140,6 +140,7 @@ class View:
     def __init__(self, board: Board, key: ExperimentKey) -> None:
         self._board = board
         self._key = key
+        self._uid: str | None = None
         self._position = -1
         self._told: Any = None
         self._said: list[str] = []
@@ -150,8 +151,14 @@ class View:
         """Return what is new.
 
         `since` is the position of the log that the trials' changes follow.
+
+        Raises:
+            NotFound: it is gone, though another may have its name by now.
         """
         record = self._board.experiment(self._key.namespace, self._key.name)
+        if self._uid not in {None, record.uid}:
+            raise NotFound(f"another experiment is called {self._key.name} now")
+        self._uid = record.uid
         table = self._board.table(record)
         happened: list[EventRow] = []
         if time.monotonic() - self._explained > _EXPLAIN_SECONDS:

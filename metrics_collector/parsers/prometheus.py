@@ -6,10 +6,12 @@ from collections.abc import Iterator, Sequence
 from ...api.observation import PlainSample, Sample
 from .numbers import to_number
 
+# Nothing is given back: a page of blanks would be gone through again and again.
 _LINE = re.compile(
-    r"""([A-Za-z_:][\w:]*)\s*(\{(?:[^"}]|"(?:[^"\\]|\\.)*")*\})?\s+(\S+)(?:\s+(-?\d+))?\s*"""
+    r"""([A-Za-z_:][\w:]*+)(?:\s*+(\{(?:[^"}]|"(?:[^"\\]|\\.)*+")*+\}))?+\s++"""
+    r"""(\S++)(?:\s++(-?\d{1,15}))?+\s*+"""
 )
-_LABEL = re.compile(r"""([A-Za-z_]\w*)\s*=\s*"((?:[^"\\]|\\.)*)\"""")
+_LABEL = re.compile(r"""(?<!\w)([A-Za-z_]\w*+)\s*+=\s*+"((?:[^"\\]|\\.)*+)\"""")
 
 
 def series(text: str) -> Iterator[tuple[str, frozenset[tuple[str, str]], float, float | None]]:

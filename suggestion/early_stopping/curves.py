@@ -16,6 +16,8 @@ from dataclasses import dataclass, field
 from ...api.stopping import CurveLog
 
 REFRESH_SECONDS = 1.0
+KEPT_SECONDS = 3600.0
+"""How long an experiment is known that reports nothing; most never do again."""
 
 
 def _counts() -> Iterator[int]:
@@ -89,10 +91,11 @@ class Curves:
         self._known: dict[str, _Known] = {}
 
     def of(self, experiment_uid: str, log: CurveLog) -> Order:
+        now = self._clock()
         known = self._known.get(experiment_uid)
         if known is None:
+            self._forget(now - KEPT_SECONDS)
             known = self._known[experiment_uid] = _Known(Order(not self._early_stopped))
-        now = self._clock()
         if now - known.read_at >= REFRESH_SECONDS:
             end, ended = log.ended_since(
                 experiment_uid, known.position, early_stopped=self._early_stopped
@@ -101,3 +104,9 @@ class Curves:
                 known.order.add(log.running_means(experiment_uid, index, COUNTS))
             known.position, known.read_at = end, now
         return known.order
+
+    def _forget(self, before: float) -> None:
+        """Forget the experiments that were read before that."""
+        for uid, known in [*self._known.items()]:
+            if known.read_at < before:
+                self._known.pop(uid, None)

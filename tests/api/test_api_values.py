@@ -45,6 +45,13 @@ def test_levels_are_exact_and_survive_writing(low, step, count, k):
     assert parameter.parse(format_value(value)) == value
 
 
+@given(st.integers(0, 10**18))
+def test_a_level_of_a_step_that_is_finer_than_doubles_is_one(k):
+    parameter = Parameter("x", ParameterKind.DOUBLE, Decimal(0), Decimal(1), Decimal("1e-18"))
+
+    assert parameter.contains(parameter.level(k))
+
+
 @given(st.floats(0, 1))
 def test_a_continuous_value_survives_writing(value):
     parameter = Parameter("x", ParameterKind.DOUBLE, Decimal(0), Decimal(1))

@@ -292,6 +292,28 @@ def test_a_page_is_scraped_and_a_value_that_stays_is_one(page):
     assert third[1] != third[1]
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        pytest.param("loss" + " " * 100_000, id="blanks where a value is due"),
+        pytest.param("loss 1" + " " * 100_000 + "x", id="blanks where a time is due"),
+        pytest.param("loss{" + "x" * 100_000 + "} 1", id="a label without a value"),
+        pytest.param("loss 1 " + "9" * 5_000, id="a time beyond all numbers"),
+        pytest.param("loss 1 " + "9" * 400, id="a time that no database keeps"),
+    ],
+)
+def test_no_line_of_a_page_holds_up_the_others(page, line):
+    """Where one does, the test runs into its time limit."""
+
+    async def main():
+        run = Run(page.spec, "loss")
+        page.text = f"{line}\nloss 0.5\n"
+        await run.look()
+        return await run.finish()
+
+    assert asyncio.run(main()) == [("loss", 0.5)]
+
+
 def test_a_page_is_asked_for_with_the_headers_of_the_file(page):
     async def main():
         run = Run(replace(page.spec, headers=(("Authorization", "Bearer x"),)))

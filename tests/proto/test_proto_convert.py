@@ -177,6 +177,8 @@ UNSOUND = [
     ({"min": "nan", "max": "1"}, "min NaN is not a finite number"),
     ({"min": "0", "max": "inf"}, "max Infinity is not a finite number"),
     ({"min": "0", "max": "1e400"}, "max 1E.400 is not a finite number"),
+    ({"min": "-1e308", "max": "1"}, "min -1E.308 is not a finite number"),
+    ({"min": "0", "max": "1", "step": "1e-400000"}, "step 1E-400000 is not a finite number"),
     ({"min": "0", "max": "1", "step": "0"}, "step 0 is not greater than 0"),
     ({"min": "0", "max": "1", "step": "-1"}, "step -1 is not greater than 0"),
     ({"kind": "int", "min": "1.5", "max": "4"}, "min 1.5 is not a whole number"),
@@ -196,6 +198,9 @@ def test_a_space_that_cannot_be_searched_is_refused_as_it_arrives(space, message
         convert_katib.problem_from_katib(wire)
 
 
+LISTS, A_BY_B = (listed("a", "x"), listed("b", "y")), ParameterCondition("a", "b", ("y",))
+
+
 @pytest.mark.parametrize(
     ("space", "message"),
     [
@@ -206,6 +211,14 @@ def test_a_space_that_cannot_be_searched_is_refused_as_it_arrives(space, message
             SearchSpace((listed("a", "x"),), (ParameterCondition("b", "a", ("x",)),)),
             "a condition names b",
         ),
+        (
+            SearchSpace(
+                (listed("a", "x"), whole("n", 1, 2)), (ParameterCondition("a", "n", ("1",)),)
+            ),
+            "a condition depends on n, which is no list",
+        ),
+        (SearchSpace(LISTS, (A_BY_B, A_BY_B)), "there are several conditions of a"),
+        (SearchSpace(LISTS, (A_BY_B, ParameterCondition("b", "a", ("x",)))), "a depends on itself"),
     ],
 )
 def test_so_it_is_over_tunewright_v1(space, message):

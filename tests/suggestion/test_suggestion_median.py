@@ -34,10 +34,10 @@ class Time:
         return self.now
 
 
-def stopped(curves, *, reports, best, objective=LOSS, rules=None, **settings):
+def stopped(curves, *, reports, best, objective=LOSS, rules=None, uid="uid", **settings):
     rule = StoppingRule("medianstop", {name: str(value) for name, value in settings.items()})
     progress = Progress(9, 1, reports, best, best, best)
-    return list((rules or Rules(Time())).evaluate("uid", rule, objective, [progress], curves))
+    return list((rules or Rules(Time())).evaluate(uid, rule, objective, [progress], curves))
 
 
 FOUR = Curves([1.0] * 6, [2.0] * 6, [3.0] * 6, [100.0] * 6)
@@ -98,6 +98,22 @@ def test_the_log_is_read_once_a_second_at_most():
         stopped(curves, reports=6, best=1.0, rules=rules)
     assert len(reads) == 1
     del time
+
+
+@pytest.mark.parametrize(("seconds", "begin"), [(60, 4), (2 * 3600, 0)])
+def test_an_experiment_that_reports_nothing_for_long_is_forgotten_for_others(seconds, begin):
+    time = Time()
+    rules, curves, reads = Rules(time), Curves(*FOUR.curves), []
+    read = curves.ended_since
+    curves.ended_since = lambda uid, position, **how: (
+        reads.append(position),
+        read(uid, position, **how),
+    )[1]
+    stopped(curves, reports=4, best=1.0, rules=rules)
+    time.now += seconds
+    stopped(FOUR, reports=4, best=1.0, rules=rules, uid="another")
+    stopped(curves, reports=5, best=1.0, rules=rules)
+    assert reads == [0, begin]
 
 
 def test_a_trial_costs_a_bounded_number_of_averages_however_long_its_log():

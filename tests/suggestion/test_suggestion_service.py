@@ -1,15 +1,18 @@
 import asyncio
 import contextlib
+from dataclasses import replace
 
 import grpc
 import pytest
 from support.search import Log, double, listed, problem, whole
 from tunewright.api.errors import Invalid, PluginUnavailable
-from tunewright.api.history import Proposal, Proposed, SearchState, Verdict
+from tunewright.api.history import SearchState, Verdict
+from tunewright.api.lineage import GENERATION
 from tunewright.api.space import Distribution, ParameterKind
 from tunewright.proto import (
     api_pb2,
     api_pb2_grpc,
+    convert,
     convert_katib,
     health_pb2,
     health_pb2_grpc,
@@ -53,6 +56,16 @@ def katib_request(task, log, count, total):
     )
 
 
+def kept_by_katib(task, reply):
+    """What Katib's controller tells of an answer later: points and names, and no labels."""
+    points = (convert_katib.proposal_from_katib(task, each) for each in reply.parameter_assignments)
+    return [replace(point, labels=()) for point in points]
+
+
+def pb_entry(position, **kind):
+    return tunewright_pb2.Entry(position=position, **kind)
+
+
 def ended(log):
     """Trials of which one succeeded, one failed, one was killed, and one runs."""
     log.finish(0, 1.0)
@@ -88,11 +101,9 @@ def test_katibs_controller_gets_past_every_rung_nine_at_a_time(channel, algorith
         reply = stub.GetSuggestions(katib_request(task, log, 9, log.trials + 9))
         assert len(reply.parameter_assignments) == 9
         first = log.trials
-        for each in reply.parameter_assignments:
-            texts = {one.name: one.value for one in each.assignments}
-            point = {one.name: one.parse(texts[one.name]) for one in SPACE}
-            log.propose(Proposal(point, labels=tuple(sorted(each.labels.items()))))
-            given.append(point["n"])
+        kept = kept_by_katib(task, reply)
+        log.propose(*kept)
+        given += [proposal.point["n"] for proposal in kept]
         for index in range(first, log.trials):
             log.finish(index, float(index))
     assert set(given) == {1, 3, 9}
@@ -102,21 +113,15 @@ def test_katibs_controller_gets_as_many_of_a_population_as_it_asked_for(channel)
     """Three side by side of five members: what ends is replaced at once, past every generation."""
     settings = {"suggestion_trial_dir": "/c", "n_population": "5", "truncation_threshold": "0.2"}
     task, log = problem(*SPACE, algorithm="pbt", settings=settings), Log()
-    stub, asked = api_pb2_grpc.SuggestionStub(channel), 0
+    stub, asked, generations = api_pb2_grpc.SuggestionStub(channel), 0, []
     for count in (3, 3, 1, 2, 3, 3, 1, 3):
         reply = stub.GetSuggestions(katib_request(task, log, count, log.trials + count))
         assert len(reply.parameter_assignments) == count
-        log.propose(
-            *(convert_katib.proposal_from_katib(task, p) for p in reply.parameter_assignments)
-        )
+        log.propose(*kept_by_katib(task, reply))
+        generations += [each.labels[GENERATION] for each in reply.parameter_assignments]
         asked += count
         for index in range(asked - count, asked):
             log.finish(index, float(index))
-    generations = [
-        dict(entry.proposal.labels)["pbt.suggestion.katib.kubeflow.org/generation"]
-        for entry in log.entries
-        if isinstance(entry, Proposed)
-    ]
     assert generations[:5] == ["0"] * 5
     assert set(generations) == {"0", "1", "2", "3"}
 
@@ -189,6 +194,19 @@ def test_katibs_controller_gets_exactly_what_it_asks_for(channel):
     assert len(again.parameter_assignments) == 2
 
 
+def test_nobody_holds_the_others_up_by_asking_for_millions(channel):
+    katib = api_pb2_grpc.SuggestionStub(channel)
+    task = problem(double("x", 0, 1), algorithm="random")
+    with pytest.raises(grpc.RpcError) as caught:
+        katib.GetSuggestions(katib_request(task, Log(), 2**31 - 1, 2**31 - 1), timeout=10)
+    assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert "2147483647 points are more than 10000" in caught.value.details()
+    wire = convert.problem_to_wire(task)
+    request = tunewright_pb2.SuggestRequest(problem=wire, count=2**31 - 1)
+    reply = tunewright_pb2_grpc.SuggestionStub(channel).Suggest(request, timeout=10)
+    assert len(reply.proposals) == 10_000
+
+
 def test_a_caller_who_counts_no_earlier_points_gets_those_of_a_service_begun_anew(channel):
     task = problem(*SPACE, algorithm="tpe", uid="uncounted")
     log, stub = Log(), api_pb2_grpc.SuggestionStub(channel)
@@ -244,6 +262,31 @@ def test_wrong_settings_are_an_invalid_argument_in_katibs_words(channel):
         "gamma should be in the range of (0, 1)",
         "unknown setting gama for algorithm tpe",
     ]
+
+
+MALFORMED = {
+    "no verdict": pb_entry(1, finished=tunewright_pb2.Finished(state="Succeeded", verdict=9)),
+    "no state": pb_entry(1, finished=tunewright_pb2.Finished(state="Nope")),
+    "a gap before it": pb_entry(5, dropped=tunewright_pb2.Dropped(index=0)),
+    "a point of no space": pb_entry(1, proposed=tunewright_pb2.Proposed(index=0)),
+}
+
+
+@pytest.mark.parametrize("entry", MALFORMED.values(), ids=MALFORMED)
+def test_an_entry_that_no_log_has_is_an_invalid_argument(channel, entry):
+    wire = convert.problem_to_wire(problem(*SPACE, algorithm="random"))
+    request = tunewright_pb2.SuggestRequest(problem=wire, entries=[entry], count=1)
+    with pytest.raises(grpc.RpcError) as caught:
+        tunewright_pb2_grpc.SuggestionStub(channel).Suggest(request, timeout=10)
+    assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert f"entries[{entry.position}]" in caught.value.details()
+
+
+def test_a_number_that_the_wire_cannot_carry_is_said_to_be_one(channel):
+    wire = convert.problem_to_wire(problem(whole("n", 2**63, 2**64), algorithm="random"))
+    request = tunewright_pb2.SuggestRequest(problem=wire, count=1)
+    with pytest.raises(grpc.RpcError, match="of more than the 64 bits"):
+        tunewright_pb2_grpc.SuggestionStub(channel).Suggest(request, timeout=10)
 
 
 @pytest.mark.parametrize("name", ["manager.v1beta1.Suggestion", ""])

@@ -146,6 +146,27 @@ def test_trials_are_sorted_and_searched(opened):
     assert all("sgd" in text for text in rows.all_inner_texts())
 
 
+@pytest.mark.parametrize(
+    ("values", "down", "order"),
+    [
+        pytest.param(["16", "128", "0.5"], False, [2, 0, 1], id="a list of numbers"),
+        pytest.param([1, "-Infinity", -2, "Infinity"], False, [1, 2, 0, 3], id="infinite ones"),
+        pytest.param([1, "NaN", None, 3], False, [0, 3, 2, 1], id="none, at the end"),
+        pytest.param([1, "NaN", None, 3], True, [3, 0, 2, 1], id="none, at the end both ways"),
+    ],
+)
+def test_a_column_of_numbers_is_sorted_by_their_size(opened, values, down, order):
+    page = opened("/algorithms")
+    found = page.evaluate(
+        """async ([values, down]) => {
+        const { ordered } = await import('/static/trials.js');
+        return ordered([...values.keys()], { values, isNumber: true }, down);
+        }""",
+        [values, down],
+    )
+    assert found == order
+
+
 def test_an_experiment_is_paused_resumed_edited_stopped_and_deleted(opened, server):
     server.tune("busy", trials=40, pause=0.2, detach=True)
     page = opened("/experiments/default/busy")

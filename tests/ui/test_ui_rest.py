@@ -1,10 +1,15 @@
 """REST: what is answered is what the description says, and who is answered."""
 
 import json
+from contextlib import closing
 
 import httpx
 import pytest
 from pydantic import TypeAdapter
+from support.asked import asked
+from tunewright.api.documents import parse
+from tunewright.api.identity import ExperimentKey
+from tunewright.db.sql import open_store
 from tunewright.ui.rest import models
 
 pytestmark = pytest.mark.xdist_group("page")
@@ -107,6 +112,7 @@ def test_columns_after_a_position_hold_what_changed_since(ask):
             "no experiment is called none in namespace default",
         ),
         ("GET", f"{DONE}/trials/99", None, 404, "done has no trial 99"),
+        ("GET", f"{DONE}/trials/{'9' * 5000}", None, 404, "its trials are 0 to 7"),
         ("GET", "/nowhere", None, 404, "Not Found"),
         ("PATCH", DONE, {"labels": {"a b": "c"}}, 422, "cannot name a label"),
         ("PATCH", DONE, {"note": "x" * 9000}, 422, "8,192 at most"),
@@ -189,6 +195,7 @@ def test_a_log_is_text_and_an_export_is_a_table(ask):
         ("GET", {"Authorization": "Bearer of-somebody-else"}, 401),
         ("GET", {"Cookie": "tunewright-{port}=wrong"}, 401),
         ("GET", {"Cookie": "tunewright-{port}=of-the-tests"}, 200),
+        ("GET", {"Cookie": 'a b=1; c="; tunewright-{port}=of-the-tests'}, 200),
         ("GET", {"Cookie": "tunewright-{port}=of-the-tests", "Host": "evil.example"}, 421),
         ("GET", {"Authorization": "Bearer of-the-tests", "Host": "evil.example:{port}"}, 421),
         (
@@ -301,3 +308,18 @@ def test_a_watcher_of_what_is_deleted_is_told_so(server, ask):
         assert next(lines) == "event: change"
         assert ask("/experiments/default/short-lived", "DELETE").status_code == 200
         assert "event: gone" in lines
+
+
+def test_a_watcher_is_told_of_a_deletion_though_another_has_the_name_by_now(server):
+    key, document = ExperimentKey("default", "twice"), parse(asked(name="twice")).write()
+    with closing(open_store(server.folder / "home" / "store.db")) as store:
+        first = store.create_experiment(key, document, seed=1, workdir="/", now=1.0)
+        with (
+            server.client() as client,
+            client.stream("GET", server.api("/experiments/default/twice/live")) as stream,
+        ):
+            events = (line for line in stream.iter_lines() if line.startswith("event"))
+            assert next(events) == "event: change"
+            store.delete_experiment(first.uid)
+            store.create_experiment(key, document, seed=2, workdir="/", now=2.0)
+            assert next(events) == "event: gone"

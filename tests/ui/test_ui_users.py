@@ -165,6 +165,13 @@ def test_a_page_of_what_may_not_be_seen_says_so(ask, cluster, path):
     assert "may not get experiments.kubeflow.org" in shown.text
 
 
+@pytest.mark.parametrize("path", ["/compare?e={}/{}/e", "/new?like={}/{}/e"])
+def test_behind_a_namespace_that_may_be_seen_stands_no_other(ask, cluster, path):
+    shown = ask("GET", path.format(cluster.first, cluster.second), ADA, accept="text/html")
+
+    assert shown.status_code == 404
+
+
 @pytest.mark.parametrize(
     ("method", "path", "verb"),
     [("POST", "/pause", "patch"), ("POST", "/stop", "patch"), ("POST", "/resume", "patch"),

@@ -17,7 +17,7 @@ function columnsOf(data) {
     ...data.parameters.map(({ name, kind }) => ({
       name,
       values: trials.point[name],
-      isNumber: kind === "double" || kind === "int",
+      isNumber: kind !== "categorical",
       shown: number,
     })),
     ...data.metrics
@@ -28,11 +28,16 @@ function columnsOf(data) {
   ].filter((column) => column.name !== "continues" || column.values.some((parent) => parent));
 }
 
-function compared(one, other) {
-  if (one === other) return 0;
-  if (one === null || one === undefined || one === "NaN") return 1;
-  if (other === null || other === undefined || other === "NaN") return -1;
-  return typeof one === "number" && typeof other === "number" ? one - other : String(one).localeCompare(String(other));
+/** Places in the order of a column, those without a value behind all others; of equals the newest first. */
+export function ordered(places, { values, isNumber }, down) {
+  const sign = down ? -1 : 1;
+  const lacks = (value) => value === null || value === undefined || (isNumber && Number.isNaN(Number(value)));
+  // Numbers may be text: the entries of a list, and those that are not finite.
+  const compared = (one, other) => (isNumber ? Number(one) - Number(other) : String(one).localeCompare(String(other)));
+  return [...places].sort((one, other) => {
+    const [a, b] = [values[one], values[other]];
+    return (lacks(a) || lacks(b) ? lacks(a) - lacks(b) : sign * compared(a, b)) || other - one;
+  });
 }
 
 export function trialTable(link) {
@@ -57,12 +62,7 @@ export function trialTable(link) {
       found.push(place);
     }
     const by = columns.find(({ name }) => name === sort.column) ?? columns[0];
-    const sign = sort.down ? -1 : 1;
-    return found.sort((one, other) => {
-      const [a, b] = [by.values[one], by.values[other]];
-      const missing = a === null || a === undefined || b === null || b === undefined;
-      return (missing ? 1 : sign) * compared(a, b) || other - one;
-    });
+    return ordered(found, by, sort.down);
   }
 
   function head(columns) {
