@@ -311,12 +311,12 @@ def test_a_watcher_of_what_is_deleted_is_told_so(server, ask):
 
 
 def test_a_watcher_is_told_of_a_deletion_though_another_has_the_name_by_now(server):
-    key, document = ExperimentKey("default", "twice"), parse(asked(name="twice")).write()
+    key, document = ExperimentKey("default", "namesake"), parse(asked(name="namesake")).write()
     with closing(open_store(server.folder / "home" / "store.db")) as store:
         first = store.create_experiment(key, document, seed=1, workdir="/", now=1.0)
         with (
             server.client() as client,
-            client.stream("GET", server.api("/experiments/default/twice/live")) as stream,
+            client.stream("GET", server.api("/experiments/default/namesake/live")) as stream,
         ):
             events = (line for line in stream.iter_lines() if line.startswith("event"))
             assert next(events) == "event: change"
