@@ -3,7 +3,7 @@ import asyncio
 import pytest
 from support.certificates import self_signed
 from support.search import Log, problem, whole
-from tunewright.api.errors import PluginUnavailable
+from tunewright.api.errors import PluginUnavailable, Unsupported
 from tunewright.proto.serving import Tls
 from tunewright.suggestion.client import RemoteSuggester
 from tunewright.suggestion.service import start_service
@@ -33,3 +33,15 @@ def test_the_service_speaks_tls_when_asked(tls):
             asyncio.run(ask(address, None))
     finally:
         server.stop(0).wait()
+
+
+def test_a_file_that_is_no_certificate_is_not_taken_for_a_port_that_is_taken(tmp_path):
+    (tmp_path / "empty.pem").touch()
+    tls = Tls(tmp_path / "empty.pem", tmp_path / "empty.pem")
+    with pytest.raises(Unsupported, match="takes a certificate and its key"):
+        start_service("127.0.0.1:0", tls=tls)
+
+
+def test_nor_is_a_host_that_is_not_this_machine():
+    with pytest.raises(Unsupported, match="cannot be listened on: Cannot assign"):
+        start_service("203.0.113.7:0", open_to_all=True)
