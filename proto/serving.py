@@ -75,6 +75,7 @@ def start(
         Unsupported: the address is not loopback, and callers would not be known; or nothing can
             listen there.
     """
+    address = _bracketed(address)
     if tls is None and token is None and not (open_to_all or _is_private(address)):
         raise Unsupported(
             f"{address} can be reached from other machines: give TLS files or a token, "
@@ -105,6 +106,13 @@ def start(
     server.start()
     host = address.rpartition(":")[0]
     return server, address if address.startswith("unix:") else f"{host}:{port}"
+
+
+def _bracketed(address: str) -> str:
+    """Write an address as gRPC takes it: a host of IPv6 in brackets."""
+    host, _, port = address.rpartition(":")
+    bare = ":" in host and not host.startswith(("[", "unix:"))
+    return f"[{host}]:{port}" if bare else address
 
 
 def _why_not(address: str) -> str:
