@@ -4,9 +4,11 @@ Beyond loopback a server must be told how callers are known; `start` refuses to
 listen there without TLS or a token, unless it is told that it may.
 """
 
+import errno
 import hmac
 import ipaddress
 import logging
+import socket
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -70,8 +72,10 @@ def start(
     not raise. Returns the server and the address that it listens on.
 
     Raises:
-        Unsupported: the address is not loopback, and callers would not be known; or it is taken.
+        Unsupported: the address is not loopback, and callers would not be known; or nothing can
+            listen there.
     """
+    address = _bracketed(address)
     if tls is None and token is None and not (open_to_all or _is_private(address)):
         raise Unsupported(
             f"{address} can be reached from other machines: give TLS files or a token, "
@@ -98,10 +102,33 @@ def start(
             else server.add_insecure_port(address)
         )
     except RuntimeError:
-        raise Unsupported(f"{address} is taken by another program: name another port") from None
+        raise Unsupported(f"{address} {_why_not(address)}") from None
     server.start()
     host = address.rpartition(":")[0]
     return server, address if address.startswith("unix:") else f"{host}:{port}"
+
+
+def _bracketed(address: str) -> str:
+    """Write an address as gRPC takes it: a host of IPv6 in brackets."""
+    host, _, port = address.rpartition(":")
+    bare = ":" in host and not host.startswith(("[", "unix:"))
+    return f"[{host}]:{port}" if bare else address
+
+
+def _why_not(address: str) -> str:
+    """Say why nothing can listen there, which gRPC tells nobody but its log."""
+    host, _, port = address.rpartition(":")
+    try:
+        (family, *_, place), *_ = socket.getaddrinfo(
+            host.strip("[]"), port, type=socket.SOCK_STREAM
+        )
+        with socket.socket(family) as tried:
+            tried.bind(place)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            return "is taken by another program: name another port"
+        return f"cannot be listened on: {error.strerror or error}"
+    return "cannot be served: over TLS it takes a certificate and its key, both as PEM"
 
 
 def _is_private(address: str) -> bool:

@@ -40,7 +40,7 @@ LONGEST_SECONDS = 600.0
 """How long an answer may take where the caller sets no deadline."""
 
 
-MOST_POINTS = 10_000
+MOST_POINTS = 1_000
 """Points of one answer. Quick algorithms make them on the event loop, where all others wait."""
 
 
@@ -114,6 +114,10 @@ class Held:
         return self._entries[after - self._begin :]
 
 
+def _nobody_waits() -> TooLate:
+    return TooLate("nobody waits for the answer any more")
+
+
 def _not_held(position: int) -> SendAll:
     return SendAll(f"position {position} is not held here: send from 0")
 
@@ -184,7 +188,13 @@ class Loop:
         self._thread.start()
 
     def run(self, work: Coroutine[Any, Any, T], context: grpc.ServicerContext | None = None) -> T:
-        """Run it, and wait; it is cancelled where the call of `context` ends before it."""
+        """Run it, and wait; it is cancelled where the call of `context` ends before it.
+
+        What nobody waits for any more is not begun: it may not give way once it is.
+        """
+        if context is not None and not context.is_active():
+            work.close()
+            raise _nobody_waits()
         future = asyncio.run_coroutine_threadsafe(work, self._loop)
 
         def end() -> None:
@@ -195,7 +205,7 @@ class Loop:
         try:
             return future.result()
         except CancelledError:
-            raise TooLate("nobody waits for the answer any more") from None
+            raise _nobody_waits() from None
 
     def close(self) -> None:
         self._loop.call_soon_threadsafe(self._loop.stop)

@@ -32,6 +32,8 @@ from .katib_words import in_katibs_words
 from .settings_wire import setting_to_wire
 
 HEALTH_SERVICES = ("manager.v1beta1.Suggestion", "")
+THREADS = 256
+"""An answer holds a thread until it is computed, elsewhere; a probe that finds none is a death."""
 
 
 class _NoMore(Terminal):
@@ -184,7 +186,13 @@ def start_service(
 
     try:
         server, listening = serving.start(
-            address, register, health=HEALTH_SERVICES, tls=tls, token=token, open_to_all=open_to_all
+            address,
+            register,
+            health=HEALTH_SERVICES,
+            tls=tls,
+            token=token,
+            open_to_all=open_to_all,
+            threads=THREADS,
         )
     except Unsupported:
         held.close()

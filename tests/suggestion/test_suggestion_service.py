@@ -200,11 +200,11 @@ def test_nobody_holds_the_others_up_by_asking_for_millions(channel):
     with pytest.raises(grpc.RpcError) as caught:
         katib.GetSuggestions(katib_request(task, Log(), 2**31 - 1, 2**31 - 1), timeout=10)
     assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
-    assert "2147483647 points are more than 10000" in caught.value.details()
+    assert "2147483647 points are more than 1000," in caught.value.details()
     wire = convert.problem_to_wire(task)
     request = tunewright_pb2.SuggestRequest(problem=wire, count=2**31 - 1)
     reply = tunewright_pb2_grpc.SuggestionStub(channel).Suggest(request, timeout=10)
-    assert len(reply.proposals) == 10_000
+    assert len(reply.proposals) == 1_000
 
 
 def test_a_caller_who_counts_no_earlier_points_gets_those_of_a_service_begun_anew(channel):
@@ -297,6 +297,21 @@ def test_probes_are_answered(channel, name):
     watch = stub.Watch(request)
     assert next(watch).status == health_pb2.HealthCheckResponse.SERVING
     watch.cancel()
+
+
+def test_a_crowd_that_waits_holds_up_no_probe_and_once_it_has_left_nobody(channel):
+    health = health_pb2_grpc.HealthStub(channel)
+    health.Check(health_pb2.HealthCheckRequest())
+    ask = tunewright_pb2_grpc.SuggestionStub(channel).Suggest
+    wide = problem(*(double(f"x{n}", 0, 1) for n in range(20)), algorithm="random")
+    wire = convert.problem_to_wire(wide)
+    request = tunewright_pb2.SuggestRequest(problem=wire, count=1_000)
+    waiting = [ask.future(request) for _ in range(200)]
+    health.Check(health_pb2.HealthCheckRequest(), timeout=10)
+    for each in waiting:
+        each.cancel()
+    wire.uid = "another"
+    ask(tunewright_pb2.SuggestRequest(problem=wire, count=1), timeout=10)
 
 
 def test_a_probe_of_another_service_is_not_found(channel):

@@ -1,9 +1,10 @@
 import asyncio
+import socket
 
 import pytest
 from support.certificates import self_signed
 from support.search import Log, problem, whole
-from tunewright.api.errors import PluginUnavailable
+from tunewright.api.errors import PluginUnavailable, Unsupported
 from tunewright.proto.serving import Tls
 from tunewright.suggestion.client import RemoteSuggester
 from tunewright.suggestion.service import start_service
@@ -33,3 +34,30 @@ def test_the_service_speaks_tls_when_asked(tls):
             asyncio.run(ask(address, None))
     finally:
         server.stop(0).wait()
+
+
+def test_a_file_that_is_no_certificate_is_not_taken_for_a_port_that_is_taken(tmp_path):
+    (tmp_path / "empty.pem").touch()
+    tls = Tls(tmp_path / "empty.pem", tmp_path / "empty.pem")
+    with pytest.raises(Unsupported, match="takes a certificate and its key"):
+        start_service("127.0.0.1:0", tls=tls)
+
+
+def test_nor_is_a_host_that_is_not_this_machine():
+    with pytest.raises(Unsupported, match="cannot be listened on: Cannot assign"):
+        start_service("203.0.113.7:0", open_to_all=True)
+
+
+def has_ipv6() -> bool:
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        return False
+    return True
+
+
+@pytest.mark.skipif(not has_ipv6(), reason="this machine has no loopback of IPv6")
+def test_a_host_of_ipv6_needs_no_brackets():
+    server, address = start_service("::1:0")
+    server.stop(0).wait()
+    assert address.startswith("[::1]:")
