@@ -116,7 +116,7 @@ def _trial(record: TrialRecord, objective: Objective, memory: Memory) -> TrialVi
         broken=outcome.broken,
         metrics_open=passing.metrics_open,
         last_sign_at=passing.last_sign_at,
-        metrics_seen=passing.metrics_seen,
+        metrics_seen=passing.metrics_seen or tuple(sorted(record.observation or ())),
         early_stop=stop.reason if stop is not None and not stop.answered else None,
         stopping=passing.stopping,
         waits_for=passing.waits_for if phase is not Phase.WAITING else _why_again(record),

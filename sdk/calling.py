@@ -8,17 +8,25 @@ from typing import Any
 from ..api.errors import Fault, Invalid
 
 _NAMED = {Parameter.POSITIONAL_OR_KEYWORD, Parameter.KEYWORD_ONLY}
+_NO_VALUE = (
+    (inspect.iscoroutinefunction, "a coroutine", "give one that runs it: asyncio.run(...)"),
+    (inspect.isgeneratorfunction, "a generator", "return the last value, and report() the others"),
+    (inspect.isasyncgenfunction, "a generator", "return the last value, and report() the others"),
+)
 _SEVERAL = {Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD}
 
 
 def check_call(function: Callable[..., Any], names: Iterable[str]) -> None:
-    """Refuse a function that does not take what it would be given by name, or needs more.
+    """Refuse a function that returns no value, does not take what it would be given, or needs more.
 
     What a decorator passes on is not known, and taken to fit.
 
     Raises:
         Invalid: with every name that is amiss.
     """
+    for makes, what, remedy in _NO_VALUE:
+        if makes(function):
+            raise Invalid([Fault("function", f"a call of it returns {what}, no value", remedy)])
     try:
         signature = inspect.signature(function, follow_wrapped=False)
     except (TypeError, ValueError):  # some that are written in C tell nothing

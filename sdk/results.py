@@ -135,9 +135,9 @@ class Result:
             LookupError: no trial reported the objective.
         """
         if self.experiment.best is None:
-            raise LookupError(
-                f"{self.experiment.name} has no best trial: {self.experiment.message}"
-            )
+            told = [each.data["message"] for each in self.trials if each.state != "Succeeded"]
+            why = "; ".join([self.experiment.message, *told[:1]])
+            raise LookupError(f"{self.experiment.name} has no best trial: {why}")
         return self.experiment.best
 
     @property

@@ -24,13 +24,11 @@ def main() -> None:
     parameters = json.loads(os.environ["TUNEWRIGHT_PARAMETERS"])
     try:
         returned = function(**parameters)
+        if returned is not None:
+            report(returned if isinstance(returned, Mapping) else {metric: returned})
     except Exception as error:
         _keep(error, Path(file).with_name(FAILURE))
         raise
-    if isinstance(returned, Mapping):
-        report(returned)
-    elif returned is not None:
-        report({metric: returned})
 
 
 def _read(file: Path) -> Callable[..., Any]:

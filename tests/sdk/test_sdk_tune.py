@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import functools
 import os
+import re
 import threading
 import time
 from dataclasses import replace
@@ -159,6 +160,19 @@ def test_when_every_call_fails_the_first_error_is_raised_with_its_traceback():
         tune(fails, {"x": search.double(0, 1)}, trials=5, quiet=True)
     assert isinstance(caught.value.__cause__, FunctionFailed)
     assert "ZeroDivisionError: at True" in str(caught.value.__cause__)
+
+
+@pytest.mark.parametrize("returned", ["deep", (0.5, 1), [0.5]], ids=repr)
+def test_what_is_returned_and_is_no_number_is_named(returned):
+    with pytest.raises(ValueError, match=re.escape(f"objective: {returned!r} is no number")):
+        tune(lambda x: returned, {"x": search.double(0, 1)}, trials=1, quiet=True)
+
+
+def test_a_mapping_without_the_objective_says_what_is_in_it():
+    result = tune(lambda x: {"acc": x, "f1": x}, {"x": search.double(0, 1)}, trials=1, quiet=True)
+
+    with pytest.raises(LookupError, match="objective was never reported; seen: acc, f1"):
+        _ = result.best
 
 
 def test_an_error_of_the_users_own_class_is_raised_as_that():
@@ -348,6 +362,20 @@ def test_a_function_that_cannot_be_called_with_the_space_is_refused_before_any_t
     ]
     assert "needs depth" in str(caught.value)
     assert Client().experiments() == []
+
+
+async def waits(x):
+    return x
+
+
+def yields(x):
+    yield x
+
+
+@pytest.mark.parametrize("function", [waits, yields])
+def test_a_function_whose_call_is_no_value_is_refused(function):
+    with pytest.raises(Invalid, match=r"returns a (coroutine|generator), no value"):
+        check_call(function, ["x"])
 
 
 def decorated(function):
