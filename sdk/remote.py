@@ -22,6 +22,7 @@ from ..api.errors import (
     ServerUnavailable,
     Unsupported,
 )
+from ..api.observation import read_value
 from ..api.space import Value
 from ..api.states import ExperimentState, TrialState
 from .commands import CommandFailed
@@ -32,7 +33,6 @@ from .verbs import LOOK_SECONDS, Shape, late
 
 _PATIENCE = 150.0  # seconds for one answer: an algorithm may think
 _PAGE = 500
-_SAMPLES = 20_000  # what the server answers with at most
 _ERRORS: Mapping[int, type[Exception]] = {
     401: Forbidden,
     403: Forbidden,
@@ -122,12 +122,12 @@ class Remote:
         asked: dict[str, Any] = {} if metric is None else {"metric": metric}
         found: list[Sample] = []
         while True:
-            page = _samples(self._ask("GET", f"{path}?{urlencode(asked)}"))
-            since = asked.get("since")
-            found = [each for each in found if since is None or each.time < since] + page
-            if len(page) < _SAMPLES or page[-1].time == since:
+            page = self._ask("GET", f"{path}?{urlencode(asked)}")
+            found += _samples(page)
+            if not page["more"]:
                 return found
-            asked["since"] = page[-1].time
+            since = found[-1].time
+            asked |= {"since": since, "skip": sum(each.time == since for each in found)}
 
     def log(self, name: str, trial: str, *, follow: bool) -> Iterator[str]:
         path, seen = self._trial(name, trial), 0
@@ -284,9 +284,8 @@ def _has_ended(shown: Shape) -> bool:
 
 
 def _samples(columns: Mapping[str, Sequence[Any]]) -> list[Sample]:
-    rows = zip(
-        columns["metric"], map(float, columns["value"]), columns["at"], columns["step"], strict=True
-    )
+    values = (read_value(str(value)) for value in columns["value"])
+    rows = zip(columns["metric"], values, columns["at"], columns["step"], strict=True)
     return [Sample(*row) for row in rows]
 
 

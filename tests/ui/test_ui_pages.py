@@ -265,6 +265,14 @@ def test_a_trial_shows_its_curve_and_its_log(opened):
     expect(page.locator("#log")).to_have_text("It wrote nothing.")
 
 
+def test_a_trial_that_reports_on_and_on_is_asked_for_what_is_new_alone(opened, server):
+    server.tune("on", trials=2, pause=2, detach=True)
+    page = opened("/experiments/default/on/trials/0")
+    expect(page.locator("#curve canvas")).to_be_visible()
+    with page.expect_request("**/metrics?since=*&skip=*", timeout=10_000):
+        pass
+
+
 def test_experiments_are_compared(opened, server):
     server.tune("other", trials=3)
     page = opened("/")

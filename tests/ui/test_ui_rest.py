@@ -7,8 +7,11 @@ import httpx
 import pytest
 from pydantic import TypeAdapter
 from support.asked import asked
+from tunewright import Client
 from tunewright.api.documents import parse
+from tunewright.api.history import Proposal
 from tunewright.api.identity import ExperimentKey
+from tunewright.api.observation import Batch, Sample
 from tunewright.db.sql import open_store
 from tunewright.ui.rest import models
 
@@ -296,6 +299,37 @@ def test_a_watcher_is_told_every_trial_that_ends(server, ask):
             if change["experiment"]["state"] == "Succeeded":
                 break
     assert known == dict.fromkeys(range(5), "Succeeded")
+
+
+@pytest.fixture(scope="module")
+def long_log(server):
+    """A trial that reported more than one answer holds, many values at the same moment."""
+    key, document = ExperimentKey("default", "long"), parse(asked(name="long")).write()
+    with closing(open_store(server.folder / "home" / "store.db")) as store:
+        uid = store.create_experiment(key, document, seed=1, workdir="/", now=1.0).uid
+        store.propose(uid, 0, [("long-0", Proposal({"x": 0.5}))], made_from=0, now=1.0)
+        store.start_attempt(uid, 0, 1, token="t", now=1.0)
+        samples = tuple(Sample("loss", float(step), step // 15_000, step) for step in range(45_000))
+        store.record([Batch(uid, 0, 1, "stdout", 0, samples)], now=1.0)
+        yield "/experiments/default/long/trials/0"
+        store.delete_experiment(uid)
+
+
+def test_a_long_log_is_read_on_where_an_answer_ended(ask, long_log):
+    whole, given = [], {}
+    while True:
+        answer = ask(f"{long_log}/metrics", params=given).json()
+        whole += answer["step"]
+        if not answer["more"]:
+            break
+        since = answer["at"][-1]
+        given = {"since": since, "skip": sum(step // 15_000 == since for step in whole)}
+    assert whole == list(range(45_000))
+
+
+def test_a_client_elsewhere_reads_a_long_log_whole(server, long_log):
+    samples = Client(server=server.url, token="of-the-tests").metrics("long", 0)
+    assert [sample.step for sample in samples] == list(range(45_000))
 
 
 def test_a_watcher_of_what_is_deleted_is_told_so(server, ask):

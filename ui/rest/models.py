@@ -196,9 +196,13 @@ class Attempt(_Model):
 
 
 class Samples(_Model):
-    """A trial's log of metrics in the order of time; `why` says why there can be none."""
+    """A part of a trial's log of metrics, in the order of time.
+
+    `why` says why there can be none, `more` whether there is more behind it.
+    """
 
     why: str
+    more: bool
     metric: list[str]
     at: list[float]
     step: list[float | None]

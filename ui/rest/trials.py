@@ -4,6 +4,7 @@ import csv
 import io
 from collections.abc import Callable, Iterator, Sequence
 from enum import StrEnum
+from itertools import islice
 from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter, Query, Request
@@ -169,21 +170,39 @@ def get_metrics(
     trial: str,
     metric: str | None = None,
     since: float | None = None,
+    skip: Annotated[int, Query(ge=0, le=1 << 31)] = 0,
 ) -> Response:
-    """Return what its last attempt reported, at most 20,000 samples."""
+    """Return what its last attempt reported from a time on, 20,000 samples at most.
+
+    Where there is `more`, go on `since` the last sample's time, and `skip` those of that
+    time that you have.
+    """
     found = board.trial(record, trial)
     if found.observation:  # until then none is wrong
         check_metric(record, found, metric)
     records = board.source.records
     samples, why = _served(
-        lambda: list(
-            records.samples(record.uid, found.index, metric=metric, since=since, limit=_SAMPLES)
-        )
+        lambda: [
+            *islice(
+                records.samples(
+                    record.uid,
+                    found.index,
+                    metric=metric,
+                    since=since,
+                    limit=skip + _SAMPLES + 1,
+                ),
+                skip,
+                None,
+            )
+        ]
     )
+    more = len(samples) > _SAMPLES
+    del samples[_SAMPLES:]
     return answer(
         request,
         {
             "why": why,
+            "more": more,
             "metric": [each.metric for each in samples],
             "at": [each.time for each in samples],
             "step": [each.step for each in samples],

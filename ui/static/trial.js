@@ -10,16 +10,32 @@ const SECONDS = 1.5;
 
 let draw = null;
 let tag = null;
+let shown = null; // the attempt
+
+const samples = { metric: [], at: [], step: [], value: [] };
+let reading = null;
+
+/** Ask for what was reported since the last answer; return why there is none. */
+async function readOn() {
+  for (;;) {
+    const last = samples.at.at(-1);
+    const known = samples.at.length - samples.at.indexOf(last);
+    const answer = await ask(`${api}/metrics${last === undefined ? "" : `?since=${last}&skip=${known}`}`);
+    for (const [name, column] of Object.entries(samples)) for (const each of answer[name]) column.push(each);
+    if (!answer.more) return answer.why;
+  }
+}
 
 async function showMetrics() {
-  const samples = await ask(`${api}/metrics`).catch((error) => ({ metric: [], why: error.message }));
+  reading ??= readOn().catch((error) => error.message).finally(() => { reading = null; });
+  const why = await reading;
   const names = [...new Set(samples.metric)];
   const select = at("metric");
   const known = new Set([...select.options].map((option) => option.value));
   for (const name of names) if (!known.has(name)) select.append(element("option", { selected: name === objective }, name));
   at("curve").classList.toggle("hidden", !names.length);
   at("curve-empty").classList.toggle("hidden", names.length > 0);
-  at("curve-empty").textContent = samples.why || "It has reported nothing yet.";
+  at("curve-empty").textContent = why || "It has reported nothing yet.";
   if (!names.length) return;
   const points = [];
   samples.metric.forEach((name, place) => {
@@ -43,8 +59,9 @@ async function showLog() {
 
 async function look() {
   await Promise.all([showMetrics(), showLog()]);
-  const { state } = await ask(api).catch(() => ({ state: root.dataset.state }));
-  if (state !== root.dataset.state) {
+  const { state, attempt } = await ask(api).catch(() => ({ state: root.dataset.state, attempt: shown }));
+  shown ??= attempt;
+  if (state !== root.dataset.state || attempt !== shown) {
     location.reload();
     return;
   }
