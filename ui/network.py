@@ -73,7 +73,7 @@ def _layers(point: Mapping[str, object]) -> Sequence[Layer]:
             return _of_genotype(_read(point["architecture"]), _read(point["nn_config"]))
         if "search-space" in point and "num-layers" in point:
             return _of_mixture(_read(point["search-space"]), int(str(point["num-layers"])))
-    except (AttributeError, KeyError, TypeError, ValueError):
+    except (AttributeError, KeyError, RecursionError, TypeError, ValueError):
         return ()  # a parameter of that name may be anything
     return ()
 

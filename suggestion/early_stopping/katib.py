@@ -26,6 +26,7 @@ from ...api.problem import Problem
 from ...api.stopping import CurveLog, Progress, Stop, StoppingRule
 from ...proto import api_pb2, api_pb2_grpc
 from ...proto.convert_stopping import Limit, limit_from_katib, rules_request
+from .curves import KEPT_SECONDS
 from .stubs import Stubs, told
 
 REFRESH_SECONDS = 1.0
@@ -92,6 +93,8 @@ class KatibStopping:
         reports: Sequence[Progress],
         log: CurveLog,
     ) -> Sequence[Stop]:
+        if experiment_uid not in self._known:
+            self._forget(self._clock() - KEPT_SECONDS)
         known = self._known.setdefault(experiment_uid, _Known())
         self._look(known, experiment_uid, rule, log)
         if known.trouble is not None and known.position is None:
@@ -102,6 +105,12 @@ class KatibStopping:
         for stop in found:
             self._executor.submit(self._tell, known, experiment_uid, rule, stop)
         return found
+
+    def _forget(self, before: float) -> None:
+        """Forget the experiments that were looked at before that."""
+        for uid, known in [*self._known.items()]:
+            if known.looked_at < before and not known.asking:
+                self._known.pop(uid, None)
 
     def _look(self, known: _Known, uid: str, rule: StoppingRule, log: CurveLog) -> None:
         """Ask again where trials have succeeded since the last answer, once a second at most."""

@@ -80,9 +80,9 @@ class House:
     def observation(self, uid, index):
         return self.others
 
-    def judge(self, best, reports=5, index=1):
+    def judge(self, best, reports=5, index=1, uid="uid"):
         progress = Progress(index, 1, reports, best, best, best)
-        return self.rules.evaluate("uid", self.rule, LOSS, [progress], self)
+        return self.rules.evaluate(uid, self.rule, LOSS, [progress], self)
 
 
 @pytest.fixture
@@ -175,6 +175,17 @@ def test_it_is_asked_again_when_a_trial_has_succeeded_and_new_limits_hold_for_wh
     house.now = 4.0
     assert house.judge(0.6)
     assert len(plugin.asked) == 2
+
+
+@pytest.mark.parametrize(("seconds", "asked"), [(60, 2), (2 * 3600, 3)])
+def test_an_experiment_that_reports_nothing_for_long_is_forgotten_for_others(
+    house, plugin, seconds, asked
+):
+    house.judge(0.6)
+    house.now += seconds
+    house.judge(0.6, uid="another")
+    house.judge(0.6)
+    assert len(plugin.asked) == asked
 
 
 @pytest.mark.parametrize(

@@ -51,6 +51,7 @@ def test_a_search_by_gradients_mixes_all_operations_in_each_layer():
         {"search-space": "wide", "num-layers": "2"},
         {"search-space": "3", "num-layers": "2"},
         {"search-space": "[]", "num-layers": "many"},
+        {"search-space": "[" * 100_000, "num-layers": "2"},
     ],
 )
 def test_parameters_that_only_sound_like_a_network_are_none(strange):
