@@ -44,6 +44,7 @@ GRAPH = Architecture(
     ),
 )
 TINY = Architecture(2, (4,), (2,), (operation("dense", listed("units", "8", "16")),))
+WIDE = Parameter("size", ParameterKind.INT, Decimal(0), Decimal(3_000_000_000))
 QUICK = {
     "controller_hidden_size": "8",
     "controller_learning_rate": "0.02",
@@ -190,6 +191,18 @@ def test_darts_hands_the_trial_settings_that_it_does_not_know_and_nothing_for_no
             Architecture(4, (), (), (operation("separable_convolution"),)),
             {},
             "Missing ParameterConfigs in Operation:",
+        ),
+        (
+            "darts",
+            Architecture(4, (), (), (operation("pooling", WIDE),)),
+            {},
+            "with all values of their parameters, they are more than 10000",
+        ),
+        (
+            "enas",
+            Architecture(1_000_000, (3,), (10,), GRAPH.operations),
+            {},
+            "1000000 layers are more than 1000",
         ),
         ("darts", GRAPH, {"num_epochs": "0"}, "num_epochs should be greater than zero"),
         ("darts", GRAPH, {"w_lr": "-1"}, "w_lr should be greater than or equal to zero"),

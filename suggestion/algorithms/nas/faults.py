@@ -1,12 +1,16 @@
 """What is wrong with a `nasConfig`, in Katib's words."""
 
 from collections.abc import Iterator
+from math import prod
 
 from ....api.errors import Fault
 from ....api.problem import Architecture, Operation, Problem
 from ....api.space import Parameter, ParameterKind
 
 PATH = "spec.nasConfig"
+MOST_LAYERS = 1_000
+MOST_OPERATIONS = 10_000
+"""What is written out for each trial, and learned of. Networks that are searched have tens."""
 
 
 def graph_faults(problem: Problem) -> Iterator[Fault]:
@@ -23,6 +27,9 @@ def graph_faults(problem: Problem) -> Iterator[Fault]:
     ):
         if not value:
             yield Fault(f"{PATH}.graphConfig", f"Missing {name} in GraphConfig:\n{_graph(graph)}")
+    if graph.layers and graph.layers > MOST_LAYERS:
+        message = f"{graph.layers} layers are more than {MOST_LAYERS}"
+        yield Fault(f"{PATH}.graphConfig.numLayers", message)
     yield from operation_faults(graph)
 
 
@@ -39,6 +46,14 @@ def operation_faults(graph: Architecture, *, bare: str = "") -> Iterator[Fault]:
             message = f"Missing ParameterConfigs in Operation:\n{operation.kind}"
             yield Fault(f"{path}.parameters", message, "", "Required")
         yield from _parameter_faults(operation, path)
+    count = sum(_variants(operation) for operation in graph.operations)
+    if count > MOST_OPERATIONS:
+        message = f"with all values of their parameters, they are more than {MOST_OPERATIONS}"
+        yield Fault(f"{PATH}.operations", message, "narrow the ranges, or widen their steps")
+
+
+def _variants(operation: Operation) -> int:
+    return prod(parameter.levels or 1 for parameter in operation.space.parameters)
 
 
 def _parameter_faults(operation: Operation, path: str) -> Iterator[Fault]:
