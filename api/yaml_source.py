@@ -20,6 +20,9 @@ MAX_NODES = 200_000
 MAX_DEPTH = 200
 
 _AMBIGUOUS = re.compile(r"yes|Yes|YES|no|No|NO|on|On|ON|off|Off|OFF")
+_HALF = re.compile(r"[\ud800-\udfff]")
+_UNREADABLE = (yaml.YAMLError, ValueError, LookupError, AttributeError)
+"""What PyYAML raises at a text that is none of the type that its tag names."""
 _CONTROL = re.compile(r"[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
@@ -113,6 +116,10 @@ def _nodes(text: str) -> Iterator[Node]:
             node = loader.get_node()
             if node is not None:
                 yield node
+    except ValueError as error:
+        mark = loader.get_mark()
+        problem = "an escape names no character"
+        raise yaml.MarkedYAMLError(problem=problem, problem_mark=mark) from error
     finally:
         loader.dispose()
 
@@ -209,12 +216,13 @@ class _Builder:
             return int(node.value, 8)
         try:
             value = self._constructor.construct_object(node)
-        except (yaml.YAMLError, ValueError):
-            self.fault(f"{node.value!r} cannot be read", line, path=path)
+            if value is None or isinstance(value, bool | int | float):
+                return value
+            return _joined(value if isinstance(value, str) else node.value)
+        except _UNREADABLE:
+            shown = node.value if len(node.value) <= 40 else f"{node.value[:37]}..."
+            self.fault(f"{shown!r} cannot be read", line, path=path)
             return None
-        if value is None or isinstance(value, str | bool | int | float):
-            return value
-        return node.value
 
     def _mapping(self, node: Node, path: str, above: tuple[int, ...]) -> dict[str, Any]:
         result: dict[str, Any] = {}
@@ -228,7 +236,7 @@ class _Builder:
             if not isinstance(key_node, ScalarNode):
                 self.fault("a key must be text", line, path=path)
                 continue
-            key = key_node.value
+            key = self._key(key_node, path)
             below = f"{path}.{key}" if path else key
             if key in seen:
                 self.fault(
@@ -243,6 +251,13 @@ class _Builder:
             result[key] = self._value(value_node, below, above)
         return merged | result
 
+    def _key(self, node: ScalarNode, path: str) -> str:
+        try:
+            return _joined(str(node.value))
+        except ValueError:
+            self.fault("a key holds half a character", node.start_mark.line + 1, path=path)
+            return ""
+
     def _merged(self, node: Node, path: str, above: tuple[int, ...]) -> dict[str, Any]:
         value = self._value(node, path, above)
         merged: dict[str, Any] = {}
@@ -252,3 +267,14 @@ class _Builder:
             else:
                 self.fault("<< takes mappings only", node.start_mark.line + 1, path=path)
         return merged
+
+
+def _joined(text: str) -> str:
+    """Join the halves of a character, which JSON may write apart.
+
+    Raises:
+        ValueError: the other half is missing.
+    """
+    if _HALF.search(text) is None:
+        return text
+    return text.encode("utf-16", "surrogatepass").decode("utf-16")
