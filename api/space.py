@@ -152,11 +152,11 @@ def _whole(text: str) -> int:
     try:
         exact = Decimal(text.strip())
         # An exponent is a few characters, and its number may be longer than memory.
-        if exact.adjusted() > _MOST_DIGITS:
-            raise ValueError(f"{text} is too large")
-        whole = int(exact)
+        whole = int(exact) if exact.adjusted() <= _MOST_DIGITS else None
     except (ArithmeticError, ValueError) as error:
         raise ValueError(f"{text} is not a number") from error
+    if whole is None:
+        raise ValueError(f"{text} is too large")
     if whole != exact:
         raise ValueError(f"{text} is not a whole number")
     return whole
