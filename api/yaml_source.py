@@ -163,6 +163,7 @@ class _Builder:
         self.faults: list[Fault] = []
         self._constructor = _Loader("")
         self._left = MAX_NODES
+        self._text_left = MAX_BYTES  # only what is repeated makes more of it
 
     def fault(
         self,
@@ -180,10 +181,7 @@ class _Builder:
 
     def _value(self, node: Node, path: str, above: tuple[int, ...]) -> Any:
         line = node.start_mark.line + 1
-        self._left -= 1
-        if self._left == 0:
-            self.fault("the file is too large once its anchors are expanded", line, path=path)
-        if self._left <= 0:
+        if not self._spend(node, path):
             return None
         if id(node) in above:
             self.fault("an anchor contains itself", line, path=path)
@@ -197,6 +195,21 @@ class _Builder:
         if isinstance(node, SequenceNode):
             return [self._value(item, f"{path}[{i}]", below) for i, item in enumerate(node.value)]
         return self._mapping(node, path, below)
+
+    def _spend(self, node: Node, path: str) -> bool:
+        """Count a value, and what it takes to write it; say whether there is room for it."""
+        if self._left <= 0 or self._text_left < 0:
+            return False
+        self._left -= 1
+        if isinstance(node, ScalarNode):
+            self._text_left -= len(node.value)
+        elif isinstance(node, MappingNode):
+            self._text_left -= sum(len(key.value) for key, _ in node.value)
+        fits = self._left > 0 and self._text_left >= 0
+        if not fits:
+            line = node.start_mark.line + 1
+            self.fault("the file is too large once its anchors are expanded", line, path=path)
+        return fits
 
     def _scalar(self, node: ScalarNode, path: str) -> Any:
         line = node.start_mark.line + 1

@@ -9,8 +9,20 @@ BOMB = "a: &a [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
     for old, new in zip("abcdefg", "bcdefgh", strict=True)
 )
 
+LONG = "x" * 200_000
+
 HOSTILE = [
     ("a bomb of anchors", BOMB, "too large once its anchors are expanded"),
+    (
+        "a bomb of one long text",
+        f"a: [&a {LONG}, {', '.join(['*a'] * 30)}]",
+        "too large once its anchors are expanded",
+    ),
+    (
+        "a bomb of one long key",
+        f"a: [&a {{? {LONG} : 1}}, {', '.join(['*a'] * 30)}]",
+        "too large once its anchors are expanded",
+    ),
     ("an anchor in itself", "a: &a [*a]", "contains itself"),
     ("a nest", "[" * 5000, "nested too deeply"),
     ("a tab", "a:\n\tb: 1", "a tab cannot indent"),
