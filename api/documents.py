@@ -2,12 +2,12 @@
 
 import difflib
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from . import defaults
+from . import defaults, placeholders
 from .errors import Fault, Invalid
 from .experiment import API_VERSION, KIND, Experiment
 from .identity import DEFAULT_NAMESPACE
@@ -152,10 +152,23 @@ def _experiment(
 
 
 def _check(value: Mapping[str, Any]) -> tuple[Experiment, list[Fault]]:
+    halves = list(_half_characters(value))
+    if halves:
+        return Experiment(), halves
     experiment, faults = read_leniently(Experiment, value)
     broken = [fault.path for fault in faults]
     faults.extend(check_experiment(experiment, broken))
     return defaults.write(experiment), faults
+
+
+def _half_characters(value: Mapping[str, Any]) -> Iterator[Fault]:
+    """Yield a fault of each text that no store, pipe or file takes, as JSON can hold it."""
+    for path, text in placeholders.texts(value):
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            shown = path.encode("utf-8", "backslashreplace").decode()
+            yield Fault(shown, "it holds half a character", "send it as UTF-8")
 
 
 def with_template(

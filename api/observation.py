@@ -85,8 +85,12 @@ LONGEST_NAME = 255
 
 
 def is_metric_name(text: str) -> bool:
-    """Whether a text can be the name of a metric: short enough, Unicode, and without NUL."""
-    return 0 < len(text) <= LONGEST_NAME and "\0" not in text and _is_unicode(text)
+    """Whether a text can be the name of a metric: short enough, Unicode, and without NUL.
+
+    To MySQL a name is the same with blanks behind it: there are none.
+    """
+    fits = 0 < len(text) <= LONGEST_NAME and "\0" not in text and not text.endswith(" ")
+    return fits and _is_unicode(text)
 
 
 def _is_unicode(text: str) -> bool:

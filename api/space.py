@@ -17,6 +17,9 @@ from typing import TypeAlias
 
 from .observation import TextValue
 
+_MOST_DIGITS = 300
+"""Digits of a whole number, as of the ends of a range."""
+
 Value: TypeAlias = float | int | str
 Point: TypeAlias = Mapping[str, Value]
 """One value for each active parameter, in the order of the space."""
@@ -148,9 +151,12 @@ class Parameter:
 def _whole(text: str) -> int:
     try:
         exact = Decimal(text.strip())
-        whole = int(exact)
+        # An exponent is a few characters, and its number may be longer than memory.
+        whole = int(exact) if exact.adjusted() <= _MOST_DIGITS else None
     except (ArithmeticError, ValueError) as error:
         raise ValueError(f"{text} is not a number") from error
+    if whole is None:
+        raise ValueError(f"{text} is too large")
     if whole != exact:
         raise ValueError(f"{text} is not a whole number")
     return whole

@@ -82,7 +82,7 @@ def _of_range(parameter: Parameter) -> Iterator[str]:
 
 def _is_fit(number: Decimal, kind: ParameterKind) -> bool:
     """Say whether it is finite, also where doubles count, and whole where only that will do."""
-    if not number.is_finite() or (number and not _LEAST <= abs(number) <= _GREATEST):
+    if not number.is_finite() or (number and not _LEAST <= number.copy_abs() <= _GREATEST):
         return False
     return kind is ParameterKind.DOUBLE or number == number.to_integral_value()
 

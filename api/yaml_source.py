@@ -20,6 +20,9 @@ MAX_NODES = 200_000
 MAX_DEPTH = 200
 
 _AMBIGUOUS = re.compile(r"yes|Yes|YES|no|No|NO|on|On|ON|off|Off|OFF")
+_HALF = re.compile(r"[\ud800-\udfff]")
+_UNREADABLE = (yaml.YAMLError, ValueError, LookupError, AttributeError)
+"""What PyYAML raises at a text that is none of the type that its tag names."""
 _CONTROL = re.compile(r"[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
@@ -113,6 +116,10 @@ def _nodes(text: str) -> Iterator[Node]:
             node = loader.get_node()
             if node is not None:
                 yield node
+    except ValueError as error:
+        mark = loader.get_mark()
+        problem = "an escape names no character"
+        raise yaml.MarkedYAMLError(problem=problem, problem_mark=mark) from error
     finally:
         loader.dispose()
 
@@ -156,6 +163,7 @@ class _Builder:
         self.faults: list[Fault] = []
         self._constructor = _Loader("")
         self._left = MAX_NODES
+        self._text_left = MAX_BYTES  # only what is repeated makes more of it
 
     def fault(
         self,
@@ -173,10 +181,7 @@ class _Builder:
 
     def _value(self, node: Node, path: str, above: tuple[int, ...]) -> Any:
         line = node.start_mark.line + 1
-        self._left -= 1
-        if self._left == 0:
-            self.fault("the file is too large once its anchors are expanded", line, path=path)
-        if self._left <= 0:
+        if not self._spend(node, path):
             return None
         if id(node) in above:
             self.fault("an anchor contains itself", line, path=path)
@@ -190,6 +195,21 @@ class _Builder:
         if isinstance(node, SequenceNode):
             return [self._value(item, f"{path}[{i}]", below) for i, item in enumerate(node.value)]
         return self._mapping(node, path, below)
+
+    def _spend(self, node: Node, path: str) -> bool:
+        """Count a value, and what it takes to write it; say whether there is room for it."""
+        if self._left <= 0 or self._text_left < 0:
+            return False
+        self._left -= 1
+        if isinstance(node, ScalarNode):
+            self._text_left -= len(node.value)
+        elif isinstance(node, MappingNode):
+            self._text_left -= sum(len(key.value) for key, _ in node.value)
+        fits = self._left > 0 and self._text_left >= 0
+        if not fits:
+            line = node.start_mark.line + 1
+            self.fault("the file is too large once its anchors are expanded", line, path=path)
+        return fits
 
     def _scalar(self, node: ScalarNode, path: str) -> Any:
         line = node.start_mark.line + 1
@@ -209,12 +229,13 @@ class _Builder:
             return int(node.value, 8)
         try:
             value = self._constructor.construct_object(node)
-        except (yaml.YAMLError, ValueError):
-            self.fault(f"{node.value!r} cannot be read", line, path=path)
+            if value is None or isinstance(value, bool | int | float):
+                return value
+            return _joined(value if isinstance(value, str) else node.value)
+        except _UNREADABLE:
+            shown = node.value if len(node.value) <= 40 else f"{node.value[:37]}..."
+            self.fault(f"{shown!r} cannot be read", line, path=path)
             return None
-        if value is None or isinstance(value, str | bool | int | float):
-            return value
-        return node.value
 
     def _mapping(self, node: Node, path: str, above: tuple[int, ...]) -> dict[str, Any]:
         result: dict[str, Any] = {}
@@ -228,7 +249,7 @@ class _Builder:
             if not isinstance(key_node, ScalarNode):
                 self.fault("a key must be text", line, path=path)
                 continue
-            key = key_node.value
+            key = self._key(key_node, path)
             below = f"{path}.{key}" if path else key
             if key in seen:
                 self.fault(
@@ -243,6 +264,13 @@ class _Builder:
             result[key] = self._value(value_node, below, above)
         return merged | result
 
+    def _key(self, node: ScalarNode, path: str) -> str:
+        try:
+            return _joined(str(node.value))
+        except ValueError:
+            self.fault("a key holds half a character", node.start_mark.line + 1, path=path)
+            return ""
+
     def _merged(self, node: Node, path: str, above: tuple[int, ...]) -> dict[str, Any]:
         value = self._value(node, path, above)
         merged: dict[str, Any] = {}
@@ -252,3 +280,14 @@ class _Builder:
             else:
                 self.fault("<< takes mappings only", node.start_mark.line + 1, path=path)
         return merged
+
+
+def _joined(text: str) -> str:
+    """Join the halves of a character, which JSON may write apart.
+
+    Raises:
+        ValueError: the other half is missing.
+    """
+    if _HALF.search(text) is None:
+        return text
+    return text.encode("utf-16", "surrogatepass").decode("utf-16")

@@ -51,5 +51,7 @@ class Names:
 def _check(text: str) -> None:
     if not is_metric_name(text):
         shown = text if len(text) <= 40 else f"{text[:40]}…"
-        remedy = f"use at most {LONGEST_NAME} characters of Unicode, without NUL"
+        remedy = (
+            f"use at most {LONGEST_NAME} characters of Unicode, without NUL or a blank at the end"
+        )
         raise Invalid([Fault("metric", f"{shown!a} cannot be kept as a name", remedy)])

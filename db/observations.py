@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, select, update
 
-from ..api.errors import NotFound
+from ..api.errors import Fault, Invalid, NotFound
 from ..api.observation import Batch, PlainSample, Sample, Summary, TextValue
 from ..api.states import TrialState
 from . import trial_statements as run
@@ -74,6 +74,9 @@ _REPORTERS = Prepared(
     .where(sources.c.trial_id == bindparam("trial"), sources.c.attempt == bindparam("number"))
     .order_by(sources.c.source_id)
 )
+_LAST_SEQUENCE = 2**63 - 1
+"""What a database can number."""
+
 PAGE = 2000
 """How many samples are fetched at once by the readers of logs."""
 
@@ -267,8 +270,12 @@ class Observations(Stopping):
 
     def _target(self, connection: Connection, batch: Batch) -> Target:
         trial = self._one(connection, run.TARGET, batch.experiment_uid, batch.index)
-        if batch.attempt > trial.attempt:
+        # Before a trial has an attempt what Katib's API reports is kept as that of number 0.
+        if not min(1, trial.attempt) <= batch.attempt <= trial.attempt:
             raise NotFound(f"trial {trial.name} has no attempt {batch.attempt}")
+        if not 0 <= batch.first_sequence <= _LAST_SEQUENCE - len(batch.samples):
+            wrong = f"{batch.first_sequence} numbers no sample"
+            raise Invalid([Fault("first_sequence", wrong, "count the samples from 0")])
         return Target(
             owner=trial.experiment_id,
             uid=batch.experiment_uid,

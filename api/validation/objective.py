@@ -77,7 +77,9 @@ def _check_first(objective: ObjectiveSpec, beside: Sequence[str], report: Report
 def _check_name(path: str, name: str | None, report: Report) -> None:
     if report.require(path, name) and not is_metric_name(name or ""):
         report.add(
-            path, "cannot be kept as a name", f"use at most {LONGEST_NAME} characters, without NUL"
+            path,
+            "cannot be kept as a name",
+            f"use at most {LONGEST_NAME} characters, without NUL or a blank at the end",
         )
 
 

@@ -10,6 +10,7 @@ from ..defaults import PARALLEL_TRIALS
 from ..durations import parse_duration
 from ..experiment import ExperimentSpec
 from ..identity import ACCOUNT, LONGEST_ACCOUNT
+from ..parameter_spec import ParameterSpec
 from ..policy import OnLost, ResumePolicy
 from ..policy_spec import InitialTrial
 from ..space import Parameter, ParameterCondition, ParameterKind, SearchSpace
@@ -143,6 +144,20 @@ def _active(spec: ExperimentSpec, assignments: Mapping[str, str]) -> frozenset[s
     return SearchSpace(tuple(names), conditions).active(assignments)
 
 
+def _check_value(text: str, parameter: ParameterSpec, path: str, report: Report) -> None:
+    """Check a value. A parameter that is itself at fault is reported where it stands."""
+    try:
+        dimension = compile_parameter(parameter)
+    except (ValueError, ArithmeticError):
+        return
+    try:
+        dimension.parse(text)
+    except ValueError as error:
+        report.add(path, str(error), f"a value of {dimension.describe()}")
+    except ArithmeticError:
+        return
+
+
 def _check_initial(initial: InitialTrial, spec: ExperimentSpec, path: str, report: Report) -> None:
     if not report.require(f"{path}.assignments", initial.assignments):
         return
@@ -152,14 +167,7 @@ def _check_initial(initial: InitialTrial, spec: ExperimentSpec, path: str, repor
         where = f"{path}.assignments.{name}"
         if not exists(name, known, where, report):
             continue
-        try:
-            dimension = compile_parameter(known[name])
-        except (ValueError, ArithmeticError):
-            continue  # the parameter itself is at fault, and is reported where it stands
-        try:
-            dimension.parse(text)
-        except ValueError as error:
-            report.add(where, str(error), f"a value of {dimension.describe()}")
+        _check_value(text, known[name], where, report)
     active = _active(spec, assignments)
     for name in known.keys() - assignments.keys():
         if name in active:

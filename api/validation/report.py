@@ -37,8 +37,11 @@ class Report:
         return False
 
     def at_least(self, path: str, value: float | None, least: float) -> None:
-        if value is not None and not (math.isfinite(value) and value >= least):
-            self.add(path, f"{value:g} is too small", f"{least:g} or more")
+        # Compared as it is: a whole number may be greater than any float.
+        if value is not None and not least <= value < math.inf:
+            wrong = "too small" if value < least else "not finite"
+            shown = value if isinstance(value, int) else f"{value:g}"
+            self.add(path, f"{shown} is {wrong}", f"{least:g} or more")
 
     def unique(self, path: str, names: list[str], *, of: str) -> None:
         """Report names that stand twice; `path` has a {} for the index."""

@@ -100,13 +100,17 @@ def _bound(kind: str, text: str | None, path: str, report: Report) -> Decimal | 
     value = number(text)
     if value is None:
         report.add(path, f"{text!r} is not a number", "write a finite number, such as 0.1 or 1e-4")
-    elif abs(value) > Decimal("1e300") or (value and abs(value) < Decimal("1e-300")):
+    elif _is_beyond(value):
         report.add(path, f"{text} is beyond what a double can hold", "between 1e-300 and 1e300")
         return None
     elif kind == "int" and value != value.to_integral_value():
         report.add(path, f"{text} is not a whole number", "round it, or use parameterType: double")
         return None
     return value
+
+
+def _is_beyond(value: Decimal) -> bool:
+    return value != 0 and not Decimal("1e-300") <= value.copy_abs() <= Decimal("1e300")
 
 
 def _check_listed(kind: str, space: FeasibleSpace, path: str, report: Report) -> None:
@@ -120,15 +124,7 @@ def _check_listed(kind: str, space: FeasibleSpace, path: str, report: Report) ->
         report.add(f"{path}.list", f"must be specified for parameterType: {kind}", kind=REQUIRED)
     entries = list(space.list)
     if kind == "discrete":
-        numbers = [number(entry) for entry in entries]
-        for i, value in enumerate(numbers):
-            if value is None:
-                report.add(
-                    f"{path}.list[{i}]",
-                    f"{entries[i]!r} is not a number",
-                    "use parameterType: categorical for text",
-                )
-        entries = [str(v.normalize()) if v is not None else "" for v in numbers]
+        entries = [_normal(entry, f"{path}.list[{i}]", report) for i, entry in enumerate(entries)]
     report.unique(f"{path}.list[{{}}]", entries, of="the value")
     if space.distribution in DISTRIBUTIONS[1:]:
         report.add(
@@ -136,6 +132,20 @@ def _check_listed(kind: str, space: FeasibleSpace, path: str, report: Report) ->
             f"distribution: {space.distribution} is not supported for parameterType: {kind}",
             "leave it out, or use double or int",
         )
+
+
+def _normal(entry: str, path: str, report: Report) -> str:
+    """Return the number of a list in one way of writing it, "" where it is none."""
+    value = number(entry)
+    if value is None:
+        remedy = "use parameterType: categorical for text"
+        report.add(path, f"{entry!r} is not a number", remedy)
+        return ""
+    if _is_beyond(value):
+        remedy = "between 1e-300 and 1e300"
+        report.add(path, f"{entry} is beyond what a double can hold", remedy)
+        return ""
+    return str(value.normalize())
 
 
 def _check_architecture(spec: ExperimentSpec, report: Report) -> None:

@@ -1,7 +1,7 @@
 """Files: lines, several documents, and input that is hostile."""
 
 import pytest
-from tunewright.api.documents import load, load_texts
+from tunewright.api.documents import load, load_texts, parse
 from tunewright.api.errors import Invalid
 
 BOMB = "a: &a [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
@@ -9,8 +9,20 @@ BOMB = "a: &a [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
     for old, new in zip("abcdefg", "bcdefgh", strict=True)
 )
 
+LONG = "x" * 200_000
+
 HOSTILE = [
     ("a bomb of anchors", BOMB, "too large once its anchors are expanded"),
+    (
+        "a bomb of one long text",
+        f"a: [&a {LONG}, {', '.join(['*a'] * 30)}]",
+        "too large once its anchors are expanded",
+    ),
+    (
+        "a bomb of one long key",
+        f"a: [&a {{? {LONG} : 1}}, {', '.join(['*a'] * 30)}]",
+        "too large once its anchors are expanded",
+    ),
     ("an anchor in itself", "a: &a [*a]", "contains itself"),
     ("a nest", "[" * 5000, "nested too deeply"),
     ("a tab", "a:\n\tb: 1", "a tab cannot indent"),
@@ -22,6 +34,14 @@ HOSTILE = [
     ("a control character", "a: \x00", "cannot stand in YAML"),
     ("a key twice", "a: 1\na: 2", "stands twice, first in line 1"),
     ("a tag that makes objects", "a: !!python/object:os.system x", "cannot be read"),
+    ("a tag of a truth value on a word", "a: !!bool maybe", "'maybe' cannot be read"),
+    ("a tag of a number on nothing", 'a: !!int ""', "'' cannot be read"),
+    ("a tag of a fraction on nothing", 'a: !!float ""', "'' cannot be read"),
+    ("a tag of a moment on a word", "a: !!timestamp soon", "'soon' cannot be read"),
+    ("a number of many digits", f"a: {'9' * 5000}", f"'{'9' * 37}...' cannot be read"),
+    ("an escape beyond Unicode", 'a: "\\U00110000"', "an escape names no character"),
+    ("half a character", 'a: "\\ud83d"', "cannot be read"),
+    ("half a character in a key", '"\\ud83d": a', "a key holds half a character"),
     ("a bare yes", "kind: X\na: yes", "means true or false to some readers"),
     ("no kind", "a: 1", "must be specified"),
     ("an Experiment that is a number", "kind: Experiment\nspec: 3", "must be a mapping, not 3"),
@@ -97,6 +117,22 @@ def test_json_is_yaml():
     (experiment,) = load_texts([("f", EXPERIMENT)]).experiments
 
     assert load_texts([("f.json", experiment.model_dump_json(by_alias=True, exclude_unset=True))])
+
+
+def test_a_character_that_json_writes_in_halves_is_read_whole():
+    text = EXPERIMENT.replace("name: first", 'name: first, annotations: {a: "\\ud83d\\ude00"}')
+
+    assert load_texts([("f", text)]).experiments[0].metadata.annotations == {"a": "😀"}
+
+
+def test_half_a_character_in_a_document_that_is_sent_is_a_fault_where_it_stands():
+    document = {"kind": "Experiment", "metadata": {"annotations": {"\ud83d": "\ud83d"}}}
+
+    with pytest.raises(Invalid) as caught:
+        parse(document)
+
+    assert str(caught.value).encode()
+    assert {fault.path for fault in caught.value.faults} == {"metadata.annotations.\\ud83d"}
 
 
 def test_a_secret_beside_the_experiment_is_kept():

@@ -340,6 +340,36 @@ RULES = [
         "Invalid",
     ),
     (
+        "a known point in a range that has no end",
+        (
+            "spec",
+            {
+                **BASE["spec"],
+                "parameters": [
+                    {
+                        **BASE["spec"]["parameters"][0],
+                        "feasibleSpace": {"min": "1", "max": "inf", "step": "1"},
+                    }
+                ],
+                "initialTrials": [{"assignments": {"lr": 3}}],
+            },
+        ),
+        "spec.parameters[0].feasibleSpace.max",
+        "Invalid",
+    ),
+    (
+        "retries that no float counts",
+        ("spec", "trialPolicy", {"retries": -(10**400)}),
+        "spec.trialPolicy.retries",
+        "Invalid",
+    ),
+    (
+        "an entry that no double holds",
+        (*PARAMETER, {**discrete("1", "1e9999999")}),
+        "spec.parameters[0].feasibleSpace.list[1]",
+        "Invalid",
+    ),
+    (
         "a condition on a range",
         (
             "spec",

@@ -473,6 +473,7 @@ class TestObservations:
         [
             pytest.param(Sample("x" * 256, 0.5, 1.0), id="a long name"),
             pytest.param(Sample("lo\0ss", 0.5, 1.0), id="nul in a name"),
+            pytest.param(Sample("loss ", 0.5, 1.0), id="a blank at the end of a name"),
             pytest.param(Sample("lo\udcffss", 0.5, 1.0), id="broken utf-8 in a name"),
             pytest.param(Sample("loss", 0.5, 1.0, 2**70), id="a step beyond 64 bits"),
         ],

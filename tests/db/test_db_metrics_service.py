@@ -192,6 +192,48 @@ def test_a_sample_without_a_time_is_refused_by_name(store: Store, served):
     assert "samples.time: nan is no time" in refused.value.details()
 
 
+@pytest.mark.parametrize(
+    ("changed", "code", "words"),
+    [
+        pytest.param(
+            {"attempt": 0},
+            grpc.StatusCode.NOT_FOUND,
+            "trial a-0 has no attempt 0",
+            id="no attempt",
+        ),
+        pytest.param(
+            {"attempt": -1},
+            grpc.StatusCode.NOT_FOUND,
+            "trial a-0 has no attempt -1",
+            id="an attempt below 0",
+        ),
+        pytest.param(
+            {"first_sequence": 2**63 - 1},
+            grpc.StatusCode.INVALID_ARGUMENT,
+            "first_sequence: 9223372036854775807 numbers no sample",
+            id="a sequence without end",
+        ),
+        pytest.param(
+            {"first_sequence": -1},
+            grpc.StatusCode.INVALID_ARGUMENT,
+            "first_sequence: -1 numbers no sample",
+            id="a sequence below 0",
+        ),
+    ],
+)
+def test_samples_that_would_be_lost_are_refused(store: Store, served, changed, code, words):
+    with_trial(store)
+    given = {"trial": "a-0", "attempt": 1, "source": "push", **changed}
+    sample = tunewright_pb2.Sample(metric="loss", value=0.5, time=2.0)
+    request = tunewright_pb2.ReportRequest(samples=[sample], **given)
+
+    with pytest.raises(grpc.RpcError) as refused:
+        list(tunewright_pb2_grpc.MetricsStub(served()).Report(iter([request])))
+
+    assert refused.value.code() is code
+    assert words in refused.value.details()
+
+
 def test_a_wrong_token_is_refused_and_health_needs_none(store: Store, served):
     with_trial(store)
     channel = served(token="secret")

@@ -177,6 +177,7 @@ UNSOUND = [
     ({"min": "nan", "max": "1"}, "min NaN is not a finite number"),
     ({"min": "0", "max": "inf"}, "max Infinity is not a finite number"),
     ({"min": "0", "max": "1e400"}, "max 1E.400 is not a finite number"),
+    ({"min": "0", "max": "1e9999999"}, "max 1E.9999999 is not a finite number"),
     ({"min": "-1e308", "max": "1"}, "min -1E.308 is not a finite number"),
     ({"min": "0", "max": "1", "step": "1e-400000"}, "step 1E-400000 is not a finite number"),
     ({"min": "0", "max": "1", "step": "0"}, "step 0 is not greater than 0"),
