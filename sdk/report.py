@@ -103,8 +103,9 @@ def _number(name: object, value: object) -> float:
 
 def _name(name: object) -> str:
     text = str(name)
-    if not 0 < len(text) <= _LONGEST_NAME or "\0" in text:
-        raise ValueError(f"{text[:40]!r}: a name has 1 to {_LONGEST_NAME} characters, and no NUL")
+    if not 0 < len(text) <= _LONGEST_NAME or "\0" in text or text.endswith(" "):
+        shown = f"{text[:40]!r}: a name has 1 to {_LONGEST_NAME} characters"
+        raise ValueError(f"{shown}, no NUL, and no blank at the end")
     try:
         text.encode()
     except UnicodeEncodeError:

@@ -176,6 +176,7 @@ def test_what_is_no_number_is_refused(value, monkeypatch):
         pytest.param({"": 1}, 1, "a name has 1 to 255 characters", id="no name"),
         pytest.param({"n" * 256: 1}, 1, "a name has 1 to 255 characters", id="a long name"),
         pytest.param({"a\0b": 1}, 1, "no NUL", id="NUL in a name"),
+        pytest.param({"a ": 1}, 1, "no blank at the end", id="a blank behind a name"),
         pytest.param({"\ud800": 1}, 1, "Unicode", id="half a character"),
         pytest.param({"loss": 1}, 2**63, "64 bits", id="a step beyond 64 bits"),
         pytest.param({"loss": 1}, float("nan"), "64 bits", id="a step that is no number"),
