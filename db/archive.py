@@ -7,6 +7,7 @@ changes nothing. All observations are here alone; `look` and `stops` tell of the
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 
 from ..api.errors import NotFound
 from ..api.excerpts import min_delta_of
@@ -36,7 +37,7 @@ _LOST = ("Lost", "Nobody told how it ended")
 class Looked:
     """What is known of an attempt's metrics.
 
-    `last_sign_at` is when a reporter last spoke, `done` whether the last to speak has
+    `last_sign_at` is when a reporter last spoke, `done` whether all who spoke then have
     nothing more to say. `metrics_seen` and `dropped` are what they said of themselves.
     """
 
@@ -99,20 +100,21 @@ def stops(store: Store) -> Sequence[PendingStop]:
 
 def _looked(store: Store, uid: str, index: int, attempt: int) -> Looked:
     observation = store.observation(uid, index, attempt)
-    heard = sorted(
+    heard = [
         (each.heard_at, each)
         for each in store.reporters(uid, index, attempt)
         if each.heard_at is not None
-    )
+    ]
     if not heard:
         return Looked(observation)
-    at, last = heard[-1]
+    heard.sort(key=itemgetter(0))
+    last = heard[-1][0]
     return Looked(
         observation,
-        last_sign_at=at,
+        last_sign_at=last,
         metrics_seen=tuple(dict.fromkeys(name for _, each in heard for name in each.seen)),
         dropped=sum(each.dropped for _, each in heard),
-        done=last.done,
+        done=all(each.done for at, each in heard if at == last),
     )
 
 

@@ -29,6 +29,15 @@ class Caller:
     everywhere: bool = False
     operates: bool = False
 
+    def to_stream(self) -> None:
+        """Let pass who may report for any trial at all.
+
+        Raises:
+            Forbidden: the caller may not.
+        """
+        if not (self.everywhere or self.operates or self.trial):
+            raise Forbidden(f"{self.name} may not report: only a pod of a trial may; {REMEDY}")
+
     def to_report(self, trial: str, namespace: str = "") -> str | None:
         """Return the namespace in which a trial is found that is reported for; None: in any.
 

@@ -194,6 +194,8 @@ class Experiments:
                 .join_from(trials, experiments, trials.c.experiment_id == experiments.c.id)
                 .where(experiments.c.uid == uid)
             )
+            # Who is reporting comes to the end first: no key takes observations with it.
+            connection.execute(below.with_for_update(of=trials))
             connection.execute(delete(observations).where(observations.c.trial_id.in_(below)))
             mine = experiments.c.uid == uid
             namespace = connection.execute(select(experiments.c.namespace).where(mine)).scalar()

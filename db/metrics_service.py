@@ -7,25 +7,31 @@ sequence are appended: each call is numbered behind what its source holds.
 """
 
 import math
+import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 
 import grpc
 
-from ..api.errors import Fault, Invalid
+from ..api.errors import Fault, Invalid, StoreUnavailable
 from ..api.observation import Batch, Sample, TextValue
 from ..api.space import format_value
 from ..proto import api_pb2, api_pb2_grpc, tunewright_pb2, tunewright_pb2_grpc
 from ..proto.serving import Tls, start
 from .archive_service import ArchiveService
-from .authority import Authority, Trusting, calling
+from .authority import Authority, Caller, Trusting, calling
 from .records import Ack, Reporter
 from .store import Store
 
 HEALTH = ("", "grpc.health.v1.Health", "api.v1.beta1.DBManager", "tunewright.v1.Metrics")
 THREADS = 256
 """A stream holds a thread until it ends; collectors end theirs when they have nothing to say."""
+
+STREAMS = 8
+"""How many of them a pod may hold: its collector has one, and at a reconnect two."""
 
 NEVER = "0001-01-01T00:00:00Z"
 """Katib's time of a value whose line had none."""
@@ -116,6 +122,7 @@ class _Metrics(tunewright_pb2_grpc.MetricsServicer):
         self._store = store
         self._clock = clock
         self._authority = authority
+        self._streams = _Streams()
 
     def Report(  # noqa: N802 # the protocol's name
         self,
@@ -123,8 +130,16 @@ class _Metrics(tunewright_pb2_grpc.MetricsServicer):
         context: grpc.ServicerContext,
     ) -> Iterator[tunewright_pb2.ReportReply]:
         caller = calling(self._authority, context)
+        # Before the first request is waited for, which need not ever come.
+        caller.to_stream()
+        with self._streams.one_of(caller):
+            yield from self._replies(caller, request_iterator)
+
+    def _replies(
+        self, caller: Caller, requests: Iterator[tunewright_pb2.ReportRequest]
+    ) -> Iterator[tunewright_pb2.ReportReply]:
         found: dict[tuple[str, str], tuple[str, int]] = {}
-        for request in request_iterator:
+        for request in requests:
             name = (request.namespace, request.trial)
             if name not in found:
                 namespace = caller.to_report(request.trial, request.namespace)
@@ -147,6 +162,36 @@ class _Metrics(tunewright_pb2_grpc.MetricsServicer):
                 return ack
         batch = Batch(uid, index, attempt, source, request.first_sequence, samples)
         return self._store.record([batch], now=now)[0]
+
+
+class _Streams:
+    """Counts the open streams of each pod, so that none takes the threads of all."""
+
+    def __init__(self) -> None:
+        self._open: Counter[str] = Counter()
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def one_of(self, caller: Caller) -> Iterator[None]:
+        """Hold one for a caller.
+
+        Raises:
+            StoreUnavailable: it holds as many as a pod may.
+        """
+        if caller.everywhere or caller.operates:
+            yield
+            return
+        with self._lock:
+            if self._open[caller.name] >= STREAMS:
+                raise StoreUnavailable(f"{caller.name} holds {STREAMS} streams already")
+            self._open[caller.name] += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._open[caller.name] -= 1
+                if not self._open[caller.name]:
+                    del self._open[caller.name]
 
 
 def _sample(sent: tunewright_pb2.Sample) -> Sample:

@@ -90,6 +90,9 @@ def start(
         options=[
             *UNLIMITED,
             ("grpc.so_reuseport", 0),
+            # A caller whose machine is gone says no goodbye, and its stream holds a thread.
+            ("grpc.keepalive_time_ms", 60_000),
+            ("grpc.keepalive_timeout_ms", 20_000),
             ("grpc.http2.min_ping_interval_without_data_ms", 5_000),  # see service.PINGS
         ],
     )

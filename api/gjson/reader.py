@@ -22,6 +22,7 @@ _ESCAPED = re.compile(r"\\(.)")
 _WILD = re.compile(r"(?<!\\)(?:\\\\)*[*?]")
 _MODIFIER = re.compile(r"@(\w*)")
 _ARGUMENT = re.compile(r"\{[^{}]*\}|\"(?:\\.|[^\"\\])*\"|[\w.-]+")
+_BLANKS = re.compile(r"\s*")
 _OPERATOR = re.compile(r"\s*(==|=|!=|<=|>=|<|>|!%|%)\s*")
 _VALUE = re.compile(
     r'"(?:\\.|[^"\\])*"|~(?:true|false|null|\*)|true|false|null|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?'
@@ -108,7 +109,9 @@ class _Reader:
 
     def _query(self) -> Query:
         """Read `[path][operator value])[#]`; the path may be left out before an operator."""
+        self._matched(_BLANKS)
         path = None if _OPERATOR.match(self.text, self.at) else self._path()
+        self._matched(_BLANKS)
         operator, value = (self._matched(_OPERATOR) or "").strip(), ""
         if operator:
             value = self._value()
@@ -126,7 +129,7 @@ class _Reader:
     def _value(self) -> str:
         start = self.at
         written = self._matched(_VALUE)
-        self._matched(re.compile(r"\s*"))
+        self._matched(_BLANKS)
         if written is None:
             raise WrongError(
                 f'a value is missing before {self._rest()}: text stands in quotes, "Complete"'

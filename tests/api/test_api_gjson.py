@@ -12,6 +12,8 @@ from tunewright.api.gjson import MISSING, complaint, evaluate
     "path",
     [
         'status.conditions.#(type=="Complete")#|#(status=="True")#',
+        'status.conditions.#( type == "Complete" )#|#( status=="True" )#',
+        "status.conditions.#( ok )#",
         'status.[@this].#(phase=="Succeeded")#',
         "status.[@this].#(succeeded==1)",
         'status.conditions.#(type == "Succeeded")#|#(status=="True")#|#(reason=="Completed")#',

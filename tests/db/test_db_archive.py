@@ -284,6 +284,14 @@ class TestWhatIsAsked:
         found = look(store, "e-1", [(0, 1)])[0]
         assert (found.done, found.dropped) == (False, 2)
 
+    def test_reporters_that_are_heard_at_one_moment_have_all_to_be_done(self, store: Store):
+        keep(store, experiment(), [runs(trial())], now=NOW)
+        for done in (True, False):
+            for pod in ("first", "second"):
+                reporter = Reporter(f"StdOut/{pod}", done=done or pod == "first")
+                store.note_reporter("e-1", 0, 1, reporter, now=14.0)
+            assert look(store, "e-1", [(0, 1)])[0].done is done
+
     def test_a_reporter_that_said_something_goes_on_with_its_samples(self, store: Store):
         keep(store, experiment(), [runs(trial())], now=NOW)
         assert store.note_reporter("e-1", 0, 1, Reporter("StdOut"), now=1.0).last_sequence == -1

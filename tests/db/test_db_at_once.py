@@ -5,11 +5,14 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
 import pytest
+from sqlalchemy import text
+from support.waiting import until
 from tunewright.api.errors import Conflict
 from tunewright.api.history import Proposal
 from tunewright.api.identity import ExperimentKey
 from tunewright.api.observation import Batch, Sample, summarize
 from tunewright.api.states import TrialState
+from tunewright.db.connection import Database
 from tunewright.db.store import Store
 
 KEY = ExperimentKey("default", "a")
@@ -146,6 +149,34 @@ def test_an_index_is_taken_once_and_the_log_has_no_gaps(stores: Sequence[Store])
     assert [entry.position for entry in log] == list(range(1, len(log) + 1))
     assert [entry.index for entry in log] == list(range(len(log)))
     assert stores[0].view(uid).experiment.totals.proposed == len(log)
+
+
+WAITING = {
+    "postgresql": "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'",
+    "mysql": "SELECT count(*) FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'",
+    "sqlite": "SELECT 1",  # who writes there is alone from the start
+}
+
+
+def test_what_is_reported_while_its_experiment_is_deleted_leaves_nothing_behind(
+    place: str, stores: Sequence[Store]
+):
+    uid = with_trials(stores[0], 1)
+    database = Database(place)
+
+    def count(query: str) -> int:
+        with database.readers.connect() as connection:
+            return int(connection.execute(text(query)).scalar_one())
+
+    with ThreadPoolExecutor(1) as threads:
+        with stores[0].group():
+            report(stores[0], uid, "stdout")
+            deleted = threads.submit(stores[1].delete_experiment, uid)
+            until(lambda: count(WAITING[database.dialect]))
+        deleted.result(30)
+
+    assert count("SELECT count(*) FROM observations") == 0
+    database.close()
 
 
 def test_free_devices_are_leased_to_everybody_who_asks(stores: Sequence[Store]):

@@ -1,6 +1,8 @@
 """What each caller of the metrics service may do, and what is said to the others."""
 
-from collections.abc import Iterator
+import itertools
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -11,7 +13,7 @@ from tunewright.api.history import Proposal
 from tunewright.api.identity import ExperimentKey
 from tunewright.db.authority import Caller
 from tunewright.db.connection import Database
-from tunewright.db.metrics_service import serve
+from tunewright.db.metrics_service import STREAMS, serve
 from tunewright.db.migrate import upgrade
 from tunewright.db.sql import SqlStore, open_store
 from tunewright.db.store import Store
@@ -137,7 +139,8 @@ MAY_NOT = [
     ("worker", for_another, "only a pod of the trial may"),
     ("worker", remove, "--open"),
     ("worker", operate, "--operator-account"),
-    ("notebook", stream, "pod team/notebook may not report for a-0"),
+    ("notebook", stream, "pod team/notebook may not report: only a pod of a trial may"),
+    ("stranger", stream, "192.0.2.1 may not report"),
     ("notebook", report, "--open"),
     ("stranger", read, "192.0.2.1 may not read"),
     ("stranger", report, "--open"),
@@ -179,6 +182,41 @@ def test_a_stream_is_asked_once_who_it_is(channel: grpc.Channel, authority: ByTo
     stub = tunewright_pb2_grpc.MetricsStub(channel)
     assert len(list(stub.Report(batches, metadata=metadata_of("worker")))) == 5
     assert authority.asked == 1
+
+
+@pytest.fixture
+def silence() -> Iterator[Callable[[], Iterator[tunewright_pb2.ReportRequest]]]:
+    """Streams that say nothing until the end of the test."""
+    over = threading.Event()
+
+    def says() -> Iterator[tunewright_pb2.ReportRequest]:
+        over.wait()
+        yield from ()
+
+    yield says
+    over.set()
+
+
+def test_a_stranger_that_says_nothing_holds_no_thread(channel: grpc.Channel, silence):
+    stub = tunewright_pb2_grpc.MetricsStub(channel)
+    with pytest.raises(grpc.RpcError) as refused:
+        list(stub.Report(silence(), metadata=metadata_of("stranger"), timeout=10))
+    assert refused.value.code() is DENIED
+
+
+def test_a_pod_holds_a_few_streams_and_not_all(channel: grpc.Channel, silence):
+    stub = tunewright_pb2_grpc.MetricsStub(channel)
+    held = [
+        stub.Report(itertools.chain([batch()], silence()), metadata=metadata_of("worker"))
+        for _ in range(STREAMS)
+    ]
+    assert [next(each).last_sequence for each in held] == [0] * STREAMS
+    with pytest.raises(grpc.RpcError) as refused:
+        stream(channel, metadata_of("worker"))
+    assert "holds 8 streams already" in refused.value.details()
+    stream(channel, metadata_of("operator"))
+    for each in held:
+        each.cancel()
 
 
 def test_what_a_reporter_says_of_itself_is_written_down(store: Store, channel: grpc.Channel):
