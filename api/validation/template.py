@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .. import gjson
+from ..depth import MOST_LEVELS, is_deeper
 from ..experiment import ExperimentSpec
 from ..placeholders import find, is_meta, parse_meta
 from ..template_spec import TrialParameterSpec, TrialTemplate
@@ -28,6 +29,10 @@ def check_template(spec: ExperimentSpec, report: Report, *, implied: bool) -> No
     _check_source(template, report)
     manifest = template.trial_spec
     if manifest is None:
+        return
+    if is_deeper(manifest, MOST_LEVELS):
+        message = f"it is nested more than {MOST_LEVELS} levels deep"
+        report.add(f"{PATH}.trialSpec", message, "write what is so deep as text")
         return
     _check_manifest(template, manifest, report)
     parameters = template.trial_parameters or ()

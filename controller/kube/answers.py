@@ -1,9 +1,11 @@
 """What an API server answers, whichever way it was asked."""
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
+from ...api.depth import MOST_LEVELS, is_deeper
 from ...api.errors import (
     Conflict,
     Expired,
@@ -15,6 +17,46 @@ from ...api.errors import (
     TunewrightError,
 )
 from .port import Selection
+
+_KEPT = MOST_LEVELS + 50
+"""Levels of an answer that are read: enough that a template which is too deep stays so."""
+
+_TOKEN = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[{}\[\]]')
+
+
+def read_json(text: str | bytes) -> Any:
+    """Read an answer; what is nested beyond all use is left out, whoever wrote it.
+
+    A server takes ten thousand levels, for which neither this reader nor any that
+    walks a document has the frames: one object would keep all others from being seen.
+
+    Raises:
+        ValueError: it is no JSON.
+    """
+    try:
+        found = json.loads(text)
+    except RecursionError:
+        pass
+    else:
+        if not is_deeper(found, _KEPT):
+            return found
+    return json.loads(_shallow(text if isinstance(text, str) else text.decode()))
+
+
+def _shallow(text: str) -> str:
+    """Write null for each object and list that stands below the levels that are kept."""
+    pieces, begin, depth = [], 0, 0
+    for token in _TOKEN.finditer(text):
+        if token[0] in {"{", "["}:
+            if depth == _KEPT:
+                pieces.append(text[begin : token.start()])
+            depth += 1
+        elif token[0] in {"}", "]"}:
+            depth -= 1
+            if depth == _KEPT:
+                pieces.append("null")
+                begin = token.end()
+    return "".join((*pieces, text[begin:]))
 
 
 def slim(document: dict[str, Any]) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from kubernetes.aio import config
 from kubernetes.aio.client import ApiClient, Configuration
 
 from ...api.errors import Fault, Forbidden, Invalid, ServerUnavailable, TunewrightError
-from .answers import error_of, selecting, slim
+from .answers import error_of, read_json, selecting, slim
 from .port import (
     Change,
     Document,
@@ -230,7 +230,7 @@ class KubeClient:
             raise self._away(error) from error
         if answer.status >= 300:
             raise self._error(answer, text)
-        return slim(json.loads(text))
+        return slim(read_json(text))
 
     async def _send(
         self,
@@ -267,7 +267,7 @@ class KubeClient:
         """Read one event a line; an error in the stream is raised as what it is."""
         try:
             async for line in answer.content:
-                event = json.loads(line)
+                event = read_json(line)
                 document = event["object"]
                 if event["type"] == "ERROR":
                     raise error_of(int(document.get("code", 500)), {}, line.decode())

@@ -1,5 +1,6 @@
 """Single values over the API server: how they are asked for and written, for both its sides."""
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,8 @@ GROUP = "observations.tunewright.dev"
 VERSION = "v1"
 API_VERSION = f"{GROUP}/{VERSION}"
 PAGE = 10_000
+
+_GREATEST = 2**30
 
 
 def trial_path(namespace: str, trial: str) -> str:
@@ -34,6 +37,22 @@ def read_sample(written: Mapping[str, Any]) -> Sample:
     return Sample(written["metric"], read_value(written["value"]), written["time"], written["step"])
 
 
+def _whole(text: str) -> int:
+    """Read a number from 0 on that every database takes, though another be added to it."""
+    number = int(text)
+    if not 0 <= number <= _GREATEST:
+        raise ValueError(f"{text} is not from 0 to {_GREATEST}")
+    return number
+
+
+def _moment(text: str) -> float:
+    """Read a time: not every database takes what is no number, or an infinite one."""
+    moment = float(text)
+    if not math.isfinite(moment):
+        raise ValueError(f"{text} is no time")
+    return moment
+
+
 @dataclass(frozen=True, slots=True)
 class Cursor:
     """Where a page ended: of which trial and attempt, and how many values of which time it has."""
@@ -49,7 +68,8 @@ class Cursor:
     @classmethod
     def read(cls, text: str) -> "Cursor":
         index, attempt, time, count = text.split("/")
-        return cls(int(index), int(attempt), float(time), int(count))
+        begun = float("-inf") if time == "-inf" else _moment(time)
+        return cls(_whole(index), _whole(attempt), begun, _whole(count))
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,10 +108,10 @@ class Question:
 
 _PARAMETERS: Mapping[str, tuple[str, Callable[[str], Any]]] = {
     "metric": ("metric", str),
-    "since": ("since", float),
-    "until": ("until", float),
-    "attempt": ("attempt", int),
-    "limit": ("limit", int),
+    "since": ("since", _moment),
+    "until": ("until", _moment),
+    "attempt": ("attempt", _whole),
+    "limit": ("limit", _whole),
     "continue": ("after", Cursor.read),
 }
 

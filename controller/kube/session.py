@@ -23,7 +23,7 @@ from ...api.errors import (
     ServerUnavailable,
     Unsupported,
 )
-from .answers import error_of, selecting, slim
+from .answers import error_of, read_json, selecting, slim
 from .port import Change, Document, Resource, Selection, WatchEvent, name_of, version_of
 from .reflector import SILENCE
 
@@ -151,7 +151,7 @@ class Session:
         query |= {"resourceVersion": since, "timeoutSeconds": str(seconds)}
         path = selection.resource.path(selection.namespace)
         for line in self._lines(path, query, silence=SILENCE):
-            event = json.loads(line)
+            event = read_json(line)
             if event["type"] == "ERROR":
                 raise error_of(int(event["object"].get("code", 500)), {}, line.decode())
             yield WatchEvent(Change(event["type"]), slim(event["object"]))
@@ -237,7 +237,7 @@ class Session:
         kind: str = "application/json",
     ) -> dict[str, Any]:
         answer = self._send(method, path, query or {}, body, kind=kind)
-        return slim(json.loads(answer.data))
+        return slim(read_json(answer.data))
 
     def _send(
         self,

@@ -32,6 +32,9 @@ from .resources import assignments, moment_of, owner, plain, text_of, without_no
 UNAVAILABLE = "unavailable"
 """What Katib writes where there is no number."""
 
+_STATES = frozenset(TrialState)
+"""A condition of another type is another controller's, and says nothing of the state."""
+
 _SPEC_OF_TRIALS = (
     *("index", "position", "madeFrom", "origin", "parent"),
     *("parameterAssignments", "labels"),
@@ -71,8 +74,9 @@ def page_of(document: Document, objective: Objective, space: SearchSpace) -> Pag
     """Read a Trial of ours."""
     trial = Trial.read(document)
     spec, status = trial.spec, trial.status or TrialStatus()
-    state = _trial_state(status.conditions)
-    last = status.conditions[-1] if status.conditions else Condition()
+    conditions = tuple(each for each in status.conditions if each.type in _STATES)
+    state = _trial_state(conditions)
+    last = conditions[-1] if conditions else Condition()
     observation = _read_observation(status.observation)
     earlier = tuple(_read_observation(each) or {} for each in status.earlier)
     outcome = objective.outcome([*earlier, observation or {}])
@@ -117,7 +121,7 @@ def page_of(document: Document, objective: Objective, space: SearchSpace) -> Pag
     return Page(
         record,
         spec.position or 0,
-        status.conditions,
+        conditions,
         finished,
         status.dropped,
         trial.metadata.uid or "",

@@ -17,7 +17,7 @@ def wishes_of(document: Document) -> list[dict[str, Any]]:
     text = (document["metadata"].get("annotations") or {}).get(labels.WISHES)
     try:
         found = json.loads(text) if text else []
-    except ValueError:
+    except (ValueError, RecursionError):
         return []
     if not isinstance(found, list):
         return []

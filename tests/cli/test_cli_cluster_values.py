@@ -16,11 +16,11 @@ import yaml
 from support.apiserver import NEEDED, REPOSITORY, kubeconfig_of
 from support.operated import experiment
 from support.watching import seen
-from tunewright.api.errors import Forbidden
+from tunewright.api.errors import Forbidden, Invalid
 from tunewright.api.observation import Batch, Sample
 from tunewright.controller.kube import observations_api
 from tunewright.controller.kube.aggregation import API_SERVICES
-from tunewright.controller.kube.observations import API_VERSION, GROUP
+from tunewright.controller.kube.observations import API_VERSION, GROUP, Cursor, Question
 from tunewright.controller.kube.port import Resource
 from tunewright.controller.kube.session import Context, connect
 
@@ -128,6 +128,30 @@ def test_a_page_of_values_reads_few_trials_more_than_it_shows():
     first = list(itertools.islice(observations_api._trials(store, "e", 7), 120))
     assert [trial.index for trial in first] == [*range(7, 127)]
     assert store.read <= 200
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("continue", "0/1/1.0/-5"),
+        ("continue", f"0/1/1.0/{10**20}"),
+        ("continue", f"{10**20}/1/1.0/0"),
+        ("continue", "0/1/nan/0"),
+        ("attempt", "-1"),
+        ("attempt", str(10**20)),
+        ("limit", str(10**20)),
+        ("since", "nan"),
+        ("until", "inf"),
+    ],
+)
+def test_a_number_that_no_database_takes_is_refused_by_the_name_of_its_parameter(name, text):
+    with pytest.raises(Invalid, match=f"{name}: {text} is no value of it"):
+        Question.read({name: text})
+
+
+def test_a_page_may_end_where_a_trial_begins():
+    begun = Cursor(3, 1, float("-inf"), 0)
+    assert Question.read({"continue": str(begun)}).after == begun
 
 
 def test_pages_hold_every_value_once_and_in_order(with_values, api_server):

@@ -248,3 +248,20 @@ def test_an_edit_is_taken_over_and_takes_a_refusal_back():
     assert ours.experiment.suspended
     assert not [each for each in ours.conditions if each.type == "EditRefused"]
     assert ours.unwritten.status
+
+
+def test_a_condition_that_another_controller_sets_on_a_trial_says_nothing_of_its_state():
+    known = book()
+    known.propose("u-1", 0, [("t-0", Proposal({"x": "1"}))], made_from=0, now=1.0)
+    page = known.pages[0]
+    document = trial_document(known, page, JOB)
+    document["metadata"] |= {"uid": "t", "creationTimestamp": "2026-01-01T00:00:00Z"}
+    status = trial_status(page)
+    strange = {"type": "QuotaReserved", "status": "True", "reason": "Reserved"}
+    found = page_of(
+        {**document, "status": {**status, "conditions": [*status["conditions"], strange]}},
+        known.objective,
+        SPACE,
+    )
+    assert found.record == replace(page.record, created_at=found.record.created_at)
+    assert found.conditions == page.conditions

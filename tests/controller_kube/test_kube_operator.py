@@ -330,6 +330,29 @@ def test_what_no_schema_can_say_ends_the_experiment_with_every_fault(within, cha
     assert path in last["message"]
 
 
+@pytest.mark.parametrize("levels", [60, 400, 4000])
+def test_an_experiment_that_is_nested_too_deeply_fails_and_the_others_go_on(
+    within, api_server, levels
+):
+    deep = experiment("deep")
+    deep["spec"]["trialTemplate"]["trialSpec"]["spec"]["deep"] = "HERE"
+    nested = '{"a":["}",' * levels + "1" + "]}" * levels
+    text = json.dumps(deep).replace('"HERE"', nested)
+
+    async def scenario(play):
+        path = EXPERIMENTS.path(play.namespace)
+        await asyncio.to_thread(api_server.kubectl, "create", "--raw", path, "-f", "-", given=text)
+        play.operate()
+        await play.create(experiment("e"))
+        return await play.ends("deep"), await play.ends("e")
+
+    refused, ended = within(scenario)
+    last = refused["status"]["conditions"][-1]
+    assert (last["type"], last["reason"]) == ("Failed", "InvalidSpec")
+    assert "spec.trialTemplate.trialSpec: it is nested more than 100 levels deep" in last["message"]
+    assert ended["status"]["trialsSucceeded"] == 4
+
+
 def test_an_edit_that_is_wrong_changes_nothing_and_is_told(within):
     async def scenario(play):
         play.operate()

@@ -11,6 +11,7 @@ from support.operated import experiment, scene
 from tunewright.controller.kube.labels import WISHES
 from tunewright.controller.kube.notices import EVENTS
 from tunewright.controller.kube.resources import EXPERIMENTS
+from tunewright.controller.kube.wishes import wishes_of
 from tunewright.db.sql import open_store
 
 pytestmark = [*NEEDED, pytest.mark.timeout(240)]
@@ -157,3 +158,9 @@ def test_what_is_no_list_of_wishes_says_nothing(within):
         await ask(play, {"verb": "stop"}, {"id": 2, "verb": "stop"})
 
     assert within(scenario)["status"]["conditions"][-1]["reason"] == "ExperimentStopped"
+
+
+@pytest.mark.parametrize("levels", [120, 5000])
+def test_a_wish_that_is_nested_too_deeply_says_nothing(levels):
+    text = "[" * levels + "]" * levels
+    assert wishes_of({"metadata": {"annotations": {WISHES: text}}}) == []
