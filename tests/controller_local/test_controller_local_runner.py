@@ -108,6 +108,21 @@ class TestCommands:
         with pytest.raises(Unsupported, match=words):
             run(job(container("./train")))
 
+    @pytest.mark.parametrize(
+        "command",
+        [
+            ("bash", "-lc", "/usr/bin/env echo it runs"),
+            ("sh", "-ec", "echo it runs # not run.sh"),
+            ("sh", "-e", "-c", "echo it runs, and is no train.py"),
+            (sys.executable, "-Bc", "print('it runs')  # not train.py"),
+        ],
+        ids=lambda command: command[1],
+    )
+    def test_a_line_of_code_is_taken_for_no_script_whatever_options_are_before_it(
+        self, run, command: tuple[str, ...]
+    ):
+        assert run(job(container(*command))).output().startswith(b"it runs")
+
     def test_a_directory_is_no_program(self, run, tmp_path: Path):
         (tmp_path / "train").mkdir()
         with pytest.raises(Unsupported, match=r"\./train is a directory: name a program in it"):
