@@ -127,7 +127,8 @@ def _keyed(
 def _from_source(
     where: Surroundings, container: Container, variable: str, source: Mapping[str, Any]
 ) -> str | None:
-    for kind, reference in source.items():
+    for kind, given in source.items():
+        reference = given or {}
         if kind == "fieldRef":
             return _field(where, container, str(reference.get("fieldPath") or ""))
         if kind == "resourceFieldRef":
@@ -171,7 +172,7 @@ def declared(where: Surroundings, container: Container, own: Mapping[str, str]) 
     for entry in container.document.get("envFrom") or ():
         variables.update(_bulk(where, entry))
     for entry in container.document.get("env") or ():
-        name = str(entry["name"])
+        name = str(entry.get("name") or "")
         if name == METRICS_PORT and name in own:
             continue  # what the template says is for a cluster
         if entry.get("valueFrom"):
