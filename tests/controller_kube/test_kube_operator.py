@@ -292,19 +292,33 @@ def test_a_deleted_experiment_is_let_go(within):
     assert within(scenario, lambda point, attempt: Fate(stays=True)) is False
 
 
-def test_what_the_cluster_would_not_take_ends_the_experiment_before_anything_is_created(within):
+@pytest.mark.parametrize(
+    ("pod", "container"),
+    [
+        pytest.param({}, {"imagePullPolicy": "Sometimes"}, id="a wrong word"),
+        pytest.param({}, {"command": "train --x=${trialParameters.x}"}, id="a text for a list"),
+        pytest.param({}, {"env": ["A=1"]}, id="a text for a variable"),
+        pytest.param({"imagePullSecrets": ["mine"]}, {}, id="a text for a table"),
+        pytest.param({"securityContext": "none"}, {}, id="a text for a context"),
+    ],
+)
+def test_what_the_cluster_would_not_take_ends_the_experiment_before_anything_is_created(
+    within, pod, container
+):
     async def scenario(play):
         play.operate()
         document = experiment()
         job = document["spec"]["trialTemplate"]["trialSpec"]
-        job["spec"]["template"]["spec"]["containers"][0]["imagePullPolicy"] = "Sometimes"
+        job["spec"]["template"]["spec"] |= pod
+        job["spec"]["template"]["spec"]["containers"][0] |= container
         await play.create(document)
         return await play.ends(), await play.trials()
 
     ended, trials = within(scenario)
     last = ended["status"]["conditions"][-1]
     assert (last["type"], last["reason"], trials) == ("Failed", "InvalidSpec", [])
-    assert "imagePullPolicy" in last["message"]
+    (field,) = pod or container
+    assert field in last["message"].replace("PodSecurityContext", "securityContext")
 
 
 UNKNOWN = {"trialParameters": [{"name": "y", "reference": "z"}]}
