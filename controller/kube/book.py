@@ -98,6 +98,12 @@ class Book:
         """How many trials there ever were."""
         return self._tally.proposed
 
+    @property
+    def created_so_far(self) -> int:
+        """How many trials there ever were, but for those that were not created and may never be."""
+        uncreated = (index for index in self.unwritten.trials if not self.pages[index].uid)
+        return min(uncreated, default=self.proposed)
+
     def has(self, trial: str) -> bool:
         """Whether a trial of that name is known."""
         return trial in self._indexes

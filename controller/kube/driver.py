@@ -98,9 +98,9 @@ class Driver:
         return self._book.experiment.uid
 
     @property
-    def proposed(self) -> int:
-        """How many trials there ever were."""
-        return self._book.proposed
+    def created(self) -> int:
+        """How many trials there ever were in the cluster."""
+        return self._book.created_so_far
 
     @property
     def is_over(self) -> bool:

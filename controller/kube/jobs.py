@@ -83,12 +83,18 @@ class Jobs:
     ) -> None:
         """Ask the server what it would say to this workload, and create nothing.
 
+        It is asked about the workload as people wrote it first: what is put beside that is
+        made on the word that lists are lists in it, and tables are tables.
+
         Raises:
             Invalid, Forbidden, NotFound: what it refuses, with a fault for each field.
         """
         if self.impersonates:
             await check_account(self.kube, experiment, self.resource)
-        wanted = self.manifest(experiment, brief, record, experiment.uid)
+        await self._try(experiment, rendered(experiment, brief, record))
+        await self._try(experiment, self.manifest(experiment, brief, record, experiment.uid))
+
+    async def _try(self, experiment: ExperimentRecord, wanted: Document) -> None:
         namespace, user = experiment.key.namespace, self._user(experiment)
         await self.kube.create(self.resource, namespace, wanted, dry=True, user=user)
 

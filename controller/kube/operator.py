@@ -241,7 +241,7 @@ class Operator:
             if before is not None:
                 document = await world.kube.get(EXPERIMENTS, *key)
             driver = self._drivers[key] = await open_driver(world, document, before)
-            self._driven[driver.uid] = driver.proposed
+            self._driven[driver.uid] = driver.created
         wake_at = await driver.step(document)
         if not driver.is_over:
             return wake_at
@@ -313,7 +313,7 @@ class Operator:
         driver = self._drivers.pop(key, None)
         if driver is None:
             return ""
-        self._driven[driver.uid] = driver.proposed
+        self._driven[driver.uid] = driver.created
         try:
             await driver.close()
         except Exception:  # whatever it is, the others are driven on

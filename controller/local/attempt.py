@@ -23,6 +23,7 @@ from .environment import (
     executable_of,
     workdir_of,
 )
+from .forms import check_form
 from .kinds import Plan, kind_of
 from .options import LocalOptions
 from .pods import Container, Pod
@@ -66,7 +67,9 @@ def prepare(workload: Workload, options: LocalOptions) -> Prepared:
     """
     if not workload.workdir.is_dir():
         raise Retryable(f"{workload.workdir}, where trials start, is gone: bring it back")
-    plan = kind_of(workload.manifest).plan(workload.manifest, workload.primary_container, free_port)
+    kind = kind_of(workload.manifest)
+    check_form(workload.manifest)
+    plan = kind.plan(workload.manifest, workload.primary_container, free_port)
     commands: dict[tuple[str, str], Command] = {}
     devices: dict[str, int] = {}
     for pod in plan.pods:

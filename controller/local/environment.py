@@ -7,6 +7,7 @@ variables count, `$$` stands for `$`, an unknown name stays as it is.
 """
 
 import difflib
+import itertools
 import os
 import re
 import shutil
@@ -31,6 +32,8 @@ _SUBSCRIPT = re.compile(r"metadata\.(labels|annotations)\['?([^']+?)'?\]")
 _FIRST_LINE = 256
 """How much of a script the kernel reads to find its interpreter."""
 _INTERPRETER = re.compile(r"(python[\d.]*|bash|sh|Rscript|perl|ruby|node|julia)$")
+_RUNS_NO_SCRIPT = re.compile(r"-\w*[cme]")
+"""An option, alone or with others (`-lc`), behind which stands code or a module."""
 
 
 def expand(text: str, variables: Mapping[str, str]) -> str:
@@ -124,7 +127,8 @@ def _keyed(
 def _from_source(
     where: Surroundings, container: Container, variable: str, source: Mapping[str, Any]
 ) -> str | None:
-    for kind, reference in source.items():
+    for kind, given in source.items():
+        reference = given or {}
         if kind == "fieldRef":
             return _field(where, container, str(reference.get("fieldPath") or ""))
         if kind == "resourceFieldRef":
@@ -168,7 +172,7 @@ def declared(where: Surroundings, container: Container, own: Mapping[str, str]) 
     for entry in container.document.get("envFrom") or ():
         variables.update(_bulk(where, entry))
     for entry in container.document.get("env") or ():
-        name = str(entry["name"])
+        name = str(entry.get("name") or "")
         if name == METRICS_PORT and name in own:
             continue  # what the template says is for a cluster
         if entry.get("valueFrom"):
@@ -230,15 +234,20 @@ def executable_of(argv: tuple[str, ...], search: str, cwd: Path) -> str:
     if found is None:
         raise _no_program(name, search, cwd)
     _check_first_line(name, found)
-    script = next((each for each in argv[1:] if not each.startswith("-")), "")
-    if (
-        _INTERPRETER.match(name.rpartition("/")[2])
-        and not {"-c", "-m", "-e"} & set(argv[1 : argv.index(script) if script else None])
-        and (script.startswith("/") or script.endswith((".py", ".sh")))
-        and not (cwd / script).exists()
-    ):
+    script = _script_of(argv)
+    if script and not (cwd / script).exists():
         raise _no_script(script, cwd)
     return found
+
+
+def _script_of(argv: tuple[str, ...]) -> str:
+    """Return the script that an interpreter is to run; nothing where it is none for sure."""
+    if not _INTERPRETER.match(argv[0].rpartition("/")[2]):
+        return ""
+    options = [*itertools.takewhile(lambda word: word.startswith("-"), argv[1:])]
+    script = next(iter(argv[1 + len(options) :]), "")
+    is_script = script.startswith("/") or script.endswith((".py", ".sh"))
+    return script if is_script and not any(map(_RUNS_NO_SCRIPT.fullmatch, options)) else ""
 
 
 def _no_program(name: str, search: str, cwd: Path) -> Unsupported:

@@ -103,7 +103,7 @@ def _source(directory: Path, name: str, volume: Mapping[str, Any], options: Loca
         ("secret", "secretName", options.secrets),
     ):
         if kind in volume:
-            wanted = str(volume[kind].get(key))
+            wanted = str((volume[kind] or {}).get(key))
             if wanted not in documents:
                 raise Unsupported(
                     f"volume {name}: {kind} {wanted!r} is not known here; name the file that "

@@ -7,11 +7,12 @@ from dataclasses import replace
 
 import pytest
 from support.actors import JOBS, Fate
-from support.apiserver import NEEDED
+from support.apiserver import NEEDED, kubeconfig_of
 from support.operated import experiment, scene
 from tunewright.api.errors import ServerUnavailable
 from tunewright.controller.kube import driver
 from tunewright.controller.kube.attempts import FAILED_KEPT
+from tunewright.controller.kube.client import connect
 from tunewright.controller.kube.informers import PODS
 from tunewright.controller.kube.katib import DEPLOYMENTS
 from tunewright.controller.kube.labels import READS_LOGS
@@ -291,19 +292,33 @@ def test_a_deleted_experiment_is_let_go(within):
     assert within(scenario, lambda point, attempt: Fate(stays=True)) is False
 
 
-def test_what_the_cluster_would_not_take_ends_the_experiment_before_anything_is_created(within):
+@pytest.mark.parametrize(
+    ("pod", "container"),
+    [
+        pytest.param({}, {"imagePullPolicy": "Sometimes"}, id="a wrong word"),
+        pytest.param({}, {"command": "train --x=${trialParameters.x}"}, id="a text for a list"),
+        pytest.param({}, {"env": ["A=1"]}, id="a text for a variable"),
+        pytest.param({"imagePullSecrets": ["mine"]}, {}, id="a text for a table"),
+        pytest.param({"securityContext": "none"}, {}, id="a text for a context"),
+    ],
+)
+def test_what_the_cluster_would_not_take_ends_the_experiment_before_anything_is_created(
+    within, pod, container
+):
     async def scenario(play):
         play.operate()
         document = experiment()
         job = document["spec"]["trialTemplate"]["trialSpec"]
-        job["spec"]["template"]["spec"]["containers"][0]["imagePullPolicy"] = "Sometimes"
+        job["spec"]["template"]["spec"] |= pod
+        job["spec"]["template"]["spec"]["containers"][0] |= container
         await play.create(document)
         return await play.ends(), await play.trials()
 
     ended, trials = within(scenario)
     last = ended["status"]["conditions"][-1]
     assert (last["type"], last["reason"], trials) == ("Failed", "InvalidSpec", [])
-    assert "imagePullPolicy" in last["message"]
+    (field,) = pod or container
+    assert field in last["message"].replace("PodSecurityContext", "securityContext")
 
 
 UNKNOWN = {"trialParameters": [{"name": "y", "reference": "z"}]}
@@ -642,3 +657,48 @@ def test_a_config_map_of_another_namespace_is_not_read_for_whoever_asks(within):
     last = within(scenario)
     assert (last["type"], last["reason"]) == ("Failed", "InvalidSpec")
     assert "templates of the namespace kube-system are not shared" in last["message"]
+
+
+FOLLOWS = ["get", "list", "watch", "patch", "delete"]
+ALL_BUT_CREATE = [{"apiGroups": ["*"], "resources": ["*"], "verbs": FOLLOWS}]
+CREATES = {"trials": "kubeflow.org", "jobs": "batch", "suggestions": "kubeflow.org", "events": ""}
+
+
+@pytest.mark.parametrize("refused", ["jobs", "trials"])
+def test_a_trial_that_is_refused_for_a_while_is_created_later_and_no_other_is_lost(
+    api_server, tmp_path, within, refused
+):
+    creates = [
+        {"apiGroups": [group], "resources": [kind], "verbs": ["create"]}
+        for kind, group in CREATES.items()
+        if kind != refused
+    ]
+
+    async def scenario(play):
+        config = kubeconfig_of(api_server, play.namespace, tmp_path, ALL_BUT_CREATE + creates)
+        kube = await connect(kubeconfig=str(config))
+        try:
+            play.operate(kube)
+            await play.create(experiment(maxTrialCount=3))
+            await play.until(lambda: refused_often(play))
+            grant(api_server, play.namespace, f"{refused}.{CREATES[refused]}")
+            return await play.ends(), await play.trials()
+        finally:
+            await kube.close()
+
+    ended, trials = within(scenario)
+    assert (ended["status"]["trials"], ended["status"].get("trialsSucceeded")) == (3, 3)
+    assert [trial["spec"]["index"] for trial in trials] == [0, 1, 2]
+
+
+async def refused_often(play):
+    told = [each for each in await play.all(EVENTS) if each["reason"] == "ReconcileError"]
+    return len(told) >= 4 or await play.state() in {"Succeeded", "Failed"}
+
+
+def grant(server, namespace, resource):
+    """Let the person of a namespace create one kind more."""
+    who = f"--serviceaccount={namespace}:person"
+    server.kubectl("create", "role", "more", "--verb=create", f"--resource={resource}",
+                   "-n", namespace)  # fmt: skip
+    server.kubectl("create", "rolebinding", "more", "--role=more", who, "-n", namespace)

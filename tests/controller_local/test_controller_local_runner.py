@@ -21,6 +21,11 @@ def python(code: str, *arguments: str, **more) -> dict:
     return container(sys.executable, "-c", code, *arguments, **more)
 
 
+def of_job(**fields) -> dict:
+    manifest = job(container("true"))
+    return manifest | {"spec": manifest["spec"] | fields}
+
+
 class TestCommands:
     @pytest.mark.parametrize(
         "argument",
@@ -85,9 +90,39 @@ class TestCommands:
                 "no quantity",
                 id="a quantity",
             ),
+            pytest.param(
+                job(container("true", env=[{"value": "1"}])),
+                "env '' cannot be the name",
+                id="no name of a variable",
+            ),
+            pytest.param(
+                job(container("true", env=[{"name": "A", "valueFrom": {"fieldRef": None}}])),
+                "fieldRef '' has no meaning",
+                id="an empty reference",
+            ),
         ],
     )  # fmt: skip
     def test_what_cannot_be_had_is_refused_with_the_remedy(self, run, manifest, words):
+        with pytest.raises(Unsupported, match=words):
+            run(manifest)
+
+    @pytest.mark.parametrize(
+        ("manifest", "words"),
+        [
+            (of_job(backoffLimit="soon"), r"^spec\.backoffLimit: 'soon' is no whole number$"),
+            (of_job(backoffLimit=0.5), r"^spec\.backoffLimit: 0\.5 is no whole number$"),
+            (of_job(activeDeadlineSeconds=-5), "-5 is no number of seconds"),
+            (of_job(template="x"), r"spec\.template: 'x' is no table of fields"),
+            (job(container("true"), volumes="x"), r"spec\.volumes: 'x' is no list"),
+            (job(container("true", env=[None])), r"\.env\[0\]: None is no table"),
+            (
+                job(container("true"), terminationGracePeriodSeconds="long"),
+                r"spec\.template\.spec\.terminationGracePeriodSeconds: 'long' is no number",
+            ),
+        ],
+        ids=range(7),
+    )
+    def test_what_no_api_server_would_take_is_refused_with_its_path(self, run, manifest, words):
         with pytest.raises(Unsupported, match=words):
             run(manifest)
 
@@ -107,6 +142,21 @@ class TestCommands:
         script.chmod(0o755)
         with pytest.raises(Unsupported, match=words):
             run(job(container("./train")))
+
+    @pytest.mark.parametrize(
+        "command",
+        [
+            ("bash", "-lc", "/usr/bin/env echo it runs"),
+            ("sh", "-ec", "echo it runs # not run.sh"),
+            ("sh", "-e", "-c", "echo it runs, and is no train.py"),
+            (sys.executable, "-Bc", "print('it runs')  # not train.py"),
+        ],
+        ids=lambda command: command[1],
+    )
+    def test_a_line_of_code_is_taken_for_no_script_whatever_options_are_before_it(
+        self, run, command: tuple[str, ...]
+    ):
+        assert run(job(container(*command))).output().startswith(b"it runs")
 
     def test_a_directory_is_no_program(self, run, tmp_path: Path):
         (tmp_path / "train").mkdir()
