@@ -240,6 +240,21 @@ def test_an_edit_of_an_ended_experiment_says_whether_it_would_go_on(tunewright, 
     assert "`tunewright resume echo` goes on" in tunewright("edit", "echo", "--trials", "4").err
 
 
+def test_deleting_leaves_the_files_of_another_store_in_the_same_folder(
+    tunewright, experiment, tmp_path
+):
+    for store in ("a.db", "b.db"):
+        tunewright("run", experiment(), "--store", store)
+
+    assert tunewright("delete", "echo", "--yes", "--store", "a.db").code == 0
+
+    left = tunewright("trials", "echo", "-o", "json", "--store", "b.db").json
+    folder = tmp_path / "trials" / "default" / "echo"
+    assert {each.name for each in folder.iterdir()} == {trial["name"] for trial in left}
+    assert tunewright("delete", "echo", "--yes", "--store", "b.db").code == 0
+    assert not folder.exists()
+
+
 def test_deleting_asks_and_without_an_answer_deletes_nothing(tunewright, experiment):
     tunewright("run", experiment(command("echo loss=${trialParameters.x}")))
 
