@@ -96,7 +96,7 @@ def _write_table(name: str, kind: str | None, output_file: Path | None, where: W
     with where.opened() as source:
         record = find_experiment(source.records, name, source.namespace)
         objective = objective_of(record.document)
-        columns = _columns(record, objective)
+        columns = _columns(_parameters(source.records, record), objective)
         rows = _rows(source.records, record, objective)
         if kind == "parquet":
             assert output_file is not None
@@ -119,8 +119,14 @@ def _format_of(file: Path | None) -> str:
     return ending or "csv"
 
 
-def _columns(record: ExperimentRecord, objective: Objective) -> list[str]:
-    parameters = [item["name"] for item in record.document["spec"].get("parameters") or ()]
+def _parameters(records: Records, record: ExperimentRecord) -> Sequence[str]:
+    """Name what a point has; of an architecture its trials know, and no file says it."""
+    named = [str(item["name"]) for item in record.document["spec"].get("parameters") or ()]
+    points = [] if named else [each.proposal.point for each in records.trials(record.uid, limit=1)]
+    return named or [name for point in points for name in point]
+
+
+def _columns(parameters: Sequence[str], objective: Objective) -> list[str]:
     return [
         *_FIXED,
         *(f"param.{name}" for name in parameters),

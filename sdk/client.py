@@ -68,6 +68,7 @@ class Client:
         self.is_cluster = bool(cluster) or kubeconfig is not None
         self.is_remote = server is not None
         self.namespace = namespace
+        self.store = None if store is None else os.fspath(store)
         if (store is not None) + self.is_cluster + self.is_remote > 1:
             raise ValueError("experiments are in a store, on a cluster or on a server: name one")
         if self.is_remote != (token is not None):
@@ -81,7 +82,7 @@ class Client:
             from .direct import Direct
 
             self._verbs = Direct(
-                store=None if store is None else os.fspath(store),
+                store=self.store,
                 is_cluster=self.is_cluster,
                 context=cluster if isinstance(cluster, str) else None,
                 kubeconfig=None if kubeconfig is None else os.fspath(kubeconfig),
@@ -388,6 +389,10 @@ def _known(value: object) -> object:
     return held
 
 
+def as_json(document: Mapping[str, Any]) -> str:
+    return json.dumps(document, default=_known)
+
+
 @contextmanager
 def written(document: Mapping[str, Any]) -> Iterator[Path]:
     """Have a document as a file for the time of a block.
@@ -396,7 +401,7 @@ def written(document: Mapping[str, Any]) -> Iterator[Path]:
     """
     with tempfile.TemporaryDirectory(prefix="tunewright-") as folder:
         path = Path(folder) / "experiment.json"
-        path.write_text(json.dumps(document, default=_known), encoding="utf-8")
+        path.write_text(as_json(document), encoding="utf-8")
         try:
             yield path
         except Invalid as error:

@@ -5,6 +5,7 @@ import hashlib
 import pickle
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -22,19 +23,28 @@ class FunctionFailed(RuntimeError):
     """Every call of the function failed; the text is the first traceback."""
 
 
-def kept(
-    function: Callable[..., Returned], metric: str, folder: Path, machine: Machine
-) -> dict[str, Any]:
-    """Return the template of trials that call the function, which is kept in a folder."""
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / FAILURE).unlink(missing_ok=True)
-    pickled = _pickled(function)
-    # Named by its content: another function under the same name is another experiment.
-    file = folder / f"function-{hashlib.sha256(pickled).hexdigest()[:12]}.pickle"
-    file.write_bytes(pickled)
-    return template(
-        [sys.executable, "-P", "-m", _PROGRAM, str(file), metric], machine, image="python"
-    )
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A function as its trials will find it: the file and what stands in it."""
+
+    file: Path
+    pickled: bytes
+
+    @classmethod
+    def of(cls, function: Callable[..., Returned], folder: Path) -> "Kept":
+        pickled = _pickled(function)
+        # Named by its content: another function under the same name is another experiment.
+        return cls(folder / f"function-{hashlib.sha256(pickled).hexdigest()[:12]}.pickle", pickled)
+
+    def template(self, metric: str, machine: Machine) -> dict[str, Any]:
+        """Return the template of trials that call the function."""
+        command = [sys.executable, "-P", "-m", _PROGRAM, str(self.file), metric]
+        return template(command, machine, image="python")
+
+    def write(self) -> None:
+        self.file.parent.mkdir(parents=True, exist_ok=True)
+        self.file.with_name(FAILURE).unlink(missing_ok=True)
+        self.file.write_bytes(self.pickled)
 
 
 def raised(folder: Path) -> Exception | None:

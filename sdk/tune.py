@@ -1,22 +1,25 @@
 """`tune()`: a Python function as the training command."""
 
+import json
+import os
 import re
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 from ..api.errors import Unsupported
-from ..api.identity import DEFAULT_NAMESPACE
+from ..api.identity import DEFAULT_NAMESPACE, ExperimentKey
 from ..api.space import Value
 from . import search, shipping
 from .calling import check_call
-from .client import Client, written
-from .home import home_folder, trials_folder
-from .kept import FunctionFailed, Returned, kept, named, raised
+from .client import Client, as_json, written
+from .kept import FunctionFailed, Kept, Returned, named, raised
 from .points import assigned
 from .progress import progress
 from .results import Result
+from .sources.place import Place
 from .template import Machine, template
 
 Direction: TypeAlias = Literal["minimize", "maximize"]
@@ -105,15 +108,17 @@ def tune(  # what an experiment has
     check_call(function, space)
     if client.is_cluster or client.is_remote:
         spec["trialTemplate"] = shipped(function, metric, packages, machine)
-        return _tuned(client, title, spec, quiet=quiet)
+        return _tuned(client, _document(title, spec), quiet=quiet)
     if packages:
         raise Unsupported("a trial on this machine has the packages of this Python: install them")
-    folder = trials_folder(home_folder(), client.namespace or DEFAULT_NAMESPACE, title)
-    spec["trialTemplate"] = kept(function, metric, folder, machine)
+    kept = Kept.of(function, _folder(client, title))
+    document = _document(title, {**spec, "trialTemplate": kept.template(metric, machine)})
+    _check(document)  # what is refused leaves nothing
+    kept.write()
     try:
-        return _tuned(client, title, spec, quiet=quiet)
+        return _tuned(client, document, quiet=quiet)
     except FunctionFailed as told:
-        error = raised(folder)
+        error = raised(kept.file.parent)
         if error is None:
             raise
         raise error from told
@@ -182,10 +187,28 @@ def shipped(
     return template(command, machine, image=f"python:{sys.version_info[0]}.{sys.version_info[1]}")
 
 
-def _tuned(client: Client, name: str, spec: Mapping[str, Any], *, quiet: bool) -> Result:
+def _document(name: str, spec: Mapping[str, Any]) -> dict[str, Any]:
     head = {"apiVersion": "kubeflow.org/v1beta1", "kind": "Experiment", "metadata": {"name": name}}
+    return {**head, "spec": spec}
+
+
+def _folder(client: Client, name: str) -> Path:
+    """Return the folder of an experiment's files, where the client's store has it."""
+    place = Place.of(client.store or os.environ.get("TUNEWRIGHT_STORE"))
+    return place.trials_folder(ExperimentKey(client.namespace or DEFAULT_NAMESPACE, name))
+
+
+def _check(document: Mapping[str, Any]) -> None:
+    from ..api.documents import parse
+    from ..suggestion.check import check_algorithm
+
+    check_algorithm(parse(json.loads(as_json(document))).write())
+
+
+def _tuned(client: Client, document: Mapping[str, Any], *, quiet: bool) -> Result:
+    name = str(document["metadata"]["name"])
     look = (lambda: None) if quiet else progress(client, name)
-    with written({**head, "spec": spec}) as path:
+    with written(document) as path:
         client.run(path, look=look)
     found = client.trials(name)
     if found and all(trial.state == "Failed" for trial in found):

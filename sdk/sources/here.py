@@ -95,8 +95,9 @@ class Here:
 
     def delete(self, record: ExperimentRecord) -> None:
         with self.place.driving(record.uid):
+            trials = [trial.name for trial in self.records.trials(record.uid)]
             self.records.delete_experiment(record.uid)
-            self.place.remove_files(record.key, record.uid)
+            self.place.remove_files(record.key, record.uid, trials)
 
     # Logs.
 

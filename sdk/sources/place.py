@@ -9,7 +9,7 @@ import shutil
 import socket
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -167,9 +167,16 @@ class Place:
         """Return the bytes that an experiment's directories take."""
         return folder_size(self.trials_folder(key))
 
-    def remove_files(self, key: ExperimentKey, uid: str) -> None:
-        """Remove the directories of a deleted experiment, and what its engine left."""
-        remove_folder(self.trials_folder(key))
+    def remove_files(self, key: ExperimentKey, uid: str, trials: Iterable[str]) -> None:
+        """Remove the directories of a deleted experiment, and what its engine left.
+
+        Those of another one stay: two stores in a folder may each have one of this name.
+        """
+        folder = self.trials_folder(key)
+        for name in trials:
+            remove_folder(folder / name)
+        if not any(each.is_dir() for each in folder.glob("*")):
+            remove_folder(folder)
         for path in (self._lock(uid), self.socket(uid), self.folder / "logs" / f"{uid}.log"):
             path.unlink(missing_ok=True)
 

@@ -240,6 +240,21 @@ def test_an_edit_of_an_ended_experiment_says_whether_it_would_go_on(tunewright, 
     assert "`tunewright resume echo` goes on" in tunewright("edit", "echo", "--trials", "4").err
 
 
+def test_deleting_leaves_the_files_of_another_store_in_the_same_folder(
+    tunewright, experiment, tmp_path
+):
+    for store in ("a.db", "b.db"):
+        tunewright("run", experiment(), "--store", store)
+
+    assert tunewright("delete", "echo", "--yes", "--store", "a.db").code == 0
+
+    left = tunewright("trials", "echo", "-o", "json", "--store", "b.db").json
+    folder = tmp_path / "trials" / "default" / "echo"
+    assert {each.name for each in folder.iterdir()} == {trial["name"] for trial in left}
+    assert tunewright("delete", "echo", "--yes", "--store", "b.db").code == 0
+    assert not folder.exists()
+
+
 def test_deleting_asks_and_without_an_answer_deletes_nothing(tunewright, experiment):
     tunewright("run", experiment(command("echo loss=${trialParameters.x}")))
 
@@ -304,22 +319,22 @@ def test_trying_runs_one_trial_that_counts_for_nothing(tunewright, experiment):
     assert tunewright("get", "-o", "json").json == []
 
 
+def architecture(document):
+    """Search an architecture, of which each trial prints the number of layers."""
+    command("echo loss=${trialParameters.layers}")(document)
+    sizes = {"name": "s", "parameterType": "categorical", "feasibleSpace": {"list": ["3", "5"]}}
+    operation = {"operationType": "pooling", "parameters": [sizes]}
+    spec = document["spec"]
+    del spec["parameters"]
+    spec["algorithm"] = {"algorithmName": "darts"}
+    spec["nasConfig"] = {"graphConfig": {"numLayers": 7}, "operations": [operation]}
+    spec["trialTemplate"]["trialParameters"] = [{"name": "layers", "reference": "num-layers"}]
+
+
 def test_trying_an_architecture_search_runs_what_its_algorithm_proposes_first(
     tunewright, experiment
 ):
-    sizes = {"name": "s", "parameterType": "categorical", "feasibleSpace": {"list": ["3", "5"]}}
-
-    def change(document):
-        command("echo loss=${trialParameters.layers}")(document)
-        spec = document["spec"]
-        del spec["parameters"]
-        spec["algorithm"] = {"algorithmName": "darts"}
-        operation = {"operationType": "pooling", "parameters": [sizes]}
-        spec["nasConfig"] = {"graphConfig": {"numLayers": 7}, "operations": [operation]}
-        layers = {"name": "layers", "reference": "num-layers"}
-        spec["trialTemplate"]["trialParameters"] = [layers]
-
-    result = tunewright("try", experiment(change))
+    result = tunewright("try", experiment(architecture))
 
     assert result.code == 0, result.err
     assert "loss=7" in result.out
@@ -391,6 +406,18 @@ def test_every_format_holds_every_trial(tunewright, experiment, tmp_path, kind):
         assert [row["index"] for row in yaml.safe_load(data)] == [0, 1, 2]
     else:
         assert data.startswith(b"PAR1")
+
+
+@pytest.mark.parametrize("kind", ["csv", "json", "parquet"])
+def test_every_format_holds_the_architectures_that_were_tried(
+    tunewright, experiment, tmp_path, kind
+):
+    tunewright("run", experiment(architecture))
+
+    result = tunewright("export", "echo", "-f", f"out.{kind}")
+
+    assert result.code == 0, result.err
+    assert b"param.num-layers" in (tmp_path / f"out.{kind}").read_bytes()
 
 
 def test_what_is_shown_of_a_finished_experiment_agrees(tunewright, experiment):

@@ -238,6 +238,24 @@ def test_wrong_options_are_refused_with_what_the_command_says():
         tune(lambda x: x, {"x": search.double(0, 1)}, algorithm="tpee", quiet=True)
 
 
+@pytest.mark.parametrize(
+    "wrong", [{"name": "../../My Run"}, {"trials": 0}, {"algorithm": "tpee"}, {"metric": ""}]
+)
+def test_what_is_refused_leaves_no_file(home, wrong):
+    with pytest.raises(Invalid):
+        tune(lambda x: x, {"x": search.double(0, 1)}, quiet=True, **wrong)
+    assert not list(home.rglob("*.pickle"))
+
+
+def test_a_function_is_kept_beside_its_store_and_deleted_with_its_experiment(home, tmp_path):
+    client = Client(store=tmp_path / "elsewhere" / "store.db")
+    space = {"x": search.double(0, 1)}
+    tune(lambda x: x, space, trials=1, quiet=True, name="there", client=client)
+    assert list((tmp_path / "elsewhere").rglob("*.pickle"))
+    client.delete("there")
+    assert not list(tmp_path.rglob("*.pickle"))
+
+
 def test_a_client_begins_waits_looks_and_deletes():
     client = Client()
     begun = client.create(experiment("one"))

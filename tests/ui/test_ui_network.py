@@ -1,5 +1,9 @@
 """The network of a trial: read from its parameters, and drawn."""
 
+import csv
+import io
+import json
+
 import pytest
 from playwright.sync_api import expect
 from tunewright.ui.network import picture_of
@@ -94,6 +98,18 @@ spec:
                 command: [echo, "loss=0.5", "${trialParameters.architecture}"]
                 args: ["${trialParameters.config}"]
 """
+
+
+@pytest.mark.xdist_group("page")
+def test_an_export_holds_the_architectures_that_were_tried(server):
+    text = EXPERIMENT.replace("name: layers", "name: taken")
+    (server.folder / "taken.yaml").write_text(text, encoding="utf-8")
+    server.tunewright("run", "taken.yaml")
+    with server.client() as client:
+        table = client.get(server.api("/experiments/default/taken/csv")).text
+    head, *rows = csv.reader(io.StringIO(table))
+    assert head[4:6] == ["architecture", "nn_config"]
+    assert [len(json.loads(row[4])) for row in rows] == [5, 5]
 
 
 @pytest.mark.xdist_group("page")

@@ -113,7 +113,9 @@ def as_csv(request: Request, board: FromBoard, record: Found) -> Response:
 
 
 def _csv(record: ExperimentRecord, rows: Sequence[Row], metric: str) -> str:
-    parameters = [each["name"] for each in record.document["spec"].get("parameters") or ()]
+    named = [each["name"] for each in record.document["spec"].get("parameters") or ()]
+    # An architecture has what its algorithm says, which no file names.
+    parameters = named or dict.fromkeys(name for row in rows for name in row.point)
     metrics = dict.fromkeys(name for row in rows for name in row.metrics)
     stream = io.StringIO()
     writer = csv.writer(stream)
