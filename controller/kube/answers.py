@@ -33,14 +33,14 @@ def read_json(text: str | bytes) -> Any:
     Raises:
         ValueError: it is no JSON.
     """
+    written = text if isinstance(text, str) else text.decode()
     try:
-        found = json.loads(text)
+        found = json.loads(written)
     except RecursionError:
-        pass
-    else:
-        if not is_deeper(found, _KEPT):
-            return found
-    return json.loads(_shallow(text if isinstance(text, str) else text.decode()))
+        return json.loads(_shallow(written))
+    # Most answers are one object, which has fewer of them altogether.
+    may_be = written.count("{") + written.count("[") > _KEPT
+    return json.loads(_shallow(written)) if may_be and is_deeper(found, _KEPT) else found
 
 
 def _shallow(text: str) -> str:
