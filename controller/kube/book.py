@@ -55,6 +55,9 @@ from .tally import Tally
 LIMITED = "Limited"
 """The condition that says what a limit of the namespace holds back."""
 
+MESSAGE = 32_000
+"""Characters of a condition's message, of which a status keeps several: it stays bounded."""
+
 
 class Book:
     """Implements `db.ledger.Ledger` for one experiment.
@@ -192,7 +195,8 @@ class Book:
         """Leave an edit that is wrong aside, and say so."""
         self.experiment = replace(self.experiment, version=version)
         reason = reasons.INVALID_SPEC.name
-        self.note(Condition(type="EditRefused", reason=reason, message=why), now)
+        said = why[:MESSAGE]
+        self.note(Condition(type="EditRefused", status="True", reason=reason, message=said), now)
         self.add_event("", index=None, kind="Warning", reason=reason, message=why, now=now)
 
     def created(self, index: int, uid: str) -> None:
@@ -219,7 +223,7 @@ class Book:
 
     def say(self, index: int, reason: str, message: str, now: float) -> None:
         """Say why a trial that has not ended is as it is."""
-        page = self.pages[index]
+        page, message = self.pages[index], message[:MESSAGE]
         if (page.record.reason, page.record.message) == (reason, message):
             return
         state = page.conditions[-1].model_copy(update={"reason": reason, "message": message})
@@ -503,7 +507,7 @@ class Book:
 
     def _pass(self, index: int, state: TrialState, reason: str, message: str, now: float) -> None:
         """Pass a trial through the door; one that is sent back before it ran stays where it is."""
-        page = self.pages[index]
+        page, message = self.pages[index], message[:MESSAGE]
         old = page.record.state
         if state is not old:
             passage(TRIAL_EDGES, old, state)

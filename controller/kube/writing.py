@@ -16,7 +16,7 @@ from ...api.experiment import API_VERSION
 from ...api.moments import written
 from ...api.states import ExperimentState, TrialState
 from ..plan import reasons
-from .book import Book
+from .book import MESSAGE, Book
 from .cache import Cache
 from .experiments import experiment_record, experiment_status
 from .labels import WISHES
@@ -29,9 +29,6 @@ from .wishes import wishes_of
 
 STATUS_SECONDS = 2.0
 """How long news that is no condition may wait for more of it."""
-
-_MESSAGE = 32_000
-"""Characters of a condition's message that the definitions take."""
 
 MANAGER = "tunewright"
 """Who owns the fields of a status: one writer, one name."""
@@ -181,7 +178,7 @@ async def refuse(kube: Kube, document: Document, why: str, now: float) -> None:
     record, conditions = experiment_record(document)
     reason = reasons.INVALID_SPEC.name
     ended = pass_to(
-        conditions, ExperimentState.FAILED, reason=reason, message=why[:_MESSAGE], now=written(now)
+        conditions, ExperimentState.FAILED, reason=reason, message=why[:MESSAGE], now=written(now)
     )
     status = {
         **(document.get("status") or {}),

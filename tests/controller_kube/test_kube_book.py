@@ -12,7 +12,7 @@ from tunewright.api.identity import ExperimentKey
 from tunewright.api.observation import Batch, Sample, TextValue
 from tunewright.api.space import Parameter, ParameterKind, SearchSpace
 from tunewright.api.states import ExperimentState, TrialState
-from tunewright.controller.kube.book import Book
+from tunewright.controller.kube.book import MESSAGE, Book
 from tunewright.controller.kube.experiments import experiment_record, experiment_status
 from tunewright.controller.kube.tally import NOBODY
 from tunewright.controller.kube.trials import page_of, trial_document, trial_status
@@ -265,3 +265,14 @@ def test_a_condition_that_another_controller_sets_on_a_trial_says_nothing_of_its
     )
     assert found.record == replace(page.record, created_at=found.record.created_at)
     assert found.conditions == page.conditions
+
+
+def test_what_is_said_of_a_trial_or_an_edit_is_bounded_however_long_it_is():
+    known, why = book(), "a fault, " * 100_000
+    known.propose("u-1", 0, [("t-0", Proposal({"x": "1"}))], made_from=0, now=1.0)
+    known.say(0, "RefusedByCluster", why, 2.0)
+    known.refuse_edit(4, why, 3.0)
+    said = [known.pages[0].conditions[-1].message, known.conditions[0].message]
+    known.finish_trial("u-1", 0, TrialState.FAILED, reason="Refused", message=why, now=4.0)
+    said.append(known.pages[0].conditions[-1].message)
+    assert [each == why[:MESSAGE] for each in said] == [True] * 3
