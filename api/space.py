@@ -115,7 +115,7 @@ class Parameter:
         elif self.kind is ParameterKind.DISCRETE:
             value = self._entry(text)
         else:
-            value = _whole(text) if self.kind is ParameterKind.INT else self._snapped(float(text))
+            value = _whole(text) if self.kind is ParameterKind.INT else self._snapped(_number(text))
         if not self.contains(value):
             raise ValueError(f"{text} is not in {self.describe()}")
         return value
@@ -131,7 +131,8 @@ class Parameter:
     def _entry(self, text: str) -> str:
         if text in self.choices:
             return text
-        return next((entry for entry in self.choices if float(entry) == float(text)), text)
+        number = _number(text)
+        return next((entry for entry in self.choices if float(entry) == number), text)
 
     def native(self, value: Value) -> Value:
         """Return the value as a program wants it: a discrete entry as its number."""
@@ -146,6 +147,13 @@ class Parameter:
             return "{" + ", ".join(self.choices) + "}"
         step = f" step {self.step}" if self.step is not None else ""
         return f"[{self.low}, {self.high}]{step}"
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError as error:
+        raise ValueError(f"{text!r} is not a number") from error
 
 
 def _whole(text: str) -> int:

@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import Connection, column, inspect, select, table
 
 from ..api.errors import Conflict, NotFound
-from ..api.observation import Batch, Sample
+from ..api.observation import Batch, Sample, is_metric_name
 from .connection import Database
 from .store import Store
 
@@ -65,8 +65,13 @@ def _rows(connection: Connection) -> Iterator[Any]:
 
 
 def _samples(rows: Iterable[Any]) -> Iterator[Sample]:
-    """Read what is a number; Katib writes `unavailable` where a metric was never seen."""
+    """Read what is a number of a metric that can have its name.
+
+    Katib writes `unavailable` where a metric was never seen.
+    """
     for row in rows:
+        if not is_metric_name(row.metric_name):
+            continue
         try:
             value = float(row.value)
         except ValueError:
@@ -74,9 +79,9 @@ def _samples(rows: Iterable[Any]) -> Iterator[Sample]:
         yield Sample(row.metric_name, value, _seconds(row.time))
 
 
-def _seconds(moment: datetime) -> float:
-    """Read UTC without a zone; the year 1 stands for a value whose line had no time."""
-    return 0.0 if moment.year == 1 else moment.replace(tzinfo=UTC).timestamp()
+def _seconds(moment: datetime | None) -> float:
+    """Read UTC without a zone; the year 1, or nothing, stands where a line had no time."""
+    return 0.0 if moment is None or moment.year == 1 else moment.replace(tzinfo=UTC).timestamp()
 
 
 def _import_trial(

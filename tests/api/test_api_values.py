@@ -75,6 +75,19 @@ def test_what_is_no_value_is_refused(text):
 
 
 @pytest.mark.parametrize(
+    "parameter",
+    [
+        Parameter("x", ParameterKind.DOUBLE, Decimal(0), Decimal(1)),
+        Parameter("x", ParameterKind.DISCRETE, choices=("1", "2")),
+    ],
+    ids=["a double", "an entry"],
+)
+def test_what_is_no_number_is_called_so(parameter):
+    with pytest.raises(ValueError, match=r"^'high' is not a number$"):
+        parameter.parse("high")
+
+
+@pytest.mark.parametrize(
     ("step", "text", "value"),
     [
         ("0.1", "0.30000000000000004", 0.3),

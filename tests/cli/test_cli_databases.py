@@ -30,6 +30,9 @@ ROWS = (
     ("{trial}", "2026-01-31 12:00:01", "loss", "0.5"),
     ("{trial}", "2026-01-31 12:00:02", "accuracy", "unavailable"),
     ("{trial}", "0001-01-01 00:00:00", "extra", "NaN"),
+    ("{trial}", None, "extra", "1"),
+    ("{trial}", "2026-01-31 12:00:03", "", "1"),
+    ("{trial}", "2026-01-31 12:00:03", "loss ", "1"),
 )
 KINDS = [
     pytest.param(name, marks=[pytest.mark.needs(name), pytest.mark.xdist_group(name)], id=name)
@@ -37,7 +40,7 @@ KINDS = [
 ]
 
 
-def run(url: str, *statements: str, **values: str) -> None:
+def run(url: str, *statements: str, **values: str | None) -> None:
     engine = create_engine(url, isolation_level="AUTOCOMMIT", poolclass=NullPool)
     with engine.connect() as connection:
         for statement in statements:
@@ -73,11 +76,11 @@ def test_katibs_logs_are_brought_in_once_for_the_trials_that_are_known(
             )
         told = [tunewright("db", "import-katib", url) for _ in range(2)]
     assert [done.code for done in told] == [0, 0], told[0].err
-    assert "trials: 1, rows: 3" in told[0].out
+    assert "trials: 1, rows: 4" in told[0].out
     assert "left out: 1" in told[0].err
     with closing(open_store(tunewright.folder / "home" / "store.db")) as store:
         summaries = store.observation(uid, index)
-        assert [sample.time for sample in store.samples(uid, index, metric="extra")] == [0.0]
+        assert [sample.time for sample in store.samples(uid, index, metric="extra")] == [0.0] * 2
     assert set(summaries) == {*own, "loss", "extra"}
     assert summaries["loss"].count == 2 + (own["loss"].count if "loss" in own else 0)
 
