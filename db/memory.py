@@ -7,6 +7,7 @@ itself, and everybody knows it once it is committed.
 """
 
 import threading
+from itertools import islice
 from typing import Generic, TypeVar
 
 from .connection import Database
@@ -14,12 +15,16 @@ from .connection import Database
 K = TypeVar("K")
 V = TypeVar("V")
 
+MOST = 2_000
+"""How much is remembered of a kind: what goes on is read again, what was deleted never is."""
+
 
 class Memory(Generic[K, V]):
     """A dictionary that follows the transactions of a database."""
 
     def __init__(self, database: Database) -> None:
         self._known: dict[K, V] = {}
+        self._settling = threading.Lock()
         self._local = threading.local()
         database.at_end(self._settle)
 
@@ -33,8 +38,11 @@ class Memory(Generic[K, V]):
 
     def _settle(self, *, committed: bool) -> None:
         learned = self._learned()
-        if committed:
-            self._known.update(learned)
+        if committed and learned:
+            with self._settling:
+                self._known |= learned
+                for key in [*islice(self._known, max(0, len(self._known) - MOST))]:
+                    del self._known[key]
         learned.clear()
 
     def _learned(self) -> dict[K, V]:

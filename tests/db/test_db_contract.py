@@ -564,6 +564,15 @@ class TestWhatWasUndone:
             assert reader.observation(uid, 0)["loss"].latest == 0.25
             assert [sample.value for sample in reader.samples(uid, 0)] == [0.25]
 
+    def test_what_is_remembered_has_an_end_and_is_read_again(self, store: Store, monkeypatch):
+        monkeypatch.setattr("tunewright.db.memory.MOST", 2)
+        uids = [made(store, ExperimentKey("default", f"e-{n}")).uid for n in range(5)]
+        for uid in uids:
+            observed(store, uid, 0, 0.5)
+        assert [store.trial(uid, 0).value for uid in uids] == [0.5] * 5
+        remembered = (store._ids, store._rules, store._documents, store._names._ids)
+        assert max(len(memory._known) for memory in remembered) == 2
+
     def test_an_edit_made_in_it_is_not_read_for_one_made_later(self, store: Store):
         uid = made(store).uid
         observed(store, uid, 0, 0.5)
