@@ -178,3 +178,6 @@ def _check_initial(initial: InitialTrial, spec: ExperimentSpec, path: str, repor
     metric = spec.objective.objective_metric_name if spec.objective else ""
     if initial.observation is not None and metric and metric not in initial.observation:
         report.add(f"{path}.observation", f"has no value of the objective, {metric}", kind=REQUIRED)
+    for name, value in (initial.observation or {}).items():
+        if not math.isfinite(value):
+            report.add(f"{path}.observation.{name}", f"{value} is no finite number")

@@ -1,6 +1,7 @@
 """Every rule, by the path and kind of the fault that it makes."""
 
 import copy
+import math
 
 import pytest
 from tunewright.api.documents import parse
@@ -355,6 +356,18 @@ RULES = [
             },
         ),
         "spec.parameters[0].feasibleSpace.max",
+        "Invalid",
+    ),
+    (
+        "a known value that is none",
+        (
+            "spec",
+            {
+                **BASE["spec"],
+                "initialTrials": [{"assignments": {"lr": 0.1}, "observation": {"loss": math.inf}}],
+            },
+        ),
+        "spec.initialTrials[0].observation.loss",
         "Invalid",
     ),
     (
