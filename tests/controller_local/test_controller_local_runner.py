@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -515,3 +516,18 @@ class TestPlaces:
         main = container("cat", "/opt/shared/x", volumeMounts=mounts)
         volumes = [{"name": "shared", "emptyDir": {}}]
         assert run(job(main, initContainers=first, volumes=volumes)).output() == b"hi\n"
+
+    def test_a_single_file_of_a_volume_is_seen_beside_what_is_there(self, run, options, tmp_path):
+        folder = tmp_path / "etc"
+        folder.mkdir()
+        (folder / "site.yaml").touch()
+        (folder / "other.yaml").write_text("other")
+        mounts = [{"name": "v", "mountPath": f"{folder}/site.yaml", "subPath": "site.yaml"}]
+        main = container("cat", f"{folder}/site.yaml", f"{folder}/other.yaml", volumeMounts=mounts)
+        volumes = [{"name": "v", "configMap": {"name": "c"}}]
+        options = replace(options, config_maps={"c": {"site.yaml": "mine, "}})
+        assert run(job(main, volumes=volumes), options=options).output() == b"mine, other"
+
+        (folder / "site.yaml").unlink()
+        with pytest.raises(Unsupported, match=rf"touch {folder}/site\.yaml"):
+            run(job(main, volumes=volumes), options=options)
