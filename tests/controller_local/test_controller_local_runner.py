@@ -366,10 +366,13 @@ class TestStopping:
 
         return asyncio.run(drive())
 
-    def test_a_polite_program_ends_in_its_own_way(self, tmp_path: Path, options):
-        script = "trap 'echo bye; exit 7' TERM; echo ready; while :; do sleep 0.01; done"
+    @pytest.mark.parametrize("code", [7, 0])
+    def test_a_polite_program_ends_in_its_own_way_and_has_not_completed(
+        self, tmp_path: Path, options, code: int
+    ):
+        script = f"trap 'echo bye; exit {code}' TERM; echo ready; while :; do sleep 0.01; done"
         said = self.stop_it(tmp_path, options, job(container("sh", "-c", script)), 20.0)
-        assert said.ended.reason is EndReason.STOPPED
+        assert (said.ended.reason, said.ended.exit_code) == (EndReason.STOPPED, code)
         assert said.output() == b"ready\nbye\n"
 
     def test_one_that_ignores_it_is_killed_after_its_grace(self, tmp_path: Path, options):
