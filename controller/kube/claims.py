@@ -14,11 +14,11 @@ from dataclasses import replace
 from typing import Any
 
 from ...api.checkpoint import TRIAL_DIR
-from ...api.errors import Conflict
 from ...api.experiment import API_VERSION
 from ...api.policy import ResumePolicy
 from ...db.records import ExperimentRecord
 from ..brief import Brief
+from .belongings import make
 from .labels import EXPERIMENT
 from .plugins import CLAIMS, OWN, claim_spec
 from .port import Kube
@@ -46,6 +46,9 @@ async def make_claim(
     """Make the claim, where it is wanted and not there yet.
 
     `namespaces` are those in which a `katib-config` may be, which may say what to claim.
+
+    Raises:
+        ServerUnavailable: that of a namesake is still there.
     """
     is_shared = with_claim(brief, experiment.key.name) != brief
     if not is_shared and brief.policy.resume_policy is not ResumePolicy.FROM_VOLUME:
@@ -63,10 +66,7 @@ async def make_claim(
         },
         "spec": await claim_spec(kube, brief.problem.algorithm, namespaces) or usual,
     }
-    try:
-        await kube.create(CLAIMS, key.namespace, claim)
-    except Conflict:
-        return  # it was made before, or by the experiment's plug-in, or by its people
+    await make(kube, CLAIMS, experiment, claim)
 
 
 def _name(brief: Brief, experiment: str) -> str:

@@ -322,6 +322,7 @@ async def open_driver(world: World, document: Document, before: int | None) -> D
     Raises:
         Invalid: the document is not what validation lets pass.
         NotFound: the kind of its trials is not installed.
+        ServerUnavailable: what a namesake had beside its trials is still there.
     """
     record, conditions = experiment_record(
         await with_template(world.kube, document, world.template_namespaces)
@@ -332,11 +333,6 @@ async def open_driver(world: World, document: Document, before: int | None) -> D
     check_endpoint(brief.problem.endpoint, record.key.namespace)
     plugin = await plugin_of(world.kube, record, brief, world.katib_configs)
     check_algorithm(record.document, elsewhere=plugin is not None)
-    if plugin is not None:
-        await plugin.begin()
-        brief = served_by(brief, plugin.endpoint)
-    await make_claim(world.kube, record, brief, world.katib_configs)
-    brief = with_claim(brief, record.key.name)
     source = brief.template.source
     assert not isinstance(source, str)  # `with_template` has read it
     resource = await world.informers.resource(source["apiVersion"], source["kind"])
@@ -355,6 +351,11 @@ async def open_driver(world: World, document: Document, before: int | None) -> D
     jobs = Jobs(world.kube, cache, resource, world.settings, world.impersonates)
     own = [page.record for page in pages]
     warm = await warm_trials(world.informers, record, brief, own, proposed=book.proposed)
+    if plugin is not None:
+        await plugin.begin()
+        brief = served_by(brief, plugin.endpoint)
+    await make_claim(world.kube, record, brief, world.katib_configs)
+    brief = with_claim(brief, record.key.name)
     driver = Driver(world, book, brief, jobs, plugin, memory=Memory(warm=warm))
     for trial in world.informers.trials.under(BY_EXPERIMENT, key_of(document)):
         driver.hear_of(trial)  # it may have come while all this was read

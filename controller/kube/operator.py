@@ -287,11 +287,14 @@ class Operator:
 
     async def _refuse(self, world: World, key: Key, error: Invalid) -> None:
         """End an experiment whose document is wrong, with all that is wrong with it."""
+        driver = self._drivers.get(key)
         await self._drop(key)
         document = world.informers.experiments.get(key)
         if document is None:
             return
         try:
+            if driver is not None:
+                await driver.end()
             if world.pod_webhook is not None:
                 await world.pod_webhook.forget(key)
             await refuse(world.kube, document, str(error), self._parts.clock.now())

@@ -14,13 +14,14 @@ from typing import Any
 
 import yaml
 
-from ...api.errors import Conflict, Fault, Invalid, NotFound, TunewrightError
+from ...api.errors import Fault, Invalid, NotFound, TunewrightError
 from ...api.experiment import API_VERSION
 from ...api.policy import Policy, ResumePolicy
 from ...db.records import ExperimentRecord
 from ...suggestion.endpoint import Endpoint
 from ...suggestion.registry import names
 from ..brief import Brief
+from .belongings import make, remove
 from .katib import DEPLOYMENTS
 from .labels import EXPERIMENT
 from .notices import Notices
@@ -153,23 +154,21 @@ class Plugin:
         return self.policy.resume_policy is ResumePolicy.LONG_RUNNING
 
     async def begin(self) -> None:
-        """Make what is not there yet."""
+        """Make what is not there yet.
+
+        Raises:
+            ServerUnavailable: what served a namesake is still there.
+        """
         made = [(SERVICES, self._service()), (DEPLOYMENTS, self._deployment())]
         if self._has_volume:
             made.insert(0, (CLAIMS, self._claim()))
         for resource, document in made:
-            try:
-                await self.kube.create(resource, self.experiment.key.namespace, document)
-            except Conflict:
-                continue
+            await make(self.kube, resource, self.experiment, document)
 
     async def end(self) -> None:
         """Take it away, but for its claim."""
         for resource in (DEPLOYMENTS, SERVICES):
-            try:
-                await self.kube.delete(resource, self.experiment.key.namespace, self.name)
-            except NotFound:
-                continue
+            await remove(self.kube, resource, self.experiment, self.name)
 
     @property
     def _has_volume(self) -> bool:

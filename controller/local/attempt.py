@@ -219,7 +219,9 @@ class Attempt:
             deadline = self._prepared.plan.deadline
             message = f"ran longer than activeDeadlineSeconds {deadline:g}"
             return EndReason.FAILED, decisive.code, message
-        if decisive.code != 0 and self._grace is not None and not self._is_decided:
+        # A program that was asked to end may say that all is well: it has saved its work.
+        is_interrupted = decisive.code != 0 or decisive.ended_by_us
+        if is_interrupted and self._grace is not None and not self._is_decided:
             return EndReason.STOPPED, decisive.code, decisive.told
         return _own_end(decisive, bytes(self._tails.get("stderr", b"")))
 

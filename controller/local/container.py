@@ -104,7 +104,8 @@ def _limits(container: Container) -> list[str]:
     if "nvidia.com/gpu" in limits.devices:
         words += ["--gpus", "all", "--env", "CUDA_VISIBLE_DEVICES"]
     if "amd.com/gpu" in limits.devices:
-        words += ["--device", "/dev/kfd", "--device", "/dev/dri", "--env", "HIP_VISIBLE_DEVICES"]
+        words += ["--device", "/dev/kfd", "--device", "/dev/dri"]
+        words += ["--env", "HIP_VISIBLE_DEVICES", "--env", "ROCR_VISIBLE_DEVICES"]
     return words
 
 

@@ -21,12 +21,14 @@ _TOOL_SECONDS = 10.0
 class Vendor:
     """How a vendor's devices are counted and handed out.
 
-    `variables` are set to the devices of a trial; the first that the caller has
-    set already names the inventory.
+    Each of `layers` are variables that mean the same. A program counts the devices of the first
+    layer among those that the next one leaves it, so that the same numbers in both would be of
+    other devices, or of none. The layer that the caller has set names the inventory, and is what
+    a trial's devices are handed out by; where it is none, the first.
     """
 
     resource: str
-    variables: tuple[str, ...]
+    layers: tuple[tuple[str, ...], ...]
     command: tuple[str, ...]
     pattern: str
 
@@ -34,24 +36,30 @@ class Vendor:
 VENDORS = (
     Vendor(
         "nvidia.com/gpu",
-        ("CUDA_VISIBLE_DEVICES", "NVIDIA_VISIBLE_DEVICES"),
+        (("CUDA_VISIBLE_DEVICES",),),
         ("nvidia-smi", "-L"),
         r"^GPU (\d+):",
     ),
     Vendor(
         "amd.com/gpu",
-        ("HIP_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES", "CUDA_VISIBLE_DEVICES"),
+        (("HIP_VISIBLE_DEVICES", "CUDA_VISIBLE_DEVICES"), ("ROCR_VISIBLE_DEVICES",)),
         ("rocm-smi", "--showid", "--csv"),
         r"^card(\d+)",
     ),
 )
 
 
+def variables(vendor: Vendor, environ: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the variables by which a vendor's devices are named in that environment."""
+    layers = vendor.layers
+    return next((each for each in layers if not environ.keys().isdisjoint(each)), layers[0])
+
+
 def inventory(vendor: Vendor, environ: Mapping[str, str]) -> tuple[str, ...]:
     """Return the devices of a vendor that this run may use."""
-    for variable in vendor.variables:
+    for variable in variables(vendor, environ):
         given = environ.get(variable)
-        if given is not None and given not in {"all", "void"}:
+        if given is not None:
             return tuple(each for each in given.split(",") if each not in {"", "-1", "NoDevFiles"})
     try:
         told = subprocess.run(
@@ -93,7 +101,7 @@ class Devices:
             Unsupported: the machine has fewer.
             Retryable: they are taken.
         """
-        variables: dict[str, str] = {}
+        handed: dict[str, str] = {}
         for vendor in VENDORS:
             count = wanted.get(vendor.resource, 0)
             if not count:
@@ -105,8 +113,8 @@ class Devices:
                     "ask for fewer, or run the same file on a cluster"
                 )
             given = self._lease(owner, vendor, count, there)
-            variables |= dict.fromkeys(vendor.variables, ",".join(given))
-        return variables
+            handed |= dict.fromkeys(variables(vendor, self._options.environ), ",".join(given))
+        return handed
 
     def inventory(self, vendor: Vendor) -> tuple[str, ...]:
         if vendor.resource not in self._found:

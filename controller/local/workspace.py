@@ -55,14 +55,16 @@ def private_binds(directory: Path, wanted: Sequence[Path], cwd: Path) -> Iterato
 def mount_binds(
     directory: Path, mounts: Iterable[tuple[Path, Path]], cwd: Path
 ) -> Iterator[tuple[str, str]]:
-    """Yield what to bind so that each directory of this machine is seen at its place.
+    """Yield what to bind so that each directory or file of this machine is seen at its place.
 
     Raises:
-        Unsupported: a place would hide a directory that the trial needs; the message says
-            what to do.
+        Unsupported: a place would hide a directory that the trial needs, or there is no file
+            to bind a file over; the message says what to do.
     """
     for source, place in mounts:
-        if place.is_dir():
+        if source.is_file():
+            _check_is_file(place)
+        if source.is_file() or place.is_dir():
             yield str(source), str(place)
             continue
         target = _nearest(place)
@@ -87,7 +89,8 @@ def volume_sources(
         source = _source(directory, name, volumes.get(name) or {}, options)
         if mount.get("subPath"):
             source /= str(mount["subPath"])
-            source.mkdir(parents=True, exist_ok=True)
+            if not source.exists():
+                source.mkdir(parents=True)
         yield source, place
 
 
@@ -117,6 +120,13 @@ def _source(directory: Path, name: str, volume: Mapping[str, Any], options: Loca
     raise Unsupported(
         f"volume {name} ({kind}) lives on a cluster; name a directory with --mount {name}=DIR"
     )
+
+
+def _check_is_file(place: Path) -> None:
+    """Refuse to bind a file where there is none: all else in its folder would have to be hidden."""
+    if not place.is_file():
+        remedy = f"make one first (mkdir -p {place.parent} && touch {place})"
+        raise Unsupported(f"a file is to be seen at {place}, where this machine has none: {remedy}")
 
 
 def _keep_in_sight(target: Path, place: Path, needed: Sequence[Path]) -> None:

@@ -1,6 +1,7 @@
 """Katib's pbt as its file has it: no volume, a path, and the claim that its trials share."""
 
 import asyncio
+import contextlib
 from dataclasses import replace
 
 import pytest
@@ -8,7 +9,10 @@ import yaml
 from support.actors import JOBS, Fate, quadratic
 from support.apiserver import NEEDED
 from support.operated import experiment, scene
-from tunewright.controller.kube.plugins import CLAIMS, CONFIG, KEY
+from tunewright.api.errors import Conflict, NotFound
+from tunewright.controller.kube.katib import DEPLOYMENTS
+from tunewright.controller.kube.plugins import CLAIMS, CONFIG, KEY, SERVICES
+from tunewright.controller.kube.resources import EXPERIMENTS
 from tunewright.controller.kube.templates import CONFIG_MAPS
 from tunewright.controller.kube.workloads.checkpoints import NAME
 from tunewright.db.sql import open_store
@@ -183,3 +187,99 @@ async def done(play, count):
     trials = await play.trials()
     ended = [each for each in trials if (each.get("status") or {}).get("completionTime")]
     return len(ended) == count
+
+
+def served_by_an_image(play):
+    entry = {"algorithmName": "mine", "image": "registry.test/mine:1"}
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": CONFIG, "namespace": play.namespace},
+        "data": {KEY: yaml.safe_dump({"runtime": {"suggestions": [entry]}})},
+    }
+
+
+BELONGINGS = {"Service": SERVICES, "Deployment": DEPLOYMENTS, "PersistentVolumeClaim": CLAIMS}
+
+
+@pytest.mark.parametrize("kind", BELONGINGS)
+def test_what_a_namesake_had_is_made_anew_when_it_has_gone(play, kind):
+    resource = BELONGINGS[kind]
+
+    async def story(play):
+        await play.kube.create(CONFIG_MAPS, play.namespace, served_by_an_image(play))
+        named = {"algorithm": {"algorithmName": "mine"}, "resumePolicy": "FromVolume"}
+        operator = play.operate()
+        await play.create(experiment(**named))
+        await play.until(lambda: play.kube.get(DEPLOYMENTS, play.namespace, "e-mine"))
+        await play.leave(operator)
+        await play.kube.delete(EXPERIMENTS, play.namespace, "e")
+        for other in {*BELONGINGS.values()} - {resource}:
+            await collect(play, other)
+
+        made = await play.kube.get(resource, play.namespace, "e-mine")
+        again = await play.create(experiment(**named))
+        kube = _Counting(play.kube, kind)
+        play.operate(kube)
+        await play.until(kube.has_tried)
+        await collect(play, resource)
+
+        anew = await play.until(lambda: other_than(play, resource, made))
+        assert anew["metadata"]["ownerReferences"][0]["uid"] == again["metadata"]["uid"]
+
+    play(story)
+
+
+class _Counting:
+    """Knows whether something of a kind could not be created, for it was there."""
+
+    def __init__(self, kube, kind):
+        self._kube = kube
+        self._kind = kind
+        self._tried = False
+
+    def __getattr__(self, name):
+        return getattr(self._kube, name)
+
+    async def has_tried(self):
+        return self._tried
+
+    async def create(self, resource, namespace, document, **more):
+        try:
+            return await self._kube.create(resource, namespace, document, **more)
+        except Conflict:
+            self._tried |= document["kind"] == self._kind
+            raise
+
+
+async def collect(play, resource):
+    """Delete an object as the garbage collector does, which does not run here."""
+    await play.kube.delete(resource, play.namespace, "e-mine")
+    with contextlib.suppress(NotFound):  # no kubelet says that no pod has a claim any more
+        free = {"metadata": {"finalizers": None}}
+        await play.kube.merge(resource, play.namespace, "e-mine", free)
+
+
+async def other_than(play, resource, made):
+    found = await play.kube.get(resource, play.namespace, "e-mine")
+    return found if found["metadata"]["uid"] != made["metadata"]["uid"] else None
+
+
+def test_an_experiment_that_is_refused_leaves_no_plug_in_behind(play):
+    async def story(play):
+        await play.kube.create(CONFIG_MAPS, play.namespace, served_by_an_image(play))
+        document = experiment(
+            algorithm={"algorithmName": "mine"},
+            initialTrials=[{"assignments": {"x": "0.5"}}],
+        )
+        pod = document["spec"]["trialTemplate"]["trialSpec"]["spec"]["template"]["spec"]
+        pod["containers"][0]["imagePullPolicy"] = "Sometimes"
+        play.operate()
+        await play.create(document)
+
+        ended = await play.ends()
+        assert ended["status"]["conditions"][-1]["reason"] == "InvalidSpec"
+        assert await play.all(DEPLOYMENTS) == []
+        assert await play.all(SERVICES) == []
+
+    play(story)

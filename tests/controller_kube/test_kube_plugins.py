@@ -50,17 +50,27 @@ def plugin(kube=None, **policy):
     return Plugin(kube, images_of(config())["mine"], record, "mine", Policy(**policy))
 
 
-class Recording:
-    """An API server that takes everything; what is asked of it is kept."""
+def owned_by(kind, name="digits", uid="u"):
+    owner = {"apiVersion": "kubeflow.org/v1beta1", "kind": kind, "name": name, "uid": uid}
+    return {"metadata": {"uid": "1", "ownerReferences": [owner]}}
 
-    def __init__(self):
+
+class Recording:
+    """An API server that takes everything, and has what is asked for; what was asked is kept."""
+
+    def __init__(self, there=None):
         self.made = []
         self.deleted = []
+        self.there = there or owned_by("Experiment")
+
+    async def get(self, resource, namespace, name):
+        return self.there
 
     async def create(self, resource, namespace, document):
         self.made.append((namespace, document))
 
-    async def delete(self, resource, namespace, name):
+    async def delete(self, resource, namespace, name, *, uid):
+        assert uid == self.there["metadata"]["uid"]
         self.deleted.append((resource.plural, namespace, name))
 
 
@@ -148,6 +158,21 @@ def test_a_claim_stays_when_the_rest_is_taken_away(run):
         ("deployments", "team", "digits-mine"),
         ("services", "team", "digits-mine"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("there", "is_taken"),
+    [
+        pytest.param(owned_by("Experiment"), True, id="ours"),
+        pytest.param(owned_by("Suggestion", uid="s"), True, id="that Katib made"),
+        pytest.param(owned_by("Experiment", name="other"), False, id="another experiment's"),
+        pytest.param({"metadata": {"uid": "1"}}, False, id="people's own"),
+    ],
+)
+def test_nothing_is_taken_away_that_is_a_stranger_s(run, there, is_taken):
+    kube = Recording(there)
+    run(plugin(kube).end())
+    assert bool(kube.deleted) is is_taken
 
 
 @pytest.mark.parametrize(

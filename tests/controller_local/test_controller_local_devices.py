@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from support.runtime import Runtime, container, job, start_stray
 from tunewright.api.errors import Retryable, StoreUnavailable, Unsupported
-from tunewright.controller.local.devices import VENDORS, inventory
+from tunewright.controller.local.devices import VENDORS, Devices, inventory
 from tunewright.controller.plan.view import EndReason
+from tunewright.db.sql import open_store
 
 ONE_GPU = {"limits": {"nvidia.com/gpu": 1}}
 
@@ -33,6 +34,32 @@ def test_the_vendors_tool_is_asked(machine):
 def test_what_a_batch_system_gave_is_all_there_is(machine):
     given = {**machine.environ, "CUDA_VISIBLE_DEVICES": "3,5"}
     assert inventory(VENDORS[0], given) == ("3", "5")
+
+
+def test_what_a_container_was_given_is_counted_anew_in_it(machine):
+    given = {**machine.environ, "NVIDIA_VISIBLE_DEVICES": "6,7"}
+    assert inventory(VENDORS[0], given) == ("0", "1")
+
+
+@pytest.mark.parametrize(
+    ("given", "handed"),
+    [
+        ({"ROCR_VISIBLE_DEVICES": "5"}, {"ROCR_VISIBLE_DEVICES": "5"}),
+        (
+            {"ROCR_VISIBLE_DEVICES": "4,5", "HIP_VISIBLE_DEVICES": "1"},
+            {"HIP_VISIBLE_DEVICES": "1", "CUDA_VISIBLE_DEVICES": "1"},
+        ),
+    ],
+    ids=["one layer", "two layers"],
+)
+def test_a_device_is_named_in_one_numbering_alone(tmp_path: Path, options, given, handed):
+    options = replace(options, environ={**options.environ, **given})
+    store = open_store(tmp_path / "store.db")
+    try:
+        devices = Devices(store, options, lambda: 1.0, lambda _: True)
+        assert devices.take("token", {"amd.com/gpu": 1}) == handed
+    finally:
+        store.close()
 
 
 def test_no_two_trials_share_a_device_and_a_third_waits(tmp_path: Path, machine):

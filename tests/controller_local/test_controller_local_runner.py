@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -365,10 +366,13 @@ class TestStopping:
 
         return asyncio.run(drive())
 
-    def test_a_polite_program_ends_in_its_own_way(self, tmp_path: Path, options):
-        script = "trap 'echo bye; exit 7' TERM; echo ready; while :; do sleep 0.01; done"
+    @pytest.mark.parametrize("code", [7, 0])
+    def test_a_polite_program_ends_in_its_own_way_and_has_not_completed(
+        self, tmp_path: Path, options, code: int
+    ):
+        script = f"trap 'echo bye; exit {code}' TERM; echo ready; while :; do sleep 0.01; done"
         said = self.stop_it(tmp_path, options, job(container("sh", "-c", script)), 20.0)
-        assert said.ended.reason is EndReason.STOPPED
+        assert (said.ended.reason, said.ended.exit_code) == (EndReason.STOPPED, code)
         assert said.output() == b"ready\nbye\n"
 
     def test_one_that_ignores_it_is_killed_after_its_grace(self, tmp_path: Path, options):
@@ -515,3 +519,18 @@ class TestPlaces:
         main = container("cat", "/opt/shared/x", volumeMounts=mounts)
         volumes = [{"name": "shared", "emptyDir": {}}]
         assert run(job(main, initContainers=first, volumes=volumes)).output() == b"hi\n"
+
+    def test_a_single_file_of_a_volume_is_seen_beside_what_is_there(self, run, options, tmp_path):
+        folder = tmp_path / "etc"
+        folder.mkdir()
+        (folder / "site.yaml").touch()
+        (folder / "other.yaml").write_text("other")
+        mounts = [{"name": "v", "mountPath": f"{folder}/site.yaml", "subPath": "site.yaml"}]
+        main = container("cat", f"{folder}/site.yaml", f"{folder}/other.yaml", volumeMounts=mounts)
+        volumes = [{"name": "v", "configMap": {"name": "c"}}]
+        options = replace(options, config_maps={"c": {"site.yaml": "mine, "}})
+        assert run(job(main, volumes=volumes), options=options).output() == b"mine, other"
+
+        (folder / "site.yaml").unlink()
+        with pytest.raises(Unsupported, match=rf"touch {folder}/site\.yaml"):
+            run(job(main, volumes=volumes), options=options)
