@@ -187,6 +187,25 @@ def test_rendering_quotes_for_a_shell_and_fills_in_the_middle(tunewright, experi
     assert tunewright("render", experiment()).out == "sh -c 'echo loss=0.5'\n"
 
 
+@pytest.mark.parametrize(
+    ("low", "high", "distribution"),
+    [
+        ("0.99999990", "0.99999999", "uniform"),
+        ("1e-300", "1e-200", "logUniform"),
+        ("1e200", "1e300", "logUniform"),
+    ],
+)
+def test_the_middle_of_a_range_is_in_it_however_narrow_or_far_away_that_is(
+    tunewright, experiment, low, high, distribution
+):
+    def change(document):
+        space = {"min": low, "max": high, "distribution": distribution}
+        document["spec"]["parameters"][0]["feasibleSpace"] = space
+
+    tried = tunewright("try", experiment(change))
+    assert tried.code == 0, tried.err
+
+
 def test_rendering_an_architecture_search_shows_what_its_algorithm_says_first(
     tunewright, experiment
 ):
