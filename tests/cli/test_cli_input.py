@@ -307,6 +307,11 @@ def test_a_reader_that_leaves_is_no_error(tunewright):
     assert process.wait(30) in {0, 1}
 
 
+def test_a_store_that_ends_in_a_slash_is_a_folder(tunewright, experiment, tmp_path):
+    assert tunewright("run", experiment(), "--store", "new/").code == 0
+    assert (tmp_path / "new" / "store.db").is_file()
+
+
 def test_looking_makes_no_store(tunewright, tmp_path):
     usual, named = tunewright("get"), tunewright("get", "--store", "digit.db")
 
