@@ -106,6 +106,31 @@ def test_plots_of_an_experiment_without_a_trial_are_empty(result):
         figure.canvas.draw()
 
 
+NAS = {
+    "nasConfig": {
+        "graphConfig": {"numLayers": 2, "inputSizes": [8], "outputSizes": [2]},
+        "operations": [
+            {
+                "operationType": "convolution",
+                "parameters": search.parameters({"size": search.categorical([3, 5])})["parameters"],
+            }
+        ],
+    },
+}
+
+
+@pytest.mark.parametrize("plot", ["parallel", "slice"])
+def test_a_plot_across_parameters_says_that_an_architecture_has_none(plot):
+    document = asked(algorithm="nas-random", trials=1)
+    document["spec"] = {k: v for k, v in document["spec"].items() if k != "parameters"} | NAS
+    with Client() as client:
+        experiment = client.create(document)
+        experiment.tell(experiment.ask(), loss=1)
+        plots = client.result("asked").plot
+    with pytest.raises(ValueError, match="an architecture was searched"):
+        getattr(plots, plot)()
+
+
 def test_a_table_has_a_row_a_trial(result):
     frame = result.to_frame()
     assert list(frame.index) == [trial.index for trial in result.trials]
