@@ -138,6 +138,19 @@ def test_a_table_has_a_row_a_trial(result):
     assert frame["value"].min() == result.best.value
 
 
+def test_a_parameter_called_as_a_column_of_the_table_hides_none():
+    space = {"value": search.double(0, 1), "state": search.categorical(["on", "off"])}
+    with Client() as client:
+        experiment = client.create(asked(trials=1, **search.parameters(space)))
+        point = experiment.ask()
+        experiment.tell(point, loss=7)
+        (row,) = client.result("asked").to_frame().to_dict("records")
+    assert (row["state"], row["value"]) == ("Succeeded", 7)
+    assert (row["param.state"], row["param.value"]) == tuple(
+        point.parameters[name] for name in ("state", "value")
+    )
+
+
 @pytest.mark.parametrize(("library", "extra"), [("matplotlib", "plots"), ("pandas", "frame")])
 def test_the_extra_of_a_library_that_is_not_there_is_named(library, extra, result, monkeypatch):
     for name in [each for each in sys.modules if each.startswith(f"{library}.")]:
