@@ -1,5 +1,6 @@
 """Putting the page together: a socket, its address, the server behind it."""
 
+import re
 import secrets
 import socket
 import subprocess
@@ -9,6 +10,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from ..api.errors import Fault, Invalid, MissingExtra
 from ..sdk.commands import COMMAND
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 
 _FIRST_PORT = 8765
 _PORTS_TRIED = 100
+_VISIBLE = re.compile(r"[!-~]+")
 _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 
 
@@ -34,6 +37,14 @@ class Address:
 
     @classmethod
     def of(cls, wire: socket.socket, host: str, token: str | None) -> "Address":
+        """Return the address of what listens; without a token, with a new one.
+
+        Raises:
+            Invalid: the token has signs that not every program can send.
+        """
+        if token and not _VISIBLE.fullmatch(token):
+            remedy = "letters, digits and signs of ASCII, without blanks"
+            raise Invalid([Fault("--token", "not every program could send it", remedy)])
         return cls(host, wire.getsockname()[1], token or secrets.token_urlsafe(24))
 
     @property
@@ -41,7 +52,7 @@ class Address:
         everywhere = self.host in {"0.0.0.0", "::"}  # noqa: S104 - compared, not bound
         host = "127.0.0.1" if everywhere else self.host
         shown = f"[{host}]" if ":" in host else host
-        return f"http://{shown}:{self.port}/?token={self.token}"
+        return f"http://{shown}:{self.port}/?token={quote(self.token, safe='')}"
 
 
 def owner_alone(address: Address, names: Sequence[str]) -> "Access":

@@ -128,6 +128,7 @@ def _loaded(
     from ..api.documents import load
 
     bundle = load([Path(word) for word in words], elsewhere=elsewhere)
+    _refuse_one_name(given["name"], len(bundle.experiments))
     changes = {
         "maxTrialCount": given["trials"],
         "parallelTrialCount": given["parallel"],
@@ -147,3 +148,9 @@ def _loaded(
         changed = {**document, "metadata": metadata, "spec": spec}
         found.append(_checked(_put(changed, *chosen)))
     return found, bundle.others
+
+
+def _refuse_one_name(name: str | None, experiments: int) -> None:
+    if name is not None and experiments > 1:
+        message = f"{experiments} experiments cannot all be called {name}"
+        raise Invalid([Fault("--name", message, "name each in its file")])

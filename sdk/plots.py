@@ -85,10 +85,10 @@ class Plots:
         """Draw a line for each trial across all parameters, the most important first.
 
         Raises:
-            ValueError: it is no objective.
+            ValueError: it is no objective, or there are no parameters: an architecture has none.
         """
         name = self.findings.named(metric)
-        shown = [self._parameter(each) for each in self.findings.importance(name)]
+        shown = self._shown(name)
         worst_first = self.findings.ordered(name)[::-1]
         figure, axes = _drawing(name, width=3.0 + _AXIS_INCHES * len(shown))
         lines = LineCollection(
@@ -130,10 +130,10 @@ class Plots:
         """Draw the value against each parameter, or against those that are named.
 
         Raises:
-            ValueError: there is no such objective or parameter.
+            ValueError: there is no such objective or parameter, or there are no parameters.
         """
         name = self.findings.named(metric)
-        shown = [self._parameter(each) for each in parameters or self.findings.importance(name)]
+        shown = [self._parameter(each) for each in parameters] or self._shown(name)
         figure = Plot(figsize=(1.0 + 2.8 * len(shown), 3.6), layout="constrained")
         counted = self.findings.counted(name)
         every = figure.subplots(1, len(shown), sharey=True, squeeze=False)[0]
@@ -221,6 +221,12 @@ class Plots:
             if value is not None and math.isfinite(value):
                 states.setdefault(trial.state, []).append((trial, value))
         return states
+
+    def _shown(self, metric: str) -> list[Parameter]:
+        """Return all parameters, the most important first."""
+        if not self.findings.parameters:
+            raise ValueError("an architecture was searched, which has no parameters to draw")
+        return [self._parameter(each) for each in self.findings.importance(metric)]
 
     def _parameter(self, name: str) -> Parameter:
         for each in self.findings.parameters:

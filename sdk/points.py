@@ -1,6 +1,7 @@
 """Points as people write them: NAME=VALUE, or a mapping."""
 
 import difflib
+import math
 from collections.abc import Mapping, Sequence
 
 from ..api.compile import search_space
@@ -73,6 +74,7 @@ def middle(parameter: Parameter) -> Value:
     if parameter.levels is not None:
         return parameter.level((parameter.levels - 1) // 2)
     low, high = float(parameter.low), float(parameter.high)
-    if parameter.distribution.is_log:
-        return float(f"{(low * high) ** 0.5:.6g}")
-    return float(f"{(low + high) / 2:.6g}")
+    is_log = parameter.distribution.is_log
+    exact = math.sqrt(low) * math.sqrt(high) if is_log else (low + high) / 2
+    short = float(f"{exact:.6g}")
+    return short if low <= short <= high else min(max(exact, low), high)

@@ -6,10 +6,11 @@ Requests are the standard library's.
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError, URLError
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, urlencode, urlsplit
 from urllib.request import Request, urlopen
 
 from ..api.asked import Answer, Asked
@@ -47,10 +48,12 @@ class Remote:
     """Implements `verbs.Verbs`. `server` is the address that `tunewright ui` prints."""
 
     def __init__(self, server: str, token: str, namespace: str | None) -> None:
-        if not server.startswith(("http://", "https://")):
+        if not _is_address(server):
             raise ValueError(f"{server!r} is no address of a server: http://HOST:PORT")
         self._url = server.rstrip("/")
-        self._token = token
+        self._token = token.strip()  # who reads it from a file has the end of its line, too
+        if not (self._token.isascii() and self._token.isprintable()):
+            raise ValueError("the token has signs that no request can carry")
         self._namespace = namespace
 
     def close(self) -> None:
@@ -240,7 +243,13 @@ class Remote:
     # Asking the server.
 
     def _ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
-        return json.loads(self._read(method, path, body))
+        answer = self._read(method, path, body)
+        try:
+            return json.loads(answer)
+        except ValueError:
+            raise Unsupported(
+                f"{self._url} answers what is no JSON: is it the address of a `tunewright ui`?"
+            ) from None
 
     def _text(self, path: str) -> str:
         return self._read("GET", path).decode()
@@ -260,8 +269,17 @@ class Remote:
                 return bytes(answer.read())
         except HTTPError as error:
             raise _error(error) from None
-        except (URLError, TimeoutError, ConnectionError) as error:
+        except (URLError, TimeoutError, ConnectionError, HTTPException) as error:
             raise ServerUnavailable(f"{self._url} does not answer: {error}") from error
+
+
+def _is_address(server: str) -> bool:
+    try:
+        parts = urlsplit(server)
+        has_host = bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port that is no number
+        return False
+    return has_host and parts.scheme in {"http", "https"} and " " not in server
 
 
 def _error(error: HTTPError) -> Exception:

@@ -177,6 +177,8 @@ class Result:
     def to_frame(self) -> Any:
         """Return a pandas data frame, a row a trial: state, value, parameters and metrics.
 
+        A parameter that is itself called state or value stands as `param.state`, `param.value`.
+
         Raises:
             MissingExtra: pandas is not installed: `pip install 'tunewright[frame]'`.
         """
@@ -188,9 +190,13 @@ class Result:
             {
                 "state": trial.state,
                 "value": trial.value,
-                **trial.parameters,
+                **{_column(name): value for name, value in trial.parameters.items()},
                 **{f"metric.{name}": value for name, value in trial.metrics.items()},
             }
             for trial in self.trials
         )
         return pd.DataFrame(rows, index=[trial.index for trial in self.trials])
+
+
+def _column(parameter: str) -> str:
+    return f"param.{parameter}" if parameter in {"state", "value"} else parameter

@@ -44,7 +44,7 @@ class Place:
         if "://" in written:
             return cls(written, home_folder())
         path = Path(written).expanduser().absolute()
-        if path.is_dir():
+        if path.is_dir() or written.endswith("/"):
             path /= STORE_FILE
         return cls(path, path.parent)
 

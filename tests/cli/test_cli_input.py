@@ -187,6 +187,25 @@ def test_rendering_quotes_for_a_shell_and_fills_in_the_middle(tunewright, experi
     assert tunewright("render", experiment()).out == "sh -c 'echo loss=0.5'\n"
 
 
+@pytest.mark.parametrize(
+    ("low", "high", "distribution"),
+    [
+        ("0.99999990", "0.99999999", "uniform"),
+        ("1e-300", "1e-200", "logUniform"),
+        ("1e200", "1e300", "logUniform"),
+    ],
+)
+def test_the_middle_of_a_range_is_in_it_however_narrow_or_far_away_that_is(
+    tunewright, experiment, low, high, distribution
+):
+    def change(document):
+        space = {"min": low, "max": high, "distribution": distribution}
+        document["spec"]["parameters"][0]["feasibleSpace"] = space
+
+    tried = tunewright("try", experiment(change))
+    assert tried.code == 0, tried.err
+
+
 def test_rendering_an_architecture_search_shows_what_its_algorithm_says_first(
     tunewright, experiment
 ):
@@ -286,6 +305,11 @@ def test_a_reader_that_leaves_is_no_error(tunewright):
     with process.stderr:
         assert process.stderr.read() == ""
     assert process.wait(30) in {0, 1}
+
+
+def test_a_store_that_ends_in_a_slash_is_a_folder(tunewright, experiment, tmp_path):
+    assert tunewright("run", experiment(), "--store", "new/").code == 0
+    assert (tmp_path / "new" / "store.db").is_file()
 
 
 def test_looking_makes_no_store(tunewright, tmp_path):

@@ -255,6 +255,16 @@ def test_deleting_leaves_the_files_of_another_store_in_the_same_folder(
     assert not folder.exists()
 
 
+def test_one_name_for_several_experiments_is_refused_before_any_runs(tunewright, experiment):
+    def other(document):
+        document["metadata"]["name"] = "other"
+
+    refused = tunewright("run", experiment(), experiment(other, "other.yaml"), "--name", "mine")
+
+    assert (refused.code, "--name: 2 experiments" in refused.err) == (2, True)
+    assert tunewright("get", "-o", "json").json == []
+
+
 def test_deleting_asks_and_without_an_answer_deletes_nothing(tunewright, experiment):
     tunewright("run", experiment(command("echo loss=${trialParameters.x}")))
 

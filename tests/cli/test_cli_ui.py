@@ -39,6 +39,21 @@ def test_the_address_holds_a_token_that_is_new_each_time(tunewright):
     assert len(tokens) == 2
 
 
+def test_the_address_lets_in_whatever_signs_the_token_is_made_of(tunewright):
+    env = {"TUNEWRIGHT_UI_TOKEN": "ab+c/d&e#f%20=="}
+    with (
+        serving(tunewright, "--port", "0", env=env) as (address, _),
+        httpx.Client(follow_redirects=True) as browser,
+    ):
+        assert browser.get(address[0]).status_code == 200
+        assert browser.get(f"{address[1]}api/v1/experiments").status_code == 200
+
+
+def test_a_token_that_not_every_program_could_send_is_refused(tunewright):
+    refused = tunewright("ui", "--no-open", "--port", "0", "--token", "sécret")
+    assert (refused.code, "--token: not every program could send it" in refused.err) == (2, True)
+
+
 def test_the_next_port_is_taken_where_one_is_not_free(tunewright):
     with serving(tunewright) as (first, _), serving(tunewright) as (second, _):
         assert first[1] != second[1]

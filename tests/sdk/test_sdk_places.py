@@ -6,6 +6,7 @@
 import asyncio
 import inspect
 import json
+import socketserver
 import threading
 from contextlib import nullcontext
 
@@ -291,12 +292,42 @@ def test_a_server_that_is_away_may_be_back_later():
         Client(server="http://127.0.0.1:9", token="x").experiments()
 
 
+def test_a_token_is_known_with_the_end_of_its_line_too(server):
+    token = f"{server.options['token']}\n"
+    assert Client(server=server.options["server"], token=token).experiments() is not None
+
+
+@pytest.mark.parametrize(
+    ("answer", "error", "said"),
+    [
+        (b"HTTP/1.0 200 OK\r\n\r\n<html>", Unsupported, "is it the address of a `tunewright ui`"),
+        (b"HTTP/1.0 200 OK\r\nContent-Length: 9\r\n\r\n{", ServerUnavailable, "does not answer"),
+        (b"SSH-2.0-OpenSSH\r\n", ServerUnavailable, "does not answer: SSH-2.0"),
+    ],
+    ids=["a page", "half an answer", "no HTTP"],
+)
+def test_what_is_no_server_of_ours_is_said_to_be_none(answer, error, said):
+    class Stranger(socketserver.BaseRequestHandler):
+        def handle(self):
+            self.request.recv(1 << 16)
+            self.request.sendall(answer)
+
+    with socketserver.TCPServer(("127.0.0.1", 0), Stranger) as stranger:
+        threading.Thread(target=stranger.handle_request).start()
+        client = Client(server=f"http://127.0.0.1:{stranger.server_address[1]}", token="x")
+        with pytest.raises(error, match=said):
+            client.experiments()
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [
         ({"server": "http://x"}, "belong together"),
         ({"token": "x"}, "belong together"),
         ({"server": "file:///etc", "token": "x"}, "no address of a server"),
+        ({"server": "http://x:y", "token": "x"}, "no address of a server"),
+        ({"server": "http://", "token": "x"}, "no address of a server"),
+        ({"server": "http://x", "token": "a\nb"}, "the token has signs"),
         ({"store": "x.db", "cluster": True}, "name one"),
         ({"store": "x.db", "server": "http://x", "token": "x"}, "name one"),
     ],

@@ -106,11 +106,49 @@ def test_plots_of_an_experiment_without_a_trial_are_empty(result):
         figure.canvas.draw()
 
 
+NAS = {
+    "nasConfig": {
+        "graphConfig": {"numLayers": 2, "inputSizes": [8], "outputSizes": [2]},
+        "operations": [
+            {
+                "operationType": "convolution",
+                "parameters": search.parameters({"size": search.categorical([3, 5])})["parameters"],
+            }
+        ],
+    },
+}
+
+
+@pytest.mark.parametrize("plot", ["parallel", "slice"])
+def test_a_plot_across_parameters_says_that_an_architecture_has_none(plot):
+    document = asked(algorithm="nas-random", trials=1)
+    document["spec"] = {k: v for k, v in document["spec"].items() if k != "parameters"} | NAS
+    with Client() as client:
+        experiment = client.create(document)
+        experiment.tell(experiment.ask(), loss=1)
+        plots = client.result("asked").plot
+    with pytest.raises(ValueError, match="an architecture was searched"):
+        getattr(plots, plot)()
+
+
 def test_a_table_has_a_row_a_trial(result):
     frame = result.to_frame()
     assert list(frame.index) == [trial.index for trial in result.trials]
     assert {"state", "value", *SPACE, "metric.loss", "metric.seconds"} <= set(frame.columns)
     assert frame["value"].min() == result.best.value
+
+
+def test_a_parameter_called_as_a_column_of_the_table_hides_none():
+    space = {"value": search.double(0, 1), "state": search.categorical(["on", "off"])}
+    with Client() as client:
+        experiment = client.create(asked(trials=1, **search.parameters(space)))
+        point = experiment.ask()
+        experiment.tell(point, loss=7)
+        (row,) = client.result("asked").to_frame().to_dict("records")
+    assert (row["state"], row["value"]) == ("Succeeded", 7)
+    assert (row["param.state"], row["param.value"]) == tuple(
+        point.parameters[name] for name in ("state", "value")
+    )
 
 
 @pytest.mark.parametrize(("library", "extra"), [("matplotlib", "plots"), ("pandas", "frame")])
