@@ -13,6 +13,7 @@ from ...api.errors import Retryable
 from ...db.records import Usage
 from ..plan.view import EndReason
 from ..ports import AttemptRef, Change, Ended, Output, Started, Workload
+from .allotment import needed
 from .cgroups import Group, Place, make_group
 from .container import container_command
 from .environment import (
@@ -48,11 +49,10 @@ class Prepared:
     commands: Mapping[tuple[str, str], Command]
     devices: Mapping[str, int]
 
-    def with_variables(self, variables: Mapping[str, str]) -> "Prepared":
-        if not variables:
-            return self
+    def with_variables(self, given: Mapping[tuple[str, str], Mapping[str, str]]) -> "Prepared":
+        """Return it with further variables of containers, by the names of pod and container."""
         commands = {
-            key: replace(command, variables={**command.variables, **variables})
+            key: replace(command, variables={**command.variables, **given.get(key, {})})
             for key, command in self.commands.items()
         }
         return replace(self, commands=commands)
@@ -70,14 +70,12 @@ def prepare(workload: Workload, options: LocalOptions) -> Prepared:
     kind = kind_of(workload.manifest)
     check_form(workload.manifest)
     plan = kind.plan(workload.manifest, workload.primary_container, free_port)
-    commands: dict[tuple[str, str], Command] = {}
-    devices: dict[str, int] = {}
-    for pod in plan.pods:
-        for container in pod.containers:
-            commands[pod.name, container.name] = _command(workload, options, pod, container)
-            for name, count in container.limits.devices.items():
-                devices[name] = devices.get(name, 0) + count
-    return Prepared(plan, commands, devices)
+    commands = {
+        (pod.name, container.name): _command(workload, options, pod, container)
+        for pod in plan.pods
+        for container in pod.containers
+    }
+    return Prepared(plan, commands, needed(plan.pods))
 
 
 def _command(workload: Workload, options: LocalOptions, pod: Pod, container: Container) -> Command:

@@ -94,14 +94,14 @@ class Devices:
         self._now = now
         self._found: dict[str, tuple[str, ...]] = {}
 
-    def take(self, owner: str, wanted: Mapping[str, int]) -> dict[str, str]:
-        """Lease what is wanted, by resource; return the variables that hand it over.
+    def take(self, owner: str, wanted: Mapping[str, int]) -> dict[str, Sequence[str]]:
+        """Lease what is wanted, by resource; return which it is.
 
         Raises:
             Unsupported: the machine has fewer.
             Retryable: they are taken.
         """
-        handed: dict[str, str] = {}
+        taken: dict[str, Sequence[str]] = {}
         for vendor in VENDORS:
             count = wanted.get(vendor.resource, 0)
             if not count:
@@ -112,9 +112,17 @@ class Devices:
                     f"{count} × {vendor.resource} asked for, {len(there)} on this machine: "
                     "ask for fewer, or run the same file on a cluster"
                 )
-            given = self._lease(owner, vendor, count, there)
-            handed |= dict.fromkeys(variables(vendor, self._options.environ), ",".join(given))
-        return handed
+            taken[vendor.resource] = self._lease(owner, vendor, count, there)
+        return taken
+
+    def handed(self, devices: Mapping[str, Sequence[str]]) -> dict[str, str]:
+        """Return the variables that let a program see these, by resource, and no others."""
+        found: dict[str, str] = {}
+        for vendor in VENDORS:
+            if vendor.resource in devices:
+                names = ",".join(devices[vendor.resource])
+                found |= dict.fromkeys(variables(vendor, self._options.environ), names)
+        return found
 
     def inventory(self, vendor: Vendor) -> tuple[str, ...]:
         if vendor.resource not in self._found:

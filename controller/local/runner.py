@@ -3,12 +3,13 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from ...api.errors import Retryable, TunewrightError
 from ...db.records import Usage
 from ..plan.view import EndReason
 from ..ports import AttemptRef, Change, Ended, Workload
+from .allotment import allot
 from .attempt import Attempt, prepare
 from .cgroups import Place, own_places, remove_left
 from .devices import Devices
@@ -50,12 +51,13 @@ class LocalWorkloads:
             return
         prepared = prepare(workload, self._options)
         token = workload.ref.token
-        given = {}
+        given: Mapping[str, Sequence[str]] = {}
         if prepared.devices:
             given = await asyncio.to_thread(self._devices.take, token, prepared.devices)
+        seen = allot(prepared.plan.pods, given)
         attempt = Attempt(
             workload,
-            prepared.with_variables(given),
+            prepared.with_variables({key: self._devices.handed(seen[key]) for key in seen}),
             self._guard(),
             self._places,
             self._on_change,

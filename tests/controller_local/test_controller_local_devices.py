@@ -57,9 +57,32 @@ def test_a_device_is_named_in_one_numbering_alone(tmp_path: Path, options, given
     store = open_store(tmp_path / "store.db")
     try:
         devices = Devices(store, options, lambda: 1.0, lambda _: True)
-        assert devices.take("token", {"amd.com/gpu": 1}) == handed
+        assert devices.handed(devices.take("token", {"amd.com/gpu": 1})) == handed
     finally:
         store.close()
+
+
+def test_each_replica_sees_its_own_devices_and_one_that_asks_for_none_sees_none(run, machine):
+    told = "echo $TASK${CUDA_VISIBLE_DEVICES-all} >> seen"
+    waits = "while [ $(cat seen | wc -l) -lt 3 ]; do sleep 0.01; done; cat seen"
+
+    def replicas(count: int, task: str, **more):
+        main = container(
+            "sh", "-c", f"{told}; {waits}", env=[{"name": "TASK", "value": task}], **more
+        )
+        return {"replicas": count, "template": {"spec": {"containers": [main]}}}
+
+    specs = {"Chief": replicas(1, "chief"), "Worker": replicas(2, "worker", resources=ONE_GPU)}
+    manifest = {"kind": "TFJob", "spec": {"tfReplicaSpecs": specs}}
+    seen = run(manifest, options=machine).output().decode().split()
+    assert sorted(seen) == ["chief", "worker0", "worker1"]
+
+
+def test_what_runs_first_leaves_its_device_to_the_rest_of_its_pod(run, machine):
+    both = {"limits": {"nvidia.com/gpu": 2}}
+    first = container("sh", "-c", "echo $CUDA_VISIBLE_DEVICES > first", name="i", resources=ONE_GPU)
+    main = container("sh", "-c", "cat first; echo $CUDA_VISIBLE_DEVICES", resources=both)
+    assert run(job(main, initContainers=[first]), options=machine).output() == b"0\n0,1\n"
 
 
 def test_no_two_trials_share_a_device_and_a_third_waits(tmp_path: Path, machine):
