@@ -7,6 +7,7 @@
 """
 
 import errno
+import io
 import json
 import os
 import sys
@@ -30,6 +31,7 @@ INTERRUPTED = 130
 def guarded(command: click.Command) -> int:
     """Run a command to its exit code. No traceback reaches the terminal."""
     _open_what_is_closed()
+    _let_every_sign_pass()
     try:
         code = command.main(prog_name="tunewright", standalone_mode=False)
         sys.stdout.flush()
@@ -47,6 +49,15 @@ def _open_what_is_closed() -> None:
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
             setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 - to the end
+
+
+def _let_every_sign_pass() -> None:
+    r"""Print what the output's encoding lacks as its number, `\u2192`, instead of failing.
+
+    On a terminal, where signs stand below one another, as one sign.
+    """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace" if sys.stdout.isatty() else "backslashreplace")
 
 
 def _leave_nothing_to_print() -> None:

@@ -189,6 +189,8 @@ def _checked(kind: str, feasible: FeasibleSpace, when: When | None) -> Dimension
     check_parameters([spec], "search", report)
     if report.faults:
         raise Invalid(report.faults)
+    if when is not None and not isinstance(when, Mapping):
+        raise _wrong(when, "names no values of another parameter", 'write {"optimizer": ["sgd"]}')
     return Dimension(
         kind,
         feasible,

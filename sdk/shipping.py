@@ -2,6 +2,7 @@
 
 import ast
 import inspect
+import symtable
 import sys
 import textwrap
 from collections.abc import Callable, Iterator, Sequence
@@ -60,7 +61,7 @@ def _needed(thing: FunctionType | type, seen: set[int]) -> Iterator[str]:
     source = _source(thing)
     module = vars(sys.modules[thing.__module__])
     scope = thing.__globals__ if isinstance(thing, FunctionType) else module
-    for name in dict.fromkeys(_names(source)):
+    for name in dict.fromkeys(_names(symtable.symtable(source, thing.__name__, "exec"))):
         if name in scope and id(scope[name]) not in seen:
             yield from _written(name, scope[name], thing, seen)
     yield source
@@ -75,10 +76,15 @@ def _source(thing: FunctionType | type) -> str:
         ) from None
 
 
-def _names(source: str) -> Iterator[str]:
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
-            yield node.id
+def _names(scope: symtable.SymbolTable) -> Iterator[str]:
+    """Yield what a source means of the module that it is in: no function's local of that name."""
+    is_class = scope.get_type() == "class"  # what it has not assigned yet is the module's
+    for symbol in scope.get_symbols():
+        is_outer = symbol.is_global() or (is_class and symbol.is_local())
+        if symbol.is_declared_global() or (is_outer and symbol.is_referenced()):
+            yield symbol.get_name()
+    for inner in scope.get_children():
+        yield from _names(inner)
 
 
 def _written(name: str, value: object, user: FunctionType | type, seen: set[int]) -> Iterator[str]:

@@ -5,18 +5,18 @@ import os
 import re
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
-from ..api.errors import Unsupported
+from ..api.errors import Fault, Invalid, Unsupported
 from ..api.identity import DEFAULT_NAMESPACE, ExperimentKey
-from ..api.space import Value
+from ..api.space import Value, format_value
 from . import search, shipping
 from .calling import check_call
 from .client import Client, as_json, written
 from .kept import FunctionFailed, Kept, Returned, named, raised
-from .points import assigned
+from .plain import native
 from .progress import progress
 from .results import Result
 from .sources.place import Place
@@ -24,6 +24,8 @@ from .template import Machine, template
 
 Direction: TypeAlias = Literal["minimize", "maximize"]
 Bounds: TypeAlias = tuple[float | None, float | None]
+
+_BOTH = 2
 
 
 def tune(  # what an experiment has
@@ -144,11 +146,8 @@ def _spec(
     """Return the `spec` of an Experiment, all but its trials' template."""
     further = {
         "objectives": [{"metric": name, "type": wanted} for name, wanted in objectives.items()],
-        "constraints": [_constraint(name, *bounds) for name, bounds in constraints.items()],
-        "initialTrials": [
-            {"assignments": dict(text.split("=", 1) for text in assigned(values))}
-            for values in initial
-        ],
+        "constraints": [_constraint(name, bounds) for name, bounds in constraints.items()],
+        "initialTrials": [{"assignments": _assignments(values)} for values in _points(initial)],
     }
     return {
         "objective": {
@@ -172,9 +171,35 @@ def _spec(
     }
 
 
-def _constraint(metric: str, least: float | None, most: float | None) -> dict[str, Any]:
-    bounds = {"metric": metric, "min": least, "max": most}
-    return {name: said for name, said in bounds.items() if said is not None}
+def _constraint(metric: str, bounds: Bounds) -> dict[str, Any]:
+    """Write what a metric may be.
+
+    Raises:
+        Invalid: it is no pair.
+    """
+    pair = tuple(bounds) if isinstance(bounds, Iterable) else ()
+    if len(pair) != _BOTH:
+        path, remedy = f"constraints[{metric!r}]", "the least and the greatest: write (None, 8)"
+        raise Invalid([Fault(path, f"{bounds!r} is no pair", remedy)])
+    named = zip(("min", "max"), pair, strict=True)
+    return {"metric": metric, **{name: said for name, said in named if said is not None}}
+
+
+def _points(initial: Sequence[Mapping[str, Value]]) -> Sequence[Mapping[str, Value]]:
+    """Return the points to begin with.
+
+    Raises:
+        Invalid: they are no list of points.
+    """
+    points = list(initial)
+    if not all(isinstance(each, Mapping) for each in points):
+        remedy = 'write [{"lr": 0.01, "layers": 2}]'
+        raise Invalid([Fault("initial", f"{initial!r} is no list of points", remedy)])
+    return points
+
+
+def _assignments(values: Mapping[str, Value]) -> dict[str, str]:
+    return {name: format_value(native(value)) for name, value in values.items()}
 
 
 def shipped(

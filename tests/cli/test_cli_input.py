@@ -1,6 +1,7 @@
 """Wrong input: exit code 2, a message that says what would be right, and no traceback."""
 
 import errno
+import io
 import shlex
 import subprocess
 import sys
@@ -385,6 +386,18 @@ def test_an_account_without_a_home_is_told_what_to_name(monkeypatch, capsys):
 def test_what_the_machine_lacks_is_no_bug(capsys, error):
     assert code_of(error) == 1
     assert "raise their limit (ulimit -u)" in capsys.readouterr().err
+
+
+def test_what_the_outputs_encoding_lacks_is_printed_as_its_number(monkeypatch):
+    @click.command()
+    def told():
+        click.echo("größe → \udcff")
+
+    printed = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(printed, encoding="latin-1"))
+    monkeypatch.setattr(sys, "argv", ["tunewright"])
+    assert guarded(told) == 0
+    assert printed.getvalue() == "größe \\u2192 \\udcff\n".encode("latin-1")
 
 
 def test_a_store_of_an_unknown_kind_is_refused(tunewright):

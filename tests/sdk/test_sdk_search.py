@@ -82,6 +82,7 @@ def test_a_condition_stands_beside_the_parameters():
         (lambda: search.categorical([(64, 64)]), r'no number .* write "\(64, 64\)"'),
         (lambda: search.discrete(3), r"3 is no list \(write \[3\]\)"),
         (lambda: search.double(0, 1, when={"o": "sgd"}), r"'sgd' is no list \(write \['sgd'\]\)"),
+        (lambda: search.double(0, 1, when="o"), r"'o' names no values of another parameter"),
     ],
 )
 def test_what_would_become_another_value_is_refused_with_what_to_write(build, says):

@@ -64,6 +64,11 @@ def test_a_number_is_the_objective_by_its_name(tmp_path):
     assert ran.stdout == "error=18.0\n"
 
 
+def test_names_of_its_own_are_not_taken_for_those_of_its_module(tmp_path):
+    ran = run(container_of(template_of(shipped.own))["command"], {"HANDLE": 3}, tmp_path)
+    assert ran.stdout == "loss=7.0\n"
+
+
 def test_packages_are_installed_before_anything_is_imported(tmp_path):
     command = container_of(template_of(shipped.helper, packages=["./nowhere"]))["command"]
     ran = run(command, {"x": 3}, tmp_path)

@@ -247,6 +247,26 @@ def test_what_is_refused_leaves_no_file(home, wrong):
     assert not list(home.rglob("*.pickle"))
 
 
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"initial": {"x": 0.5}}, "initial: .* is no list of points"),
+        ({"initial": [0.5]}, "initial: .* is no list of points"),
+        ({"constraints": {"memory": 8}}, r"constraints\['memory'\]: 8 is no pair"),
+        ({"constraints": {"memory": (1, 2, 3)}}, "is no pair"),
+    ],
+)
+def test_an_option_of_another_shape_is_named(wrong, said):
+    with pytest.raises(Invalid, match=said):
+        tune(lambda x: x, {"x": search.double(0, 1)}, quiet=True, **wrong)
+
+
+def test_a_parameter_whose_name_has_an_equals_sign_may_begin():
+    space, first = {"a=b": search.double(0, 1)}, [{"a=b": 0.5}]
+    result = tune(lambda **values: values["a=b"], space, trials=1, initial=first, quiet=True)
+    assert result.best.value == 0.5
+
+
 def test_a_function_is_kept_beside_its_store_and_deleted_with_its_experiment(home, tmp_path):
     client = Client(store=tmp_path / "elsewhere" / "store.db")
     space = {"x": search.double(0, 1)}

@@ -32,6 +32,20 @@ def loss(x: float, n: int = 2, kind: str = "a") -> dict[str, float]:
     return {"loss": helper(x) + fmean(TABLE[kind]) + again(n), "floor": held["one"]}
 
 
+class Scaled:
+    SCALE = SCALE
+
+
+calls = 0
+
+
+def own(HANDLE: float) -> float:  # noqa: N803 -- called as what cannot be written
+    global calls  # noqa: PLW0603 -- what a notebook does
+    calls += 1
+    LOCK = sum(TABLE for TABLE in [HANDLE])  # noqa: N806
+    return LOCK * Scaled.SCALE + calls
+
+
 def unwritable(x: float) -> float:
     return x if HANDLE else 0.0
 
