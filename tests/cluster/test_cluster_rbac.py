@@ -21,6 +21,7 @@ OWNED = "an owner whose deletion waits for what it owns; only some API servers a
 APPLIED = "server-side apply, which the log calls patch, asks for it where nothing is there yet"
 PAGES = "asked for where a server does not send the beginning of a watch"
 PLUGINS = "algorithms in images of their own are not part of every run"
+NAMESAKES = "asked for where an experiment finds what one of its name has left"
 LAGS = "asked for where what was seen may be older than what was done"
 SERVED = "it is Kubernetes' own role for servers behind its API; they read one object"
 OF_USERS = "trials of this kind are not part of every run"
@@ -37,6 +38,9 @@ UNUSED: Mapping[str, Mapping[Use, str]] = {
         Use("", "services", "create"): PLUGINS,
         Use("", "services", "delete"): PLUGINS,
         Use("", "persistentvolumeclaims", "create"): PLUGINS,
+        Use("apps", "deployments", "get"): PLUGINS,
+        Use("", "services", "get"): PLUGINS,
+        Use("", "persistentvolumeclaims", "get"): NAMESAKES,
         Use("kubeflow.org", "experiments", "get"): LAGS,
         Use("kubeflow.org", "trials", "get"): LAGS,
         Use("batch", "jobs", "get"): LAGS,
