@@ -19,6 +19,7 @@ from . import console
 from .options import client_of, name_argument, where_options
 
 _PAGE = 2000
+_BEYOND = 2**63
 _FORMATS = ("csv", "json", "parquet")
 _FIXED = (
     *("index", "name", "state", "reason", "value", "dropped", "attempt", "retries", "exit_code"),
@@ -177,5 +178,12 @@ def _parquet(path: Path, columns: Sequence[str], rows: Iterator[dict[str, Any]])
     except ImportError as error:
         raise MissingExtra("export --format parquet", "parquet") from error
     held = list(rows)
-    table = pa.table({name: pa.array([row.get(name) for row in held]) for name in columns})
+    table = pa.table({name: pa.array(_sized([row.get(name) for row in held])) for name in columns})
     pq.write_table(table, path)
+
+
+def _sized(values: list[Any]) -> list[Any]:
+    """Return a column as Parquet can hold it: of whole numbers beyond 64 bits as floats."""
+    if not any(isinstance(value, int) and abs(value) >= _BEYOND for value in values):
+        return values
+    return [None if value is None else float(value) for value in values]

@@ -430,6 +430,20 @@ def test_every_format_holds_the_architectures_that_were_tried(
     assert b"param.num-layers" in (tmp_path / f"out.{kind}").read_bytes()
 
 
+@pytest.mark.parametrize("kind", ["csv", "json", "parquet"])
+def test_every_format_holds_whole_numbers_of_any_size(tunewright, experiment, tmp_path, kind):
+    def change(document):
+        (x,) = document["spec"]["parameters"]
+        x["parameterType"] = "int"
+        x["feasibleSpace"] = {"min": "1", "max": "1000000000000000000000000000000"}
+
+    tunewright("run", experiment(change))
+
+    result = tunewright("export", "echo", "-f", f"out.{kind}")
+
+    assert (result.code, (tmp_path / f"out.{kind}").exists()) == (0, True), result.err
+
+
 def test_what_is_shown_of_a_finished_experiment_agrees(tunewright, experiment):
     tunewright("run", experiment())
 
