@@ -19,6 +19,7 @@ from .resources import owner
 from .workloads.checkpoints import PATH as CHECKPOINT
 from .workloads.checkpoints import Kept
 from .workloads.injection import Injection, Instrumented, Settings, Way, instrument
+from .workloads.lasting import keep_until_seen
 from .workloads.stopping import stop_patch
 from .writing import check_ours
 
@@ -112,6 +113,8 @@ class Jobs:
     ) -> dict[str, Any]:
         """Return the workload of a trial's last attempt, whole."""
         made, _ = self._instrumented(experiment, brief, record, spare)
+        if not brief.policy.retain:
+            keep_until_seen(made)
         metadata = {
             **made["metadata"],
             "ownerReferences": [owner(API_VERSION, "Trial", record.name, uid)],

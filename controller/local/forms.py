@@ -27,6 +27,7 @@ def _seconds(value: Any) -> str:
 
 
 _TABLE: Form = {}
+_FILES: Form = {"items": [_TABLE]}
 _CONTAINER: Form = {
     "env": [{"valueFrom": {"*": _TABLE}}],
     "envFrom": [{"configMapRef": _TABLE, "secretRef": _TABLE}],
@@ -38,7 +39,7 @@ _PODS: Form = {
     "spec": {
         "containers": [_CONTAINER],
         "initContainers": [_CONTAINER],
-        "volumes": [{"configMap": _TABLE, "secret": _TABLE}],
+        "volumes": [{"configMap": _FILES, "secret": _FILES}],
         "terminationGracePeriodSeconds": _seconds,
     },
 }

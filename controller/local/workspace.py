@@ -106,20 +106,37 @@ def _source(directory: Path, name: str, volume: Mapping[str, Any], options: Loca
         ("secret", "secretName", options.secrets),
     ):
         if kind in volume:
-            wanted = str((volume[kind] or {}).get(key))
-            if wanted not in documents:
-                raise Unsupported(
-                    f"volume {name}: {kind} {wanted!r} is not known here; name the file that "
-                    f"holds its document, or a directory with --mount {name}=DIR"
-                )
+            given = volume[kind] or {}
+            files = _files(name, kind, given, documents.get(str(given.get(key))))
             own.mkdir(parents=True, exist_ok=True, mode=0o700)
-            for file, text in documents[wanted].items():
+            for file, text in files.items():
+                (own / file).parent.mkdir(parents=True, exist_ok=True)
                 (own / file).write_text(text, encoding="utf-8")
             return own
     kind = next((each for each in volume if each != "name"), "no volume of that name")
     raise Unsupported(
         f"volume {name} ({kind}) lives on a cluster; name a directory with --mount {name}=DIR"
     )
+
+
+def _files(
+    volume: str, kind: str, given: Mapping[str, Any], held: Mapping[str, str] | None
+) -> Mapping[str, str]:
+    """Return what lies in a volume of a ConfigMap or a Secret, by the path there."""
+    if held is None and not given.get("optional"):
+        called = repr(given.get("name", given.get("secretName")))
+        raise Unsupported(
+            f"volume {volume}: {kind} {called} is not known here; name the file that "
+            f"holds its document, or a directory with --mount {volume}=DIR"
+        )
+    known = held or {}
+    if given.get("items") is None:
+        return known
+    named = {str(each.get("path")): str(each.get("key")) for each in given["items"]}
+    lacking = [key for key in named.values() if key not in known]
+    if lacking and not given.get("optional"):
+        raise Unsupported(f"volume {volume}: its {kind} has no key {lacking[0]!r}")
+    return {path: known[key] for path, key in named.items() if key in known}
 
 
 def _check_is_file(place: Path) -> None:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from .actions import Action, AddTrial, Answer, ApplyEdit, Drop, RaiseBudget, Suspend
 from .budget import room
 from .lifecycle import reopened
-from .view import Verb, View, Wish
+from .view import EndReason, Phase, TrialView, Verb, View, Wish
 
 NO_SUCH_TRIAL = "there is no such trial"
 TOO_LATE = "the trial has ended already"
@@ -135,10 +135,16 @@ def _is_fulfilled(view: View, wish: Wish, left: frozenset[int], *, over: bool) -
         case Verb.RESUME:
             return not view.state.is_finished  # else it was refused
         case Verb.TRIAL_RETRY:
-            waits = (trial.index for trial in view.trials if not trial.phase.is_active)
+            waits = (trial.index for trial in view.trials if _runs_again(trial))
             return wish.index in left and wish.index in waits
         case _:
             return True
+
+
+def _runs_again(trial: TrialView) -> bool:
+    """Whether an unfinished trial's next attempt is due; of one that ended by itself it is open."""
+    was_stopped = trial.exit is not None and trial.exit.reason is EndReason.STOPPED
+    return trial.phase is Phase.WAITING or was_stopped
 
 
 def _edit(view: View, wish: Wish) -> Iterator[Action]:

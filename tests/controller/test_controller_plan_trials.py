@@ -321,6 +321,10 @@ FULL = counted(10, succeeded=8, observed=8)
             (RaiseBudget(11), AddTrial(7, 10), Answer(7)), id="an ended trial runs as a new one",
         ),
         pytest.param(
+            view(ended(0, metrics_open=True), wishes=(Wish(7, Verb.TRIAL_RETRY, 0),)), (),
+            id="how it ended is open: whether it runs again is, too",
+        ),
+        pytest.param(
             view(wishes=(Wish(1, Verb.TRIAL_STOP, 5),), counts=counted(3, killed=3)),
             (Answer(1, "there is no such trial"),), id="no such trial",
         ),

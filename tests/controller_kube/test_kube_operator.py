@@ -469,6 +469,21 @@ def test_an_algorithm_that_fails_by_a_bug_is_asked_again(within, monkeypatch, ca
     assert "KeyError: 'a bug'" in caplog.text
 
 
+@pytest.mark.parametrize("retain", [False, True])
+def test_a_job_stays_until_its_end_was_seen_unless_it_is_retained(within, retain):
+    async def scenario(play):
+        play.operate()
+        document = experiment(maxTrialCount=1, parallelTrialCount=1)
+        template = document["spec"]["trialTemplate"]
+        template["retain"] = retain
+        template["trialSpec"]["spec"]["ttlSecondsAfterFinished"] = 60
+        await play.create(document)
+        (job,) = await play.until(lambda: play.all(JOBS))
+        return job["spec"].get("ttlSecondsAfterFinished")
+
+    assert within(scenario) == (60 if retain else None)
+
+
 def test_retained_workloads_stay_also_when_another_operator_comes(within):
     async def scenario(play):
         first = play.operate()

@@ -520,6 +520,32 @@ class TestPlaces:
         volumes = [{"name": "shared", "emptyDir": {}}]
         assert run(job(main, initContainers=first, volumes=volumes)).output() == b"hi\n"
 
+    @pytest.mark.parametrize(
+        ("given", "seen"),
+        [
+            ({"name": "c"}, "a=1 b=2"),
+            ({"name": "c", "items": [{"key": "b", "path": "below/of-b"}]}, "below/of-b=2"),
+            ({"name": "none", "optional": True}, ""),
+            ({"name": "c", "items": [{"key": "z", "path": "z"}], "optional": True}, ""),
+        ],
+        ids=["all keys", "one key at a path of its own", "no such map", "no such key"],
+    )
+    def test_a_volume_holds_the_keys_that_it_asks_for(self, run, options, given, seen):
+        files = "find . -type f | sort | cut -c3-"
+        line = f"cd /opt/of-map; {files} | while read f; do echo $f=$(cat $f); done"
+        mounts = [{"name": "v", "mountPath": "/opt/of-map"}]
+        main = container("sh", "-c", line, volumeMounts=mounts)
+        options = replace(options, config_maps={"c": {"a": "1", "b": "2"}})
+        said = run(job(main, volumes=[{"name": "v", "configMap": given}]), options=options)
+        assert " ".join(said.output().decode().split()) == seen
+
+    def test_a_key_that_its_map_lacks_is_named(self, run, options):
+        main = container("true", volumeMounts=[{"name": "v", "mountPath": "/opt/of-map"}])
+        given = {"secretName": "s", "items": [{"key": "z", "path": "z"}]}
+        options = replace(options, secrets={"s": {"a": "1"}})
+        with pytest.raises(Unsupported, match="volume v: its secret has no key 'z'"):
+            run(job(main, volumes=[{"name": "v", "secret": given}]), options=options)
+
     def test_a_single_file_of_a_volume_is_seen_beside_what_is_there(self, run, options, tmp_path):
         folder = tmp_path / "etc"
         folder.mkdir()
