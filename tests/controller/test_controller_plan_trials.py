@@ -131,6 +131,14 @@ def test_it_ends(trial: TrialView, policy: Policy, state: str, reason: str):
             id="no pause is longer than five minutes",
         ),
         pytest.param(
+            ended(0, EndReason.FAILED, retries=5000), replace(RETRYING, retries=9999),
+            True, 1290.0, "Retrying", id="it fails without end",
+        ),
+        pytest.param(
+            ended(0, EndReason.LOST, attempt=5000), POLICY, False, 1290.0, "LostRetrying",
+            id="lost without end",
+        ),
+        pytest.param(
             ended(0, EndReason.LOST), POLICY, False, 990.0, "LostRetrying", id="lost: at once"
         ),
         pytest.param(
