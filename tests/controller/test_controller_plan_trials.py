@@ -349,7 +349,8 @@ def test_fewer_at_once_stop_the_newest_only_when_asked():
     left = plan(view(running(0), running(1), policy=LOWER, wishes=(edit,)), NOW)
     assert kinds(left.actions) == ["Answer"]
     asked = plan(view(running(0), running(1), policy=LOWER, wishes=(replace(edit, now=True),)), NOW)
-    assert [(each.index, type(each)) for each in asked.actions] == [(1, Stop)]
+    stop, answer = asked.actions
+    assert (isinstance(stop, Stop) and stop.index, answer) == (1, Answer(1))
 
 
 def test_a_trial_that_a_person_stopped_is_killed():
