@@ -7,7 +7,7 @@ leaves it alone. What a trial itself wrote is never overwritten.
 """
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,17 +52,33 @@ def restore(places: Places, parent: Path | None) -> Mapping[str, str]:
         if inherited is not None and inherited.is_dir() and not places.own.exists():
             part = places.own.with_name(f"{places.own.name}.part")
             shutil.rmtree(part, ignore_errors=True)
-            shutil.copytree(inherited, part, symlinks=True)
+            shutil.copytree(inherited, part, symlinks=True, ignore=_no_files)
             part.rename(places.own)
         places.own.mkdir(parents=True, exist_ok=True)
         is_empty = next(places.own.iterdir(), None) is None
     except OSError as error:
         raise StoreUnwritable(
-            f"a trial's checkpoint cannot be made ready: {error}; "
+            f"a trial's checkpoint cannot be made ready: {_words_of(error)}; "
             "free some space or mend its permissions"
         ) from error
     told = {DIRECTORY: str(places.seen)}
     return told if is_empty else {**told, RESUME_FROM: str(places.seen)}
+
+
+def _no_files(folder: str, names: Iterable[str]) -> Collection[str]:
+    """Return the sockets, pipes and the like: they belong to a program that has ended."""
+    found = {name: Path(folder, name) for name in names}
+    return [
+        name
+        for name, path in found.items()
+        if not (path.is_symlink() or path.is_dir() or path.is_file())
+    ]
+
+
+def _words_of(error: OSError) -> str:
+    """Say what is wrong; of all that a copy lacks, the first."""
+    first = error.args[0] if isinstance(error, shutil.Error) else None
+    return str(first[0][2] if isinstance(first, list) else error)
 
 
 def remove(directory: Path) -> None:

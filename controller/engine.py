@@ -378,7 +378,11 @@ class Engine:
     # From an engine before this one, and at the end of this one.
 
     async def _recover(self) -> None:
-        """End what an engine that was killed left behind; its attempts were interrupted by us."""
+        """End what an engine that was killed left behind; its attempts were interrupted by us.
+
+        Nobody knows when: had they ended only now, the time in which nothing drove them would
+        count as theirs, and deadlines would be over that they never came to.
+        """
         view = await self._in_writer(lambda: self._store.view(self._uid))
         left = [
             (record, record.attempt)
@@ -388,11 +392,10 @@ class Engine:
         if not left:
             return
         await self._workloads.end_strays([attempt.token for _, attempt in left])
-        now = self._clock.now()
         for record, attempt in left:
             ref = AttemptRef(self._uid, record.index, record.name, attempt.attempt, attempt.token)
-            message = "its engine went away"
-            self._inbox.append(Ended(ref, EndReason.STOPPED, None, message, Usage(), now))
+            message, at = "its engine went away", attempt.started_at or 0.0
+            self._inbox.append(Ended(ref, EndReason.STOPPED, None, message, Usage(), at))
 
     def _warm_trials(self) -> tuple[InitialTrial, ...]:
         return warm_trials(self._store, self._store.view(self._uid).experiment)

@@ -50,11 +50,13 @@ def directory_of(workdir: str | None, named: str = "workdir") -> str:
     """Return where trials start: by default the current directory.
 
     Raises:
-        Invalid: there is no such directory.
+        Invalid: there is no such directory, or no store can keep its name.
     """
     path = Path(workdir or os.getcwd()).expanduser().absolute()  # noqa: PTH109 - Path.cwd resolves links, which users see
     if not path.is_dir():
         raise Invalid([Fault(named, f"{path} is no directory", "name one that is there")])
+    if any("\ud800" <= letter <= "\udfff" for letter in str(path)):  # bytes that are no text
+        raise Invalid([Fault(named, f"{str(path)!r} is not written in UTF-8", "rename it")])
     return str(path)
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from ...api.errors import Unsupported
 from ..ports import Workload
-from .environment import expand
+from .environment import UNBUFFERED, expand
 from .options import LocalOptions
 from .pods import Container, Pod
 from .processes import Command
@@ -47,6 +47,7 @@ def container_command(
         raise Unsupported(f"container {container.name}: names no image for {options.runtime}")
     name = _UNFIT.sub("-", f"{workload.ref.token[:16]}-{pod.name}-{container.name}")
     token = workload.ref.token
+    variables = {**UNBUFFERED, **variables}  # what the caller says of it reaches no container
     argv = [
         *(program, "run", "--rm", "--name", name, "--label", f"{LABEL}={token}"),
         *("--network", "host"),

@@ -60,7 +60,8 @@ def inventory(vendor: Vendor, environ: Mapping[str, str]) -> tuple[str, ...]:
     for variable in variables(vendor, environ):
         given = environ.get(variable)
         if given is not None:
-            return tuple(each for each in given.split(",") if each not in {"", "-1", "NoDevFiles"})
+            names = dict.fromkeys(each.strip() for each in given.split(","))
+            return tuple(each for each in names if each not in {"", "-1", "NoDevFiles"})
     try:
         told = subprocess.run(
             vendor.command,

@@ -73,8 +73,16 @@ class Exit:
         if self.error:
             return self.error
         if self.signal is not None:
-            return f"ended by {signal.Signals(self.signal).name}"
+            return f"ended by {_name_of(self.signal)}"
         return f"exit code {self.code}"
+
+
+def _name_of(number: int) -> str:
+    """Return the name of a signal; most of the real-time ones have none."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
 
 
 class Listener(Protocol):

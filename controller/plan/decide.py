@@ -43,8 +43,8 @@ def plan(view: View, now: float) -> Plan:
     actions = [
         *_outcomes(view, settled),
         *_refused_reopening(view),
+        *stops,  # before the answer of the wish that asks for them
         *carry_out(view, unfinished, over=is_over),
-        *stops,
     ]
     if over is None and _may_begin(view):
         actions += _begin(view, counts, settled, unfinished, now)

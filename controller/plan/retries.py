@@ -8,6 +8,8 @@ from .deadlines import metrics_until
 from .view import EndReason, Exit, TrialView, View
 
 LONGEST_BACKOFF = 300.0
+MOST_DOUBLINGS = 64
+"""More change nothing, and leave the range of a float in the end."""
 
 
 def after_own_end(view: View, trial: TrialView, end: Exit, now: float) -> Finish | Repeat | None:
@@ -50,7 +52,7 @@ def _once_more(view: View, trial: TrialView, now: float) -> Repeat:
 def _failed(view: View, trial: TrialView, end: Exit) -> Finish | Repeat:
     """Try again as often as the file says, each time after twice the pause."""
     if trial.retries < view.policy.retries:
-        pause = min(view.policy.backoff_seconds * 2**trial.retries, LONGEST_BACKOFF)
+        pause = _doubled(view.policy.backoff_seconds, trial.retries)
         reason = reasons.RETRYING
         return Repeat(
             trial.index,
@@ -71,7 +73,12 @@ def _lost(view: View, trial: TrialView, end: Exit) -> Finish | Repeat:
         reason = reasons.TRIAL_LOST
         return Finish(trial.index, TrialState.FAILED, reason.name, reason.about(end.message))
     repeated = trial.attempt - 1 - trial.retries - trial.completed
-    pause = min(2.0**repeated, LONGEST_BACKOFF) if repeated > 0 else 0.0
+    pause = _doubled(1.0, repeated) if repeated > 0 else 0.0
     reason = reasons.LOST_RETRYING
     text = reason.about(end.message)
     return Repeat(trial.index, counted=False, at=end.at + pause, reason=reason.name, message=text)
+
+
+def _doubled(seconds: float, times: int) -> float:
+    """Return a pause that was doubled so often, up to the longest."""
+    return min(seconds * 2.0 ** min(times, MOST_DOUBLINGS), LONGEST_BACKOFF)

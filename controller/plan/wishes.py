@@ -4,6 +4,7 @@ A wish stays unanswered until nothing of it is left to do, so that a crash in
 the middle finds it again.
 """
 
+import itertools
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
@@ -57,7 +58,7 @@ def carry_out(view: View, unfinished: Iterable[int], *, over: bool) -> Iterator[
         yield Suspend(wanted)
     yield from _additions(view, over=over)
     for wish in view.wishes:
-        if not _is_addition(view, wish):
+        if not (_is_addition(view, wish) or _is_held(view, wish)):
             yield from _other(view, wish, left, over=over)
 
 
@@ -119,7 +120,7 @@ def _why_not_add(view: View, wish: Wish, *, over: bool) -> str:
 
 def _other(view: View, wish: Wish, left: frozenset[int], *, over: bool) -> Iterator[Action]:
     if wish.verb is Verb.EDIT:
-        yield from _edit(view, wish)
+        yield from _edit(wish)
     elif wish.verb in {Verb.TRIAL_STOP, Verb.TRIAL_DROP}:
         yield from _end_trial(view, wish, left)
     elif _is_fulfilled(view, wish, left, over=over):
@@ -147,10 +148,17 @@ def _runs_again(trial: TrialView) -> bool:
     return trial.phase is Phase.WAITING or was_stopped
 
 
-def _edit(view: View, wish: Wish) -> Iterator[Action]:
+def _is_held(view: View, wish: Wish) -> bool:
+    """Whether an edit waits for one before it, which takes two plans: the last one asked wins."""
+    before = itertools.takewhile(lambda each: each.id != wish.id, view.wishes)
+    return wish.verb is Verb.EDIT and any(each.verb is Verb.EDIT and each.now for each in before)
+
+
+def _edit(wish: Wish) -> Iterator[Action]:
+    """Change the document; whom that leaves no room is asked to end by the plan that answers."""
     if not wish.applied:
         yield ApplyEdit(wish.id)
-    if not wish.now or (wish.applied and not excess(view)):
+    if wish.applied or not wish.now:
         yield Answer(wish.id)
 
 

@@ -196,6 +196,15 @@ class TestMount:
         assert said in result.err
         assert tunewright("get", "-o", "json").json == []
 
+    def test_a_directory_whose_name_is_no_text_is_refused(self, tunewright, experiment, tmp_path):
+        folder = tmp_path / os.fsdecode(b"runs\xff")
+        folder.mkdir()
+
+        result = tunewright("run", experiment(), "--workdir", str(folder))
+
+        assert result.code == 2
+        assert "runs\\udcff' is not written in UTF-8 (rename it)" in result.err
+
     def test_a_place_that_would_hide_what_a_trial_needs_is_refused(
         self, tunewright, experiment, tmp_path, claims
     ):

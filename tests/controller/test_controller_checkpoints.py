@@ -1,6 +1,10 @@
 """Checkpoints on this machine: what a child, a retried attempt and a repetition find."""
 
+import contextlib
+import errno
+import os
 import shutil
+import socket
 from pathlib import Path
 
 import pytest
@@ -52,6 +56,27 @@ def test_a_copy_that_was_cut_short_is_made_again(tmp_path: Path, parent: Path):
     restore(found, parent)
     assert [each.name for each in found.own.iterdir()] == ["weights"]
     assert not half.exists()
+
+
+def test_what_is_no_file_is_not_handed_down(tmp_path: Path, parent: Path):
+    kept = parent / "checkpoint"
+    os.mkfifo(kept / "pipe")
+    (kept / "latest").symlink_to("weights")
+    with contextlib.chdir(kept), socket.socket(socket.AF_UNIX) as left:
+        left.bind("socket")
+    found = places(tmp_path)
+    restore(found, parent)
+    assert {each.name for each in found.own.iterdir()} == {"weights", "latest"}
+    assert (found.own / "latest").is_symlink()
+
+
+def test_what_cannot_be_copied_is_said_in_words(tmp_path: Path, parent: Path, monkeypatch):
+    def fail(source: str, target: str, **_: bool) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), target)
+
+    monkeypatch.setattr(shutil, "copyfile", fail)
+    with pytest.raises(StoreUnwritable, match=r"made ready: \[Errno 28\] No space left on device"):
+        restore(places(tmp_path), parent)
 
 
 def test_a_parent_that_left_nothing_is_no_reason_to_fail(tmp_path: Path):

@@ -11,6 +11,7 @@ import pytest
 from support.engines import House, document, x_of
 from support.scripted import Run, Script
 from tunewright.api.errors import StoreUnavailable, StoreUnwritable, Unsupported
+from tunewright.api.history import Proposal
 from tunewright.api.states import ExperimentState, TrialState
 from tunewright.controller.engine import LONGEST_STEP, Engine, Outcome
 from tunewright.controller.ports import Workload
@@ -306,6 +307,19 @@ def test_what_a_killed_engine_left_is_ended_before_it_runs_again(house: House):
     assert house.runtime is not None
     assert house.runtime.strays == [token]
     assert house.states() == [TrialState.SUCCEEDED]
+
+
+@pytest.mark.parametrize("ran", [True, False], ids=["running", "starting"])
+def test_time_in_which_no_engine_ran_is_no_time_of_a_trial(house: House, ran: bool):
+    limits = {"activeDeadlineSeconds": 600, "pendingDeadlineSeconds": 600}
+    uid = house.create(maxTrialCount=1, parallelTrialCount=1, trialPolicy=limits).uid
+    house.store.propose(uid, 0, [("t-0", Proposal({"x": 0.5}))], made_from=0, now=1.0)
+    house.store.start_attempt(uid, 0, 1, token="t", now=2.0)
+    if ran:
+        house.store.attempt_running(uid, 0, 1, pid=7, pid_started_at=1.0, now=3.0)
+    house.run(lambda _: Run(["loss=1"]))
+    assert house.states() == [TrialState.SUCCEEDED]
+    assert [each.attempt for each in house.store.attempts(uid, 0)] == [1, 2]
 
 
 def test_a_raised_budget_opens_a_finished_experiment_again(house: House):

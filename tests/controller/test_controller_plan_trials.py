@@ -131,6 +131,14 @@ def test_it_ends(trial: TrialView, policy: Policy, state: str, reason: str):
             id="no pause is longer than five minutes",
         ),
         pytest.param(
+            ended(0, EndReason.FAILED, retries=5000), replace(RETRYING, retries=9999),
+            True, 1290.0, "Retrying", id="it fails without end",
+        ),
+        pytest.param(
+            ended(0, EndReason.LOST, attempt=5000), POLICY, False, 1290.0, "LostRetrying",
+            id="lost without end",
+        ),
+        pytest.param(
             ended(0, EndReason.LOST), POLICY, False, 990.0, "LostRetrying", id="lost: at once"
         ),
         pytest.param(
@@ -345,7 +353,8 @@ def test_fewer_at_once_stop_the_newest_only_when_asked():
     left = plan(view(running(0), running(1), policy=LOWER, wishes=(edit,)), NOW)
     assert kinds(left.actions) == ["Answer"]
     asked = plan(view(running(0), running(1), policy=LOWER, wishes=(replace(edit, now=True),)), NOW)
-    assert [(each.index, type(each)) for each in asked.actions] == [(1, Stop)]
+    stop, answer = asked.actions
+    assert (isinstance(stop, Stop) and stop.index, answer) == (1, Answer(1))
 
 
 def test_a_trial_that_a_person_stopped_is_killed():

@@ -200,6 +200,25 @@ def test_several_changes_of_the_document_are_made_in_one_turn(store: Store, uid:
     assert experiment.document["spec"]["maxTrialCount"] == 3
 
 
+@pytest.mark.parametrize("between", [False, True], ids=["at once", "while trials are ending"])
+def test_a_later_edit_is_not_undone_by_one_that_stops_trials(store: Store, uid: str, between: bool):
+    turns, memory = Turns(store, uid), Memory()
+    store.propose(uid, 1, [("turn-1", Proposal({"x": 0.75}))], made_from=1, now=90.0)
+    store.start_attempt(uid, 1, 1, token="u", now=100.0)
+    store.wish(uid, "edit", {"parallelTrialCount": 1, "maxTrialCount": 5, "now": True}, now=101.0)
+    stops = 0
+    for at in range(6):
+        if at == 3 * between:
+            store.wish(uid, "edit", {"parallelTrialCount": 2}, now=101.0)
+        effects = turns.take([], memory, 102.0 + at).effects
+        for stop in (each for each in effects if isinstance(each, StopAttempt)):
+            memory.of(stop.ref.index).stopping = stop.grace
+            stops += 1
+    spec = store.view(uid).experiment.document["spec"]
+    assert (spec["parallelTrialCount"], spec["maxTrialCount"], stops) == (2, 5, 1)
+    assert store.view(uid).wishes == ()
+
+
 def test_a_point_of_a_persons_own_grows_a_budget_that_is_used_up(store: Store, uid: str):
     store.propose(uid, 1, [("turn-1", Proposal({"x": 0.75}))], made_from=1, now=101.0)
     store.wish(uid, "trial-add", {"point": {"x": 0.25}}, now=101.0)

@@ -67,6 +67,15 @@ def test_values_of_variables_never_stand_in_the_arguments(run, docker):
     assert "PASSWORD" in values_of(asked()[0], "--env")
 
 
+@pytest.mark.parametrize("env", [[], [{"name": "PYTHONUNBUFFERED", "value": ""}]])
+def test_python_prints_as_it_goes_and_the_template_wins(run, docker, env: list[dict[str, str]]):
+    options, asked = docker
+    main = container("sh", "-c", "echo ${PYTHONUNBUFFERED}", image="i", env=env)
+    told = run(job(main), options=options).output()
+    assert told == (b"\n" if env else b"1\n")
+    assert "PYTHONUNBUFFERED" in values_of(asked()[0], "--env")
+
+
 def test_a_container_that_is_stopped_is_removed(run, docker):
     options, asked = docker
     manifest = job(container("sleep", "600", image="i"))

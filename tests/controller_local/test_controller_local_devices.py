@@ -31,8 +31,9 @@ def test_the_vendors_tool_is_asked(machine):
     assert inventory(VENDORS[0], machine.environ) == ("0", "1")
 
 
-def test_what_a_batch_system_gave_is_all_there_is(machine):
-    given = {**machine.environ, "CUDA_VISIBLE_DEVICES": "3,5"}
+@pytest.mark.parametrize("written", ["3,5", "3, 5 ", "3,5,3,"])
+def test_what_a_batch_system_gave_is_all_there_is(machine, written: str):
+    given = {**machine.environ, "CUDA_VISIBLE_DEVICES": written}
     assert inventory(VENDORS[0], given) == ("3", "5")
 
 

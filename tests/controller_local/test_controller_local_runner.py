@@ -210,6 +210,11 @@ class TestEnds:
         ended = run(job(container("sh", "-c", script))).ended
         assert (ended.reason, ended.exit_code) == (reason, code)
 
+    def test_a_signal_without_a_name_is_told_by_its_number(self, run):
+        ended = run(job(container("sh", "-c", "kill -40 $$$$"))).ended
+        assert (ended.reason, ended.exit_code) == (EndReason.FAILED, 128 + 40)
+        assert ended.message == "ended by signal 40"
+
     def test_a_failure_shows_its_last_lines(self, run):
         said = run(job(container("sh", "-c", "echo boom >&2; exit 1")))
         assert "boom" in said.ended.message
