@@ -37,6 +37,8 @@ DRAIN_SECONDS = 5.0
 """How long a pipe may stay open when its process and all it left behind have ended."""
 
 SIDECAR_GRACE = 5.0
+SHOWN = 4000
+"""How many bytes of stderr a message shows the last lines of."""
 KEPT = 64 << 10
 """How many bytes of each stream of the primary container stay with the trial's record."""
 
@@ -114,8 +116,10 @@ class _Process:
         grace: float,
         group: Group,
         on_started: Callable[[int, float], None] | None,
+        name: str,
     ) -> None:
         self.ident = 0
+        self.name = name
         self.container = container
         self.grace = grace
         self.group = group
@@ -221,7 +225,7 @@ class Attempt:
         is_interrupted = decisive.code != 0 or decisive.ended_by_us
         if is_interrupted and self._grace is not None and not self._is_decided:
             return EndReason.STOPPED, decisive.code, decisive.told
-        return _own_end(decisive, bytes(self._tails.get("stderr", b"")))
+        return _own_end(decisive)
 
     # Pods.
 
@@ -271,7 +275,7 @@ class Attempt:
 
     def _launch(self, pod: Pod, container: Container) -> tuple[_Process, Streams]:
         decides = pod is self._prepared.plan.pods[0] and container is pod.primary
-        prefix = "" if decides else f"{pod.role}-{pod.index}.{container.name}."
+        name = "" if decides else f"{pod.role}-{pod.index}.{container.name}"
         command = self._prepared.commands[pod.name, container.name]
         with contextlib.ExitStack() as failed:
             group = self._group(pod, container, command)
@@ -280,11 +284,12 @@ class Attempt:
                 memory = None if group.holds_memory else command.memory
                 command = replace(command, cgroups=group.directories, memory=memory)
             streams = Streams(
-                {name: self._log(prefix + name) for name in ("stdout", "stderr")},
+                {stream: self._log(name, stream) for stream in ("stdout", "stderr")},
                 self._output if decides else None,
             )
             failed.callback(streams.abandon)
-            process = _Process(container, pod.grace, group, self._tell_started if decides else None)
+            on_started = self._tell_started if decides else None
+            process = _Process(container, pod.grace, group, on_started, name)
             process.ident = self._processes.start(command, streams.writers, process)
             failed.pop_all()
         self._running.add(process)
@@ -306,7 +311,9 @@ class Attempt:
         await streams.drained(DRAIN_SECONDS)
         self._cpu += end.cpu_seconds
         self._peak = max(self._peak, end.peak_memory_bytes)
-        return end
+        if not end.code:
+            return end
+        return replace(end, whose=process.name, last_errors=self._last_errors(process.name))
 
     def _tell_started(self, pid: int, started_at: float) -> None:
         if not self._is_started:
@@ -320,17 +327,28 @@ class Attempt:
             del tail[:-KEPT]
         self._on_change(Output(self.ref, stream, data, time.time()))
 
-    def _log(self, name: str) -> Path:
-        return self._workload.directory / f"{name}.{self.ref.attempt}.log"
+    def _last_errors(self, name: str) -> bytes:
+        """Return the end of a container's stderr; of one that is not followed, from its file."""
+        if not name:
+            return bytes(self._tails.get("stderr", b""))
+        with contextlib.suppress(OSError), self._log(name, "stderr").open("rb") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - SHOWN))
+            return file.read()
+        return b""
+
+    def _log(self, name: str, stream: str) -> Path:
+        prefix = f"{name}." if name else ""
+        return self._workload.directory / f"{prefix}{stream}.{self.ref.attempt}.log"
 
 
-def _own_end(end: Exit, errors: bytes) -> tuple[EndReason, int | None, str]:
+def _own_end(end: Exit) -> tuple[EndReason, int | None, str]:
     if end.code == 0:
         return EndReason.COMPLETED, 0, end.told
     if end.over_memory:
         return EndReason.OUT_OF_MEMORY, end.code, end.told
     if end.code is not None:
-        return EndReason.FAILED, end.code, end.told + _last_lines(errors)
+        whose = f"{end.whose}: " if end.whose else ""
+        return EndReason.FAILED, end.code, whose + end.told + _last_lines(end.last_errors)
     return EndReason.LOST if end.is_lost else EndReason.REFUSED, None, end.error
 
 
@@ -344,5 +362,5 @@ def _over_memory(container: Container) -> str:
 
 def _last_lines(errors: bytes) -> str:
     """Return the last lines of stderr, for a message that shows what went wrong."""
-    last = errors[-4000:].decode("utf-8", "replace").splitlines()[-10:]
+    last = errors[-SHOWN:].decode("utf-8", "replace").splitlines()[-10:]
     return ":\n" + "\n".join(last) if last else ""

@@ -56,7 +56,11 @@ class Command:
 
 @dataclass(frozen=True, slots=True)
 class Exit:
-    """How a process ended, and what its tree used. `code` is a shell's: 128 + n for signal n."""
+    """How a process ended, and what its tree used. `code` is a shell's: 128 + n for signal n.
+
+    `whose` names its container, where that is not the one that the trial is known by, and
+    `last_errors` is the end of what it wrote to stderr.
+    """
 
     code: int | None
     signal: int | None = None
@@ -66,6 +70,8 @@ class Exit:
     over_memory: bool = False
     error: str = ""  # it never started, or nobody knows how it ended
     is_lost: bool = False  # the latter, or it may start a moment later
+    whose: str = ""
+    last_errors: bytes = b""
 
     @property
     def told(self) -> str:

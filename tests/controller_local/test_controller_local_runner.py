@@ -433,9 +433,10 @@ class TestPods:
         assert (tmp_path / "order").read_text().split() == ["0", "1", "main"]
 
     def test_a_failing_init_container_fails_the_trial(self, run):
-        first = [container("sh", "-c", "exit 4", name="init")]
+        first = [container("sh", "-c", "echo no data >&2; exit 4", name="init")]
         ended = run(job(container("true"), initContainers=first)).ended
         assert (ended.reason, ended.exit_code) == (EndReason.FAILED, 4)
+        assert ended.message == "job-0.init: exit code 4:\nno data"
 
     def test_a_sidecar_runs_beside_and_ends_with_the_main_container(self, run, tmp_path: Path):
         beside = container("sh", "-c", "echo up > up; exec sleep 600", name="beside")
@@ -467,13 +468,16 @@ class TestPods:
         assert said.ended.reason is EndReason.COMPLETED
 
     def test_a_worker_that_fails_fails_the_job(self, run):
+        master = container("sh", "-c", "echo well >&2; echo > up; exec sleep 600")
+        worker = container("sh", "-c", "until test -e up; do :; done; echo boom >&2; exit 5")
         replicas = {
-            "Master": {"template": {"spec": {"containers": [container("sleep", "600")]}}},
-            "Worker": {"template": {"spec": {"containers": [container("sh", "-c", "exit 5")]}}},
+            "Master": {"template": {"spec": {"containers": [master]}}},
+            "Worker": {"template": {"spec": {"containers": [worker]}}},
         }
         manifest = {"kind": "PyTorchJob", "spec": {"pytorchReplicaSpecs": replicas}}
         ended = run(manifest).ended
         assert (ended.reason, ended.exit_code) == (EndReason.FAILED, 5)
+        assert ended.message == "worker-1.main: exit code 5:\nboom"
 
     def test_each_tensorflow_process_knows_its_task(self, run):
         code = "import json, os; print(json.loads(os.environ['TF_CONFIG'])['task'])"
