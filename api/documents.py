@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from . import defaults, placeholders
+from .characters import is_unicode
 from .errors import Fault, Invalid
 from .experiment import API_VERSION, KIND, Experiment
 from .identity import DEFAULT_NAMESPACE
@@ -164,9 +165,7 @@ def _check(value: Mapping[str, Any]) -> tuple[Experiment, list[Fault]]:
 def _half_characters(value: Mapping[str, Any]) -> Iterator[Fault]:
     """Yield a fault of each text that no store, pipe or file takes, as JSON can hold it."""
     for path, text in placeholders.texts(value):
-        try:
-            text.encode()
-        except UnicodeEncodeError:
+        if not is_unicode(text):
             shown = path.encode("utf-8", "backslashreplace").decode()
             yield Fault(shown, "it holds half a character", "send it as UTF-8")
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from functools import reduce
 from typing import NamedTuple, Self, TypeAlias
 
+from .characters import is_unicode
+
 
 class Sample(NamedTuple):
     """One value of one metric.
@@ -90,15 +92,7 @@ def is_metric_name(text: str) -> bool:
     To MySQL a name is the same with blanks behind it: there are none.
     """
     fits = 0 < len(text) <= LONGEST_NAME and "\0" not in text and not text.endswith(" ")
-    return fits and _is_unicode(text)
-
-
-def _is_unicode(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+    return fits and is_unicode(text)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from .characters import is_unicode
 from .errors import Fault, Invalid
 
 NOTE = "tunewright.dev/note"
@@ -82,7 +83,7 @@ def check_remarks(labels: Mapping[str, str | None], note: str | None) -> None:
         elif value is not None and _VALUE.fullmatch(value) is None:
             faults.append(Fault("label", f"{value!r} cannot be the value of {name}", _RULE))
     size = len((note or "").encode("utf-8", "surrogatepass"))
-    if any("\ud800" <= each <= "\udfff" for each in note or ""):
+    if not is_unicode(note or ""):
         faults.append(Fault("note", "it holds half a character", "send it as UTF-8"))
     elif size > LONGEST_NOTE:
         faults.append(

@@ -17,8 +17,7 @@ from typing import TypeAlias
 
 from .observation import TextValue
 
-_MOST_DIGITS = 300
-"""Digits of a whole number, as of the ends of a range."""
+_LEAST, _GREATEST = Decimal("1e-300"), Decimal("1e300")
 
 Value: TypeAlias = float | int | str
 Point: TypeAlias = Mapping[str, Value]
@@ -156,11 +155,19 @@ def _number(text: str) -> float:
         raise ValueError(f"{text!r} is not a number") from error
 
 
+def is_beyond(number: Decimal) -> bool:
+    """Whether a finite number is nearer to 0 or further from it than doubles can count with.
+
+    The width of a range must be a double, too. Compared without a rounding, which raises there.
+    """
+    return number != 0 and not _LEAST <= number.copy_abs() <= _GREATEST
+
+
 def _whole(text: str) -> int:
     try:
         exact = Decimal(text.strip())
         # An exponent is a few characters, and its number may be longer than memory.
-        whole = int(exact) if exact.adjusted() <= _MOST_DIGITS else None
+        whole = int(exact) if exact.adjusted() <= _GREATEST.adjusted() else None
     except (ArithmeticError, ValueError) as error:
         raise ValueError(f"{text} is not a number") from error
     if whole is None:

@@ -8,10 +8,7 @@ from collections.abc import Iterator, Mapping
 from decimal import Decimal
 
 from .errors import Fault, Invalid
-from .space import Parameter, ParameterKind, SearchSpace
-
-_LEAST, _GREATEST = Decimal("1e-300"), Decimal("1e300")
-"""What is nearer to 0 or further from it, doubles do not hold, nor the width of its range."""
+from .space import Parameter, ParameterKind, SearchSpace, is_beyond
 
 
 def sound(space: SearchSpace, path: str) -> SearchSpace:
@@ -82,7 +79,7 @@ def _of_range(parameter: Parameter) -> Iterator[str]:
 
 def _is_fit(number: Decimal, kind: ParameterKind) -> bool:
     """Say whether it is finite, also where doubles count, and whole where only that will do."""
-    if not number.is_finite() or (number and not _LEAST <= number.copy_abs() <= _GREATEST):
+    if not number.is_finite() or is_beyond(number):
         return False
     return kind is ParameterKind.DOUBLE or number == number.to_integral_value()
 

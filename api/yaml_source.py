@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
+from .characters import is_unicode
 from .errors import Fault
 
 MAX_BYTES = 4 << 20
@@ -20,7 +21,6 @@ MAX_NODES = 200_000
 MAX_DEPTH = 200
 
 _AMBIGUOUS = re.compile(r"yes|Yes|YES|no|No|NO|on|On|ON|off|Off|OFF")
-_HALF = re.compile(r"[\ud800-\udfff]")
 _UNREADABLE = (yaml.YAMLError, ValueError, LookupError, AttributeError)
 """What PyYAML raises at a text that is none of the type that its tag names."""
 _CONTROL = re.compile(r"[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -288,6 +288,6 @@ def _joined(text: str) -> str:
     Raises:
         ValueError: the other half is missing.
     """
-    if _HALF.search(text) is None:
+    if is_unicode(text):
         return text
     return text.encode("utf-16", "surrogatepass").decode("utf-16")

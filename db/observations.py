@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, select, update
 
 from ..api.errors import Fault, Invalid, NotFound
-from ..api.observation import Batch, PlainSample, Sample, Summary, TextValue
+from ..api.observation import Batch, PlainSample, Sample, Summary, as_text
 from ..api.states import TrialState
 from . import trial_statements as run
 from .connection import unfit
@@ -326,8 +326,9 @@ class Observations(Stopping):
 
 def _value(kept: float | None, time: float, summary: Summary) -> float:
     """Read a value of a log; of texts, the latest alone is kept."""
-    is_latest = time == summary.latest_time and isinstance(summary.latest, TextValue)
-    return summary.latest if kept is None and is_latest else decode(kept)
+    if kept is None and time == summary.latest_time:
+        return decode(kept, as_text(summary.latest))
+    return decode(kept)
 
 
 def _pages(connection: Connection, query: Any) -> Iterator[Any]:

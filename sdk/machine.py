@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ..api.characters import is_unicode
 from ..api.compile import checkpoint
 from ..api.errors import Fault, Invalid, Unsupported
 from ..api.experiment import ExperimentSpec
@@ -55,7 +56,7 @@ def directory_of(workdir: str | None, named: str = "workdir") -> str:
     path = Path(workdir or os.getcwd()).expanduser().absolute()  # noqa: PTH109 - Path.cwd resolves links, which users see
     if not path.is_dir():
         raise Invalid([Fault(named, f"{path} is no directory", "name one that is there")])
-    if any("\ud800" <= letter <= "\udfff" for letter in str(path)):  # bytes that are no text
+    if not is_unicode(str(path)):
         raise Invalid([Fault(named, f"{str(path)!r} is not written in UTF-8", "rename it")])
     return str(path)
 

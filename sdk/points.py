@@ -19,12 +19,13 @@ def point_of(record: ExperimentRecord, values: Mapping[str, Value]) -> Point:
         Invalid: with everything that is wrong with them.
     """
     space = search_space(ExperimentSpec.read(record.document["spec"]))
-    return parse_point(space, assigned(values), path="point")
+    written = [f"{name}={text}" for name, text in assignments(values).items()]
+    return parse_point(space, written, path="point")
 
 
-def assigned(values: Mapping[str, Value]) -> Sequence[str]:
-    """Write values as NAME=VALUE."""
-    return [f"{name}={format_value(native(value))}" for name, value in values.items()]
+def assignments(values: Mapping[str, Value]) -> dict[str, str]:
+    """Write values as a file has them."""
+    return {name: format_value(native(value)) for name, value in values.items()}
 
 
 def parse_point(

@@ -11,12 +11,12 @@ from typing import Any, Literal, TypeAlias
 
 from ..api.errors import Fault, Invalid, Unsupported
 from ..api.identity import DEFAULT_NAMESPACE, ExperimentKey
-from ..api.space import Value, format_value
+from ..api.space import Value
 from . import search, shipping
 from .calling import check_call
 from .client import Client, as_json, written
 from .kept import FunctionFailed, Kept, Returned, named, raised
-from .plain import native
+from .points import assignments
 from .progress import progress
 from .results import Result
 from .sources.place import Place
@@ -25,7 +25,7 @@ from .template import Machine, template
 Direction: TypeAlias = Literal["minimize", "maximize"]
 Bounds: TypeAlias = tuple[float | None, float | None]
 
-_BOTH = 2
+_ENDS = ("min", "max")
 
 
 def tune(  # what an experiment has
@@ -115,15 +115,7 @@ def tune(  # what an experiment has
         raise Unsupported("a trial on this machine has the packages of this Python: install them")
     kept = Kept.of(function, _folder(client, title))
     document = _document(title, {**spec, "trialTemplate": kept.template(metric, machine)})
-    _check(document)  # what is refused leaves nothing
-    kept.write()
-    try:
-        return _tuned(client, document, quiet=quiet)
-    except FunctionFailed as told:
-        error = raised(kept.file.parent)
-        if error is None:
-            raise
-        raise error from told
+    return _tuned_here(client, kept, document, quiet=quiet)
 
 
 def _spec(
@@ -147,7 +139,7 @@ def _spec(
     further = {
         "objectives": [{"metric": name, "type": wanted} for name, wanted in objectives.items()],
         "constraints": [_constraint(name, bounds) for name, bounds in constraints.items()],
-        "initialTrials": [{"assignments": _assignments(values)} for values in _points(initial)],
+        "initialTrials": [{"assignments": assignments(values)} for values in _points(initial)],
     }
     return {
         "objective": {
@@ -178,10 +170,10 @@ def _constraint(metric: str, bounds: Bounds) -> dict[str, Any]:
         Invalid: it is no pair.
     """
     pair = tuple(bounds) if isinstance(bounds, Iterable) else ()
-    if len(pair) != _BOTH:
+    if len(pair) != len(_ENDS):
         path, remedy = f"constraints[{metric!r}]", "the least and the greatest: write (None, 8)"
         raise Invalid([Fault(path, f"{bounds!r} is no pair", remedy)])
-    named = zip(("min", "max"), pair, strict=True)
+    named = zip(_ENDS, pair, strict=True)
     return {"metric": metric, **{name: said for name, said in named if said is not None}}
 
 
@@ -196,10 +188,6 @@ def _points(initial: Sequence[Mapping[str, Value]]) -> Sequence[Mapping[str, Val
         remedy = 'write [{"lr": 0.01, "layers": 2}]'
         raise Invalid([Fault("initial", f"{initial!r} is no list of points", remedy)])
     return points
-
-
-def _assignments(values: Mapping[str, Value]) -> dict[str, str]:
-    return {name: format_value(native(value)) for name, value in values.items()}
 
 
 def shipped(
@@ -228,6 +216,19 @@ def _check(document: Mapping[str, Any]) -> None:
     from ..suggestion.check import check_algorithm
 
     check_algorithm(parse(json.loads(as_json(document))).write())
+
+
+def _tuned_here(client: Client, kept: Kept, document: Mapping[str, Any], *, quiet: bool) -> Result:
+    """Run it on this machine, where the first error of the function can be raised as it was."""
+    _check(document)  # what is refused leaves nothing
+    kept.write()
+    try:
+        return _tuned(client, document, quiet=quiet)
+    except FunctionFailed as told:
+        error = raised(kept.file.parent)
+        if error is None:
+            raise
+        raise error from told
 
 
 def _tuned(client: Client, document: Mapping[str, Any], *, quiet: bool) -> Result:

@@ -5,6 +5,7 @@ from decimal import Decimal
 
 from ..experiment import ExperimentSpec
 from ..parameter_spec import FeasibleSpace, ParameterConditionSpec, ParameterSpec
+from ..space import is_beyond
 from .report import INVALID, REQUIRED, Report, number
 
 NUMERIC = ("double", "int")
@@ -100,17 +101,13 @@ def _bound(kind: str, text: str | None, path: str, report: Report) -> Decimal | 
     value = number(text)
     if value is None:
         report.add(path, f"{text!r} is not a number", "write a finite number, such as 0.1 or 1e-4")
-    elif _is_beyond(value):
+    elif is_beyond(value):
         report.add(path, f"{text} is beyond what a double can hold", "between 1e-300 and 1e300")
         return None
     elif kind == "int" and value != value.to_integral_value():
         report.add(path, f"{text} is not a whole number", "round it, or use parameterType: double")
         return None
     return value
-
-
-def _is_beyond(value: Decimal) -> bool:
-    return value != 0 and not Decimal("1e-300") <= value.copy_abs() <= Decimal("1e300")
 
 
 def _check_listed(kind: str, space: FeasibleSpace, path: str, report: Report) -> None:
@@ -141,7 +138,7 @@ def _normal(entry: str, path: str, report: Report) -> str:
         remedy = "use parameterType: categorical for text"
         report.add(path, f"{entry!r} is not a number", remedy)
         return ""
-    if _is_beyond(value):
+    if is_beyond(value):
         remedy = "between 1e-300 and 1e300"
         report.add(path, f"{entry} is beyond what a double can hold", remedy)
         return ""

@@ -107,7 +107,13 @@ def _source(directory: Path, name: str, volume: Mapping[str, Any], options: Loca
     ):
         if kind in volume:
             given = volume[kind] or {}
-            files = _files(name, kind, given, documents.get(str(given.get(key))))
+            wanted = str(given.get(key))
+            if wanted not in documents and not given.get("optional"):
+                raise Unsupported(
+                    f"volume {name}: {kind} {wanted!r} is not known here; name the file that "
+                    f"holds its document, or a directory with --mount {name}=DIR"
+                )
+            files = _files(name, kind, given, documents.get(wanted, {}))
             own.mkdir(parents=True, exist_ok=True, mode=0o700)
             for file, text in files.items():
                 (own / file).parent.mkdir(parents=True, exist_ok=True)
@@ -120,16 +126,9 @@ def _source(directory: Path, name: str, volume: Mapping[str, Any], options: Loca
 
 
 def _files(
-    volume: str, kind: str, given: Mapping[str, Any], held: Mapping[str, str] | None
+    volume: str, kind: str, given: Mapping[str, Any], known: Mapping[str, str]
 ) -> Mapping[str, str]:
     """Return what lies in a volume of a ConfigMap or a Secret, by the path there."""
-    if held is None and not given.get("optional"):
-        called = repr(given.get("name", given.get("secretName")))
-        raise Unsupported(
-            f"volume {volume}: {kind} {called} is not known here; name the file that "
-            f"holds its document, or a directory with --mount {volume}=DIR"
-        )
-    known = held or {}
     if given.get("items") is None:
         return known
     named = {str(each.get("path")): str(each.get("key")) for each in given["items"]}

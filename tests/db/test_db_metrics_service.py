@@ -192,34 +192,18 @@ def test_a_sample_without_a_time_is_refused_by_name(store: Store, served):
     assert "samples.time: nan is no time" in refused.value.details()
 
 
+NOT_FOUND, INVALID = grpc.StatusCode.NOT_FOUND, grpc.StatusCode.INVALID_ARGUMENT
+
+
 @pytest.mark.parametrize(
     ("changed", "code", "words"),
     [
-        pytest.param(
-            {"attempt": 0},
-            grpc.StatusCode.NOT_FOUND,
-            "trial a-0 has no attempt 0",
-            id="no attempt",
-        ),
-        pytest.param(
-            {"attempt": -1},
-            grpc.StatusCode.NOT_FOUND,
-            "trial a-0 has no attempt -1",
-            id="an attempt below 0",
-        ),
-        pytest.param(
-            {"first_sequence": 2**63 - 1},
-            grpc.StatusCode.INVALID_ARGUMENT,
-            "first_sequence: 9223372036854775807 numbers no sample",
-            id="a sequence without end",
-        ),
-        pytest.param(
-            {"first_sequence": -1},
-            grpc.StatusCode.INVALID_ARGUMENT,
-            "first_sequence: -1 numbers no sample",
-            id="a sequence below 0",
-        ),
+        ({"attempt": 0}, NOT_FOUND, "trial a-0 has no attempt 0"),
+        ({"attempt": -1}, NOT_FOUND, "trial a-0 has no attempt -1"),
+        ({"first_sequence": -1}, INVALID, "first_sequence: -1 numbers no sample"),
+        ({"first_sequence": 2**63 - 1}, INVALID, f"{2**63 - 1} numbers no sample"),
     ],
+    ids=["no attempt", "an attempt below 0", "a sequence below 0", "a sequence without end"],
 )
 def test_samples_that_would_be_lost_are_refused(store: Store, served, changed, code, words):
     with_trial(store)

@@ -183,20 +183,9 @@ def get_metrics(
     if found.observation:  # until then none is wrong
         check_metric(record, found, metric)
     records = board.source.records
+    key, most = (record.uid, found.index), skip + _SAMPLES + 1
     samples, why = _served(
-        lambda: [
-            *islice(
-                records.samples(
-                    record.uid,
-                    found.index,
-                    metric=metric,
-                    since=since,
-                    limit=skip + _SAMPLES + 1,
-                ),
-                skip,
-                None,
-            )
-        ]
+        lambda: [*islice(records.samples(*key, metric=metric, since=since, limit=most), skip, None)]
     )
     more = len(samples) > _SAMPLES
     del samples[_SAMPLES:]
