@@ -88,7 +88,7 @@ def volume_sources(
         name, place = str(mount.get("name")), Path(str(mount.get("mountPath")))
         source = _source(directory, name, volumes.get(name) or {}, options)
         if mount.get("subPath"):
-            source /= str(mount["subPath"])
+            source /= _inside(name, str(mount["subPath"]))
             if not source.exists():
                 source.mkdir(parents=True)
         yield source, place
@@ -131,11 +131,18 @@ def _files(
     """Return what lies in a volume of a ConfigMap or a Secret, by the path there."""
     if given.get("items") is None:
         return known
-    named = {str(each.get("path")): str(each.get("key")) for each in given["items"]}
+    named = {_inside(volume, str(e.get("path"))): str(e.get("key")) for e in given["items"]}
     lacking = [key for key in named.values() if key not in known]
     if lacking and not given.get("optional"):
         raise Unsupported(f"volume {volume}: its {kind} has no key {lacking[0]!r}")
     return {path: known[key] for path, key in named.items() if key in known}
+
+
+def _inside(volume: str, path: str) -> str:
+    """Return a path below a volume; as a cluster does, refuse one that leads out of it."""
+    if path.startswith("/") or ".." in Path(path).parts:
+        raise Unsupported(f"volume {volume}: {path!r} leads out of it: write a path below it")
+    return path
 
 
 def _check_is_file(place: Path) -> None:

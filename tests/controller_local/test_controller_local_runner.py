@@ -548,6 +548,16 @@ class TestPlaces:
         said = run(job(main, volumes=[{"name": "v", "configMap": given}]), options=options)
         assert " ".join(said.output().decode().split()) == seen
 
+    @pytest.mark.parametrize("path", ["../out", "below/../../out", "/tmp/out"])
+    def test_no_path_leads_out_of_a_volume(self, run, options, path: str):
+        options = replace(options, config_maps={"c": {"a": "1"}})
+        item = {"name": "v", "configMap": {"name": "c", "items": [{"key": "a", "path": path}]}}
+        mount = {"name": "v", "mountPath": "/opt/of-map"}
+        for volume, more in ((item, {}), ({"name": "v", "emptyDir": {}}, {"subPath": path})):
+            main = container("true", volumeMounts=[{**mount, **more}])
+            with pytest.raises(Unsupported, match="leads out of it"):
+                run(job(main, volumes=[volume]), options=options)
+
     def test_a_key_that_its_map_lacks_is_named(self, run, options):
         main = container("true", volumeMounts=[{"name": "v", "mountPath": "/opt/of-map"}])
         given = {"secretName": "s", "items": [{"key": "z", "path": "z"}]}
