@@ -129,11 +129,14 @@ def resolve(
     except NotFound:
         try:
             uid, index = records.find_trial(name, namespace)
+            record = _by_uid(records.experiments(namespace=namespace), uid)
         except NotFound:
             raise missing(records, name, namespace) from None
-        record = by_uid(records.experiments(namespace=namespace), uid)
         return record, find_trial(records, record, str(index), observations=True)
 
 
-def by_uid(found: Sequence[ExperimentRecord], uid: str) -> ExperimentRecord:
-    return next(record for record in found if record.uid == uid)
+def _by_uid(found: Sequence[ExperimentRecord], uid: str) -> ExperimentRecord:
+    record = next((record for record in found if record.uid == uid), None)
+    if record is None:
+        raise NotFound(f"no experiment has the uid {uid}")
+    return record

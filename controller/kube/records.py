@@ -6,6 +6,7 @@ there; of the metrics a resource has least, greatest and last value, all others
 are the observation service's to tell.
 """
 
+import contextlib
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -38,7 +39,7 @@ from .observations import API_VERSION, read_sample, trial_path
 from .port import Document, Resource, Selection, name_of, namespace_of
 from .resources import EXPERIMENTS, TRIALS
 from .session import Session
-from .trials import is_ours, page_of
+from .trials import experiment_of, is_ours, page_of
 
 EVENTS = Resource("", "v1", "events")
 
@@ -183,11 +184,13 @@ class ClusterRecords:
         return wanted[:limit]
 
     def trial(self, uid: str, index: int) -> TrialRecord:
-        if uid in self._followed:
-            return _told(self._book(uid).trial(uid, index))
-        document = self._documents[uid]
-        name = trial_name(name_of(document), uid, index)
-        return _told(self._read(uid, self._session.get(TRIALS, namespace_of(document), name)))
+        if uid not in self._followed:
+            document = self._documents[uid]
+            name = trial_name(name_of(document), uid, index)
+            with contextlib.suppress(NotFound):  # a plug-in may have named it
+                found = self._session.get(TRIALS, namespace_of(document), name)
+                return _told(self._read(uid, found))
+        return _told(self._book(uid).trial(uid, index))
 
     def best_trials(self, uid: str, limit: int) -> Sequence[TrialRecord]:
         if limit == 1:
@@ -206,20 +209,15 @@ class ClusterRecords:
         return [_told(by_position[position].record) for _, position in sorted(ranked)[:limit]]
 
     def find_trial(self, name: str, namespace: str | None = None) -> tuple[str, int]:
-        found = [
-            each
-            for each in self._session.list(
-                Selection(TRIALS, namespace, fields=f"metadata.name={name}")
-            )
-            if "index" in (each.get("spec") or {})
-        ]
+        named = self._session.list(Selection(TRIALS, namespace, fields=f"metadata.name={name}"))
+        found = [(uid, each) for each in named if (uid := experiment_of(each)) is not None]
         if not found:
             raise NotFound(f"no trial is called {name}")
         if len(found) > 1:
-            listed = ", ".join(sorted(map(namespace_of, found)))
+            listed = ", ".join(sorted(namespace_of(each) for _, each in found))
             raise Conflict(f"{name} is in the namespaces {listed}: name one with --namespace")
-        (trial,) = found
-        return str(trial["metadata"]["ownerReferences"][0]["uid"]), int(trial["spec"]["index"])
+        ((uid, trial),) = found
+        return uid, int(trial["spec"]["index"])
 
     def observation(self, uid: str, index: int, attempt: int | None = None) -> Observation:
         del attempt

@@ -33,7 +33,7 @@ UNAVAILABLE = "unavailable"
 """What Katib writes where there is no number."""
 
 _STATES = frozenset(TrialState)
-"""A condition of another type is another controller's, and says nothing of the state."""
+_ENDS = frozenset(state for state in TrialState if state.is_finished)
 
 _SPEC_OF_TRIALS = (
     *("index", "position", "madeFrom", "origin", "parent"),
@@ -51,6 +51,14 @@ def is_ours(trial: Document, experiment: str) -> bool:
     return "index" in (trial.get("spec") or {}) and any(
         each["uid"] == experiment for each in owners
     )
+
+
+def experiment_of(trial: Document) -> str | None:
+    """Return the uid of the Experiment that a Trial made here belongs to; None without one."""
+    if "index" not in (trial.get("spec") or {}):
+        return None
+    owners = trial["metadata"].get("ownerReferences") or ()
+    return next((each["uid"] for each in owners if each["kind"] == "Experiment"), None)
 
 
 def is_ahead(trial: Document, record: TrialRecord) -> bool:
@@ -74,7 +82,7 @@ def page_of(document: Document, objective: Objective, space: SearchSpace) -> Pag
     """Read a Trial of ours."""
     trial = Trial.read(document)
     spec, status = trial.spec, trial.status or TrialStatus()
-    conditions = tuple(each for each in status.conditions if each.type in _STATES)
+    conditions = _own_conditions(status)
     state = _trial_state(conditions)
     last = conditions[-1] if conditions else Condition()
     observation = _read_observation(status.observation)
@@ -108,9 +116,9 @@ def page_of(document: Document, objective: Objective, space: SearchSpace) -> Pag
         verdict=verdict if state.is_finished else None,
     )
     finished = None
-    if state.is_finished:
+    if status.position is not None and state.is_finished:
         finished = Finished(
-            status.position or 0,
+            status.position,
             record.index,
             state,
             verdict,
@@ -134,8 +142,16 @@ def _value(written: ParameterAssignment, space: SearchSpace) -> Value:
     return written.value if parameter is None else parameter.parse(written.value)
 
 
+def _own_conditions(status: TrialStatus) -> Conditions:
+    """Leave out what others wrote: types that are no states, and an end that no position follows.
+
+    Such an end asks for one, as Katib's early stopping does; the trial still runs.
+    """
+    own = _STATES if status.position is not None else _STATES - _ENDS
+    return tuple(each for each in status.conditions if each.type in own)
+
+
 def _trial_state(conditions: Conditions) -> TrialState:
-    """Return what a Trial is. An end that its position does not follow was a stranger's word."""
     state = next((each for each in reversed(conditions) if each.status == "True"), None)
     return TrialState(state.type) if state else TrialState.CREATED
 

@@ -4,7 +4,7 @@ import pytest
 from support.actors import Fate
 from support.apiserver import NEEDED
 from support.operated import experiment
-from tunewright.controller.kube.resources import EXPERIMENTS
+from tunewright.controller.kube.resources import EXPERIMENTS, TRIALS
 
 pytestmark = NEEDED
 
@@ -102,6 +102,37 @@ def test_an_experiment_is_described_with_conditions_and_the_clusters_events(ende
     assert "Conditions" in whole.out
     assert "Events" in whole.out
     assert "Command:" in trial.out
+
+
+def test_a_trial_is_found_by_its_index_though_a_plug_in_named_it(ended):
+    async def scenario(play, tunewright):
+        await by_hand(play, "named-by-a-plug-in", index=4, position=9)
+        return await tunewright("describe", "e", "4")
+
+    assert "named-by-a-plug-in" in ended(scenario).out
+
+
+@pytest.mark.parametrize("owners", [[], [("Namespace", "e")]], ids=["no owner", "a stranger"])
+def test_a_trial_of_no_experiment_is_none_and_the_message_says_so(ended, owners):
+    async def scenario(play, tunewright):
+        references = [
+            {"apiVersion": "v1", "kind": kind, "name": name, "uid": "u"} for kind, name in owners
+        ]
+        await by_hand(play, "stray", references)
+        return await tunewright("describe", "stray")
+
+    told = ended(scenario)
+    assert (told.code, "no experiment is called stray" in told.err) == (2, True)
+
+
+async def by_hand(play, name, owners=None, **spec):
+    """Create a Trial like the first one."""
+    first = (await play.trials())[0]
+    owned = {**first["metadata"], "name": name}
+    kept = {key: owned[key] for key in ("name", "labels", "ownerReferences")}
+    metadata = kept if owners is None else {**kept, "ownerReferences": owners}
+    trial = {**first, "metadata": metadata, "spec": {**first["spec"], **spec}}
+    await play.kube.create(TRIALS, play.namespace, trial)
 
 
 def test_trials_and_metrics_are_listed_and_exported(ended):
