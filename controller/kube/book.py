@@ -48,12 +48,15 @@ from ...db.records import (
 from ..plan import reasons
 from ..plan.limits import Held
 from .cache import Key
-from .page import Event, Page, Unwritten
+from .page import Event, Page, Unwritten, fitting
 from .port import Document
 from .tally import Tally
 
 LIMITED = "Limited"
 """The condition that says what a limit of the namespace holds back."""
+
+EDIT_REFUSED = "EditRefused"
+"""The condition that says what is wrong with the document since it was edited."""
 
 MESSAGE = 32_000
 """Characters of a condition's message, of which a status keeps several: it stays bounded."""
@@ -75,10 +78,13 @@ class Book:
     ) -> None:
         self.experiment = experiment
         self.conditions = conditions
-        self.pages: dict[int, Page] = {page.record.index: page for page in pages}
+        given = list(pages)
+        kept = fitting(given, experiment.totals.proposed)
+        self.pages: dict[int, Page] = {page.record.index: page for page in kept}
         self.wishes: tuple[Wish, ...] = ()
         self.unwritten = Unwritten()
         self._indexes = {page.record.name: index for index, page in self.pages.items()}
+        self._left_out = {page.record.name for page in given} - self._indexes.keys()
         objective = objective_of(experiment.document)
         self._tally = Tally(self.pages, objective, experiment.totals.proposed)
         self._tally.min_delta = min_delta
@@ -108,8 +114,8 @@ class Book:
         return min(uncreated, default=self.proposed)
 
     def has(self, trial: str) -> bool:
-        """Whether a trial of that name is known."""
-        return trial in self._indexes
+        """Whether a trial of that name was read, be it that it fits nowhere."""
+        return trial in self._indexes or trial in self._left_out
 
     def is_over(self, trial: str) -> bool:
         """Whether the trial of that name has ended, or is none of these any more."""
@@ -188,7 +194,7 @@ class Book:
             suspended=edited.suspended,
         )
         self._tally.objective = objective_of(edited.document)
-        self.conditions = tuple(each for each in self.conditions if each.type != "EditRefused")
+        self.conditions = without_refusal(self.conditions)
         self.unwritten.status = True
 
     def refuse_edit(self, version: int, why: str, now: float) -> None:
@@ -196,7 +202,7 @@ class Book:
         self.experiment = replace(self.experiment, version=version)
         reason = reasons.INVALID_SPEC.name
         said = why[:MESSAGE]
-        self.note(Condition(type="EditRefused", status="True", reason=reason, message=said), now)
+        self.note(Condition(type=EDIT_REFUSED, status="True", reason=reason, message=said), now)
         self.add_event("", index=None, kind="Warning", reason=reason, message=why, now=now)
 
     def created(self, index: int, uid: str) -> None:
@@ -519,6 +525,11 @@ class Book:
         self._change(index, state=state, reason=reason, message=message)
         self.unwritten.trials.add(index)
         self.unwritten.status = True
+
+
+def without_refusal(conditions: Conditions) -> Conditions:
+    """Take back that an edit was refused: the document can be read again."""
+    return tuple(each for each in conditions if each.type != EDIT_REFUSED)
 
 
 def _created(reason: str, message: str, now: float) -> Conditions:

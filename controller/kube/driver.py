@@ -25,7 +25,7 @@ from ..plan.limits import held_back
 from ..plan.view import View
 from ..turn import AskFor, Event, TrialFinished, Turn, Turns
 from .attempts import AGAIN_SECONDS, Attempts
-from .book import Book
+from .book import Book, without_refusal
 from .cache import key_of
 from .claims import make_claim, with_claim
 from .experiments import experiment_record
@@ -328,6 +328,7 @@ async def open_driver(world: World, document: Document, before: int | None) -> D
         await with_template(world.kube, document, world.template_namespaces)
     )
     brief = brief_of(record)
+    conditions = without_refusal(conditions)
     limits = world.limits(record.key.namespace)
     check_plugins(record.document["spec"], limits, record.key.namespace)
     check_endpoint(brief.problem.endpoint, record.key.namespace)

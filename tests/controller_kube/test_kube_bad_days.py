@@ -9,6 +9,7 @@ from support.killing import Killing
 from support.operated import experiment, scene
 from tunewright.api.errors import StoreUnavailable
 from tunewright.controller.kube import resources
+from tunewright.controller.kube.records import EVENTS
 from tunewright.controller.kube.resources import EXPERIMENTS
 from tunewright.db.sql import open_store
 
@@ -117,6 +118,84 @@ def test_a_trial_that_a_killed_operator_had_sent_is_run_however_late_it_appears(
     assert ended["status"]["trialsSucceeded"] == ended["status"]["trials"] == TRIALS
     assert [trial["spec"]["index"] for trial in trials] == list(range(TRIALS))
     assert len(set(runs)) == len(runs) == TRIALS
+
+
+def test_trials_that_are_made_by_hand_neither_block_nor_burden_an_experiment(within):
+    started = []
+
+    async def scenario(play):
+        play.operate()
+        await play.create(experiment(maxTrialCount=TRIALS, parallelTrialCount=2))
+        await play.until(lambda: waits(play, 2))
+        (first, _) = await play.trials()
+        for name, changes in [("again", {}), ("vast", {"index": 10**12, "position": 10**15})]:
+            metadata = {"name": name, **{k: first["metadata"][k] for k in INHERITED}}
+            strange = {**first, "metadata": metadata, "spec": {**first["spec"], **changes}}
+            await play.kube.create(resources.TRIALS, play.namespace, strange)
+        started.append(True)
+        return await play.ends()
+
+    ended = within(scenario, lambda point, attempt: Fate(stays=not started))
+    assert ended["status"]["trialsSucceeded"] == ended["status"]["trials"] == TRIALS
+
+
+INHERITED = ("labels", "ownerReferences")
+
+
+async def waits(play, count):
+    return len(play.jobs.runs) == count
+
+
+def test_a_trial_that_katib_s_service_stops_while_no_operator_runs_is_stopped_early(within):
+    async def scenario(play):
+        first = play.operate()
+        await play.create(experiment(maxTrialCount=1, parallelTrialCount=1))
+
+        async def runs():
+            return [each for each in await play.trials() if "startTime" in each.get("status", {})]
+
+        (trial,) = await play.until(runs)
+        await play.leave(first)
+        said = {"type": "EarlyStopped", "status": "True", "reason": "TrialEarlyStopped"}
+        conditions = [*trial["status"]["conditions"], {**said, "message": ""}]
+        stopped = {**trial, "status": {**trial["status"], "conditions": conditions}}
+        await play.kube.replace(resources.TRIALS, play.namespace, stopped, "status")
+        play.operate()
+        return await play.ends(), await play.trials()
+
+    ended, (trial,) = within(scenario, lambda point, attempt: Fate(stays=True))
+    assert ended["status"].get("trialsEarlyStopped") == 1
+    assert {"completionTime", "position"} <= trial["status"].keys()
+
+
+def test_an_edit_that_was_refused_is_mended_under_another_operator(within):
+    started = []
+
+    async def scenario(play):
+        first = play.operate()
+        await play.create(experiment(maxTrialCount=TRIALS, parallelTrialCount=2))
+        await play.until(lambda: waits(play, 2))
+        await play.edit(maxDuration="nonsense")
+        await play.until(lambda: condition_of(play, "EditRefused"))
+        await play.leave(first)
+        play.operate()
+        await play.until(lambda: was_read_anew(play))
+        started.append(True)
+        await play.edit(maxDuration=None)
+        return await play.ends()
+
+    ended = within(scenario, lambda point, attempt: Fate(stays=not started))
+    assert ended["status"]["trialsSucceeded"] == ended["status"]["trials"] == TRIALS
+    assert "EditRefused" not in [each["type"] for each in ended["status"]["conditions"]]
+
+
+async def condition_of(play, kind):
+    conditions = (await play.get()).get("status", {}).get("conditions") or []
+    return [each for each in conditions if each["type"] == kind]
+
+
+async def was_read_anew(play):
+    return [each for each in await play.all(EVENTS) if each["reason"] == "ReconcileError"]
 
 
 def points_of(trials):

@@ -14,6 +14,7 @@ from tunewright.api.space import Parameter, ParameterKind, SearchSpace
 from tunewright.api.states import ExperimentState, TrialState
 from tunewright.controller.kube.book import MESSAGE, Book
 from tunewright.controller.kube.experiments import experiment_record, experiment_status
+from tunewright.controller.kube.page import Page
 from tunewright.controller.kube.tally import NOBODY
 from tunewright.controller.kube.trials import page_of, trial_document, trial_status
 from tunewright.db.records import StopRow, Usage
@@ -265,6 +266,40 @@ def test_a_condition_that_another_controller_sets_on_a_trial_says_nothing_of_its
     )
     assert found.record == replace(page.record, created_at=found.record.created_at)
     assert found.conditions == page.conditions
+
+
+def test_an_end_that_another_hand_wrote_is_none_before_it_is_acted_upon():
+    known = book()
+    known.propose("u-1", 0, [("t-0", Proposal({"x": "1"}))], made_from=0, now=1.0)
+    page = known.pages[0]
+    document = trial_document(known, page, JOB)
+    document["metadata"] |= {"uid": "t", "creationTimestamp": "2026-01-01T00:00:00Z"}
+    status = trial_status(page)
+    asked = {"type": "EarlyStopped", "status": "True", "reason": "TrialEarlyStopped"}
+    found = page_of(
+        {**document, "status": {**status, "conditions": [*status["conditions"], asked]}},
+        known.objective,
+        SPACE,
+    )
+    assert (found.record.state, found.finished) == (TrialState.CREATED, None)
+    assert [each.index for each in book(found).unfinished] == [0]
+
+
+@pytest.mark.parametrize(
+    ("index", "position"),
+    [(1, 4), (2, 3), (2, 0), (10**12, 5), (2, 10**12)],
+    ids=["index taken", "position taken", "no position", "vast index", "vast position"],
+)
+def test_a_trial_that_was_made_by_hand_and_fits_nowhere_is_left_out(index, position):
+    ours = finished(book(), 3.0, 1.0)
+    page = ours.pages[1]
+    record = replace(page.record, index=index, name="by-hand", created_at=2e9)
+    found = book(*ours.pages.values(), Page(record, position, page.conditions))
+
+    assert found.history("") == ours.history("")
+    assert found.proposed == 2
+    assert found.has("by-hand")
+    assert found.is_over("by-hand")
 
 
 def test_what_is_said_of_a_trial_or_an_edit_is_bounded_however_long_it_is():
