@@ -59,7 +59,7 @@ FIELDS: Sequence[Field] = (
     Field("container", "envFrom", _H, "Secrets and ConfigMaps given on the command line"),
     Field("container", "workingDir", _H, "must exist; absent is where `run` was typed"),
     Field("container", "resources", _H, "limits; of memory and CPU as said below"),
-    Field("container", "volumeMounts", _H, "each trial gets its own directory"),
+    Field("container", "volumeMounts", _H, "a directory of each trial; `readOnly` is not held"),
     Field("container", "restartPolicy", _H, "Always, of an init container: a sidecar"),
     Field("container", "imagePullPolicy", _S, "of the image"),
     Field("container", "ports", _S, "a process listens where it likes"),

@@ -16,6 +16,7 @@ from .options import LocalOptions
 from .pods import Container, Pod
 
 FILES = "files"
+_MODE = 0o644
 _REMEDY = "use the image with --runtime docker"
 _SYSTEM = frozenset(
     map(Path, ("/", "/bin", "/dev", "/etc", "/lib", "/lib64", "/proc", "/sbin", "/sys", "/usr"))
@@ -115,9 +116,8 @@ def _source(directory: Path, name: str, volume: Mapping[str, Any], options: Loca
                 )
             files = _files(name, kind, given, documents.get(wanted, {}))
             own.mkdir(parents=True, exist_ok=True, mode=0o700)
-            for file, text in files.items():
-                (own / file).parent.mkdir(parents=True, exist_ok=True)
-                (own / file).write_text(text, encoding="utf-8")
+            for file, (text, mode) in files.items():
+                _write(own / file, text, mode)
             return own
     kind = next((each for each in volume if each != "name"), "no volume of that name")
     raise Unsupported(
@@ -127,15 +127,43 @@ def _source(directory: Path, name: str, volume: Mapping[str, Any], options: Loca
 
 def _files(
     volume: str, kind: str, given: Mapping[str, Any], known: Mapping[str, str]
-) -> Mapping[str, str]:
-    """Return what lies in a volume of a ConfigMap or a Secret, by the path there."""
-    if given.get("items") is None:
-        return known
-    named = {_inside(volume, str(e.get("path"))): str(e.get("key")) for e in given["items"]}
-    lacking = [key for key in named.values() if key not in known]
+) -> Mapping[str, tuple[str, int]]:
+    """Return what lies in a volume of a ConfigMap or a Secret: text and mode, by the path there."""
+    usual = given.get("defaultMode")
+    items = given.get("items")
+    if items is None:
+        items = [{"key": key, "path": key} for key in known]
+    lacking = [str(each.get("key")) for each in items if each.get("key") not in known]
     if lacking and not given.get("optional"):
         raise Unsupported(f"volume {volume}: its {kind} has no key {lacking[0]!r}")
-    return {path: known[key] for path, key in named.items() if key in known}
+    return {
+        _inside(volume, str(each.get("path"))): (
+            known[each["key"]],
+            _mode(volume, each.get("mode", usual)),
+        )
+        for each in items
+        if each.get("key") in known
+    }
+
+
+def _mode(volume: str, given: object) -> int:
+    """Return a file's mode. Its owner, who runs the trial here, may always read it.
+
+    Raises:
+        Unsupported: it is none.
+    """
+    if given is None:
+        return _MODE
+    if not isinstance(given, int) or not 0 <= given <= 0o777:
+        raise Unsupported(f"volume {volume}: {given!r} is no mode: write one up to 0777")
+    return given | 0o400
+
+
+def _write(file: Path, text: str, mode: int) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.unlink(missing_ok=True)  # it may be one of an attempt before, and not be writable
+    file.write_text(text, encoding="utf-8")
+    file.chmod(mode)
 
 
 def _inside(volume: str, path: str) -> str:

@@ -14,7 +14,7 @@ from tunewright.controller.local.cgroups import (
     remove_left,
 )
 from tunewright.controller.local.fields import remarks_of
-from tunewright.controller.local.quantities import Limits
+from tunewright.controller.local.quantities import Limits, limits_of
 from tunewright.controller.plan.view import EndReason
 
 TAKES_MUCH = """
@@ -50,6 +50,10 @@ def test_memory_above_the_limit_ends_it_and_says_which(run, places_):
     ended = run(limited(TAKES_MUCH, memory="150Mi"), places=places_).ended
     assert ended.reason is EndReason.OUT_OF_MEMORY
     assert ended.message.startswith("container main needed more than its 150Mi; raise its")
+
+
+def test_a_limit_of_0_is_none_as_on_a_cluster():
+    assert limits_of({"limits": {"memory": "0", "cpu": 0}}) == Limits()
 
 
 @pytest.mark.needs("cgroups")

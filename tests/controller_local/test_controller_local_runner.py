@@ -548,6 +548,39 @@ class TestPlaces:
         said = run(job(main, volumes=[{"name": "v", "configMap": given}]), options=options)
         assert " ".join(said.output().decode().split()) == seen
 
+    @pytest.mark.parametrize(
+        ("given", "modes"),
+        [
+            ({}, "644 a 644 b"),
+            ({"defaultMode": 0o755}, "755 a 755 b"),
+            ({"defaultMode": 0}, "400 a 400 b"),
+            (
+                {"items": [{"key": "a", "path": "a", "mode": 0o500}, {"key": "b", "path": "b"}]},
+                "500 a 644 b",
+            ),
+        ],
+        ids=["none is said", "of all", "less than reading", "of one"],
+    )
+    def test_a_script_of_a_volume_can_be_run_where_its_mode_says_so(
+        self, run, options, given, modes
+    ):
+        mount = {"name": "v", "mountPath": "/opt/of-map"}
+        main = container("sh", "-c", "cd /opt/of-map; stat -c '%a %n' *", volumeMounts=[mount])
+        options = replace(options, config_maps={"c": {"a": "1", "b": "2"}})
+        volume = {"name": "v", "configMap": {"name": "c", **given}}
+        said = run(
+            job(main, initContainers=[{**main, "name": "i"}], volumes=[volume]), options=options
+        )
+        assert " ".join(said.output().decode().split()) == modes
+
+    @pytest.mark.parametrize("mode", [-1, 0o1000, "0644"])
+    def test_what_is_no_mode_of_a_file_is_refused(self, run, options, mode):
+        main = container("true", volumeMounts=[{"name": "v", "mountPath": "/opt/of-map"}])
+        options = replace(options, config_maps={"c": {"a": "1"}})
+        volume = {"name": "v", "configMap": {"name": "c", "defaultMode": mode}}
+        with pytest.raises(Unsupported, match="is no mode"):
+            run(job(main, volumes=[volume]), options=options)
+
     @pytest.mark.parametrize("path", ["../out", "below/../../out", "/tmp/out"])
     def test_no_path_leads_out_of_a_volume(self, run, options, path: str):
         options = replace(options, config_maps={"c": {"a": "1"}})
