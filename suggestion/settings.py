@@ -17,7 +17,8 @@ class Setting:
 
     `parse` turns the text of the file into the value, and raises ValueError
     where it is no such thing. `accepts` says whether the value is in range;
-    `message` is what is said when it is not, with `{value}` for the text.
+    `message` is what is said when it is not, with `{value}` for the text. Of a
+    value that memory is spent by, no more than `most` is taken.
     """
 
     name: str
@@ -27,6 +28,7 @@ class Setting:
     accepts: Callable[[SettingValue], bool] = lambda _value: True
     message: str = ""
     description: str = ""
+    most: float = math.inf
 
     @property
     def type_name(self) -> str:
@@ -39,7 +41,10 @@ class Setting:
             value = self.parse(text)
         except ValueError as error:
             return f"failed to validate {self.name}({text}): {error}"
-        return None if self.accepts(value) else self.message.format(value=text)
+        if not self.accepts(value):
+            return self.message.format(value=text)
+        too_much = not isinstance(value, str) and value > self.most
+        return f"{self.name} is too large" if too_much else None
 
 
 _RANGES: Mapping[str, Callable[[float], bool]] = {
@@ -47,6 +52,7 @@ _RANGES: Mapping[str, Callable[[float], bool]] = {
     "≥ 0": lambda value: 0 <= value < math.inf,
     "≥ 1": lambda value: value >= 1,
     "≥ 2": lambda value: value >= 2,
+    "≥ 5": lambda value: value >= 5,
     "in (0, 100)": lambda value: 0 < value < 100,
     "in (0, 1)": lambda value: 0 < value < 1,
 }
@@ -60,6 +66,7 @@ def number(
     *,
     message: str,
     description: str,
+    most: float = math.inf,
 ) -> Setting:
     """Return a setting that is a number in one of a few ranges, named by `rule`."""
     in_range = _RANGES[rule]
@@ -67,7 +74,8 @@ def number(
     def accepts(value: SettingValue) -> bool:
         return not isinstance(value, str) and in_range(value)
 
-    return Setting(name, parse, default, rule, accepts, message, description)
+    told = rule if math.isinf(most) else f"{rule} and ≤ {most}"
+    return Setting(name, parse, default, told, accepts, message, description, most)
 
 
 def random_state(message: str = "random_state should be great or equal than zero") -> Setting:

@@ -6,13 +6,14 @@ from ...api.checkpoint import TRIAL_DIR
 from ...api.errors import Fault
 from ...api.problem import Problem
 from ..algorithm import Algorithm, Capabilities, Fold
-from ..settings import Setting, random_state
+from ..settings import Setting, number, random_state
 
 _POPULATION, _TRUNCATION, _RESAMPLE = (
     "n_population",
     "truncation_threshold",
     "resample_probability",
 )
+_MOST_MEMBERS = 10_000
 _REQUIRED = (TRIAL_DIR, _POPULATION, _TRUNCATION)
 
 
@@ -33,14 +34,14 @@ class Pbt(Algorithm):
             "Param(suggestion_trial_dir) should be an absolute path",
             "the path at which a trial finds its checkpoint; spec.checkpoint wins over it",
         ),
-        Setting(
+        number(
             _POPULATION,
             int,
             "",
             "≥ 5",
-            lambda value: not isinstance(value, str) and value >= 5,
-            "Param(n_population) should be >= 5",
-            "how many are trained side by side",
+            message="Param(n_population) should be >= 5",
+            description="how many are trained side by side",
+            most=_MOST_MEMBERS,
         ),
         Setting(
             _TRUNCATION,

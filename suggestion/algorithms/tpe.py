@@ -7,8 +7,11 @@ from ...api.problem import Problem
 from ..algorithm import Algorithm, Capabilities, Fold
 from ..settings import Setting, number, random_state, setting_values
 
+_MOST_DRAWS = 10_000
+"""Each costs memory for every trial that is known."""
 
-def _not_negative(name: str, default: str, description: str) -> Setting:
+
+def _not_negative(name: str, default: str, description: str, *, most: float = math.inf) -> Setting:
     return number(
         name,
         int,
@@ -16,6 +19,7 @@ def _not_negative(name: str, default: str, description: str) -> Setting:
         "≥ 0",
         message=f"{name} should be greate or equal than zero",
         description=description,
+        most=most,
     )
 
 
@@ -47,9 +51,15 @@ class Tpe(Algorithm):
             "> 0",
             message="n_EI_candidates should be great than zero",
             description="draws of which the best becomes the point",
+            most=_MOST_DRAWS,
         ),
         _not_negative("n_startup_trials", "10", "trials before the model is used"),
-        _not_negative("n_ei_candidates", "", "n_EI_candidates, as multivariate-tpe calls it"),
+        _not_negative(
+            "n_ei_candidates",
+            "",
+            "n_EI_candidates, as multivariate-tpe calls it",
+            most=_MOST_DRAWS,
+        ),
         random_state(),
     )
     capabilities = Capabilities(conditions=True, objectives=True)
@@ -76,7 +86,12 @@ class MultivariateTpe(Algorithm):
     description = "tree-structured Parzen estimator over all parameters together (optuna)"
     settings = (
         _not_negative("n_startup_trials", "10", "trials before the model is used"),
-        _not_negative("n_ei_candidates", "24", "draws of which the best becomes the point"),
+        _not_negative(
+            "n_ei_candidates",
+            "24",
+            "draws of which the best becomes the point",
+            most=_MOST_DRAWS,
+        ),
         random_state("random_state should be greate or equal than zero"),
     )
     capabilities = Capabilities(conditions=True, objectives=True)

@@ -97,6 +97,7 @@ def labels(proposal):
             "Required params missing: suggestion_trial_dir, truncation_threshold",
         ),
         ({"n_population": "4"}, "Param(n_population) should be >= 5"),
+        ({"n_population": "1000000000"}, "n_population is too large"),
         (
             {"truncation_threshold": "1.1"},
             "Param(truncation_threshold) should be between 0 and 1, inclusive",

@@ -92,6 +92,8 @@ def test_cmaes_goes_on_after_it_has_converged(strategy):
         ("tpe", "prior_weight=0", "prior_weight should be great than zero"),
         ("tpe", "n_EI_candidates=0", "n_EI_candidates should be great than zero"),
         ("tpe", "n_ei_candidates=-1", "n_ei_candidates should be greate or equal than zero"),
+        ("tpe", "n_EI_candidates=1000000000", "n_EI_candidates is too large"),
+        ("multivariate-tpe", "n_ei_candidates=10001", "n_ei_candidates is too large"),
         (
             "multivariate-tpe",
             "n_startup_trials=-1",
