@@ -7,17 +7,20 @@ costs what has ended since the last one, and what is unfinished.
 import threading
 import time
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from ..api.compile import problem
+from ..api.errors import NotFound
 from ..api.excerpts import objective_of
 from ..api.experiment import Experiment
 from ..api.history import Verdict
 from ..api.lineage import generation_of
 from ..api.objective import Objective
 from ..api.space import Parameter, Point
+from ..api.states import TrialState
+from ..controller.plan import reasons
 from ..controller.reading import Records
 from ..db.records import ExperimentRecord, TrialRecord
 from ..sdk import shapes
@@ -57,8 +60,9 @@ class Table:
         self._parameters: Sequence[Parameter] = compiled.space.parameters
         self._records = records
         self._uid = record.uid
-        self._rows: list[Row] = []
+        self._rows: dict[int, Row] = {}
         self._unfinished: set[int] = set()
+        self._deleted: set[int] = set()  # while they ran: no entry of the log tells of it
         self._read_at = 0  # the position of the log at which all trials were read
         self._changes: list[tuple[int, int]] = []  # positions behind it, and which trial changed
         self._metrics: dict[str, None] = {}
@@ -77,7 +81,7 @@ class Table:
 
     def rows(self) -> Sequence[Row]:
         with self._lock:
-            return tuple(self._rows)
+            return self._in_order()
 
     def json(self, after: int = -1) -> bytes:
         """Return the columns as JSON; all of them are written once a change."""
@@ -89,9 +93,9 @@ class Table:
         return whole
 
     def columns(self, after: int = -1) -> dict[str, Any]:
-        """Return the trials that changed after a position of the log, and all unfinished ones."""
+        """Return what changed behind a position of the log, and what no entry of it tells of."""
         with self._lock:
-            rows = self._rows if after < self._read_at else self._changed(after)
+            rows = self._in_order() if after < self._read_at else self._changed(after)
             return {
                 "position": self.position,
                 "now": self._now,
@@ -104,8 +108,12 @@ class Table:
     def _changed(self, after: int) -> Sequence[Row]:
         """Return what changed behind a position; costs that, not the trials that there are."""
         first = bisect_right(self._changes, after, key=lambda change: change[0])
-        indexes = self._unfinished.union(index for _, index in self._changes[first:])
+        changed = (index for _, index in self._changes[first:])
+        indexes = (self._unfinished | self._deleted).union(changed)
         return [self._rows[index] for index in sorted(indexes)]
+
+    def _in_order(self) -> Sequence[Row]:
+        return [self._rows[index] for index in sorted(self._rows)]
 
     def _written(self, rows: Sequence[Row]) -> dict[str, Any]:
         return {
@@ -125,22 +133,34 @@ class Table:
     def _read_changes(self) -> None:
         entries = self._records.history(self._uid, after=self.position)
         changed = self._unfinished.union(entry.index for entry in entries)
-        self._take(self._trial(index) for index in sorted(changed))
-        self._changes += [(entry.position, entry.index) for entry in entries]
+        self._take(trial for index in sorted(changed) for trial in self._trial(index))
+        self._changes += [
+            (entry.position, entry.index) for entry in entries if entry.index in self._rows
+        ]
         self.position = entries[-1].position if entries else self.position
 
-    def _trial(self, index: int) -> TrialRecord:
-        trial = self._records.trial(self._uid, index)
-        return replace(trial, observation=self._records.observation(self._uid, index))
+    def _trial(self, index: int) -> Iterator[TrialRecord]:
+        """Yield a trial, or as killed one whose resource was deleted since it was read."""
+        try:
+            trial = self._records.trial(self._uid, index)
+            yield replace(trial, observation=self._records.observation(self._uid, index))
+        except NotFound:
+            self._forsake(index)
+
+    def _forsake(self, index: int) -> None:
+        """Show a trial as killed whose resource somebody deleted."""
+        if index in self._unfinished:
+            self._now = time.time()
+            reason, state = reasons.TRIAL_DELETED.name, str(TrialState.KILLED)
+            row = replace(self._rows[index], state=state, reason=reason, finished=self._now)
+            self._rows[index] = row
+            self._unfinished.discard(index)
+            self._deleted.add(index)
 
     def _take(self, trials: Iterable[TrialRecord]) -> None:
         for trial in trials:
             self._now = time.time()
-            row = self._row(trial)
-            if trial.index < len(self._rows):
-                self._rows[trial.index] = row
-            else:
-                self._rows.append(row)
+            row = self._rows[trial.index] = self._row(trial)
             if trial.state.is_finished:
                 self._unfinished.discard(trial.index)
             else:

@@ -5,9 +5,11 @@ import asyncio
 import pytest
 from playwright.sync_api import expect, sync_playwright
 from services import program
+from support.actors import Fate
 from support.apiserver import NEEDED
 from support.operated import experiment
 from support.watching import TOKEN, seen, watching
+from tunewright.controller.kube.resources import TRIALS
 
 pytestmark = NEEDED
 
@@ -61,6 +63,44 @@ def test_trials_that_begin_after_the_first_look_are_shown(on_cluster):
         return first
 
     assert on_cluster(scenario) == ["Succeeded"]
+
+
+def test_a_trial_that_another_hand_deletes_while_it_is_looked_at_is_shown_as_killed(on_cluster):
+    ends = []
+
+    async def scenario(play, tunewright):
+        path = f"/api/v1/experiments/{play.namespace}/e/columns"
+        play.jobs.script = lambda point, attempt: Fate(stays=not ends)
+        await play.create(experiment(maxTrialCount=3, parallelTrialCount=2))
+
+        async def runs():
+            return len(play.jobs.runs) == 2
+
+        await play.until(runs)
+        with watching(tunewright) as client:
+
+            async def states(after=-1):
+                found = await asyncio.to_thread(lambda: client.get(f"{path}?after={after}").json())
+                trials = found["trials"]
+                return dict(zip(trials["index"], trials["state"], strict=True)), found["position"]
+
+            _, position = await states()
+            await play.kube.delete(TRIALS, play.namespace, play.jobs.runs[0][0])
+
+            async def shows_it():
+                return "Killed" in (await states(position))[0].values()
+
+            await play.until(shows_it)
+            ends.append(True)
+            await play.ends()
+
+            async def shows_the_end():
+                found, _ = await states()
+                return "Running" not in found.values() and found
+
+            return await play.until(shows_the_end)
+
+    assert sorted(on_cluster(scenario).values()) == ["Killed", "Succeeded", "Succeeded"]
 
 
 def test_without_single_values_it_says_why_there_are_no_curves(on_cluster):
