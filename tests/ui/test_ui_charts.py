@@ -581,3 +581,29 @@ def test_a_phone_shows_every_plot_within_its_width(opened):
         cards.nth(at).scroll_into_view_if_needed()
         expect(cards.nth(at).locator("canvas").first).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_what_changed_comes_to_its_place_though_trials_before_it_are_missing(opened):
+    page = opened("/algorithms")
+    known = {"index": [0, 2, 3], "state": ["a", "b", "c"], "point": {"x": [1, 2, 3]}, "metric": {}}
+    news = {
+        "index": [1, 3, 4],
+        "state": ["d", "e", "f"],
+        "point": {"x": [4, 5, 6]},
+        "metric": {"loss": [0.4, None, 0.6]},
+    }
+    found = page.evaluate(
+        """async ([trials, changed]) => {
+        const { merge } = await import('/static/columns.js');
+        const data = {metrics: [], trials, position: 1};
+        merge(data, {metrics: ["loss"], trials: changed, position: 2});
+        return data.trials;
+        }""",
+        [known, news],
+    )
+    assert found == {
+        "index": [0, 1, 2, 3, 4],
+        "state": ["a", "d", "b", "e", "f"],
+        "point": {"x": [1, 4, 2, 5, 6]},
+        "metric": {"loss": [None, 0.4, None, None, 0.6]},
+    }

@@ -4,6 +4,17 @@ function indexed(part) {
   return [part, part.point, part.metric];
 }
 
+/** Return where a trial is or comes: in the order of indexes, of which some may be missing. */
+function placeOf(index, indexes) {
+  let [low, high] = [0, indexes.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (indexes[middle] < index) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
 /** Put changed trials into their places; what is new is added. */
 export function merge(data, change) {
   for (const name of change.metrics) {
@@ -14,10 +25,12 @@ export function merge(data, change) {
   }
   const from = indexed(change.trials);
   const into = indexed(data.trials);
-  change.trials.index.forEach((index, place) => {
+  change.trials.index.forEach((index, row) => {
+    const place = placeOf(index, data.trials.index);
+    const known = data.trials.index[place] === index ? 1 : 0;
     from.forEach((group, which) => {
       for (const [name, values] of Object.entries(group)) {
-        if (Array.isArray(values) && into[which][name]) into[which][name][index] = values[place];
+        if (Array.isArray(values)) into[which][name]?.splice(place, known, values[row]);
       }
     });
   });
