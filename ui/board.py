@@ -25,6 +25,7 @@ from ..sdk.names import find_trial, missing
 from ..sdk.points import point_of
 from ..sdk.sources.source import Source
 from .access import OWNER, Asker
+from .curves import Curves
 from .needs import CREATE, LIST, LOOK
 from .table import Table
 
@@ -45,6 +46,7 @@ class Board:
         self._client = client
         self._asker: Asker = OWNER
         source.keep_up()
+        self.curves = Curves(source.records)
         self._tables: OrderedDict[str, Table] = OrderedDict()
         self._lock = threading.Lock()
 

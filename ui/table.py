@@ -42,6 +42,7 @@ class Row:
     finished: float | None
     parent: str | None
     generation: int | None
+    attempt: int
     device_seconds: float | None
     point: Point
     metrics: Mapping[str, float]
@@ -182,6 +183,7 @@ class Table:
             finished=trial.finished_at,
             parent=trial.proposal.parent,
             generation=generation_of(trial.proposal.labels),
+            attempt=trial.attempt.attempt if trial.attempt else 0,
             device_seconds=usage.device_seconds if usage else None,
             point=trial.proposal.point,
             metrics={name: found["value"] for name, found in shown.items()},

@@ -16,7 +16,6 @@ from ...db.records import AttemptRecord, ExperimentRecord
 from ...sdk import shapes
 from ...sdk.names import check_metric
 from ..board import Board
-from ..curves import curves_of
 from ..table import Row
 from . import models
 from .answers import PROBLEMS, answer, tagged
@@ -90,7 +89,7 @@ def curves(
     """Return how a metric went in the newest and the best trials, thinned for a plot."""
     table = board.table(record)
     name = metric or table.objective.metric.name
-    found, why = _served(lambda: curves_of(board.source.records, record.uid, table, name))
+    found, why = _served(lambda: board.curves.of(record.uid, table, name))
     return answer(request, {"metric": name, "why": why, "curves": found})
 
 
