@@ -3,8 +3,8 @@
 import copy
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -98,6 +98,12 @@ class Board:
     def trial(self, record: ExperimentRecord, word: str) -> TrialRecord:
         """Return a trial by its index, its name, `best` or `last`."""
         return find_trial(self.source.records, record, word, observations=True)
+
+    def trials(self, record: ExperimentRecord, indexes: Sequence[int]) -> Iterator[TrialRecord]:
+        """Yield those that are still there: a trial's resource may be deleted."""
+        for index in indexes:
+            with suppress(NotFound):
+                yield self.trial(record, str(index))
 
     def table(self, record: ExperimentRecord) -> Table:
         """Return the experiment's trials, as they are now."""

@@ -2,11 +2,13 @@
 
 from collections import OrderedDict
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
 from threading import Lock
 from typing import Any
 
+from ..api.errors import NotFound
 from ..api.observation import Sample
 from ..controller.reading import Records
 from .table import Row, Table
@@ -62,9 +64,10 @@ class _Curve:
     def read_on(self, records: Records, uid: str, row: Row, metric: str) -> None:
         """Take in what was reported since; after the end of its trial nothing is."""
         since = None if self._last is None else self._last.time
-        found = records.samples(uid, row.index, metric=metric, since=since)
-        for sample in islice(found, self._at_once, None):
-            self._add(sample)
+        with suppress(NotFound):  # its resource was deleted: what was read of it is left
+            found = records.samples(uid, row.index, metric=metric, since=since)
+            for sample in islice(found, self._at_once, None):
+                self._add(sample)
         self.is_whole = row.finished is not None
 
     def _add(self, sample: Sample) -> None:

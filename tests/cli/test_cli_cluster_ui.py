@@ -98,9 +98,14 @@ def test_a_trial_that_another_hand_deletes_while_it_is_looked_at_is_shown_as_kil
                 found, _ = await states()
                 return "Running" not in found.values() and found
 
-            return await play.until(shows_the_end)
+            shown = await play.until(shows_the_end)
+            others = [path.replace("columns", each) for each in ("curves", "trials", "csv")]
+            return shown, [await asyncio.to_thread(client.get, each) for each in others]
 
-    assert sorted(on_cluster(scenario).values()) == ["Killed", "Succeeded", "Succeeded"]
+    shown, others = on_cluster(scenario)
+    assert sorted(shown.values()) == ["Killed", "Succeeded", "Succeeded"]
+    assert [answer.status_code for answer in others] == [200] * 3
+    assert [each["state"] for each in others[1].json()["items"]] == ["Succeeded"] * 2
 
 
 def test_without_single_values_it_says_why_there_are_no_curves(on_cluster):

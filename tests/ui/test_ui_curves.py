@@ -7,6 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support.asked import asked
 from tunewright.api.documents import parse
+from tunewright.api.errors import NotFound
 from tunewright.api.history import Proposal
 from tunewright.api.identity import ExperimentKey
 from tunewright.api.observation import Batch, Sample
@@ -116,3 +117,15 @@ def test_another_attempt_has_a_curve_of_its_own(store):
     watched.begin()
     watched.report(3)
     assert watched.look() == [0.0, 1.0, 2.0]
+
+
+def test_a_trial_that_was_deleted_leaves_what_was_read_of_it(store, monkeypatch):
+    watched = Watched(store, "e")
+    watched.report(3)
+    first = watched.look()
+
+    def deleted(*key, **which):
+        raise NotFound("there is no trial 0")
+
+    monkeypatch.setattr(watched, "samples", deleted)
+    assert watched.look() == first

@@ -61,10 +61,8 @@ def list_trials(
     elif order is Order.BEST:
         loss = table.objective.loss
         rows = sorted((row for row in rows if row.good), key=lambda row: loss(row.value or 0.0))
-    items = [
-        shapes.trial(board.trial(record, str(row.index)), table.objective)
-        for row in rows[offset : offset + limit]
-    ]
+    found = board.trials(record, [row.index for row in rows[offset : offset + limit]])
+    items = [shapes.trial(trial, table.objective) for trial in found]
     return answer(request, {"items": items, "total": len(rows), "offset": offset})
 
 
