@@ -198,7 +198,15 @@ class There:
             return
 
     def _document(self, record: ExperimentRecord) -> Document:
-        return self.session.get(EXPERIMENTS, record.key.namespace, record.key.name)
+        """Return an experiment's resource as it is now.
+
+        Raises:
+            NotFound: it was deleted; another may have its name.
+        """
+        document = self.session.get(EXPERIMENTS, record.key.namespace, record.key.name)
+        if document["metadata"]["uid"] != record.uid:
+            raise NotFound(f"{record.key} was deleted, and begun anew: look at it, and try again")
+        return document
 
     # Logs.
 

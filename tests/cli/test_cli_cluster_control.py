@@ -1,10 +1,18 @@
 """Changing a cluster's experiments: by edits of their spec, and by wishes for the operator."""
 
+import asyncio
+
+import pytest
 from support.actors import Fate
 from support.apiserver import NEEDED
 from support.operated import experiment
+from tunewright.api.errors import NotFound
+from tunewright.api.identity import ExperimentKey
+from tunewright.controller.edits import NOTE
 from tunewright.controller.kube.labels import WISHES
 from tunewright.controller.kube.resources import EXPERIMENTS
+from tunewright.controller.kube.session import Context, connect
+from tunewright.sdk.sources.there import There
 
 pytestmark = NEEDED
 
@@ -201,3 +209,28 @@ def test_a_deleted_experiment_is_gone_while_it_runs(on_cluster):
 
     deleted, left = on_cluster(scenario, waiting)
     assert (deleted.code, left) == (0, [])
+
+
+def test_what_was_asked_of_an_experiment_is_not_done_to_its_namesake(on_cluster, api_server):
+    def change(there, record):
+        changes = [
+            lambda: there.stop(record),
+            lambda: there.edit(record, {"maxTrialCount": 9}, now=False),
+            lambda: there.edit(record, {NOTE: "mine"}, now=False),
+        ]
+        for each in changes:
+            with pytest.raises(NotFound, match="begun anew"):
+                each()
+
+    async def scenario(play, tunewright):
+        await play.create(experiment(suspend=True))
+        there = There(connect(Context(kubeconfig=str(api_server.kubeconfig))), play.namespace)
+        key = ExperimentKey(play.namespace, "e")
+        record = await asyncio.to_thread(there.records.experiment, key)
+        await play.kube.delete(EXPERIMENTS, play.namespace, "e")
+        await play.create(experiment(suspend=True))
+        await asyncio.to_thread(change, there, record)
+        return await play.get()
+
+    found = on_cluster(scenario)
+    assert (wishes(found), found["spec"]["maxTrialCount"]) == (None, 4)
