@@ -19,6 +19,8 @@ from ..api.history import (
     Suggestion,
     Verdict,
 )
+from ..api.objective import Objective
+from ..api.pareto import Losses
 from ..api.problem import Problem
 from ..api.space import Point
 from .algorithm import Fold, seed_of
@@ -176,3 +178,17 @@ class PointFold(Fold):
 def is_observed(entry: Finished) -> bool:
     """Say whether an entry has a value of the objective to learn from."""
     return entry.verdict is Verdict.OBSERVED and entry.value is not None
+
+
+def loss_of(entry: Finished, objective: Objective) -> float | None:
+    """Return the objective's value so that smaller is better; None where there is none."""
+    if entry.verdict is not Verdict.OBSERVED or entry.value is None:
+        return None
+    return objective.loss(entry.value)
+
+
+def losses_of(entry: Finished, objective: Objective) -> Losses | None:
+    """Return the values of all objectives so that smaller is better; None where one is missing."""
+    if entry.verdict is not Verdict.OBSERVED:
+        return None
+    return objective.losses(entry.value, dict(entry.values))

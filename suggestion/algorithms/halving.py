@@ -25,7 +25,7 @@ from ...api.problem import Problem
 from ...api.space import Point, SearchSpace, Value
 from ...api.states import TrialState
 from ..algorithm import Fold
-from ..history import is_observed
+from ..history import loss_of
 from .random import RandomFold
 from .rungs import Rung
 
@@ -100,11 +100,9 @@ class HalvingFold(Fold):
                 sampler.observe(entry)
         rung = self.rung_of.get(entry.index)
         if rung is not None and entry.index in rung.trials:
-            score = None
-            if is_observed(entry) and entry.value is not None:
-                was_stopped = entry.state is TrialState.EARLY_STOPPED
-                score = (was_stopped, self.problem.objective.loss(entry.value))
-            rung.end(entry.index, score)
+            loss = loss_of(entry, self.problem.objective)
+            was_stopped = entry.state is TrialState.EARLY_STOPPED
+            rung.end(entry.index, None if loss is None else (was_stopped, loss))
 
     def _drop(self, entry: Dropped) -> None:
         for sampler in self._samplers.values():
