@@ -6,8 +6,9 @@ it that no point is proposed twice while the space has unseen ones.
 """
 
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
+from typing import Generic, TypeVar
 
 from ..api.history import (
     Dropped,
@@ -27,32 +28,38 @@ from .algorithm import Fold, seed_of
 from .cube import Cube
 from .seeds import derive, generator
 
+_Key = TypeVar("_Key", bound=Hashable)
+
 _DRAWS = 256
 _UNSEEN = 0x756E7365656E  # the path of draws among unseen points: no retry counts that far
 
 
-class Seen:
+class Seen(Generic[_Key]):
     """The points that were proposed, as keys; a dropped trial's point was never seen.
 
-    Memory is two numbers a trial, so that a hundred thousand trials fit.
+    With numbers as keys a hundred thousand trials fit into memory.
     """
 
     def __init__(self) -> None:
-        self._by_index: dict[int, int] = {}
-        self._times: dict[int, int] = {}
+        self._by_index: dict[int, _Key] = {}
+        self._times: dict[_Key, int] = {}
 
     def __len__(self) -> int:
         """Count the different points."""
         return len(self._times)
 
-    def __contains__(self, key: int) -> bool:
+    def __contains__(self, key: _Key) -> bool:
         return key in self._times
 
-    def add(self, index: int, key: int) -> None:
+    def of(self, index: int) -> _Key | None:
+        """Return the key of a trial's point."""
+        return self._by_index.get(index)
+
+    def add(self, index: int, key: _Key) -> None:
         self._by_index[index] = key
         self._times[key] = self._times.get(key, 0) + 1
 
-    def remove(self, index: int) -> int | None:
+    def remove(self, index: int) -> _Key | None:
         """Forget a trial; return the key if its point is unseen now."""
         key = self._by_index.pop(index, None)
         if key is None:
@@ -79,7 +86,7 @@ class PointFold(Fold):
         self.problem = problem
         self.seed = seed_of(problem)
         self.cube = Cube(problem.space)
-        self.seen = Seen()
+        self.seen: Seen[int] = Seen()
         self.pending: dict[int, Point] = {}
         self.proposals = 0
         self.position = 0
