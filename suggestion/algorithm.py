@@ -29,6 +29,8 @@ from ..api.problem import Problem
 from ..api.space import Distribution, ParameterKind
 from .settings import Setting
 
+SETTINGS_PATH = "spec.algorithm.algorithmSettings"
+
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:

@@ -14,11 +14,10 @@ from ..api.errors import Fault, Invalid, MissingExtra, PluginBroken
 from ..api.problem import Problem
 from ..api.space import Parameter
 from . import entry_points
-from .algorithm import Algorithm, Capabilities, Fold
+from .algorithm import SETTINGS_PATH, Algorithm, Capabilities, Fold
 from .settings import name_fault, setting_faults
 
 GROUP = "tunewright.algorithms"
-SETTINGS_PATH = "spec.algorithm.algorithmSettings"
 NAME_PATH = "spec.algorithm.algorithmName"
 
 BUILT_IN: Mapping[str, str] = {
@@ -116,13 +115,12 @@ def may_be_early(problem: Problem) -> bool:
 @cache
 def _load(name: str) -> Algorithm:
     if name not in BUILT_IN:
-        return _made(entry_points.load(GROUP, name, Algorithm, "algorithm"))
-    module, _, attribute = BUILT_IN[name].partition(":")
-    return _made(getattr(importlib.import_module(f".algorithms.{module}", __package__), attribute))
-
-
-def _made(algorithm: type[Algorithm]) -> Algorithm:
-    return algorithm()
+        found = entry_points.load(GROUP, name, Algorithm, "algorithm")
+    else:
+        module, _, attribute = BUILT_IN[name].partition(":")
+        found = getattr(importlib.import_module(f".algorithms.{module}", __package__), attribute)
+    algorithm: Algorithm = found()
+    return algorithm
 
 
 def _missing_modules(algorithm: Algorithm) -> list[Fault]:
