@@ -23,7 +23,7 @@ from ..proto import (
     tunewright_pb2,
     tunewright_pb2_grpc,
 )
-from .endpoint import Endpoint
+from .endpoint import AWAY, Endpoint
 from .inline import History
 from .katib_client import KatibPlugin, beyond_katib
 from .session import check, searched
@@ -217,15 +217,10 @@ def _katib(channel: grpc.aio.Channel) -> "KatibStub":
 
 def _ours(endpoint: str, error: grpc.aio.AioRpcError) -> TunewrightError:
     """Return what a gRPC error means here."""
-    details = error.details() or error.code().name
-    match error.code():
-        case grpc.StatusCode.INVALID_ARGUMENT:
-            return Invalid([Fault("spec.algorithm", line) for line in details.splitlines()])
-        case (
-            grpc.StatusCode.UNAVAILABLE
-            | grpc.StatusCode.DEADLINE_EXCEEDED
-            | grpc.StatusCode.RESOURCE_EXHAUSTED
-        ):
-            return PluginUnavailable(f"{endpoint}: {details}")
-        case _:
-            return PluginBroken(f"{endpoint} answers {error.code().name}: {details}")
+    code = error.code()
+    details = error.details() or code.name
+    if code is grpc.StatusCode.INVALID_ARGUMENT:
+        return Invalid([Fault("spec.algorithm", line) for line in details.splitlines()])
+    if code in AWAY:
+        return PluginUnavailable(f"{endpoint}: {details}")
+    return PluginBroken(f"{endpoint} answers {code.name}: {details}")

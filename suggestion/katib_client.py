@@ -13,7 +13,7 @@ is shown the whole log.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, cast
 
@@ -35,17 +35,13 @@ from ..api.problem import Problem
 from ..api.space import Point
 from ..proto import api_pb2, api_pb2_grpc, convert_katib
 from .cube import Cube
+from .endpoint import AWAY
 
 if TYPE_CHECKING:
     from ..proto.api_pb2_grpc import SuggestionAsyncStub as Stub
 
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
-_NOT_ITS_FAULT = {
-    grpc.StatusCode.UNAVAILABLE,
-    grpc.StatusCode.DEADLINE_EXCEEDED,
-    grpc.StatusCode.RESOURCE_EXHAUSTED,
-    grpc.StatusCode.INVALID_ARGUMENT,
-}
+_NOT_ITS_FAULT = AWAY | {grpc.StatusCode.INVALID_ARGUMENT}
 """Failures that do not come from the trials that a plug-in is shown."""
 
 
@@ -218,7 +214,7 @@ class _Kept:
         return Suggestion(tuple(self.proposals), state, note)
 
 
-def _own(log: Iterator[Entry] | Sequence[Entry]) -> Iterator[int]:
+def _own(log: Iterable[Entry]) -> Iterator[int]:
     """Yield the trials whose points a plug-in made."""
     for entry in log:
         if isinstance(entry, Proposed) and entry.proposal.reason not in GIVEN:
@@ -238,7 +234,5 @@ def beyond_katib(problem: Problem) -> Sequence[Fault]:
     }
     message, remedy = "cannot be carried by api.v1.beta1", "use a plug-in that speaks tunewright.v1"
     return [
-        Fault(field_, message, remedy, "NotSupported")
-        for field_, written in asked.items()
-        if written
+        Fault(path, message, remedy, "NotSupported") for path, written in asked.items() if written
     ]
