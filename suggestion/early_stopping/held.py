@@ -9,6 +9,7 @@ from ...api.errors import Codes, Terminal
 from ...api.observation import Observation
 from ...api.stopping import Stop
 from ...proto.convert_rules import Ended, Question, Running
+from .curves import means_after
 from .registry import Rules
 
 GREATEST = 64
@@ -84,8 +85,7 @@ class Held:
         del experiment_uid
         if index in self._running:
             _, means = self._running[index]
-            wanted = {*reports, len(means)}
-            return {count: means[count - 1] for count in wanted if 1 <= count <= len(means)}
+            return means_after(reports, means)
         known = self._ended[index].means if index in self._ended else {}
         wanted = {*reports, max(known, default=0)}
         return {count: known[count] for count in sorted(wanted) if count in known}
