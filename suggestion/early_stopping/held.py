@@ -5,21 +5,15 @@ import threading
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 
-from ...api.errors import Codes, Terminal
 from ...api.observation import Observation
 from ...api.stopping import Stop
 from ...proto.convert_rules import Ended, Question, Running
+from ..held import SendAll
 from .curves import means_after
 from .registry import Rules
 
 GREATEST = 64
 """Experiments that are held; beyond it the one not asked for longest is forgotten."""
-
-
-class SendAll(Terminal):
-    """The service does not hold what a request goes on from."""
-
-    codes = Codes(exit=1, http=409, grpc="FAILED_PRECONDITION")
 
 
 class Held:
