@@ -152,9 +152,10 @@ class RemoteSuggester:
             self._channel = None
 
     async def _open(self) -> grpc.aio.Channel:
-        """Return the connection; one that was lost is never taken up again by itself.
+        """Return the connection, a new one where the last was lost.
 
-        What is behind a new one may be another process.
+        gRPC would connect again by itself, and nobody would notice that another process may
+        answer now, which knows nothing of what the one before was told.
         """
         if self._channel is not None and self._channel.get_state() is not _READY:
             await self.close()

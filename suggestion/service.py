@@ -33,7 +33,8 @@ from .settings_wire import setting_to_wire
 
 HEALTH_SERVICES = ("manager.v1beta1.Suggestion", "")
 THREADS = 256
-"""An answer holds a thread until it is computed, elsewhere; a probe that finds none is a death."""
+"""A call holds a thread while a worker process computes its answer. Were none free, a health probe
+would go unanswered, and the service would be restarted."""
 
 
 class _NoMore(Terminal):
