@@ -75,7 +75,8 @@ class HyperbandFold(HalvingFold):
     def labelled(self, bracket: str, level: str) -> Rung | None:
         """Find it in a round that has not begun here too: a batch is not logged in its order."""
         if self.problem.all_or_none and bracket.isdecimal():
-            greatest = self.round * (len(self.rung_of) + 1) + _AHEAD  # a trial begins one round
+            rounds = len(self.rung_of) + 1  # a trial begins one at most
+            greatest = self.brackets_a_round * rounds + _AHEAD
             while len(self.brackets) <= int(bracket) < greatest:
                 self._begin_again()
         return super().labelled(bracket, level)
@@ -88,7 +89,7 @@ class HyperbandFold(HalvingFold):
         begun = len(self.brackets)
         self.brackets += [
             [Rung(begun + place, each.level, each.size, each.resource) for each in rungs]
-            for place, rungs in enumerate(self.brackets[: self.round])
+            for place, rungs in enumerate(self.brackets[: self.brackets_a_round])
         ]
 
 
