@@ -178,8 +178,7 @@ class PointFold(Fold):
 
     def random_point(self, index: int, retry: int) -> Point:
         """Draw a point from the parameters' distributions."""
-        chance = generator(self.seed, index, retry).random
-        return self.cube.point([chance() for _axis in self.cube.axes])
+        return self.cube.draw(generator(self.seed, index, retry))
 
 
 def is_observed(entry: Finished) -> bool:

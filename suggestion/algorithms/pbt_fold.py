@@ -202,8 +202,7 @@ class PbtFold(Fold):
         return Proposal(self._drawn(*path), labels=_labels(*place))
 
     def _drawn(self, *path: int) -> Point:
-        chance = generator(self._seed, _FIRST, *path)
-        return self._cube.point([chance.random() for _axis in self._cube.axes])
+        return self._cube.draw(generator(self._seed, _FIRST, *path))
 
     def _next(self, place: tuple[int, int], below: _Below, retry: int) -> Proposal:
         generation, member = place
