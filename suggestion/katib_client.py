@@ -94,6 +94,19 @@ class KatibPlugin:
         told, known.forgotten = known.forgotten, 0
         return replace(answer, forgotten=told)
 
+    async def validate(self, connection: grpc.aio.Channel, problem: Problem) -> Sequence[Fault]:
+        """Return what the protocol cannot carry; otherwise ask the plug-in, whose error says it.
+
+        Raises:
+            AioRpcError: the plug-in refuses the problem, or the call failed.
+        """
+        beyond = beyond_katib(problem)
+        if not beyond:
+            experiment = convert_katib.experiment_to_katib(problem, {})
+            request = api_pb2.ValidateAlgorithmSettingsRequest(experiment=experiment)
+            await _stub(connection).ValidateAlgorithmSettings(request, timeout=self._timeout)
+        return beyond
+
     def _begin(self, connection: grpc.aio.Channel, log: Sequence[Entry]) -> _Incarnation:
         forgotten = 0 if self._stateless else len(set(_own(log)) - _dropped(log))
         born = 0 if self._stateless or not log else log[-1].position
@@ -147,8 +160,7 @@ class KatibPlugin:
         count: int,
         total: int,
     ) -> Sequence[api_pb2.GetSuggestionsReply.ParameterAssignments]:
-        stub = cast("Stub", api_pb2_grpc.SuggestionStub(known.connection))
-        reply = await stub.GetSuggestions(
+        reply = await _stub(known.connection).GetSuggestions(
             api_pb2.GetSuggestionsRequest(
                 experiment=convert_katib.experiment_to_katib(problem, known.settings),
                 trials=convert_katib.trials_to_katib(problem, self._shown(known, log), {}),
@@ -212,6 +224,10 @@ class _Kept:
         if self.repeated:
             note = f"{self.repeated} points that were tried before were dropped"
         return Suggestion(tuple(self.proposals), state, note)
+
+
+def _stub(connection: grpc.aio.Channel) -> "Stub":
+    return cast("Stub", api_pb2_grpc.SuggestionStub(connection))
 
 
 def _own(log: Iterable[Entry]) -> Iterator[int]:
