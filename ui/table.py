@@ -79,6 +79,11 @@ class Table:
         with self._lock:
             return tuple(self._rows)
 
+    def best(self) -> Sequence[Row]:
+        """Return the trials that count, the best first."""
+        good = (row for row in self.rows() if row.good)
+        return sorted(good, key=lambda row: self.objective.loss(row.value or 0.0))
+
     def json(self, after: int = -1) -> bytes:
         """Return the columns as JSON; all of them are written once a change."""
         if after >= self._read_at:

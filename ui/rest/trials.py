@@ -56,12 +56,10 @@ def list_trials(
 ) -> Response:
     """List trials, a page at a time."""
     table = board.table(record)
-    rows = [row for row in table.rows() if state is None or row.state == state]
+    every = table.best() if order is Order.BEST else table.rows()
+    rows = [row for row in every if state is None or row.state == state]
     if order is Order.NEWEST:
         rows.reverse()
-    elif order is Order.BEST:
-        loss = table.objective.loss
-        rows = sorted((row for row in rows if row.good), key=lambda row: loss(row.value or 0.0))
     items = [
         shapes.trial(board.trial(record, str(row.index)), table.objective)
         for row in rows[offset : offset + limit]
