@@ -54,6 +54,10 @@ class Board:
         seen._asker = asker
         return seen
 
+    @property
+    def is_cluster(self) -> bool:
+        return self._client.is_cluster
+
     # Looking.
 
     def shows(self, namespace: str) -> bool:
@@ -115,7 +119,7 @@ class Board:
         Raises:
             Invalid: with every fault.
         """
-        bundle = load_texts([(None, text)], elsewhere=self._client.is_cluster)
+        bundle = load_texts([(None, text)], elsewhere=self.is_cluster)
         if not bundle.experiments:
             raise Invalid([Fault("", "there is no Experiment in it", "kind: Experiment")])
         return bundle
@@ -130,7 +134,7 @@ class Board:
         bundle = self.check(text)
         if len(bundle.experiments) > 1:
             raise Invalid([Fault("", "there are several Experiments in it", "begin one at a time")])
-        if self._client.is_cluster:
+        if self.is_cluster:
             self._asker.check(CREATE.within(self._namespace(bundle)))
         with TemporaryDirectory(prefix="tunewright-") as folder:
             path = Path(folder) / "experiment.yaml"
