@@ -186,17 +186,7 @@ class Board:
         Raises:
             Invalid: a value is wrong, or may not be changed.
         """
-        allowed = f"one of {', '.join(EDITABLE)}"
-        faults = [
-            Fault(f"spec.{path}", "it cannot be changed any more", allowed)
-            for path in budgets
-            if path not in EDITABLE
-        ]
-        changes: dict[str, Any] = {**budgets}
-        changes |= {LABELS: labels} if labels else {}
-        changes |= {NOTE: note} if note is not None else {}
-        if faults or not changes:
-            raise Invalid(faults or [Fault("spec", "there is nothing to change", allowed)])
+        changes = _changes(budgets, labels, note)
         parse(edited(record.document, changes))
         self.source.edit(record, changes, now=False)
         said = [
@@ -238,6 +228,28 @@ class Board:
     ) -> bool:
         """Take what came of a point; say whether it counts."""
         return self._client.told(str(record.key), index, token, metrics, failed)
+
+
+def _changes(
+    budgets: Mapping[str, Any], labels: Mapping[str, str | None], note: str | None
+) -> dict[str, Any]:
+    """Return changes as `controller.edits` writes them.
+
+    Raises:
+        Invalid: there are none, or a path may not be changed.
+    """
+    allowed = f"one of {', '.join(EDITABLE)}"
+    faults = [
+        Fault(f"spec.{path}", "it cannot be changed any more", allowed)
+        for path in budgets
+        if path not in EDITABLE
+    ]
+    changes: dict[str, Any] = {**budgets}
+    changes |= {LABELS: labels} if labels else {}
+    changes |= {NOTE: note} if note is not None else {}
+    if faults or not changes:
+        raise Invalid(faults or [Fault("spec", "there is nothing to change", allowed)])
+    return changes
 
 
 @contextmanager
