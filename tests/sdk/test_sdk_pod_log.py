@@ -24,7 +24,7 @@ LINES = [
 TEXT = b"first\n\nthe same moment\nhalf and whole\nlast\n"
 
 
-def test_it_is_asked_for_from_the_end_that_was_wanted_and_then_from_the_last_line():
+def test_a_log_is_asked_for_from_the_wanted_end_and_then_from_the_last_line():
     log = PodLog("main", 5)
     always = {"container": "main", "follow": "true", "timestamps": "true"}
     assert log.begin() == always | {"tailLines": "5"}
