@@ -23,7 +23,7 @@ Piece: TypeAlias = tuple[str, list[PlainSample]]
 
 
 class Source:
-    """Reads nothing: metrics are pushed. What a kind reads, it overrides."""
+    """Reads nothing, as is right for pushed metrics. Each other kind overrides what it reads by."""
 
     interval: float | None = None
     """Seconds between two looks; None where there is nothing to look at."""

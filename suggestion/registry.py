@@ -108,7 +108,7 @@ def is_quick(problem: Problem) -> bool:
 
 
 def may_be_early(problem: Problem) -> bool:
-    """Say whether points may be made before there is room for them, and are as good."""
+    """Say whether points made before there is room for their trials are as good as later ones."""
     return problem.endpoint is None and not find(problem.algorithm).learns
 
 

@@ -93,7 +93,7 @@ def curves(
 
 
 def _served(read: Callable[[], list[_Value]]) -> tuple[list[_Value], str]:
-    """Return single values, or why their place serves none: what else it has is shown."""
+    """Return single values; or none, and why: some places keep nothing but summaries."""
     try:
         return read(), ""
     except Unsupported as error:
