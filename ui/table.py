@@ -63,7 +63,7 @@ class Table:
         self._changes: list[tuple[int, int]] = []  # positions behind it, and which trial changed
         self._metrics: dict[str, None] = {}
         self._lock = threading.Lock()
-        self._whole: tuple[float, bytes] = (0.0, b"")
+        self._whole = (-1.0, b"")  # all columns as JSON, and which change they were written after
         self._now = 0.0  # when the last change was read
         self.position = 0
 
