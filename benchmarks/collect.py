@@ -6,7 +6,8 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from tunewright.metrics_collector.collection import Collection, CollectorSpec
+from tunewright.metrics_collector.collection import Collection
+from tunewright.metrics_collector.spec import CollectorSpec
 
 _BLOCK = 64 * 1024
 _ROUNDS = 3

@@ -7,16 +7,7 @@ from typing import TypeAlias
 
 from ..api.observation import Batch, PlainSample
 from .sources import Piece, source_of
-from .spec import CollectorKind, CollectorSpec, FileFormat, collector_spec
-
-__all__ = [
-    "Collection",
-    "CollectorKind",
-    "CollectorSpec",
-    "FileFormat",
-    "OnSamples",
-    "collector_spec",
-]
+from .spec import CollectorSpec
 
 OnSamples: TypeAlias = Callable[[list[PlainSample]], Awaitable[None]]
 

@@ -5,7 +5,8 @@ import re
 from .parsers.numbers import VALUE
 
 _KEPT = 16 * 1024
-_MOST = 20
+MOST_NAMES = 20
+"""Names that are shown of what a trial wrote under other names than those asked for."""
 _NAMED = re.compile(rb"""(?<![\w./@-])["']?([A-Za-z_][\w./@-]{0,63})["']?\s*[=:]\s*["']?""" + VALUE)
 _ESCAPES = re.compile(rb"\x1b\[[0-?]*[ -/]*[@-~]")
 
@@ -33,4 +34,4 @@ class NearMisses:
             for name in _NAMED.findall(_ESCAPES.sub(b"", part)):
                 text = name.decode("ascii")
                 counts[text] = counts.get(text, 0) + 1
-        return tuple(sorted(counts, key=lambda name: (-counts[name], name))[:_MOST])
+        return tuple(sorted(counts, key=lambda name: (-counts[name], name))[:MOST_NAMES])

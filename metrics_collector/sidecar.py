@@ -33,7 +33,8 @@ launcher stands before, has not said so by then.
 """
 
 MOST_FILES = 64
-"""Event files that are reported for apart, for the store keeps each name; the others are one."""
+"""Event files that report under a name of their own. The rest share one: the store keeps each name
+that it was ever told."""
 
 _NOTE = "position"
 
@@ -50,11 +51,12 @@ class Reported:
 
 @dataclass(slots=True)
 class Position:
-    """How far the service has come: behind which record, and with which sequences it goes on.
+    """How much the service has kept: up to which record, and what the next sequences are.
 
-    `bases` are the sequences that this reporter began with, by source, once it has asked;
-    `files` are those that metrics were read in, in the order in which they were found;
-    `headers` are the lines below which a table may go on, by stream.
+    `segment` and `offset` are those of the spool. `sequences` are the next of each source,
+    `bases` those that it began with, once the service was asked. `files` have metrics in them,
+    in the order in which they were found. `headers` are, by stream, the last line that may be
+    the head of a table: rows below it may come after a restart.
     """
 
     segment: int = 0
@@ -113,7 +115,11 @@ class Sidecar:
         self._waiting: dict[str, list[PlainSample]] = {}  # by file
         self._told = asyncio.Event()
         self._told_at: float | None = None
-        if spec.kind is CollectorKind.PROMETHEUS:
+        self._go_on(spec.kind)
+
+    def _go_on(self, kind: CollectorKind) -> None:
+        """Take up what a run of this program before this one has left."""
+        if kind is CollectorKind.PROMETHEUS:
             self._position.bases = {}  # what was scraped is not scraped again
         elif not self._reads_streams:
             # Files are read from their beginning again.
@@ -246,8 +252,9 @@ class Sidecar:
 
 
 def reporter(kind: CollectorKind, pod: str) -> str:
-    """Name who reports for a pod, by its uid: as one of 256, for the store keeps each name.
+    """Return the name under which a pod, given by its uid, reports.
 
-    Two pods seldom meet in one, and then the second begins behind the first.
+    It is one of 256, since the store keeps each name that it was ever told. Where two pods of
+    an attempt have the same one, the second goes on behind the sequences of the first.
     """
     return f"{kind.value}/{zlib.crc32(pod.encode()) % 256:02x}" if pod else kind.value

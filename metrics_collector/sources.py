@@ -7,7 +7,7 @@ from typing import Protocol, TypeAlias
 
 from ..api.observation import PlainSample
 from .follow import FileFollower, FolderFollower
-from .near_misses import NearMisses
+from .near_misses import MOST_NAMES, NearMisses
 from .parsers.filters import filter_reader
 from .parsers.json_lines import JsonLinesParser
 from .parsers.prometheus import PrometheusParser
@@ -21,11 +21,9 @@ Clock = Callable[[], float]
 Piece: TypeAlias = tuple[str, list[PlainSample]]
 """Samples, and the file that they stand in where there are several: each keeps its own order."""
 
-_MOST_NAMES = 20
-
 
 class Source:
-    """Reads nothing: metrics are pushed. What a kind reads, it overrides."""
+    """Reads nothing, as is right for pushed metrics. Each other kind overrides what it reads by."""
 
     interval: float | None = None
     """Seconds between two looks; None where there is nothing to look at."""
@@ -126,7 +124,7 @@ class EventFiles(Source):
     @property
     def seen(self) -> tuple[str, ...]:
         names = dict.fromkeys(tag for parser in self._parsers.values() for tag in parser.tags)
-        return tuple(names)[:_MOST_NAMES]
+        return tuple(names)[:MOST_NAMES]
 
 
 class Scrape(Source):
@@ -146,7 +144,7 @@ class Scrape(Source):
 
     @property
     def seen(self) -> tuple[str, ...]:
-        return tuple(self._parser.names)[:_MOST_NAMES]
+        return tuple(self._parser.names)[:MOST_NAMES]
 
 
 def source_of(spec: CollectorSpec, metrics: Sequence[str], clock: Clock) -> Source:

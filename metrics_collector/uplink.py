@@ -23,7 +23,8 @@ _FINAL: dict[grpc.StatusCode, type[Terminal]] = {
 }
 """Answers that would be the same for ever."""
 _DOUBT_SECONDS = 60.0
-"""How long a collector that may not report asks again: who has just started may not know it yet."""
+"""How long a collector that is refused asks again: a service that has just started may not know
+its pod yet."""
 
 
 class Uplink:
@@ -47,22 +48,13 @@ class Uplink:
         """
         failures, waited = 0, 0.0
         while True:
-            refusal: Terminal | None = None
-            try:
-                reply = await asyncio.wait_for(self._ask(request), _REPLY_SECONDS)
-            except grpc.aio.AioRpcError as error:
-                refusal = _refusal(error.code(), error.details())
-            except (TimeoutError, asyncio.InvalidStateError):
-                pass  # it is stuck, or the stream had ended before we wrote
-            else:
-                if reply is not None:
-                    return reply
-                refusal = _refusal(await self._stream.code(), await self._stream.details())
-            if refusal is not None and not (
-                isinstance(refusal, Forbidden) and waited < _DOUBT_SECONDS
-            ):
-                raise refusal
-            self._end_stream()
+            answer = await self._try(request)
+            if isinstance(answer, pb.ReportReply):
+                return answer
+            is_in_doubt = isinstance(answer, Forbidden) and waited < _DOUBT_SECONDS
+            if answer is not None and not is_in_doubt:
+                raise answer
+            self.rest()
             failures += 1
             pause = min(_LONGEST_PAUSE, 0.1 * 2.0**failures)
             waited += pause
@@ -70,11 +62,25 @@ class Uplink:
 
     def rest(self) -> None:
         """End the stream while there is nothing to say: it holds a thread of the service."""
-        self._end_stream()
+        if self._stream is not None:
+            self._stream.cancel()
+            self._stream = None
 
     async def close(self) -> None:
-        self._end_stream()
+        self.rest()
         await self._channel.close(None)
+
+    async def _try(self, request: pb.ReportRequest) -> pb.ReportReply | Terminal | None:
+        """Send a batch once; return the reply, why there never will be one, or None: try again."""
+        try:
+            reply = await asyncio.wait_for(self._ask(request), _REPLY_SECONDS)
+        except grpc.aio.AioRpcError as error:
+            return _refusal(error.code(), error.details())
+        except (TimeoutError, asyncio.InvalidStateError):
+            return None  # it is stuck, or the stream had ended before we wrote
+        if reply is not None:
+            return reply
+        return _refusal(await self._stream.code(), await self._stream.details())
 
     async def _ask(self, request: pb.ReportRequest) -> pb.ReportReply | None:
         """Ask on the stream that is open, or a new one; None: the service ended it."""
@@ -84,11 +90,6 @@ class Uplink:
         await self._stream.write(request)
         reply = await self._stream.read()
         return reply if isinstance(reply, pb.ReportReply) else None
-
-    def _end_stream(self) -> None:
-        if self._stream is not None:
-            self._stream.cancel()
-            self._stream = None
 
 
 def _refusal(code: grpc.StatusCode, details: str | None) -> Terminal | None:

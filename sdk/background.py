@@ -17,7 +17,7 @@ _LINES = 10
 
 @dataclass(frozen=True, slots=True)
 class Background:
-    """An engine that was started: `code` is how it ended, None where it goes on."""
+    """An engine that was started. `code` is the status of one that failed, otherwise None."""
 
     pid: int
     log: Path

@@ -36,7 +36,7 @@ class CommandFailed(Terminal):
 
 
 def run(words: Sequence[str]) -> str:
-    """Run a command unseen, and return what it told people beside its output.
+    """Run a command unseen, and return what it wrote to its standard error.
 
     Raises:
         TunewrightError: what the command ended with.

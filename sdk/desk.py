@@ -38,9 +38,9 @@ class Desk:
         self._loop = asyncio.new_event_loop()
         self._thread = Thread(target=self._loop.run_forever, name="tunewright-ask", daemon=True)
         self._thread.start()
-        self._open: dict[str, AskTell] = {}
+        self._drivers: dict[str, AskTell] = {}
         self.close = weakref.finalize(
-            self, _close, self._loop, self._thread, self._open, self._held
+            self, _close, self._loop, self._thread, self._drivers, self._held
         )
 
     def ask(self, record: ExperimentRecord) -> Answer:
@@ -62,7 +62,7 @@ class Desk:
 
     async def _ask(self, record: ExperimentRecord) -> Answer:
         with await self._turn(record.uid):
-            return await self._face(record).ask()
+            return await self._driver(record).ask()
 
     async def _tell(
         self,
@@ -73,14 +73,14 @@ class Desk:
         failure: str | None,
     ) -> bool:
         with await self._turn(record.uid):
-            return await self._face(record).tell(index, token, values, failure=failure)
+            return await self._driver(record).tell(index, token, values, failure=failure)
 
     async def _settle(self, record: ExperimentRecord) -> None:
         with await self._turn(record.uid):
-            await self._face(record).settle()
+            await self._driver(record).settle()
 
-    def _face(self, record: ExperimentRecord) -> AskTell:
-        if record.uid not in self._open:
+    def _driver(self, record: ExperimentRecord) -> AskTell:
+        if record.uid not in self._drivers:
             experiment = Experiment.read(record.document)
             searched = problem(experiment, uid=record.uid, seed=record.seed)
             suggester = open_suggester(
@@ -88,8 +88,8 @@ class Desk:
                 lambda after: self._store.history(record.uid, after, _PAGE),
                 timeout=answer_seconds(experiment),
             )
-            self._open[record.uid] = AskTell(self._store, record, suggester, WallClock())
-        return self._open[record.uid]
+            self._drivers[record.uid] = AskTell(self._store, record, suggester, WallClock())
+        return self._drivers[record.uid]
 
     async def _turn(self, uid: str) -> ExitStack:
         """Wait for the experiment's lock; it is given back when the result is left.
@@ -123,11 +123,11 @@ def settle(place: Place, record: ExperimentRecord) -> None:
 
 
 def _close(
-    loop: asyncio.AbstractEventLoop, thread: Thread, faces: dict[str, AskTell], held: ExitStack
+    loop: asyncio.AbstractEventLoop, thread: Thread, drivers: dict[str, AskTell], held: ExitStack
 ) -> None:
     async def end() -> None:
-        for face in faces.values():
-            await face.close()
+        for driver in drivers.values():
+            await driver.close()
 
     asyncio.run_coroutine_threadsafe(end(), loop).result()
     loop.call_soon_threadsafe(loop.stop)

@@ -1,15 +1,4 @@
-"""An Experiment from options alone.
-
-    --param lr=log:1e-5..1e-1       double on a logarithmic scale
-    --param drop=0.0..0.5           double
-    --param drop=0.0..0.5/0.1       double in steps
-    --param n=int:1..10             whole numbers
-    --param width=int:log:8..512    whole numbers on a logarithmic scale
-    --param batch=16,32,64          one of these numbers
-    --param opt=adam,sgd            one of these words
-
-In the command `{lr}` stands for the value.
-"""
+"""An Experiment from options alone. In its command `{lr}` stands for the value of a parameter."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -19,17 +8,11 @@ from typing import Any
 
 from ..api.errors import Fault, Invalid
 from ..api.problem import ALGORITHM
+from .param import EXAMPLES, NAME, parameter
 
-_RANGE = re.compile(r"(?P<low>[^./][^/]*?|\.\d[^/]*?)\.\.(?P<high>[^/]+?)(?:/(?P<step>.+))?")
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 _FIELD = re.compile(r"(?<!\$)\{([A-Za-z_][A-Za-z0-9_.-]*)\}")
 _WHOLE = re.compile(rf"(?:--?[^=\s]+=)?{_FIELD.pattern}")
 """A word, or the value of an option, that is nothing else: no program is told this as it stands."""
-
-_PLAIN = re.compile(r"[-+]?\d+")
-_DISTRIBUTIONS = {"log": "logUniform", "normal": "normal", "lognormal": "logNormal"}
-_WORDS = ("int", "float", "choice", *_DISTRIBUTIONS)
-_EXAMPLES = "write log:1e-5..1e-1, 0.0..1.0, int:1..10 or adam,sgd"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,42 +43,15 @@ def document(wanted: Wanted) -> dict[str, Any]:
     Raises:
         Invalid: with everything that is wrong with the options.
     """
-    faults: list[Fault] = []
-    parameters = []
-    for written in wanted.params:
-        try:
-            parameters.append(parameter(written))
-        except Invalid as error:
-            faults += error.faults
-    named = [written.partition("=")[0] for written in wanted.params]
-    faults += _faults(wanted, list(filter(_NAME.fullmatch, named)))
+    parameters, faults = _parameters(wanted.params)
+    faults += _faults(wanted)
     if faults:
         raise Invalid(faults)
-    spec: dict[str, Any] = {"objective": _objective(wanted)}
-    if wanted.algorithm or wanted.settings:
-        spec["algorithm"] = {
-            "algorithmName": wanted.algorithm or ALGORITHM,
-            "algorithmSettings": [_setting(text) for text in wanted.settings],
-        }
-    if wanted.early_stopping:
-        spec["earlyStopping"] = {"algorithmName": wanted.early_stopping}
-    spec |= {
-        key: value
-        for key, value in (
-            ("maxTrialCount", wanted.trials),
-            ("parallelTrialCount", wanted.parallel),
-            ("maxFailedTrialCount", wanted.max_failed),
-            ("seed", wanted.seed),
-        )
-        if value is not None
-    }
-    spec["parameters"] = parameters
-    spec["trialTemplate"] = _template(wanted, parameters)
     return {
         "apiVersion": "kubeflow.org/v1beta1",
         "kind": "Experiment",
         "metadata": _metadata(wanted),
-        "spec": spec,
+        "spec": _spec(wanted, parameters),
     }
 
 
@@ -110,96 +66,29 @@ def slug(text: str) -> str:
     return clean[:30].strip("-") if clean[:1].isalpha() else f"experiment-{clean[:20]}".strip("-")
 
 
-def parameter(written: str) -> dict[str, Any]:
-    """Read one `--param`.
-
-    Raises:
-        Invalid: it says no space; the fault says how it would.
-    """
-    name, equals, space = written.partition("=")
-    if not equals or not name:
-        raise _bad(written, "it is no NAME=SPACE", _EXAMPLES)
-    if not _NAME.fullmatch(name):
-        remedy = "begin with a letter of a to z, go on with those, digits, and the signs _ . -"
-        raise _bad(written, f"{name!r} is no name of a parameter", remedy)
-    words, rest = _prefixes(space)
-    found = _RANGE.fullmatch(rest)
-    if found is not None and "choice" not in words:
-        return _range(name, written, words, found)
-    entries = [entry.strip() for entry in rest.split(",")]
-    if words and words != ["choice"]:
-        raise _bad(written, f"{rest or 'nothing'} is no range LOW..HIGH", _EXAMPLES)
-    if len(entries) < 2 and "choice" not in words:
-        raise _bad(written, f"{rest or 'nothing'} is neither a range nor a list", _EXAMPLES)
-    if not all(entries) or len(set(entries)) < len(entries):
-        raise _bad(written, "the list has an empty or a repeated entry", "list each value once")
-    discrete = not words and all(_is_number(entry) for entry in entries)
-    kind = "discrete" if discrete else "categorical"
-    return {"name": name, "parameterType": kind, "feasibleSpace": {"list": entries}}
+def _parameters(params: Sequence[str]) -> tuple[list[dict[str, Any]], list[Fault]]:
+    """Read every `--param`; return them, and what is wrong with the others."""
+    parameters: list[dict[str, Any]] = []
+    faults: list[Fault] = []
+    for written in params:
+        try:
+            parameters.append(parameter(written))
+        except Invalid as error:
+            faults += error.faults
+    return parameters, faults
 
 
-def _prefixes(space: str) -> tuple[list[str], str]:
-    words: list[str] = []
-    rest = space
-    while True:
-        word, colon, behind = rest.partition(":")
-        if not colon or word not in _WORDS:
-            return words, rest
-        words.append(word)
-        rest = behind
-
-
-def _range(name: str, written: str, words: list[str], found: re.Match[str]) -> dict[str, Any]:
-    low, high, step = found["low"].strip(), found["high"].strip(), found["step"]
-    for text in filter(None, (low, high, step)):
-        if not _is_number(text):
-            raise _bad(written, f"{text} is no number", _EXAMPLES)
-    whole = all(_PLAIN.fullmatch(text) for text in (low, high))
-    kinds = {"int": "int", "float": "double"}
-    chosen = [kinds[word] for word in words if word in kinds]
-    scales = [_DISTRIBUTIONS[word] for word in words if word in _DISTRIBUTIONS]
-    if len(chosen) > 1 or len(scales) > 1:
-        raise _bad(written, f"{' and '.join(words)} contradict one another", "keep one")
-    if not chosen and not scales and whole:
-        raise _bad(
-            written,
-            f"{low}..{high} may mean whole numbers or any",
-            f"write {name}=int:{low}..{high} or {name}=float:{low}..{high}",
-        )
-    space = {"min": low, "max": high}
-    if step:
-        space["step"] = step
-    if scales:
-        space["distribution"] = scales[0]
-    kind = chosen[0] if chosen else "double"
-    return {"name": name, "parameterType": kind, "feasibleSpace": space}
-
-
-def _is_number(text: str) -> bool:
-    try:
-        return float(text) - float(text) == 0
-    except ValueError:
-        return False
-
-
-def _bad(written: str, message: str, remedy: str) -> Invalid:
-    return Invalid([Fault(f"--param {written}", message, remedy)])
-
-
-def _faults(wanted: Wanted, names: Sequence[str]) -> list[Fault]:
+def _faults(wanted: Wanted) -> list[Fault]:
+    """Return what is missing, given twice, or does not fit together."""
+    named = (written.partition("=")[0] for written in wanted.params)
+    names = [name for name in named if NAME.fullmatch(name)]
     faults = []
     if not wanted.params:
-        faults.append(
-            Fault("--param", "there is nothing to search", f"--param NAME=…: {_EXAMPLES}")
-        )
+        remedy = f"--param NAME=…: {EXAMPLES}"
+        faults.append(Fault("--param", "there is nothing to search", remedy))
     if (wanted.minimize is None) == (wanted.maximize is None):
-        faults.append(
-            Fault(
-                "--minimize",
-                "the objective is one metric",
-                "--minimize loss or --maximize accuracy",
-            )
-        )
+        remedy = "--minimize loss or --maximize accuracy"
+        faults.append(Fault("--minimize", "the objective is one metric", remedy))
     if not wanted.command:
         remedy = "end with -- python train.py --lr {lr}"
         faults.append(Fault("COMMAND", "there is no command to tune", remedy))
@@ -212,21 +101,46 @@ def _faults(wanted: Wanted, names: Sequence[str]) -> list[Fault]:
         for text in wanted.settings
         if "=" not in text
     ]
-    used = {name for word in wanted.command for name in fields(word)}
-    if wanted.command and not faults:
-        faults += [
-            Fault(
-                f"--param {name}", "the command does not use it", f"write {{{name}}} in the command"
-            )
-            for name in names
-            if name not in used
-        ]
-        faults += [
-            Fault("COMMAND", f"{match[0]} is no parameter", f"give --param {match[1]}=…")
-            for match in filter(None, map(_WHOLE.fullmatch, wanted.command))
-            if match[1] not in names
-        ]
-    return faults
+    return faults or _mismatches(wanted.command, names)
+
+
+def _mismatches(command: Sequence[str], names: Sequence[str]) -> list[Fault]:
+    """Return which parameters a command does not use, and what it uses that is none."""
+    used = {name for word in command for name in fields(word)}
+    unused = [
+        Fault(f"--param {name}", "the command does not use it", f"write {{{name}}} in the command")
+        for name in names
+        if name not in used
+    ]
+    unknown = [
+        Fault("COMMAND", f"{match[0]} is no parameter", f"give --param {match[1]}=…")
+        for match in filter(None, map(_WHOLE.fullmatch, command))
+        if match[1] not in names
+    ]
+    return unused + unknown
+
+
+def _spec(wanted: Wanted, parameters: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    spec: dict[str, Any] = {"objective": _objective(wanted)}
+    if wanted.algorithm or wanted.settings:
+        spec["algorithm"] = {
+            "algorithmName": wanted.algorithm or ALGORITHM,
+            "algorithmSettings": [_setting(text) for text in wanted.settings],
+        }
+    if wanted.early_stopping:
+        spec["earlyStopping"] = {"algorithmName": wanted.early_stopping}
+    counts = {
+        "maxTrialCount": wanted.trials,
+        "parallelTrialCount": wanted.parallel,
+        "maxFailedTrialCount": wanted.max_failed,
+        "seed": wanted.seed,
+    }
+    return {
+        **spec,
+        **{key: value for key, value in counts.items() if value is not None},
+        "parameters": list(parameters),
+        "trialTemplate": _template(wanted, parameters),
+    }
 
 
 def _objective(wanted: Wanted) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What a client returns: experiments and trials as values, read from the commands' JSON."""
+"""What a client returns: experiments and trials as values, read from what `shapes` writes."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

@@ -30,7 +30,10 @@ def resume(where: Where, name: str, warn: Callable[[str], None]) -> None:
 
 
 def take_up(source: Source, record: ExperimentRecord) -> tuple[ExperimentRecord, str]:
-    """Ask that it goes on; return it as it is then, and why that needs no engine, else ""."""
+    """Ask that an experiment goes on.
+
+    Return it as it is then, and why no engine has to be started for it; "" where one has to.
+    """
     was_open = not record.state.is_finished
     if record.suspended or record.state.is_finished or source.is_driven(record):
         source.suspend(record, suspended=False, now=False)

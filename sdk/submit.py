@@ -48,9 +48,7 @@ def submit(
     namespace = namespace or metadata.get("namespace") or DEFAULT_NAMESPACE
     name = metadata.get("name")
     if not name:
-        name = metadata["generateName"] + "".join(
-            secrets.choice(_SUFFIX_ALPHABET) for _ in range(5)
-        )
+        name = _generated(metadata["generateName"])
     elif again:
         name = free_name(store, name, namespace)
     else:
@@ -74,6 +72,11 @@ def submit(
     return Submitted(record, Found.NEW)
 
 
+def _generated(stem: str) -> str:
+    """Return a name that begins so, as Kubernetes makes one."""
+    return stem + "".join(secrets.choice(_SUFFIX_ALPHABET) for _ in range(5))
+
+
 def _existing(store: Store, key: ExperimentKey) -> ExperimentRecord | None:
     try:
         return store.experiment(key)
@@ -82,6 +85,7 @@ def _existing(store: Store, key: ExperimentKey) -> ExperimentRecord | None:
 
 
 def free_name(records: Records, name: str, namespace: str) -> str:
+    """Return the name if it is free, else the first of `name-2`, `name-3`, … that is."""
     taken = {record.key.name for record in records.experiments(namespace=namespace)}
     number, free = 1, name
     while free in taken:

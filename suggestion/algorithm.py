@@ -29,6 +29,8 @@ from ..api.problem import Problem
 from ..api.space import Distribution, ParameterKind
 from .settings import Setting
 
+SETTINGS_PATH = "spec.algorithm.algorithmSettings"
+
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
@@ -36,7 +38,7 @@ class Capabilities:
 
     `repeats` says why it may propose a point twice on purpose; "" when it never
     does. `objectives`: it weighs several metrics; constraints reach every algorithm as
-    bad points. `needs_levels`: every parameter must be finite.
+    bad points. `needs_levels`: every parameter must have finitely many values.
     """
 
     kinds: frozenset[ParameterKind] = frozenset(ParameterKind)
@@ -78,7 +80,7 @@ class Algorithm(ABC):
     is_quick: ClassVar[bool] = False
     """Whether an answer takes less than a millisecond, so that an event loop may wait for it."""
     learns: ClassVar[bool] = True
-    """Whether points depend on how trials end, so that those made before their time are worse."""
+    """Whether points depend on how trials ended; where not, they may be made ahead of time."""
 
     @abstractmethod
     def start(self, problem: Problem) -> Fold:

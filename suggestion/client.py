@@ -15,23 +15,14 @@ import grpc.aio
 from ..api.errors import Fault, Invalid, PluginBroken, PluginUnavailable, TunewrightError
 from ..api.history import Entry, Suggestion
 from ..api.problem import ANSWER_SECONDS, Problem
-from ..proto import (
-    api_pb2,
-    api_pb2_grpc,
-    convert,
-    convert_katib,
-    tunewright_pb2,
-    tunewright_pb2_grpc,
-)
-from .endpoint import Endpoint
+from ..proto import convert, tunewright_pb2, tunewright_pb2_grpc
+from .endpoint import AWAY, Endpoint
 from .inline import History
-from .katib_client import KatibPlugin, beyond_katib
+from .katib_client import KatibPlugin
 from .session import check, searched
 
 if TYPE_CHECKING:
-    from ..proto.api_pb2_grpc import SuggestionAsyncStub as KatibStub
-    from ..proto.tunewright_pb2_grpc import SuggestionAsyncStub as V1Stub
-
+    from ..proto.tunewright_pb2_grpc import SuggestionAsyncStub as Stub
 
 _READY = grpc.ChannelConnectivity.READY
 
@@ -94,17 +85,10 @@ class RemoteSuggester:
         """Ask the service what is wrong with a problem."""
         channel = await self._open()
         try:
-            if await self._finds_v1(channel):
-                v1 = _v1(channel)
-                request = tunewright_pb2.ValidateRequest(problem=convert.problem_to_wire(problem))
-                await v1.Validate(request, timeout=self._timeout)
-            elif beyond := beyond_katib(problem):
-                return beyond
-            else:
-                katib = _katib(channel)
-                experiment = convert_katib.experiment_to_katib(problem, {})
-                asked = api_pb2.ValidateAlgorithmSettingsRequest(experiment=experiment)
-                await katib.ValidateAlgorithmSettings(asked, timeout=self._timeout)
+            if not await self._finds_v1(channel):
+                return await self._plugin.validate(channel, problem)
+            request = tunewright_pb2.ValidateRequest(problem=convert.problem_to_wire(problem))
+            await _v1(channel).Validate(request, timeout=self._timeout)
         except grpc.aio.AioRpcError as error:
             if error.code() is grpc.StatusCode.UNIMPLEMENTED:
                 return ()
@@ -152,9 +136,10 @@ class RemoteSuggester:
             self._channel = None
 
     async def _open(self) -> grpc.aio.Channel:
-        """Return the connection; one that was lost is never taken up again by itself.
+        """Return the connection, a new one where the last was lost.
 
-        What is behind a new one may be another process.
+        gRPC would connect again by itself, and nobody would notice that another process may
+        answer now, which knows nothing of what the one before was told.
         """
         if self._channel is not None and self._channel.get_state() is not _READY:
             await self.close()
@@ -207,25 +192,16 @@ class RemoteSuggester:
         raise PluginBroken(f"{self._endpoint} does not take the log from its start")
 
 
-def _v1(channel: grpc.aio.Channel) -> "V1Stub":
-    return cast("V1Stub", tunewright_pb2_grpc.SuggestionStub(channel))
-
-
-def _katib(channel: grpc.aio.Channel) -> "KatibStub":
-    return cast("KatibStub", api_pb2_grpc.SuggestionStub(channel))
+def _v1(channel: grpc.aio.Channel) -> "Stub":
+    return cast("Stub", tunewright_pb2_grpc.SuggestionStub(channel))
 
 
 def _ours(endpoint: str, error: grpc.aio.AioRpcError) -> TunewrightError:
     """Return what a gRPC error means here."""
-    details = error.details() or error.code().name
-    match error.code():
-        case grpc.StatusCode.INVALID_ARGUMENT:
-            return Invalid([Fault("spec.algorithm", line) for line in details.splitlines()])
-        case (
-            grpc.StatusCode.UNAVAILABLE
-            | grpc.StatusCode.DEADLINE_EXCEEDED
-            | grpc.StatusCode.RESOURCE_EXHAUSTED
-        ):
-            return PluginUnavailable(f"{endpoint}: {details}")
-        case _:
-            return PluginBroken(f"{endpoint} answers {error.code().name}: {details}")
+    code = error.code()
+    details = error.details() or code.name
+    if code is grpc.StatusCode.INVALID_ARGUMENT:
+        return Invalid([Fault("spec.algorithm", line) for line in details.splitlines()])
+    if code in AWAY:
+        return PluginUnavailable(f"{endpoint}: {details}")
+    return PluginBroken(f"{endpoint} answers {code.name}: {details}")

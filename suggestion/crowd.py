@@ -1,4 +1,4 @@
-"""The workers of many experiments in one process: only so many are kept while nobody asks them."""
+"""The workers of many experiments: of those that nobody asks now, only so many stay alive."""
 
 from collections import OrderedDict
 
@@ -27,12 +27,12 @@ class Crowd:
     def open(
         self, problem: Problem, history: History, *, timeout: float = ANSWER_SECONDS
     ) -> AnySuggester:
-        """As `open_suggester`."""
+        """Return what asks this problem's algorithm, as `suggester.open_suggester` does."""
         opened = open_suggester(problem, history, timeout=timeout, start=self._start)
         return _Member(self, opened) if isinstance(opened, WorkerSuggester) else opened
 
     async def keep(self, asked: WorkerSuggester) -> None:
-        """Keep the one that was asked last, and no more than there is room for."""
+        """Note that this one was asked last; where there are too many, end the longest unasked."""
         self._kept[asked] = None
         self._kept.move_to_end(asked)
         for each in [*self._kept]:
@@ -43,12 +43,12 @@ class Crowd:
                 await each.close()
 
     def leave(self, suggester: WorkerSuggester) -> None:
-        """Count one no more."""
+        """Forget one that was closed."""
         self._kept.pop(suggester, None)
 
 
 class _Member:
-    """One of a crowd."""
+    """A suggester that tells its crowd whenever it was asked, and when it is closed."""
 
     def __init__(self, crowd: Crowd, suggester: WorkerSuggester) -> None:
         self._crowd = crowd

@@ -9,6 +9,7 @@ around it, the ends included, so that no level is favoured or cut.
 import bisect
 import itertools
 import math
+import random
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -229,6 +230,10 @@ class Cube:
                 for name, axis, unit in zip(self.names, self.axes, units, strict=True)
             }
         )
+
+    def draw(self, chance: random.Random) -> Point:
+        """Draw a point from the parameters' distributions."""
+        return self.point([chance.random() for _axis in self.axes])
 
     def units(self, point: Point) -> list[float]:
         """Return the quantiles of a point."""

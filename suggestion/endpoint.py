@@ -2,7 +2,18 @@
 
 from dataclasses import dataclass
 
+import grpc
+
 from ..proto.service import Service
+
+AWAY = frozenset(
+    {
+        grpc.StatusCode.UNAVAILABLE,
+        grpc.StatusCode.DEADLINE_EXCEEDED,
+        grpc.StatusCode.RESOURCE_EXHAUSTED,
+    }
+)
+"""Answers of a service that may do what it is asked if it is asked again later."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,18 +34,18 @@ where a hundred trials have ended, and up to 25 where a thousand have: 1.6 GB, b
 and a nursery that has loaded every library, 250 MB together."""
 
 _UNSHARED = 4
-"""As how many one counts whose worker loads its libraries for itself, 60 to 120 MB."""
+"""An experiment whose worker shares no library with the nursery takes the room of so many: its
+worker needs 60 to 120 MB."""
 
 LONGEST_SECONDS = 600.0
 """How long an answer may take where the caller sets no deadline."""
-
 
 MOST_POINTS = 1_000
 """Points of one answer. Quick algorithms make them on the event loop, where all others wait."""
 
 
 class SendAll(Terminal):
-    """The service does not hold the position that the request starts from."""
+    """The service does not hold what the request goes on from; its caller is to send it all."""
 
     codes = Codes(exit=1, http=409, grpc="FAILED_PRECONDITION")
 
@@ -166,7 +166,7 @@ class Experiments:
             held.close()
 
     def _make_room(self) -> Sequence[Held]:
-        """Take out as many as are too many, among those that nobody asks now."""
+        """Take out what is too much, the longest unasked first; what is being asked now stays."""
         weight = sum(held.weight for held in self._held.values())
         gone = []
         for key in [key for key, held in self._held.items() if held.callers == 0]:

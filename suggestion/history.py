@@ -6,8 +6,9 @@ it that no point is proposed twice while the space has unseen ones.
 """
 
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
+from typing import Generic, TypeVar
 
 from ..api.history import (
     Dropped,
@@ -19,38 +20,46 @@ from ..api.history import (
     Suggestion,
     Verdict,
 )
+from ..api.objective import Objective
+from ..api.pareto import Losses
 from ..api.problem import Problem
 from ..api.space import Point
 from .algorithm import Fold, seed_of
 from .cube import Cube
 from .seeds import derive, generator
 
+_Key = TypeVar("_Key", bound=Hashable)
+
 _DRAWS = 256
 _UNSEEN = 0x756E7365656E  # the path of draws among unseen points: no retry counts that far
 
 
-class Seen:
+class Seen(Generic[_Key]):
     """The points that were proposed, as keys; a dropped trial's point was never seen.
 
-    Memory is two numbers a trial, so that a hundred thousand trials fit.
+    With numbers as keys a hundred thousand trials fit into memory.
     """
 
     def __init__(self) -> None:
-        self._by_index: dict[int, int] = {}
-        self._times: dict[int, int] = {}
+        self._by_index: dict[int, _Key] = {}
+        self._times: dict[_Key, int] = {}
 
     def __len__(self) -> int:
         """Count the different points."""
         return len(self._times)
 
-    def __contains__(self, key: int) -> bool:
+    def __contains__(self, key: _Key) -> bool:
         return key in self._times
 
-    def add(self, index: int, key: int) -> None:
+    def of(self, index: int) -> _Key | None:
+        """Return the key of a trial's point."""
+        return self._by_index.get(index)
+
+    def add(self, index: int, key: _Key) -> None:
         self._by_index[index] = key
         self._times[key] = self._times.get(key, 0) + 1
 
-    def remove(self, index: int) -> int | None:
+    def remove(self, index: int) -> _Key | None:
         """Forget a trial; return the key if its point is unseen now."""
         key = self._by_index.pop(index, None)
         if key is None:
@@ -77,7 +86,7 @@ class PointFold(Fold):
         self.problem = problem
         self.seed = seed_of(problem)
         self.cube = Cube(problem.space)
-        self.seen = Seen()
+        self.seen: Seen[int] = Seen()
         self.pending: dict[int, Point] = {}
         self.proposals = 0
         self.position = 0
@@ -169,10 +178,23 @@ class PointFold(Fold):
 
     def random_point(self, index: int, retry: int) -> Point:
         """Draw a point from the parameters' distributions."""
-        chance = generator(self.seed, index, retry).random
-        return self.cube.point([chance() for _axis in self.cube.axes])
+        return self.cube.draw(generator(self.seed, index, retry))
 
 
 def is_observed(entry: Finished) -> bool:
     """Say whether an entry has a value of the objective to learn from."""
     return entry.verdict is Verdict.OBSERVED and entry.value is not None
+
+
+def loss_of(entry: Finished, objective: Objective) -> float | None:
+    """Return the objective's value so that smaller is better; None where there is none."""
+    if entry.verdict is not Verdict.OBSERVED or entry.value is None:
+        return None
+    return objective.loss(entry.value)
+
+
+def losses_of(entry: Finished, objective: Objective) -> Losses | None:
+    """Return the values of all objectives so that smaller is better; None where one is missing."""
+    if entry.verdict is not Verdict.OBSERVED:
+        return None
+    return objective.losses(entry.value, dict(entry.values))

@@ -13,7 +13,7 @@ is shown the whole log.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, cast
 
@@ -35,17 +35,13 @@ from ..api.problem import Problem
 from ..api.space import Point
 from ..proto import api_pb2, api_pb2_grpc, convert_katib
 from .cube import Cube
+from .endpoint import AWAY
 
 if TYPE_CHECKING:
     from ..proto.api_pb2_grpc import SuggestionAsyncStub as Stub
 
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
-_NOT_ITS_FAULT = {
-    grpc.StatusCode.UNAVAILABLE,
-    grpc.StatusCode.DEADLINE_EXCEEDED,
-    grpc.StatusCode.RESOURCE_EXHAUSTED,
-    grpc.StatusCode.INVALID_ARGUMENT,
-}
+_NOT_ITS_FAULT = AWAY | {grpc.StatusCode.INVALID_ARGUMENT}
 """Failures that do not come from the trials that a plug-in is shown."""
 
 
@@ -97,6 +93,19 @@ class KatibPlugin:
             answer = await self._ask(known, problem, log, count)
         told, known.forgotten = known.forgotten, 0
         return replace(answer, forgotten=told)
+
+    async def validate(self, connection: grpc.aio.Channel, problem: Problem) -> Sequence[Fault]:
+        """Return what the protocol cannot carry; otherwise ask the plug-in, whose error says it.
+
+        Raises:
+            AioRpcError: the plug-in refuses the problem, or the call failed.
+        """
+        beyond = beyond_katib(problem)
+        if not beyond:
+            experiment = convert_katib.experiment_to_katib(problem, {})
+            request = api_pb2.ValidateAlgorithmSettingsRequest(experiment=experiment)
+            await _stub(connection).ValidateAlgorithmSettings(request, timeout=self._timeout)
+        return beyond
 
     def _begin(self, connection: grpc.aio.Channel, log: Sequence[Entry]) -> _Incarnation:
         forgotten = 0 if self._stateless else len(set(_own(log)) - _dropped(log))
@@ -151,8 +160,7 @@ class KatibPlugin:
         count: int,
         total: int,
     ) -> Sequence[api_pb2.GetSuggestionsReply.ParameterAssignments]:
-        stub = cast("Stub", api_pb2_grpc.SuggestionStub(known.connection))
-        reply = await stub.GetSuggestions(
+        reply = await _stub(known.connection).GetSuggestions(
             api_pb2.GetSuggestionsRequest(
                 experiment=convert_katib.experiment_to_katib(problem, known.settings),
                 trials=convert_katib.trials_to_katib(problem, self._shown(known, log), {}),
@@ -218,7 +226,11 @@ class _Kept:
         return Suggestion(tuple(self.proposals), state, note)
 
 
-def _own(log: Iterator[Entry] | Sequence[Entry]) -> Iterator[int]:
+def _stub(connection: grpc.aio.Channel) -> "Stub":
+    return cast("Stub", api_pb2_grpc.SuggestionStub(connection))
+
+
+def _own(log: Iterable[Entry]) -> Iterator[int]:
     """Yield the trials whose points a plug-in made."""
     for entry in log:
         if isinstance(entry, Proposed) and entry.proposal.reason not in GIVEN:
@@ -238,7 +250,5 @@ def beyond_katib(problem: Problem) -> Sequence[Fault]:
     }
     message, remedy = "cannot be carried by api.v1.beta1", "use a plug-in that speaks tunewright.v1"
     return [
-        Fault(field_, message, remedy, "NotSupported")
-        for field_, written in asked.items()
-        if written
+        Fault(path, message, remedy, "NotSupported") for path, written in asked.items() if written
     ]

@@ -18,14 +18,14 @@ from .worker import Start
 
 _PROGRAM = (*PYTHON, f"{__package__}.nursery_process")
 _ALONE = {"JE_ARROW_MALLOC_CONF": "background_thread:false"}
-"""Of what algorithms load, pyarrow alone, which comes with scikit-learn where it is installed,
-starts a thread by that. What a thread holds at a fork, nobody would release in the worker."""
+"""Keeps pyarrow, which scikit-learn loads where it is installed, from starting a thread. A lock
+that a thread holds at a fork would never be released in the worker. No other library starts one."""
 
 _Streams: TypeAlias = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 class Forked:
-    """A worker of the nursery: a socket to it, and one on which the nursery tells of it."""
+    """A worker of the nursery: a socket to it, and one on which the nursery tells how it ends."""
 
     def __init__(
         self, worker: _Streams, call: _Streams, nursery: asyncio.subprocess.Process

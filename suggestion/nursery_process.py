@@ -3,7 +3,7 @@
     python -m tunewright.suggestion.nursery_process DESCRIPTOR
 
 Over the socket of that descriptor come the names of algorithms, each with a socket for the worker
-and one for its caller, who is told the worker's number, and in the end its status. When a caller
+and one for its caller, who is told the worker's pid, and in the end its status. When a caller
 hangs up, its worker is killed; when the first socket is closed, all are.
 
 Nothing is computed here and no thread runs: a fork would copy locks that nobody opens. Plug-ins
@@ -58,12 +58,12 @@ def main() -> None:
 
 
 class Workers:
-    """The workers by number, each with what is readable when it has ended, and its caller."""
+    """The workers by pid, each with its pidfd (readable once it has ended) and its caller."""
 
     def __init__(self, control: socket.socket) -> None:
         self._control = control
         self._workers: dict[int, tuple[int, socket.socket]] = {}
-        self._selector = selectors.PollSelector()  # which holds nothing that a fork would share
+        self._selector = selectors.PollSelector()  # unlike epoll it has no descriptor to inherit
         self._selector.register(control, selectors.EVENT_READ)
 
     def run(self) -> socket.socket | None:
@@ -75,8 +75,8 @@ class Workers:
                 return worker
             worker.close()
             _load(LATER.get(algorithm, ()))
-        for number in [*self._workers]:
-            self._kill(number)
+        for pid in [*self._workers]:
+            self._kill(pid)
         return None
 
     def _next(self) -> tuple[str, socket.socket, socket.socket] | None:
@@ -97,15 +97,15 @@ class Workers:
     def _fork(self, call: socket.socket) -> bool:
         """Fork; return True in the worker."""
         gc.freeze()
-        number = os.fork()
-        if number == 0:
+        pid = os.fork()
+        if pid == 0:
             self._leave(call)
             return True
-        ended = os.pidfd_open(number)
-        self._workers[number] = ended, call
-        self._selector.register(ended, selectors.EVENT_READ, partial(self._reap, number))
-        self._selector.register(call, selectors.EVENT_READ, partial(self._kill, number))
-        _tell(call, number)
+        pidfd = os.pidfd_open(pid)
+        self._workers[pid] = pidfd, call
+        self._selector.register(pidfd, selectors.EVENT_READ, partial(self._reap, pid))
+        self._selector.register(call, selectors.EVENT_READ, partial(self._kill, pid))
+        _tell(call, pid)
         return False
 
     def _leave(self, call: socket.socket) -> None:
@@ -113,22 +113,22 @@ class Workers:
         os.setpgid(0, 0)
         self._control.close()
         call.close()
-        for ended, other in self._workers.values():
-            os.close(ended)
+        for pidfd, other in self._workers.values():
+            os.close(pidfd)
             other.close()
         if _CHANCE in sys.modules:
             sys.modules[_CHANCE].seed()  # as of a new process: a plug-in may draw from it
 
-    def _kill(self, number: int) -> None:
-        os.kill(number, signal.SIGKILL)  # not yet waited for, the number is still its own
-        self._reap(number)
+    def _kill(self, pid: int) -> None:
+        os.kill(pid, signal.SIGKILL)  # not yet waited for, the pid is still its own
+        self._reap(pid)
 
-    def _reap(self, number: int) -> None:
-        ended, call = self._workers.pop(number)
-        _, status = os.waitpid(number, 0)
-        self._selector.unregister(ended)
+    def _reap(self, pid: int) -> None:
+        pidfd, call = self._workers.pop(pid)
+        _, status = os.waitpid(pid, 0)
+        self._selector.unregister(pidfd)
         self._selector.unregister(call)
-        os.close(ended)
+        os.close(pidfd)
         _tell(call, os.waitstatus_to_exitcode(status))
         call.close()
 

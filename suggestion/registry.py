@@ -14,11 +14,10 @@ from ..api.errors import Fault, Invalid, MissingExtra, PluginBroken
 from ..api.problem import Problem
 from ..api.space import Parameter
 from . import entry_points
-from .algorithm import Algorithm, Capabilities, Fold
+from .algorithm import SETTINGS_PATH, Algorithm, Capabilities, Fold
 from .settings import name_fault, setting_faults
 
 GROUP = "tunewright.algorithms"
-SETTINGS_PATH = "spec.algorithm.algorithmSettings"
 NAME_PATH = "spec.algorithm.algorithmName"
 
 BUILT_IN: Mapping[str, str] = {
@@ -109,20 +108,19 @@ def is_quick(problem: Problem) -> bool:
 
 
 def may_be_early(problem: Problem) -> bool:
-    """Say whether points may be made before there is room for them, and are as good."""
+    """Say whether points made before there is room for their trials are as good as later ones."""
     return problem.endpoint is None and not find(problem.algorithm).learns
 
 
 @cache
 def _load(name: str) -> Algorithm:
     if name not in BUILT_IN:
-        return _made(entry_points.load(GROUP, name, Algorithm, "algorithm"))
-    module, _, attribute = BUILT_IN[name].partition(":")
-    return _made(getattr(importlib.import_module(f".algorithms.{module}", __package__), attribute))
-
-
-def _made(algorithm: type[Algorithm]) -> Algorithm:
-    return algorithm()
+        found = entry_points.load(GROUP, name, Algorithm, "algorithm")
+    else:
+        module, _, attribute = BUILT_IN[name].partition(":")
+        found = getattr(importlib.import_module(f".algorithms.{module}", __package__), attribute)
+    algorithm: Algorithm = found()
+    return algorithm
 
 
 def _missing_modules(algorithm: Algorithm) -> list[Fault]:

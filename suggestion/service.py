@@ -33,7 +33,8 @@ from .settings_wire import setting_to_wire
 
 HEALTH_SERVICES = ("manager.v1beta1.Suggestion", "")
 THREADS = 256
-"""An answer holds a thread until it is computed, elsewhere; a probe that finds none is a death."""
+"""A call holds a thread while a worker process computes its answer. Were none free, a health probe
+would go unanswered, and the service would be restarted."""
 
 
 class _NoMore(Terminal):
@@ -51,21 +52,6 @@ class SuggestionService(tunewright_pb2_grpc.SuggestionServicer):
     def Suggest(  # noqa: N802  # the protocol's name
         self, request: tunewright_pb2.SuggestRequest, context: grpc.ServicerContext
     ) -> tunewright_pb2.SuggestReply:
-        return self._suggest(request, context)
-
-    def Validate(  # noqa: N802  # the protocol's name
-        self, request: tunewright_pb2.ValidateRequest, _context: Any
-    ) -> tunewright_pb2.ValidateReply:
-        return self._validate(request)
-
-    def Describe(  # noqa: N802  # the protocol's name
-        self, request: tunewright_pb2.DescribeRequest, _context: Any
-    ) -> tunewright_pb2.DescribeReply:
-        return self._describe(request)
-
-    def _suggest(
-        self, request: tunewright_pb2.SuggestRequest, context: grpc.ServicerContext
-    ) -> tunewright_pb2.SuggestReply:
         problem = convert.problem_from_wire(request.problem)
         entries = convert.log_from_wire(request.entries, request.after, problem)
         count = min(request.count, MOST_POINTS)  # a short answer is one, too
@@ -75,14 +61,17 @@ class SuggestionService(tunewright_pb2_grpc.SuggestionServicer):
             )
         return convert.suggestion_to_wire(suggestion, request.after + len(entries))
 
-    def _validate(self, request: tunewright_pb2.ValidateRequest) -> tunewright_pb2.ValidateReply:
+    def Validate(  # noqa: N802  # the protocol's name
+        self, request: tunewright_pb2.ValidateRequest, _context: Any
+    ) -> tunewright_pb2.ValidateReply:
         faults = registry.validate_problem(convert.problem_from_wire(request.problem))
         if faults:
             raise Invalid(faults)
         return tunewright_pb2.ValidateReply()
 
-    def _describe(self, request: tunewright_pb2.DescribeRequest) -> tunewright_pb2.DescribeReply:
-        del request
+    def Describe(  # noqa: N802  # the protocol's name
+        self, _request: tunewright_pb2.DescribeRequest, _context: Any
+    ) -> tunewright_pb2.DescribeReply:
         found = [(name, registry.find(name)) for name in registry.names()]
         return tunewright_pb2.DescribeReply(
             algorithms=[
@@ -115,19 +104,8 @@ class KatibService(api_pb2_grpc.SuggestionServicer):
     def __init__(self, experiments: Experiments) -> None:
         self._experiments = experiments
 
+    @in_katibs_words()
     def GetSuggestions(  # noqa: N802  # the protocol's name
-        self, request: api_pb2.GetSuggestionsRequest, context: grpc.ServicerContext
-    ) -> api_pb2.GetSuggestionsReply:
-        with in_katibs_words():
-            return self._suggest(request, context)
-
-    def ValidateAlgorithmSettings(  # noqa: N802  # the protocol's name
-        self, request: api_pb2.ValidateAlgorithmSettingsRequest, _context: Any
-    ) -> api_pb2.ValidateAlgorithmSettingsReply:
-        with in_katibs_words():
-            return self._validate(request)
-
-    def _suggest(
         self, request: api_pb2.GetSuggestionsRequest, context: grpc.ServicerContext
     ) -> api_pb2.GetSuggestionsReply:
         problem = convert_katib.problem_from_katib(request.experiment)
@@ -148,8 +126,9 @@ class KatibService(api_pb2_grpc.SuggestionServicer):
             [named(problem.experiment, each) for each in suggestion.proposals]
         )
 
-    def _validate(
-        self, request: api_pb2.ValidateAlgorithmSettingsRequest
+    @in_katibs_words()
+    def ValidateAlgorithmSettings(  # noqa: N802  # the protocol's name
+        self, request: api_pb2.ValidateAlgorithmSettingsRequest, _context: Any
     ) -> api_pb2.ValidateAlgorithmSettingsReply:
         faults = registry.validate_problem(convert_katib.problem_from_katib(request.experiment))
         if faults:

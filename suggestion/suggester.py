@@ -11,7 +11,7 @@ from .worker import Start, WorkerSuggester
 
 
 class AnySuggester(Protocol):
-    """What the three have in common."""
+    """Asks one experiment's algorithm, wherever it runs."""
 
     async def suggest(
         self, problem: Problem, first_index: int, count: int, *, position: int
@@ -33,9 +33,8 @@ def open_suggester(
 ) -> AnySuggester:
     """Return what asks this problem's algorithm.
 
-    `history` returns the log's entries behind a position, in order, as many as
-    it likes; it is called in a thread. `timeout` is seconds for one answer; `start`
-    starts a worker where one is needed.
+    `history` is called in a thread. `timeout` is seconds for one answer; `start` starts a
+    worker where one is needed.
 
     Raises:
         Invalid: no algorithm has that name.

@@ -155,8 +155,8 @@ class WorkerSuggester:
     async def _end(self, grace: float = 0.0) -> int | None:
         """End the worker and return its status.
 
-        One that has closed its pipe is about to end by itself, and is given
-        time to: a signal to a process that is gone would take its status.
+        One that has closed its pipe is about to end by itself, and gets `grace` seconds for
+        it: killed, it would have the signal for a status instead of its own.
         """
         process, self._process, self._problem = self._process, None, None
         return 0 if process is None else await process.end(grace)

@@ -1,9 +1,8 @@
-"""What runs in a worker: folds by experiment, asked over a pipe.
+"""What runs in a worker: the fold of one experiment at a time, asked over a pipe.
 
     python -m tunewright.suggestion.worker_process
 
-The process ends when its input closes, even in the midst
-of an answer.
+The process ends when its input closes, even in the midst of an answer.
 """
 
 import os

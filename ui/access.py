@@ -25,7 +25,7 @@ from ..controller.kube.review import (
 ALLOWED_SECONDS = 10.0
 """How long an answer to what a user may is believed."""
 TOKEN_SECONDS = 30.0
-"""How long the holder of a token is."""
+"""How long an answer to whose a token is is believed."""
 
 
 class Asker(Protocol):
@@ -42,12 +42,12 @@ class Asker(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Door:
-    """How the page is come by.
+    """How a browser reaches the page, and where its token is.
 
-    `cookie` is where a browser keeps its token; `hint` tells a person where one comes from.
-    `hosts` are the names, with ports, by which the server may be called; None: any. With
-    `in_address` a token may stand in the URL; with `framed` the page may be shown within
-    another one of its origin.
+    `cookie` is the name of the cookie that keeps the token; `hint` tells a person where to get
+    one. `hosts` are the values of the Host header that are answered; None: any. With
+    `in_address` a token may stand in the URL. With `framed` another page of the same origin
+    may show this one in a frame.
     """
 
     cookie: str
@@ -62,7 +62,7 @@ class Access(Protocol):
     def door(self) -> Door: ...
 
     def introduced(self, headers: Headers) -> Asker | None:
-        """Return whom a proxy before us names, if one is believed."""
+        """Return the user that a trusted proxy names in a header; None without one."""
         ...
 
     def holder(self, token: str) -> Asker | None:
@@ -71,7 +71,7 @@ class Access(Protocol):
 
 
 class Owner:
-    """Whoever has the token of a page may do what the person may who started it."""
+    """The holder of a personal page's token, who may do all that its owner may."""
 
     def may(self, right: Right) -> bool:
         del right
@@ -108,9 +108,9 @@ class TokenAccess:
 
 @dataclass(frozen=True, slots=True)
 class Proxy:
-    """In which header a proxy before us names the user, behind which prefix, and the groups.
+    """A trusted proxy: the header in which it names the user, a prefix to cut off, the groups.
 
-    Whoever else reaches the page could name anybody: only the proxy may.
+    It must be the only one who can reach the page: anybody else could name any user.
     """
 
     user: str

@@ -39,12 +39,12 @@ class Guard:
             await self._app(scope, receive, send)
             return
         try:
-            refusal = await self._answer(Request(scope, receive))
+            instead = await self._answer(Request(scope, receive))
         except TunewrightError as error:
-            refusal = of_error(error)
-        if refusal is not None:
-            refusal.headers.update(self._headers)
-            await refusal(scope, receive, send)
+            instead = of_error(error)
+        if instead is not None:
+            instead.headers.update(self._headers)
+            await instead(scope, receive, send)
             return
 
         async def sending(message: dict[str, object]) -> None:
@@ -56,7 +56,7 @@ class Guard:
         await self._app(scope, receive, sending)  # type: ignore[arg-type]  # messages are dicts here
 
     async def _answer(self, request: Request) -> Response | None:
-        """Return what is answered instead; None for those who are known."""
+        """Return what is answered in place of the page; None to let the request pass."""
         path, base = request.scope["path"], base_of(request.scope)
         if inner_path(request.scope) == "/healthz":
             return PlainTextResponse("ok\n")
@@ -68,10 +68,10 @@ class Guard:
             return RedirectResponse(f"{base}/")
         if inner_path(request.scope).startswith("/static/"):
             return None
-        return await self._unknown(request, host)
+        return await self._identify(request, host)
 
-    async def _unknown(self, request: Request, host: str) -> Response | None:
-        """Return what strangers are answered; None for those who are known."""
+    async def _identify(self, request: Request, host: str) -> Response | None:
+        """Find out who asks; return what strangers are answered, None for those who are known."""
         bearer = _bearer(request.headers)
         if request.method not in _SAFE and bearer is None and not _is_own(request.headers, host):
             return problem(403, "the request comes from a page of elsewhere")

@@ -56,6 +56,10 @@ class Board:
         seen._asker = asker
         return seen
 
+    @property
+    def is_cluster(self) -> bool:
+        return self._client.is_cluster
+
     # Looking.
 
     def shows(self, namespace: str) -> bool:
@@ -123,7 +127,7 @@ class Board:
         Raises:
             Invalid: with every fault.
         """
-        bundle = load_texts([(None, text)], elsewhere=self._client.is_cluster)
+        bundle = load_texts([(None, text)], elsewhere=self.is_cluster)
         if not bundle.experiments:
             raise Invalid([Fault("", "there is no Experiment in it", "kind: Experiment")])
         return bundle
@@ -138,7 +142,7 @@ class Board:
         bundle = self.check(text)
         if len(bundle.experiments) > 1:
             raise Invalid([Fault("", "there are several Experiments in it", "begin one at a time")])
-        if self._client.is_cluster:
+        if self.is_cluster:
             self._asker.check(CREATE.within(self._namespace(bundle)))
         with TemporaryDirectory(prefix="tunewright-") as folder:
             path = Path(folder) / "experiment.yaml"
@@ -190,17 +194,7 @@ class Board:
         Raises:
             Invalid: a value is wrong, or may not be changed.
         """
-        allowed = f"one of {', '.join(EDITABLE)}"
-        faults = [
-            Fault(f"spec.{path}", "it cannot be changed any more", allowed)
-            for path in budgets
-            if path not in EDITABLE
-        ]
-        changes: dict[str, Any] = {**budgets}
-        changes |= {LABELS: labels} if labels else {}
-        changes |= {NOTE: note} if note is not None else {}
-        if faults or not changes:
-            raise Invalid(faults or [Fault("spec", "there is nothing to change", allowed)])
+        changes = _changes(budgets, labels, note)
         parse(edited(record.document, changes))
         self.source.edit(record, changes, now=False)
         said = [
@@ -242,6 +236,28 @@ class Board:
     ) -> bool:
         """Take what came of a point; say whether it counts."""
         return self._client.told(str(record.key), index, token, metrics, failed)
+
+
+def _changes(
+    budgets: Mapping[str, Any], labels: Mapping[str, str | None], note: str | None
+) -> dict[str, Any]:
+    """Return changes as `controller.edits` writes them.
+
+    Raises:
+        Invalid: there are none, or a path may not be changed.
+    """
+    allowed = f"one of {', '.join(EDITABLE)}"
+    faults = [
+        Fault(f"spec.{path}", "it cannot be changed any more", allowed)
+        for path in budgets
+        if path not in EDITABLE
+    ]
+    changes: dict[str, Any] = {**budgets}
+    changes |= {LABELS: labels} if labels else {}
+    changes |= {NOTE: note} if note is not None else {}
+    if faults or not changes:
+        raise Invalid(faults or [Fault("spec", "there is nothing to change", allowed)])
+    return changes
 
 
 @contextmanager

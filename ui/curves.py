@@ -91,6 +91,5 @@ class _Curve:
 
 def _shown(table: Table) -> Sequence[Row]:
     rows = [row for row in table.rows() if row.started is not None]
-    loss = table.objective.loss
-    best = sorted((row for row in rows if row.good), key=lambda row: loss(row.value or 0.0))
+    best = [row for row in table.best() if row.started is not None]
     return [*rows[-GREATEST // 2 :], *best[: GREATEST // 2]]

@@ -27,7 +27,7 @@ _BEHIND = 16
 
 
 class Seen(Protocol):
-    """What was told of something last. One thread at a time."""
+    """Remembers what was last told of something, to tell what changed. For one thread at a time."""
 
     def change(self) -> dict[str, Any] | None:
         """Return what is new; None when nothing is."""

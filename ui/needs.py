@@ -1,7 +1,7 @@
-"""What may be asked of the page, and the rights in a namespace that it takes.
+"""Which rights in a namespace each request to the page takes.
 
-The page reads and writes with an account of its own once whoever asks was found to have them:
-each is what the same request would need of whoever made it to the API server.
+They are what the same request would take if the user sent it to the API server. The page checks
+that the user has them, and then reads and writes with its own account.
 """
 
 from collections.abc import Mapping, Sequence
@@ -29,7 +29,7 @@ _ONE = "/experiments/{namespace}/{name}"
 _OF_TRIAL = f"{_ONE}/trials/{{trial}}"
 
 NEEDS: Mapping[tuple[str, str], Sequence[Right]] = {
-    # Of no namespace, or of those that the board finds.
+    # In no namespace, or the board itself checks in which.
     ("GET", "/"): (),
     ("GET", "/compare"): (),
     ("GET", "/new"): (),
@@ -70,13 +70,13 @@ NEEDS: Mapping[tuple[str, str], Sequence[Right]] = {
     ("POST", f"{_API}{_ONE}/trials"): (_CHANGE,),
     ("POST", f"{_API}{_OF_TRIAL}/{{verb}}"): (_CHANGE,),
 }
-"""What is not here takes every right there is."""
+"""A request that is not listed here takes every right there is."""
 
 _PATHS = [(method, compile_path(path)[0], rights) for (method, path), rights in NEEDS.items()]
 
 
 def needed(method: str, path: str) -> Sequence[Right]:
-    """Return the rights that a request takes, in the namespace that it is of."""
+    """Return the rights that a request takes, in the namespace that its path names."""
     for each, pattern, rights in _PATHS:
         found = pattern.match(path) if each == method else None
         if found is not None:

@@ -68,7 +68,7 @@ class Table:
         self._changes: list[tuple[int, int]] = []  # positions behind it, and which trial changed
         self._metrics: dict[str, None] = {}
         self._lock = threading.Lock()
-        self._whole: tuple[float, bytes] = (0.0, b"")
+        self._whole = (-1.0, b"")  # all columns as JSON, and which change they were written after
         self._now = 0.0  # when the last change was read
         self.position = 0
 
@@ -83,6 +83,11 @@ class Table:
     def rows(self) -> Sequence[Row]:
         with self._lock:
             return self._in_order()
+
+    def best(self) -> Sequence[Row]:
+        """Return the trials that count, the best first."""
+        good = (row for row in self.rows() if row.good)
+        return sorted(good, key=lambda row: self.objective.loss(row.value or 0.0))
 
     def json(self, after: int = -1) -> bytes:
         """Return the columns as JSON; all of them are written once a change."""

@@ -23,9 +23,11 @@
  * exit code, and is written last. A container that is started anew goes on in
  * a segment of its own, and takes `exit` away.
  *
- * `--hold` only becomes the command, the collector, with SIGTERM held back. The
- * first process of a container never hears of one that it has no handler for yet,
- * and what a pod's sidecars wait for may have ended before they have begun.
+ * `--hold` only becomes the command, the collector, with SIGTERM blocked, so that
+ * one that comes early is pending until the collector has its handler. Otherwise it
+ * would be lost: the kernel drops a signal to the first process of a container that
+ * has no handler for it. It comes early where a pod's main container has ended before
+ * its sidecar has started.
  *
  * `--prepare` brings the launcher itself to where the trial's container finds it,
  * and makes the files that the trial's program and the collector both open. A

@@ -12,6 +12,10 @@ from .reading import Reader, Reading
 _PATH = "spec.metricsCollectorSpec.source.filter.metricsFormat"
 _MOST_MATCHES = 256
 _MEMORY = 8 << 20
+_SYNTAX = (
+    "look-around and back-references cannot be used; see https://github.com/google/re2/wiki/Syntax"
+)
+_GROUPS = "the first is the name, the second the value"
 _NUMBERS = ("0", "12", "0.5", "-1", "1e-3", "12.3456")
 
 
@@ -25,6 +29,23 @@ def filter_reader(metrics: Sequence[str], patterns: Sequence[str]) -> Reader:
         Invalid: RE2 does not take a pattern, or it has fewer than two groups.
         MissingExtra: RE2 is not installed.
     """
+    expressions = _compiled(patterns)
+    wanted = frozenset(metrics)
+
+    def read(line: bytes) -> list[Reading]:
+        text = line.decode("utf-8", "replace")
+        return [
+            Reading(name, value, 0)
+            for expression in expressions
+            for match in islice(expression.finditer(text), _MOST_MATCHES)
+            if (name := (match[1] or "").strip()) in wanted
+            and (value := _value(match, expression)) is not None
+        ]
+
+    return read
+
+
+def _compiled(patterns: Sequence[str]) -> list[Any]:
     try:
         import re2
     except ImportError:
@@ -32,7 +53,6 @@ def filter_reader(metrics: Sequence[str], patterns: Sequence[str]) -> Reader:
     options = re2.Options()
     options.log_errors = False
     options.max_mem = _MEMORY
-    wanted = frozenset(metrics)
     compiled = []
     faults = []
     for number, pattern in enumerate(patterns):
@@ -40,29 +60,14 @@ def filter_reader(metrics: Sequence[str], patterns: Sequence[str]) -> Reader:
         try:
             expression = re2.compile(pattern, options)
         except re2.error as error:
-            faults.append(Fault(path, f"no pattern of RE2: {_reason(error)}", _REMEDY))
+            faults.append(Fault(path, f"no pattern of RE2: {_reason(error)}", _SYNTAX))
             continue
         if expression.groups < 2:
-            faults.append(
-                Fault(
-                    path, "two groups are required", "the first is the name, the second the value"
-                )
-            )
+            faults.append(Fault(path, "two groups are required", _GROUPS))
         compiled.append(expression)
     if faults:
         raise Invalid(faults)
-
-    def read(line: bytes) -> list[Reading]:
-        text = line.decode("utf-8", "replace")
-        return [
-            Reading(name, value, 0)
-            for expression in compiled
-            for match in islice(expression.finditer(text), _MOST_MATCHES)
-            if (name := (match[1] or "").strip()) in wanted
-            and (value := _value(match, expression)) is not None
-        ]
-
-    return read
+    return compiled
 
 
 def _value(match: Any, expression: Any) -> float | None:
@@ -82,11 +87,6 @@ def _takes_numbers(match: Any, expression: Any) -> bool:
         if other is not None and other[2] == number:
             return True
     return False
-
-
-_REMEDY = (
-    "look-around and back-references cannot be used; see https://github.com/google/re2/wiki/Syntax"
-)
 
 
 def _reason(error: Exception) -> str:

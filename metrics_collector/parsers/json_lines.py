@@ -17,13 +17,12 @@ class JsonLinesParser:
     """Reads samples off lines of JSON: numbers, or numbers as strings.
 
     A metric is a key, or a path through nested objects with points (`val.loss`).
-    What is no JSON object is skipped; `skipped` counts it.
+    What is no JSON object is skipped.
     """
 
     def __init__(self, metrics: Sequence[str]) -> None:
         self._metrics = [(name, tuple(name.split("."))) for name in metrics]
         self._lines = LineBuffer(_LONGEST)
-        self.skipped = 0
 
     def feed(self, data: bytes, at: float) -> list[PlainSample]:
         return self._block(self._lines.feed(data), at)
@@ -42,7 +41,6 @@ class JsonLinesParser:
         except (ValueError, RecursionError):
             document = None
         if not isinstance(document, dict):
-            self.skipped += 1
             return []
         found = [
             (name, value)

@@ -9,7 +9,7 @@ class Reading(NamedTuple):
 
     metric: str
     value: float
-    at: int
+    start: int
 
 
 Reader: TypeAlias = Callable[[bytes], list[Reading]]

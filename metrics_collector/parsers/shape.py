@@ -63,10 +63,10 @@ def learn(line: bytes, readings: Sequence[Reading], names: Iterable[bytes]) -> S
         len(line) > _LONGEST
         or b"T" in line[:12]
         or any(_NUMBER.search(name) for name in names)
-        or any(reading.at not in starts for reading in readings)
+        or any(reading.start not in starts for reading in readings)
         # Behind a mere blank, or in a cell, what follows the number counts.
         or any(
-            line[: reading.at].rstrip(b" \t\"'")[-1:] not in {b"=", b":"} for reading in readings
+            line[: reading.start].rstrip(b" \t\"'")[-1:] not in {b"=", b":"} for reading in readings
         )
     ):
         return None
@@ -74,7 +74,7 @@ def learn(line: bytes, readings: Sequence[Reading], names: Iterable[bytes]) -> S
     step_at = None if step is None else step[1]
     if step_at is not None and (step_at not in starts or starts[step_at][1] is not None):
         return None
-    if step_at in {reading.at for reading in readings} or _step_by_fraction(line, numbers):
+    if step_at in {reading.start for reading in readings} or _step_by_fraction(line, numbers):
         return None
     return _shape(line, numbers, readings, step_at)
 
@@ -96,7 +96,7 @@ def _shape(
     readings: Sequence[Reading],
     step_at: int | None,
 ) -> Shape:
-    metrics = {reading.at: reading.metric for reading in readings}
+    metrics = {reading.start: reading.metric for reading in readings}
     parts = [rb"^"]
     captured: list[str | None] = []
     end = 0

@@ -93,7 +93,7 @@ class Place:
         self._run_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor = os.open(self._lock(uid), os.O_RDWR | os.O_CREAT, 0o600)
         try:
-            if not _in_a_moment(lambda: _is_locked(descriptor, fcntl.LOCK_EX), patience):
+            if not _in_a_moment(lambda: _try_lock(descriptor, fcntl.LOCK_EX), patience):
                 raise Conflict("another process drives it: `tunewright watch` attaches")
             yield
         finally:
@@ -107,7 +107,7 @@ class Place:
             return False
         try:
             # Shared: who looks at the same time is no engine.
-            return not _is_locked(descriptor, fcntl.LOCK_SH)
+            return not _try_lock(descriptor, fcntl.LOCK_SH)
         finally:
             os.close(descriptor)
 
@@ -194,8 +194,11 @@ def remove_folder(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def _is_locked(descriptor: int, how: int) -> bool:
-    """Lock an open file if nobody else has it in a way that does not go with this; say whether."""
+def _try_lock(descriptor: int, how: int) -> bool:
+    """Lock an open file, shared (LOCK_SH) or for us alone (LOCK_EX), without waiting for others.
+
+    Return whether it is locked now.
+    """
     try:
         fcntl.flock(descriptor, how | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -204,6 +207,7 @@ def _is_locked(descriptor: int, how: int) -> bool:
 
 
 def _in_a_moment(happens: Callable[[], bool], patience: float = LEAVE_SECONDS) -> bool:
+    """Wait until something happens, `patience` seconds at most; return whether it did."""
     until = time.monotonic() + patience
     while not happens():
         if time.monotonic() >= until:

@@ -24,10 +24,10 @@ def _nobody(_place: Place, record: ExperimentRecord) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Hands:
-    """What a source asks of the program around it.
+    """What a source calls back in the program around it.
 
-    `note` is told what a person should hear beside the answer. `carry_out` lets an engine do
-    what was asked of an experiment that none drives.
+    `note` is told what a person should hear beside the answer. `carry_out` runs an engine once
+    for an experiment that none drives, so that it does what was asked for.
     """
 
     note: Callable[[str], None] = _unheard

@@ -1,38 +1,30 @@
 """Experiments of a cluster, with a kubeconfig alone."""
 
-import contextlib
 import json
 import shlex
 import time
-from collections.abc import Generator, Iterator, Mapping, Sequence
-from functools import partial
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ...api import remarks
-from ...api.errors import Conflict, Invalid, NotFound, ServerUnavailable
+from ...api.errors import Conflict, NotFound
 from ...controller.edits import LABELS, NOTE, budgets_of, edited
 from ...controller.kube import labels
-from ...controller.kube.observations import API_VERSION, output_path
-from ...controller.kube.port import Document, Resource, Selection, name_of
+from ...controller.kube.port import Document
 from ...controller.kube.records import ClusterRecords
 from ...controller.kube.resources import EXPERIMENTS
 from ...controller.kube.session import Session
 from ...controller.kube.wishes import wishes_of
-from ...controller.kube.workloads.pods import has_ended
 from ...controller.plan import reasons
 from ...controller.plan.explain import ended
 from ...db.records import ExperimentRecord, TrialRecord
 from ..rendered import command_of
-from .pod_log import PodLog
+from .cluster_logs import ClusterLogs
 from .source import ALONE, Hands
-from .waiting import Outages
 
-_PODS = Resource("", "v1", "pods")
 _LOOK_SECONDS = 1.0
 _ANSWER_SECONDS = 10.0
 _EVENT_SECONDS = 0.6
-_SILENCE = 900.0
-"""Seconds without a byte after which a log's connection is taken for dead, and begun again."""
 _QUIET = {reasons.TRIAL_CREATED.name, reasons.TRIAL_RUNNING.name}
 _WARNINGS = 3
 
@@ -46,6 +38,7 @@ class There:
         self.namespace: str | None = named or session.namespace
         self.session = session
         self.records = ClusterRecords(session)
+        self._logs = ClusterLogs(session, self.records, hands.note)
 
     def __str__(self) -> str:
         return f"cluster: {self.session}"
@@ -107,18 +100,17 @@ class There:
 
     def _leave(self, record: ExperimentRecord, verb: str, arguments: Mapping[str, Any]) -> int:
         """Write the wish down; its number is the moment of asking, and nobody else's."""
-        while True:
-            document = self._document(record)
+        number = 0
+
+        def patch(document: Document) -> Document:
+            nonlocal number
             known = wishes_of(document)
-            number: int = max([int(time.time() * 1000), *(each["id"] + 1 for each in known)])
+            number = max([int(time.time() * 1000), *(each["id"] + 1 for each in known)])
             wish = {"id": number, "verb": verb, **arguments}
-            written = json.dumps([*known, wish])
-            patch = {"metadata": {"annotations": {labels.WISHES: written}}}
-            try:
-                self.session.merge(EXPERIMENTS, document, patch)
-            except Conflict:
-                continue  # somebody wrote to it at this moment
-            return number
+            return {"metadata": {"annotations": {labels.WISHES: json.dumps([*known, wish])}}}
+
+        self._merge(record, patch)
+        return number
 
     def _is_answered(self, record: ExperimentRecord, wish: int) -> bool:
         """Wait a while for the answer; what takes longer than that is being carried out."""
@@ -162,12 +154,7 @@ class There:
         metadata: dict[str, Any] = {"labels": labels} if labels else {}
         if note is not None:
             metadata["annotations"] = {remarks.NOTE: note or None}
-        while True:
-            try:
-                self.session.merge(EXPERIMENTS, self._document(record), {"metadata": metadata})
-            except Conflict:
-                continue  # somebody wrote to it at this moment
-            return
+        self._merge(record, lambda _document: {"metadata": metadata})
 
     def stop(self, record: ExperimentRecord) -> str:
         name = record.key.name
@@ -187,14 +174,23 @@ class There:
         Raises:
             Conflict: it was edited meanwhile.
         """
-        while True:
-            document = self._document(record)
+
+        def patch(document: Document) -> Document:
             if document["metadata"]["generation"] != record.version:
                 raise Conflict(f"{record.key} was edited meanwhile: look at it, and try again")
+            return {"spec": spec}
+
+        self._merge(record, patch)
+
+    def _merge(self, record: ExperimentRecord, patch: Callable[[Document], Document]) -> None:
+        """Merge a patch of the resource as it is now; again if somebody wrote to it meanwhile."""
+        while True:
+            document = self._document(record)
+            change = patch(document)
             try:
-                self.session.merge(EXPERIMENTS, document, {"spec": spec})
+                self.session.merge(EXPERIMENTS, document, change)
             except Conflict:
-                continue  # its status was written at this moment
+                continue
             return
 
     def _document(self, record: ExperimentRecord) -> Document:
@@ -222,112 +218,7 @@ class There:
         if stream != "stdout":
             remedy = "leave --stderr out: a container's log holds both"
             raise NotFound(f"a cluster keeps no log of stderr alone ({remedy})")
-        spec = self.records.resource(record, trial)["spec"]
-        if follow:
-            yield from self._log_to_its_end(record, trial, spec, tail)
-            return
-        pod = self._pod(record, trial, spec, set())
-        if pod is None or not (
-            yield from self._log_so_far(pod, spec.get("primaryContainerName"), tail)
-        ):
-            yield self._kept(record, self.records.trial(record.uid, trial.index), tail)
-
-    def _log_to_its_end(
-        self,
-        record: ExperimentRecord,
-        trial: TrialRecord,
-        spec: Mapping[str, Any],
-        tail: int | None,
-    ) -> Iterator[bytes]:
-        """Yield the logs of a trial's pods, one after the other, until it has ended."""
-        container, seen = spec.get("primaryContainerName"), set[str]()
-        outages = Outages(self._hands.note)
-        while True:
-            pod = outages.outlived(partial(self._pod, record, trial, spec, seen), None)
-            if pod is not None and (yield from self._followed(pod, container, tail, outages)):
-                seen.add(pod["metadata"]["uid"])
-            trial = outages.outlived(partial(self.records.trial, record.uid, trial.index), trial)
-            if trial.state.is_finished:
-                break
-            time.sleep(_LOOK_SECONDS)
-        if not seen:
-            yield self._kept(record, trial, tail)
-
-    def _kept(self, record: ExperimentRecord, trial: TrialRecord, lines: int | None) -> bytes:
-        """Return the end of what a trial wrote whose pods are gone.
-
-        Raises:
-            NotFound: nothing is kept, or nothing in this cluster tells.
-        """
-        kept = ""
-        if trial.state.is_finished and self.session.serves(API_VERSION):
-            path = output_path(record.key.namespace, trial.name)
-            with contextlib.suppress(NotFound):
-                kept = self.session.read(path, {})["output"]
-        if not kept:
-            raise NotFound(_no_log(record, trial))
-        self._hands.note("Its pod is gone; this is the end, which the metrics service keeps.")
-        ends = kept.encode().splitlines(keepends=True)
-        return b"".join(ends if lines is None else ends[len(ends) - min(lines, len(ends)) :])
-
-    def _pod(
-        self, record: ExperimentRecord, trial: TrialRecord, spec: Mapping[str, Any], seen: set[str]
-    ) -> Document | None:
-        """Return the newest pod whose metrics count, of those whose log was not shown."""
-        wanted = {labels.TRIAL: trial.name, **(spec.get("primaryPodLabels") or {})}
-        selected = ",".join(f"{name}={value}" for name, value in wanted.items())
-        found = [
-            pod
-            for pod in self.session.list(Selection(_PODS, record.key.namespace, selected))
-            if pod["metadata"]["uid"] not in seen
-        ]
-        return max(found, key=lambda pod: str(pod["metadata"]["creationTimestamp"]), default=None)
-
-    def _log_so_far(
-        self, pod: Document, container: str | None, tail: int | None
-    ) -> Generator[bytes, None, bool]:
-        """Yield a pod's log as far as it is; the result says whether there was one."""
-        query = {"container": container} if container else {}
-        query |= {"tailLines": str(tail)} if tail is not None else {}
-        try:
-            yield from self.session.stream(_log_path(pod), query)
-        except (Invalid, NotFound, ServerUnavailable):
-            return False  # it has not started, or is gone
-        return True
-
-    def _followed(
-        self, pod: Document, container: str | None, tail: int | None, outages: Outages
-    ) -> Generator[bytes, None, bool]:
-        """Yield a pod's log until its container has ended; the result is whether there was one."""
-        log, was_there = PodLog(container, tail), False
-        while True:
-            try:
-                for data in self.session.stream(_log_path(pod), log.begin(), silence=_SILENCE):
-                    was_there = True
-                    yield log.new(data)
-                was_there = True  # also one in which nothing is written
-            except NotFound:
-                return was_there  # it is gone
-            except Invalid:  # its container has not started, or not again
-                if not was_there:
-                    return False
-            except ServerUnavailable:
-                pass  # whether the container goes on, it tells when it is back
-            if outages.outlived(partial(self._has_ended, pod, container), False):
-                return was_there
-            time.sleep(_LOOK_SECONDS)
-
-    def _has_ended(self, pod: Document, container: str | None) -> bool:
-        """Say whether a container of a pod has ended for good."""
-        try:
-            now = self.session.get(_PODS, pod["metadata"]["namespace"], name_of(pod))
-        except NotFound:
-            return True
-        return now["metadata"]["uid"] != pod["metadata"]["uid"] or has_ended(now, container)
-
-
-def _log_path(pod: Document) -> str:
-    return _PODS.path(pod["metadata"]["namespace"], name_of(pod), "log")
+        yield from self._logs.read(record, trial, tail=tail, follow=follow)
 
 
 def _said(record: ExperimentRecord) -> Iterator[str]:
@@ -346,11 +237,3 @@ def _telling(trial: TrialRecord) -> Iterator[str]:
     reason = reasons.BY_NAME.get(trial.reason)
     if reason is not None and reason.remedy:
         yield f"remedy: {reason.remedy}"
-
-
-def _no_log(record: ExperimentRecord, trial: TrialRecord) -> str:
-    if trial.state.is_finished:
-        why = "its pod is gone (trialTemplate.retain: true keeps it)"
-    else:
-        why = f"none of its containers has started: {trial.message}"
-    return f"trial {trial.index} of {record.key.name} has no log: {why}"

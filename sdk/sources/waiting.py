@@ -18,7 +18,7 @@ PATIENCE_SECONDS = 5.0
 
 
 class Outages:
-    """Lets whoever follows something live through a store that is away; `note` hears of each."""
+    """Keeps a wait from ending while the store does not answer; `note` is told of each outage."""
 
     def __init__(self, note: Callable[[str], None]) -> None:
         self._note = note

@@ -31,7 +31,7 @@ class Where:
 
     @property
     def is_there(self) -> bool:
-        """Say whether opening it makes nothing new."""
+        """Say whether it exists: opening a file's store that does not would create it."""
         store = self.place.store
         return self.is_cluster or isinstance(store, str) or store.exists()
 

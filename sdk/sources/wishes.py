@@ -128,7 +128,7 @@ def ask_or_set(
 def why_it_stays_ended(store: Store, uid: str) -> str:
     """Say why an experiment that has ended would not go on; "" where it would.
 
-    What was asked before its end and came too late keeps it from nothing.
+    Wishes that nobody has answered do not count: an old one to stop would keep it ended.
     """
     stored = store.view(uid)
     view = view_of(stored, brief_of(stored.experiment), Memory())

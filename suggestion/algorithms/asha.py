@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from ...api.errors import Fault
 from ...api.fidelity import GREATEST, NAME
 from ...api.problem import Problem
-from ..algorithm import Algorithm, Capabilities, Fold
+from ..algorithm import SETTINGS_PATH, Algorithm, Capabilities, Fold
 from ..settings import number, random_state, setting_values
 from .halving import HalvingFold, Slot
 from .hyperband import REPEATS, RESOURCE_SETTINGS, resource_faults, rung_faults
@@ -52,7 +52,7 @@ class Asha(Algorithm):
         settings = setting_values(_SETTINGS, problem.settings)
         if float(settings["r_min"]) > float(settings[GREATEST]):
             message = f"r_min {settings['r_min']} is more than r_l {settings[GREATEST]}"
-            return [Fault("spec.algorithm.algorithmSettings", message, "make it less")]
+            return [Fault(SETTINGS_PATH, message, "make it less")]
         return rung_faults(problem, float(settings["r_min"]))
 
 

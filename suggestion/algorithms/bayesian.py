@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from ...api.errors import Fault
 from ...api.problem import Problem
-from ..algorithm import Algorithm, Fold
+from ..algorithm import SETTINGS_PATH, Algorithm, Fold
 from ..settings import number, one_of, random_state, setting_values
 
 _WHERE = "Bayesian optimization"
@@ -51,7 +51,7 @@ class BayesianOptimization(Algorithm):
             return ()
         return (
             Fault(
-                "spec.algorithm.algorithmSettings",
+                SETTINGS_PATH,
                 f"acq_optimizer lbfgs needs gradients, which {values['base_estimator']} has not",
                 "use acq_optimizer sampling, or base_estimator GP",
             ),

@@ -25,7 +25,7 @@ from skopt.space import Categorical, Real
 from ...api.history import Finished, Proposal, Proposed, Verdict
 from ...api.problem import Problem
 from ...api.space import Point, Value
-from ..history import PointFold
+from ..history import PointFold, loss_of
 from ..seeds import derive, generator
 
 LABEL = "acquisition"
@@ -98,9 +98,7 @@ class BayesianFold(PointFold):
         made_by = self._made_by.pop(entry.index)
         if entry.verdict is Verdict.NOTHING:
             return
-        loss = None
-        if entry.verdict is Verdict.OBSERVED and entry.value is not None:
-            loss = self.problem.objective.loss(entry.value)
+        loss = loss_of(entry, self.problem.objective)
         seconds = max(dict(entry.values).get(DURATION, 1.0), 1e-3)
         self._results.append(_Result(entry.index, self._at(point), loss, seconds, made_by))
 

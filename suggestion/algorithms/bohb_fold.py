@@ -11,7 +11,7 @@ from .hyperband import HyperbandFold
 from .rungs import Rung
 from .tpe_fold import TpeFold
 
-_CHANCE = 1 / 3  # the share of configurations that are drawn at random, as the paper has it
+_RANDOM_SHARE = 1 / 3  # of configurations that are drawn at random, as the paper has it
 _CHANCE_PATH = 0x626F6862
 _RETRIES = 4
 
@@ -19,8 +19,9 @@ _RETRIES = 4
 class BohbFold(HyperbandFold):
     """Draws from a model of all configurations, each by its value with the most resource.
 
-    The paper has a model for each amount of the resource. What was promoted is no
-    fair sample there: among the best of a rung the model would flee from the best.
+    The paper has a model for each amount of the resource. But a rung above the first holds
+    only promoted configurations, all of them good: a model of it would take the worse of
+    these for bad, and avoid places that are among the best there are.
     """
 
     def __init__(self, problem: Problem, resource: str, brackets: list[list[Rung]]) -> None:
@@ -31,15 +32,14 @@ class BohbFold(HyperbandFold):
         self._told: dict[int, list[tuple[Finished, Point]]] = {}
 
     def configuration(self, index: int, resource: Value) -> Proposal | None:
-        drawn_before = self.at(resource)
-        if self._model.is_ready and generator(self._model.seed, index, _CHANCE_PATH).random() > (
-            _CHANCE
-        ):
+        sampler = self.sampler(resource)
+        chance = generator(self._model.seed, index, _CHANCE_PATH).random()
+        if self._model.is_ready and chance > _RANDOM_SHARE:
             for retry in range(_RETRIES):
                 drawn = self._model.draw(index, retry)
-                if drawn_before.cube.key(drawn.point) not in drawn_before.seen:
+                if sampler.cube.key(drawn.point) not in sampler.seen:
                     return drawn
-        return drawn_before.unseen(index)
+        return sampler.unseen(index)
 
     def enter(self, rung: Rung, index: int, point: Point, parent: int | None) -> None:
         super().enter(rung, index, point, parent)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from ...api.history import Finished, Proposal, Proposed, Verdict
 from ...api.problem import Problem
 from ...api.space import Point
-from ..history import PointFold
+from ..history import PointFold, loss_of
 from ..seeds import derive, generator
 
 _RESTARTS = 1  # the path of draws for restarts, beside those for points
@@ -38,8 +38,6 @@ class _Told:
 
 
 class CmaEsFold(PointFold):
-    retries = 8
-
     def __init__(self, problem: Problem, *, strategy: str, sigma: float) -> None:
         super().__init__(problem)
         self._names = [
@@ -67,9 +65,9 @@ class CmaEsFold(PointFold):
         made_from = self._made_from.pop(entry.index)
         if entry.verdict is Verdict.NOTHING or len(self._names) < 2:
             return
-        loss = None
-        if entry.verdict is Verdict.OBSERVED and entry.value is not None:
-            loss = min(max(self.problem.objective.loss(entry.value), -_GREATEST), _GREATEST)
+        loss = loss_of(entry, self.problem.objective)
+        if loss is not None:
+            loss = min(max(loss, -_GREATEST), _GREATEST)
         vector = np.array([self._axes[name].unit(point[name]) for name in self._names])
         told = _Told(entry.index, entry.position, made_from, vector, loss)
         self._told.append(told)

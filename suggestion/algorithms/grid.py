@@ -53,7 +53,7 @@ class _GridFold(Fold):
         self._size = self._cube.cardinality or 0
         shuffled = problem.settings.get("random_state", "") != ""
         self._order = _Shuffle(self._size, seed_of(problem)) if shuffled else None
-        self._seen = Seen()
+        self._seen: Seen[int] = Seen()
         self._next = 0
         self._returned: set[int] = set()
 

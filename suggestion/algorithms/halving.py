@@ -25,7 +25,7 @@ from ...api.problem import Problem
 from ...api.space import Point, SearchSpace, Value
 from ...api.states import TrialState
 from ..algorithm import Fold
-from ..history import is_observed
+from ..history import loss_of
 from .random import RandomFold
 from .rungs import Rung
 
@@ -46,12 +46,12 @@ class HalvingFold(Fold):
         self.problem = problem
         self._resource = resource
         self.brackets = brackets
-        self.round = len(brackets)
+        self.brackets_a_round = len(brackets)
         parameters = tuple(each for each in problem.space.parameters if each.name != resource)
         self.inner = replace(problem, space=SearchSpace(parameters, problem.space.conditions))
         self._samplers: dict[Value, RandomFold] = {}
         for rung in self._all():
-            self.at(rung.resource)
+            self.sampler(rung.resource)
         self.rung_of: dict[int, Rung] = {}
         self.parents: dict[int, int] = {}
         self._names: dict[int, str] = {}
@@ -62,7 +62,7 @@ class HalvingFold(Fold):
 
     def configuration(self, index: int, resource: Value) -> Proposal | None:
         """Return one that no trial has with this resource; None when there are no more."""
-        return self.at(resource).unseen(index)
+        return self.sampler(resource).unseen(index)
 
     def labelled(self, bracket: str, level: str) -> Rung | None:
         """Return the rung that a trial's labels name; None where they name none."""
@@ -84,7 +84,7 @@ class HalvingFold(Fold):
 
     def _propose(self, entry: Proposed) -> None:
         point, value = self._split(entry.proposal.point)
-        self.at(value).observe(replace(entry, proposal=replace(entry.proposal, point=point)))
+        self.sampler(value).observe(replace(entry, proposal=replace(entry.proposal, point=point)))
         labels = dict(entry.proposal.labels)
         rung = self.labelled(labels.get(BRACKET, ""), labels.get(RUNG, ""))
         if rung is None:
@@ -100,11 +100,9 @@ class HalvingFold(Fold):
                 sampler.observe(entry)
         rung = self.rung_of.get(entry.index)
         if rung is not None and entry.index in rung.trials:
-            score = None
-            if is_observed(entry) and entry.value is not None:
-                was_stopped = entry.state is TrialState.EARLY_STOPPED
-                score = (was_stopped, self.problem.objective.loss(entry.value))
-            rung.end(entry.index, score)
+            loss = loss_of(entry, self.problem.objective)
+            was_stopped = entry.state is TrialState.EARLY_STOPPED
+            rung.end(entry.index, None if loss is None else (was_stopped, loss))
 
     def _drop(self, entry: Dropped) -> None:
         for sampler in self._samplers.values():
@@ -117,10 +115,6 @@ class HalvingFold(Fold):
         if parent is not None:
             self.parents[index] = parent
             self._below(rung).promote(parent)
-
-    def _leave_all(self, indexes: list[int]) -> None:
-        for index in reversed(indexes):
-            self.leave(index)
 
     def leave(self, index: int) -> None:
         rung = self.rung_of.pop(index, None)
@@ -141,7 +135,7 @@ class HalvingFold(Fold):
                 value: held.enter_context(sampler.batch())
                 for value, sampler in self._samplers.items()
             }
-            held.callback(self._leave_all, taken)
+            held.callback(self._take_back, taken)
             for index in range(first_index, first_index + count):
                 found = self._next(index)
                 if found is None:
@@ -149,13 +143,19 @@ class HalvingFold(Fold):
                 slot, proposal = found
                 value = slot.rung.resource
                 point, _ = self._split(proposal.point)
-                self.at(value).add(index, point)
+                self.sampler(value).add(index, point)
                 batches[value].append(index)
                 self.enter(slot.rung, index, point, slot.parent)
                 taken.append(index)
                 proposals.append(proposal)
-            state, note = self._state(len(proposals) < count)
+            is_short = len(proposals) < count
+            state, note = self._why_short() if is_short else (SearchState.MORE, "")
         return Suggestion(tuple(proposals), state, note)
+
+    def _take_back(self, indexes: list[int]) -> None:
+        """Undo what a batch entered into rungs: it is not in the log yet."""
+        for index in reversed(indexes):
+            self.leave(index)
 
     def _next(self, index: int) -> tuple[Slot, Proposal] | None:
         for slot in self.slots():
@@ -177,9 +177,8 @@ class HalvingFold(Fold):
         point = self._joined(self._below(rung).trials[slot.parent], rung.resource)
         return Proposal(point, f"promoted from {parent}", labels, parent)
 
-    def _state(self, is_short: bool) -> tuple[SearchState, str]:  # noqa: FBT001  # one word
-        if not is_short:
-            return SearchState.MORE, ""
+    def _why_short(self) -> tuple[SearchState, str]:
+        """Say why no slot is free: some trials have to end first, or all is done."""
         waits = next((each for each in self._all() if not each.is_over), None)
         if waits is None:
             return SearchState.EXHAUSTED, "every bracket has been run to its end"
@@ -190,7 +189,8 @@ class HalvingFold(Fold):
 
     # Points.
 
-    def at(self, value: Value) -> RandomFold:
+    def sampler(self, value: Value) -> RandomFold:
+        """Return what draws configurations for a value of the resource, none of them twice."""
         if value not in self._samplers:
             self._samplers[value] = RandomFold(self.inner)
         return self._samplers[value]

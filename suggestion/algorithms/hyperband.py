@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from ...api.errors import Fault
 from ...api.fidelity import GREATEST, NAME
 from ...api.problem import Problem
-from ..algorithm import Algorithm, Capabilities, Fold
+from ..algorithm import SETTINGS_PATH, Algorithm, Capabilities, Fold
 from ..settings import Setting, number, random_state, setting_values
 from .halving import HalvingFold, Slot
 from .rungs import Rung, brackets, levels, resource_value
@@ -75,7 +75,8 @@ class HyperbandFold(HalvingFold):
     def labelled(self, bracket: str, level: str) -> Rung | None:
         """Find it in a round that has not begun here too: a batch is not logged in its order."""
         if self.problem.all_or_none and bracket.isdecimal():
-            greatest = self.round * (len(self.rung_of) + 1) + _AHEAD  # a trial begins one round
+            rounds = len(self.rung_of) + 1  # a trial begins one at most
+            greatest = self.brackets_a_round * rounds + _AHEAD
             while len(self.brackets) <= int(bracket) < greatest:
                 self._begin_again()
         return super().labelled(bracket, level)
@@ -88,7 +89,7 @@ class HyperbandFold(HalvingFold):
         begun = len(self.brackets)
         self.brackets += [
             [Rung(begun + place, each.level, each.size, each.resource) for each in rungs]
-            for place, rungs in enumerate(self.brackets[: self.round])
+            for place, rungs in enumerate(self.brackets[: self.brackets_a_round])
         ]
 
 
@@ -118,24 +119,25 @@ def plan(problem: Problem) -> list[list[Rung]]:
 
 def resource_faults(problem: Problem) -> list[Fault]:
     """Return what is wrong with the settings of the resource, in Katib's words."""
-    path = "spec.algorithm.algorithmSettings"
     given = problem.settings
     if not given.get(GREATEST) or not given.get(NAME):
         remedy = "r_l is the most of the resource, resource_name the parameter that takes it"
-        return [Fault(path, "r_l and resource_name must be set.", remedy, "Required")]
+        return [Fault(SETTINGS_PATH, "r_l and resource_name must be set.", remedy, "Required")]
     parameter = problem.space.by_name.get(given[NAME])
     if parameter is None:
         names = ", ".join(problem.space.by_name)
         message = "value of resource_name setting must be in parameters."
-        return [Fault(path, message, f"the parameters are {names}")]
+        return [Fault(SETTINGS_PATH, message, f"the parameters are {names}")]
     if len(problem.space.parameters) == 1:
-        return [Fault(path, "the resource is the only parameter", "add one that is searched")]
+        message = "the resource is the only parameter"
+        return [Fault(SETTINGS_PATH, message, "add one that is searched")]
     if any(parameter.name in {each.parameter, each.when} for each in problem.space.conditions):
         message = f"the resource {parameter.name} has a part in spec.parameterConditions"
-        return [Fault(path, message, "every trial has it, whatever the amount: remove it there")]
+        remedy = "every trial has it, whatever the amount: remove it there"
+        return [Fault(SETTINGS_PATH, message, remedy)]
     if not parameter.is_numeric and not all(map(_is_number, parameter.choices)):
         message = f"the resource {parameter.name} has entries that are no numbers"
-        return [Fault(path, message, "make it a parameter of type int or double")]
+        return [Fault(SETTINGS_PATH, message, "make it a parameter of type int or double")]
     return []
 
 
@@ -148,14 +150,13 @@ def rung_faults(problem: Problem, least: float = 1.0) -> list[Fault]:
     parameter = problem.space.by_name[str(settings[NAME])]
     amounts = levels(float(settings[GREATEST]), int(settings["eta"]), least)
     values = [float(resource_value(parameter, amount)) for amount in amounts]
-    path = "spec.algorithm.algorithmSettings"
     if values[0] <= 0:
         message = f"the resource {parameter.name} is a whole number, and {amounts[0]:g} is below 1"
-        return [Fault(path, message, "let the least of it be 1, or make it a double")]
+        return [Fault(SETTINGS_PATH, message, "let the least of it be 1, or make it a double")]
     if any(above <= below for below, above in itertools.pairwise(values)):
         wanted = ", ".join(f"{amount:.3g}" for amount in amounts)
         message = f"two rungs would give {parameter.name} the same value: they are {wanted}"
-        return [Fault(path, message, f"give {parameter.name} a value for each of them")]
+        return [Fault(SETTINGS_PATH, message, f"give {parameter.name} a value for each of them")]
     return []
 
 

@@ -18,7 +18,7 @@ from ...api.problem import Problem
 from ...api.space import Point
 from ..algorithm import Algorithm, Capabilities, Fold
 from ..cube import Axis
-from ..history import PointFold
+from ..history import PointFold, losses_of
 from ..seeds import generator
 from ..settings import number, random_state, setting_values
 
@@ -73,8 +73,8 @@ class Nsga2Fold(PointFold):
         if entry.verdict is Verdict.NOTHING:
             return
         self._ended.add(entry.index)
-        losses = self.problem.objective.losses(entry.value, dict(entry.values))
-        if entry.verdict is Verdict.OBSERVED and losses is not None:
+        losses = losses_of(entry, self.problem.objective)
+        if losses is not None:
             units = tuple(self.cube.units(point))
             self._everyone[entry.index] = Individual(entry.index, units, losses)
             self._gather(self._everyone[entry.index])

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from ...api.checkpoint import TRIAL_DIR
 from ...api.errors import Fault
 from ...api.problem import Problem
-from ..algorithm import Algorithm, Capabilities, Fold
+from ..algorithm import SETTINGS_PATH, Algorithm, Capabilities, Fold
 from ..settings import Setting, number, random_state
 
 _POPULATION, _TRUNCATION, _RESAMPLE = (
@@ -72,8 +72,8 @@ class Pbt(Algorithm):
         if not missing:
             return ()
         message = f"Required params missing: {', '.join(missing)}"
-        path = "spec.algorithm.algorithmSettings"
-        return (Fault(path, message, "add them to the algorithm's settings", "Required"),)
+        remedy = "add them to the algorithm's settings"
+        return (Fault(SETTINGS_PATH, message, remedy, "Required"),)
 
     def start(self, problem: Problem) -> Fold:
         from .pbt_fold import PbtFold

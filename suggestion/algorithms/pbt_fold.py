@@ -38,7 +38,7 @@ from ...api.problem import Problem
 from ...api.space import Point
 from ..algorithm import Fold, seed_of
 from ..cube import Cube
-from ..history import is_observed
+from ..history import loss_of
 from ..seeds import derive, generator
 from .pbt_steps import explored
 
@@ -111,9 +111,8 @@ class PbtFold(Fold):
             return
         trial = self._generations[place[0]][place[1]]
         trial.is_over = True
-        if is_observed(entry) and entry.value is not None:
-            trial.loss = self._problem.objective.loss(entry.value)
-        elif entry.verdict is Verdict.BAD:
+        trial.loss = loss_of(entry, self._problem.objective)
+        if entry.verdict is Verdict.BAD:
             trial.loss = math.inf
 
     def _drop(self, index: int) -> None:
@@ -203,8 +202,7 @@ class PbtFold(Fold):
         return Proposal(self._drawn(*path), labels=_labels(*place))
 
     def _drawn(self, *path: int) -> Point:
-        chance = generator(self._seed, _FIRST, *path)
-        return self._cube.point([chance.random() for _axis in self._cube.axes])
+        return self._cube.draw(generator(self._seed, _FIRST, *path))
 
     def _next(self, place: tuple[int, int], below: _Below, retry: int) -> Proposal:
         generation, member = place

@@ -30,7 +30,7 @@ from ...api.pareto import Losses
 from ...api.problem import Problem
 from ...api.space import Distribution, ParameterKind, Point, Value
 from ..cube import Axis
-from ..history import PointFold
+from ..history import PointFold, losses_of
 from ..seeds import derive
 
 _GREATEST = 1e50
@@ -139,10 +139,7 @@ class TpeFold(PointFold):
         self._running.pop(entry.index, None)
         if entry.verdict is Verdict.NOTHING:
             return
-        losses = None
-        if entry.verdict is Verdict.OBSERVED:
-            losses = self.problem.objective.losses(entry.value, dict(entry.values))
-        losses = losses or (math.inf,) * self._objectives
+        losses = losses_of(entry, self.problem.objective) or (math.inf,) * self._objectives
         if self._objectives > 1:
             losses = tuple(min(max(loss, -_GREATEST), _GREATEST) for loss in losses)
         self._storage.complete.append(self._trial(entry.index, point, losses))

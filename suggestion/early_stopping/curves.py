@@ -31,6 +31,12 @@ COUNTS = tuple(_counts())
 """The counts of reports after which averages are kept."""
 
 
+def means_after(reports: Sequence[int], means: Sequence[float]) -> Mapping[int, float]:
+    """Return the averages after these counts of reports, and the last; `means` has one a report."""
+    wanted = {*reports, len(means)}
+    return {count: means[count - 1] for count in wanted if 1 <= count <= len(means)}
+
+
 @dataclass(slots=True)
 class Order:
     """The running averages of the trials that ended, sorted, for each of `COUNTS`.

@@ -5,20 +5,15 @@ import threading
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 
-from ...api.errors import Codes, Terminal
 from ...api.observation import Observation
 from ...api.stopping import Stop
 from ...proto.convert_rules import Ended, Question, Running
+from ..held import SendAll
+from .curves import means_after
 from .registry import Rules
 
 GREATEST = 64
 """Experiments that are held; beyond it the one not asked for longest is forgotten."""
-
-
-class SendAll(Terminal):
-    """The service does not hold what a request goes on from."""
-
-    codes = Codes(exit=1, http=409, grpc="FAILED_PRECONDITION")
 
 
 class Held:
@@ -84,8 +79,7 @@ class Held:
         del experiment_uid
         if index in self._running:
             _, means = self._running[index]
-            wanted = {*reports, len(means)}
-            return {count: means[count - 1] for count in wanted if 1 <= count <= len(means)}
+            return means_after(reports, means)
         known = self._ended[index].means if index in self._ended else {}
         wanted = {*reports, max(known, default=0)}
         return {count: known[count] for count in sorted(wanted) if count in known}

@@ -25,6 +25,7 @@ from ..endpoint import Endpoint
 from ..katib_words import in_katibs_words
 from ..settings import setting_values
 from . import registry
+from .curves import means_after
 from .percentile import MedianStop
 from .rule import Case
 
@@ -123,9 +124,7 @@ class _Reported:
         self, experiment_uid: str, index: int, reports: Sequence[int]
     ) -> Mapping[int, float]:
         del experiment_uid
-        means = _running(self._values(self.trials[index]))
-        wanted = {*reports, len(means)}
-        return {count: means[count - 1] for count in wanted if 1 <= count <= len(means)}
+        return means_after(reports, _running(self._values(self.trials[index])))
 
     def observation(self, uid: str, index: int) -> Observation:
         """Other metrics than the objective are not asked for."""

@@ -7,14 +7,9 @@ import grpc
 
 from ...api.errors import PluginBroken, PluginUnavailable, TunewrightError
 from ...api.stopping import StoppingRule
-from ..endpoint import Endpoint
+from ..endpoint import AWAY, Endpoint
 
 _Stub = TypeVar("_Stub")
-_AWAY = {
-    grpc.StatusCode.UNAVAILABLE,
-    grpc.StatusCode.DEADLINE_EXCEEDED,
-    grpc.StatusCode.RESOURCE_EXHAUSTED,
-}
 
 
 class Stubs:
@@ -42,4 +37,4 @@ def told(rule: StoppingRule, error: Exception) -> TunewrightError:
     if not isinstance(error, grpc.RpcError):
         return PluginBroken(f"{rule.endpoint}: {type(error).__name__}: {error}")
     said = f"{rule.endpoint}: {error.details() or error.code().name}"
-    return PluginUnavailable(said) if error.code() in _AWAY else PluginBroken(said)
+    return PluginUnavailable(said) if error.code() in AWAY else PluginBroken(said)

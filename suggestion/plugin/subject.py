@@ -27,7 +27,7 @@ class Subject(Protocol):
 
     @property
     def calls_a_restart(self) -> int:
-        """How many calls go by between two restarts, where a rule wants many."""
+        """After how many calls a rule that restarts again and again does so; 1 is after each."""
         ...
 
     def open(self, history: History, *, stateless: bool) -> AnySuggester:

@@ -3,7 +3,8 @@
 import pytest
 from tunewright.api.documents import parse
 from tunewright.api.errors import Invalid
-from tunewright.sdk.flags import Wanted, document, parameter
+from tunewright.sdk.flags import Wanted, document
+from tunewright.sdk.param import parameter
 
 
 @pytest.mark.parametrize(

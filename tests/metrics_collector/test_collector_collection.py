@@ -11,8 +11,8 @@ import pytest
 from tensorboardX import SummaryWriter
 from tunewright.api.errors import Invalid
 from tunewright.api.observation import TextValue
-from tunewright.metrics_collector.collection import (
-    Collection,
+from tunewright.metrics_collector.collection import Collection
+from tunewright.metrics_collector.spec import (
     CollectorKind,
     CollectorSpec,
     FileFormat,

@@ -15,7 +15,7 @@ def listening(folder: Path) -> socket.socket:
     return server
 
 
-def test_those_of_killed_engines_are_removed_and_living_ones_stay(tmp_path: Path):
+def test_folders_of_killed_engines_are_removed_and_those_of_living_ones_stay(tmp_path: Path):
     living = listening(tmp_path / "tw-living")
     listening(tmp_path / "tw-dead").close()
     remove_dead(tmp_path, before=math.inf)
@@ -23,7 +23,7 @@ def test_those_of_killed_engines_are_removed_and_living_ones_stay(tmp_path: Path
     living.close()
 
 
-def test_one_that_was_just_made_is_left_alone(tmp_path: Path):
+def test_the_folder_of_an_engine_that_is_about_to_listen_is_left_alone(tmp_path: Path):
     listening(tmp_path / "tw-young").close()
     remove_dead(tmp_path, before=0.0)
     assert (tmp_path / "tw-young").exists()

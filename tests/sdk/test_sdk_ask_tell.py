@@ -97,7 +97,7 @@ def test_a_process_that_died_loses_its_point_to_another(client):
     assert (first.attempt, first.parameters["x"]) == (2, float(died.stdout))
 
 
-def test_it_is_paused_edited_stopped_and_deleted_like_any_other(client):
+def test_an_experiment_whose_trials_people_run_is_paused_edited_stopped_and_deleted(client):
     experiment = client.create(asked())
     experiment.tell(experiment.ask(), loss=0.5)
     client.pause("asked")
@@ -114,7 +114,7 @@ def test_it_is_paused_edited_stopped_and_deleted_like_any_other(client):
     assert client.experiments() == []
 
 
-def test_it_is_stopped_though_what_drives_it_leaves_at_this_moment(client, monkeypatch):
+def test_an_experiment_is_stopped_though_its_driver_leaves_at_this_moment(client, monkeypatch):
     client.create(asked()).ask()
     looks = iter([True, False])
     monkeypatch.setattr(Here, "is_driven", lambda *_: next(looks))
@@ -139,7 +139,7 @@ def test_creating_it_twice_finds_it_and_another_under_its_name_is_refused(client
         ({"earlyStopping": {"algorithmName": "medianstop"}}, "spec.earlyStopping"),
     ],
 )
-def test_what_is_of_workloads_is_refused(client, changes, path):
+def test_fields_of_workloads_are_refused_where_people_run_the_trials(client, changes, path):
     with pytest.raises(Invalid) as caught:
         client.create(asked(**changes))
     assert path in {fault.path for fault in caught.value.faults}

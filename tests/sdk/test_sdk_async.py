@@ -26,7 +26,7 @@ def verbs(kind):
     }
 
 
-def test_it_has_the_verbs_of_client_with_the_same_options():
+def test_the_async_client_has_the_verbs_of_client_with_the_same_options():
     here = verbs(Client)
     for beneath in ("run", "told"):
         here.pop(beneath)

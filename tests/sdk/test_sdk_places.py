@@ -197,7 +197,7 @@ def test_single_trials_are_stopped_dropped_and_added(client, running):
         client.drop_trial("waits", 99)
 
 
-def test_its_budget_is_edited_while_it_runs(client, running):
+def test_a_budget_is_edited_while_its_experiment_runs(client, running):
     client.edit("waits", max_trials=3, parallel=3)
     until(lambda: len(client.trials("waits", state="Running")) == 3)
     assert client.experiment("waits").data["max_trials"] == 3

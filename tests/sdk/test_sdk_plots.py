@@ -78,7 +78,7 @@ def test_the_front_of_two_objectives_is_what_no_other_betters(result):
         )
 
 
-def test_what_decides_is_the_most_important(result):
+def test_the_parameter_that_decides_is_the_most_important(result):
     shares = result.importance()
     assert next(iter(shares)) == "lr"
     assert set(shares) == set(SPACE)

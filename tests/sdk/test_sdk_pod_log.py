@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tunewright.api.errors import Invalid, NotFound, ServerUnavailable
-from tunewright.sdk.sources import there
+from tunewright.sdk.sources import cluster_logs
+from tunewright.sdk.sources.cluster_logs import ClusterLogs
 from tunewright.sdk.sources.pod_log import PodLog
-from tunewright.sdk.sources.there import There
 from tunewright.sdk.sources.waiting import Outages
 
 LINES = [
@@ -24,7 +24,7 @@ LINES = [
 TEXT = b"first\n\nthe same moment\nhalf and whole\nlast\n"
 
 
-def test_it_is_asked_for_from_the_end_that_was_wanted_and_then_from_the_last_line():
+def test_a_log_is_asked_for_from_the_wanted_end_and_then_from_the_last_line():
     log = PodLog("main", 5)
     always = {"container": "main", "follow": "true", "timestamps": "true"}
     assert log.begin() == always | {"tailLines": "5"}
@@ -127,13 +127,13 @@ def test_a_log_is_followed_until_its_container_has_ended_for_good(
     was_there: bool,
     monkeypatch: pytest.MonkeyPatch,
 ):
-    monkeypatch.setattr(there.time, "sleep", lambda _: None)
-    cluster = There(Server(streams, pods), "n")
+    monkeypatch.setattr(cluster_logs.time, "sleep", lambda _: None)
+    logs = ClusterLogs(Server(streams, pods), None, lambda _: None)
     ends: list[bool] = []
 
     def parts() -> Iterator[bytes]:
         outages = Outages(lambda _: None)
-        ends.append((yield from cluster._followed(pod(RUNNING), "main", None, outages)))
+        ends.append((yield from logs._followed(pod(RUNNING), "main", None, outages)))
 
     assert b"".join(parts()) == text
     assert ends == [was_there]

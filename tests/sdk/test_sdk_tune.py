@@ -222,7 +222,7 @@ def test_what_cannot_be_called_is_refused():
         tune(3, {"x": search.double(0, 1)})
 
 
-def test_some_failures_are_results_too():
+def test_a_function_that_fails_at_some_points_is_tuned_all_the_same():
     def sometimes(x):
         if x > 0.5:
             raise ValueError("too much")
@@ -326,7 +326,7 @@ def test_a_client_pauses_resumes_edits_and_stops():
     assert client.wait("slow", timeout=60).is_finished
 
 
-def test_one_whose_budget_is_used_up_stays_ended():
+def test_an_experiment_whose_budget_is_used_up_stays_ended():
     client = Client()
     client.create(experiment("short", trials=1))
     client.wait("short", timeout=60)
@@ -337,7 +337,7 @@ def test_one_whose_budget_is_used_up_stays_ended():
     assert client.experiment("short").state == "Succeeded"
 
 
-def test_one_that_ends_where_it_is_driven_as_soon_as_it_goes_on_gets_no_engine(monkeypatch):
+def test_an_experiment_that_ends_as_soon_as_it_goes_on_gets_no_engine_of_its_own(monkeypatch):
     client = Client()
     client.create(experiment("short", trials=1))
     client.wait("short", timeout=60)
@@ -354,7 +354,7 @@ def test_one_that_ends_where_it_is_driven_as_soon_as_it_goes_on_gets_no_engine(m
     )
 
 
-def test_a_stop_that_came_after_its_end_keeps_it_from_nothing(home):
+def test_a_wish_to_stop_that_came_after_the_end_does_not_keep_an_experiment_ended(home):
     client = Client()
     client.create(experiment("short", trials=1))
     client.wait("short", timeout=60)

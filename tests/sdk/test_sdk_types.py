@@ -132,7 +132,7 @@ def test_a_program_that_uses_the_sdk_is_clean(checker, request):
 
 
 @pytest.mark.parametrize("checker", CHECKERS)
-def test_a_slip_is_found_where_it_is(checker, request):
+def test_a_type_error_is_found_on_its_line(checker, request):
     slips = "\n".join(SLIPS)
     first = PROGRAM.count("\n") + 1
     said = request.getfixturevalue(checker)(f"{PROGRAM}{slips}\n")

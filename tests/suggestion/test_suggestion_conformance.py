@@ -21,19 +21,19 @@ def address():
 
 @pytest.mark.parametrize("rule", RULES)
 @pytest.mark.parametrize("algorithm", [*QUICK, "gp", "auto"])
-def test_in_process(algorithm, rule):
+def test_every_rule_is_kept_in_process(algorithm, rule):
     assert asyncio.run(check_rule(InProcess(), algorithm, rule)) is None
 
 
 @pytest.mark.parametrize("rule", ["counts are kept", "no point comes twice"])
-def test_in_process_where_a_point_costs_a_second(rule):
+def test_rules_about_counts_are_kept_in_process_where_a_point_costs_a_second(rule):
     assert asyncio.run(check_rule(InProcess(), "bayesianoptimization", rule)) is None
 
 
 @pytest.mark.parametrize("rule", RULES)
 @pytest.mark.parametrize("algorithm", ["random", "grid", "pbt", *FIDELITY])
 @pytest.mark.parametrize("speaks_v1", [True, False], ids=["tunewright.v1", "api.v1.beta1"])
-def test_over_grpc(address, algorithm, rule, speaks_v1):
+def test_every_rule_is_kept_over_grpc(address, algorithm, rule, speaks_v1):
     subject = AtAddress(address, speaks_v1=speaks_v1)
     assert asyncio.run(check_rule(subject, algorithm, rule)) is None
 
@@ -41,7 +41,9 @@ def test_over_grpc(address, algorithm, rule, speaks_v1):
 @pytest.mark.parametrize("rule", ["counts are kept", "a restart changes nothing"])
 @pytest.mark.parametrize("algorithm", LARGE)
 @pytest.mark.parametrize("speaks_v1", [True, False], ids=["tunewright.v1", "api.v1.beta1"])
-def test_over_grpc_where_each_search_loads_large_libraries(address, algorithm, rule, speaks_v1):
+def test_rules_are_kept_over_grpc_where_each_search_loads_large_libraries(
+    address, algorithm, rule, speaks_v1
+):
     subject = AtAddress(address, speaks_v1=speaks_v1)
     assert asyncio.run(check_rule(subject, algorithm, rule)) is None
 

@@ -196,7 +196,7 @@ def test_an_experiment_that_reports_nothing_for_long_is_forgotten_for_others(
     ],
     ids=["no number", "no comparison"],
 )
-def test_what_cannot_be_judged_is_said(house, plugin, limits, error, said):
+def test_a_limit_that_cannot_be_judged_is_the_plug_ins_fault(house, plugin, limits, error, said):
     plugin.limits = limits
     with pytest.raises(error, match=said):
         house.judge(0.6)

@@ -69,7 +69,7 @@ FOUR = Curves([1.0] * 6, [2.0] * 6, [3.0] * 6, [100.0] * 6)
         ),
     ],
 )
-def test_a_trial_is_stopped_when_it_is(case, expected):
+def test_a_trial_is_stopped_when_its_best_is_worse_than_the_median(case, expected):
     assert bool(stopped(FOUR, **case)) is expected
 
 

@@ -286,7 +286,7 @@ def test_more_slots_than_members_run_points_of_none():
     assert search.proposals[5].point != search.proposals[6].point
 
 
-def test_without_that_a_generation_is_waited_for():
+def test_who_takes_fewer_points_waits_for_a_generation_to_be_over():
     search = Search()
     search.ask(5)
     for index in range(4):

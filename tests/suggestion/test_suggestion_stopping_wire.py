@@ -82,7 +82,7 @@ def test_a_stop_comes_back_with_its_reason(house):
     )
 
 
-def test_each_thing_is_sent_once(house, service):
+def test_each_curve_and_report_is_sent_once(house, service):
     house.report(9, 1.5)
     house.ended(3, 0.5)
     house.report(9, 1.4)

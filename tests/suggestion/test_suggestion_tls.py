@@ -43,7 +43,7 @@ def test_a_file_that_is_no_certificate_is_not_taken_for_a_port_that_is_taken(tmp
         start_service("127.0.0.1:0", tls=tls)
 
 
-def test_nor_is_a_host_that_is_not_this_machine():
+def test_a_host_that_is_not_this_machine_cannot_be_listened_on():
     with pytest.raises(Unsupported, match="cannot be listened on: Cannot assign"):
         start_service("203.0.113.7:0", open_to_all=True)
 

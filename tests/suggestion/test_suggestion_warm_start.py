@@ -34,7 +34,7 @@ def test_what_is_apart_is_judged_by_the_scale_of_the_parameter():
 @pytest.mark.parametrize(
     ("max_trials", "taken"), [(None, GREATEST), (1000, GREATEST), (16, 4), (3, 1), (1, 1)]
 )
-def test_they_are_a_part_of_the_budget(max_trials, taken):
+def test_points_of_other_experiments_take_a_quarter_of_the_budget_at_most(max_trials, taken):
     best = [{"x": k / 20, "y": (7 * k % 20) / 20} for k in range(20)]
     assert len(points(SPACE, Source("before", SPACE, best), max_trials=max_trials)) == taken
 

@@ -324,7 +324,7 @@ def draw(page, data):
 @pytest.mark.parametrize(
     ("world", "theme"), [*((world, "light") for world in WORLDS), ("failures among them", "dark")]
 )
-def test_whatever_there_is_is_drawn(opened, world, theme):
+def test_every_plot_is_drawn_and_shown_as_a_table(opened, world, theme):
     page = opened("/algorithms", theme=theme)
     draw(page, WORLDS[world])
     cards = page.locator(".chart")

@@ -4,6 +4,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 from support.asked import asked
+from support.waiting import until
 from tunewright.api.documents import parse
 from tunewright.cli.console import as_yaml
 
@@ -267,6 +268,8 @@ def test_a_trial_shows_its_curve_and_its_log(opened):
 
 def test_a_trial_that_reports_on_and_on_is_asked_for_what_is_new_alone(opened, server):
     server.tune("on", trials=2, pause=2, detach=True)
+    with server.client() as client:
+        until(lambda: client.get(server.api("/experiments/default/on/trials/0")).is_success)
     page = opened("/experiments/default/on/trials/0")
     expect(page.locator("#curve canvas")).to_be_visible()
     with page.expect_request("**/metrics?since=*&skip=*", timeout=10_000):

@@ -1,5 +1,6 @@
 """Trials in columns, kept up to date by what changed, over a real store."""
 
+import json
 import random
 
 import pytest
@@ -65,6 +66,12 @@ def states(columns):
     return dict(
         zip(trials["index"], zip(trials["state"], trials["value"], strict=True), strict=True)
     )
+
+
+def test_an_experiment_without_a_trial_has_columns_without_an_entry(life):
+    table = life.table()
+    assert json.loads(table.json()) == table.columns()
+    assert table.columns()["trials"]["index"] == []
 
 
 @pytest.mark.parametrize("seed", range(5))

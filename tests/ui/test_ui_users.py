@@ -113,7 +113,7 @@ def names(listed) -> set[str]:
     return {each["namespace"] for each in listed.json()["items"]}
 
 
-def test_nobody_is_answered_but_by_name(ask):
+def test_nobody_is_answered_before_it_is_known_who_asks(ask):
     refused = ask("GET", "/api/v1/experiments")
 
     assert refused.status_code == 401

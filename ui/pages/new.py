@@ -4,6 +4,7 @@ import yaml
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
+from ...db.records import ExperimentRecord
 from ...sdk.submit import free_name
 from ..board import Board
 from ..render import page
@@ -45,35 +46,41 @@ spec:
 @router.get("/new")
 def show(request: Request, board: FromBoard, like: str = "") -> Response:
     """Start from a template or, with `like=namespace/name`, from an experiment."""
-    is_local = not str(board.source).startswith("cluster")
-    namespace = "" if is_local else f"  namespace: {board.source.namespace or 'my-namespace'}\n"
-    blank = _TEMPLATE.replace("spec:\n", f"{namespace}spec:\n", 1)
+    record = board.experiment(*_key(like)) if like else None
+    workdir = record.workdir if record else ""
     return page(
         request,
         "new.html",
         title="New experiment",
-        text=_clone(board, like) if like else blank,
+        text=_clone(board, record) if record else _blank(board),
         like=like,
-        workdir=_workdir(board, like),
-        local=is_local,
+        workdir=workdir or str(board.workdir),
+        local=not board.is_cluster,
     )
 
 
-def _clone(board: Board, like: str) -> str:
+def _key(like: str) -> tuple[str, str]:
     namespace, _, name = like.partition("/")
-    record = board.experiment(namespace, name)
-    free = free_name(board.source.records, name, namespace)
+    return namespace, name
+
+
+def _blank(board: Board) -> str:
+    """Return the template; on a cluster it names a namespace, too."""
+    if not board.is_cluster:
+        return _TEMPLATE
+    namespace = board.source.namespace or "my-namespace"
+    return _TEMPLATE.replace("spec:\n", f"  namespace: {namespace}\nspec:\n", 1)
+
+
+def _clone(board: Board, record: ExperimentRecord) -> str:
+    namespace, name = record.key.namespace, record.key.name
     document = {
         "apiVersion": record.document["apiVersion"],
         "kind": record.document["kind"],
-        "metadata": {"name": free, "namespace": namespace},
+        "metadata": {
+            "name": free_name(board.source.records, name, namespace),
+            "namespace": namespace,
+        },
         "spec": {k: v for k, v in record.document["spec"].items() if k != "suspend"},
     }
     return yaml.safe_dump(document, sort_keys=False, allow_unicode=True)
-
-
-def _workdir(board: Board, like: str) -> str:
-    if not like:
-        return str(board.workdir)
-    namespace, _, name = like.partition("/")
-    return board.experiment(namespace, name).workdir or str(board.workdir)

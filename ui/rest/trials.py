@@ -55,12 +55,10 @@ def list_trials(
 ) -> Response:
     """List trials, a page at a time."""
     table = board.table(record)
-    rows = [row for row in table.rows() if state is None or row.state == state]
+    every = table.best() if order is Order.BEST else table.rows()
+    rows = [row for row in every if state is None or row.state == state]
     if order is Order.NEWEST:
         rows.reverse()
-    elif order is Order.BEST:
-        loss = table.objective.loss
-        rows = sorted((row for row in rows if row.good), key=lambda row: loss(row.value or 0.0))
     found = board.trials(record, [row.index for row in rows[offset : offset + limit]])
     items = [shapes.trial(trial, table.objective) for trial in found]
     return answer(request, {"items": items, "total": len(rows), "offset": offset})
@@ -92,7 +90,7 @@ def curves(
 
 
 def _served(read: Callable[[], list[_Value]]) -> tuple[list[_Value], str]:
-    """Return single values, or why their place serves none: what else it has is shown."""
+    """Return single values; or none, and why: some places keep nothing but summaries."""
     try:
         return read(), ""
     except Unsupported as error:

@@ -10,6 +10,12 @@ export function element(name, attributes = {}, ...children) {
   return made;
 }
 
+/** A label as all pages show it; it leads to the experiments that have it. */
+export function chip([name, value]) {
+  const { base } = document.documentElement.dataset;
+  return element("a", { class: "chip", href: `${base}/?label=${encodeURIComponent(`${name}=${value}`)}` }, `${name}=${value}`);
+}
+
 export function toast(text, bad = false) {
   const shown = element("div", { class: bad ? "toast bad" : "toast" }, text);
   document.getElementById("toasts").append(shown);

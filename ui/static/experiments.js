@@ -1,5 +1,5 @@
 // The list, alive: rows that are shown follow what happens, and the page is read anew when others may enter it.
-import { element, showTimes } from "./app.js";
+import { chip, showTimes } from "./app.js";
 import { number } from "./words.js";
 
 const { base } = document.documentElement.dataset;
@@ -11,10 +11,6 @@ let readAt = -PAUSE;
 
 const list = () => document.getElementById("list");
 const rowOf = (uid) => list()?.querySelector(`tr[data-uid="${CSS.escape(uid)}"]`);
-
-function chip([name, value]) {
-  return element("a", { class: "chip", href: `${base}/?label=${encodeURIComponent(`${name}=${value}`)}` }, `${name}=${value}`);
-}
 
 /** Show in a row what an experiment is now. */
 function fill(row, item) {

@@ -1,12 +1,9 @@
 // A plot of lines that follows the theme.
+import { colour, series } from "./chart_axes.js";
 import * as echarts from "./vendor/echarts.js";
 import { number } from "./words.js";
 
 const HEIGHT = 320;
-
-function colour(name) {
-  return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
-}
 
 /** Draw `{lines: [{name, points: [[x, y], …]}], x, y, log}` into an element, again with each call. */
 export function linePlot(root) {
@@ -23,7 +20,7 @@ export function linePlot(root) {
     };
     chart.setOption({
       animation: false,
-      color: [1, 2, 3, 4, 5, 6, 7, 8].map((place) => colour(`--series-${place}`)),
+      color: [0, 1, 2, 3, 4, 5, 6, 7].map(series),
       grid: { left: 64, right: 24, top: plot.lines.length > 1 ? 40 : 24, bottom: 44 },
       legend: plot.lines.length > 1 ? { type: "scroll", textStyle: { color: colour("--text") } } : undefined,
       tooltip: { trigger: "axis", renderMode: "richText", valueFormatter: number },

@@ -1,7 +1,5 @@
 // A person's note on an experiment and its labels: shown, and written in a dialog.
-import { act, element } from "./app.js";
-
-const { base } = document.documentElement.dataset;
+import { act, chip } from "./app.js";
 
 const at = (id) => document.getElementById(id);
 
@@ -45,7 +43,6 @@ export function remarks(api) {
     known = experiment;
     at("remark").disabled = false;
     at("note").textContent = experiment.note;
-    at("labels").replaceChildren(...Object.entries(experiment.labels).map(([name, value]) => (
-      element("a", { class: "chip", href: `${base}/?label=${encodeURIComponent(`${name}=${value}`)}` }, `${name}=${value}`))));
+    at("labels").replaceChildren(...Object.entries(experiment.labels).map(chip));
   };
 }

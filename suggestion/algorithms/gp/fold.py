@@ -15,7 +15,7 @@ from threadpoolctl import threadpool_limits
 from ....api.history import Finished, Proposal, Suggestion, Verdict
 from ....api.problem import Problem
 from ....api.space import Point
-from ...history import PointFold
+from ...history import PointFold, losses_of
 from ...seeds import derive
 from ...sobol_sequence import SobolSequence, sobol_sequence
 from .encoding import Encoding
@@ -56,11 +56,9 @@ class GaussianProcessFold(PointFold):
     def observed(self, entry: Finished, point: Point) -> None:
         if entry.verdict is Verdict.NOTHING:
             return
-        losses = None
-        if entry.verdict is Verdict.OBSERVED:
-            losses = self.problem.objective.losses(entry.value, dict(entry.values))
+        losses = losses_of(entry, self.problem.objective) or ()
         row = self._encoding.row(point)
-        self._results.append(Result(entry.index, row, losses or (), entry.deviation))
+        self._results.append(Result(entry.index, row, losses, entry.deviation))
         self._views = None
 
     def forgotten(self, index: int) -> None:

@@ -4,7 +4,6 @@ Differentiable architecture search (Liu et al. 2019) happens inside the training
 container, as Katib has it. Asked again, it answers again.
 """
 
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from ....api.errors import Fault
@@ -14,6 +13,7 @@ from ...algorithm import Algorithm, Fold
 from ...settings import Setting, SettingValue
 from .faults import PATH, operation_faults
 from .fold import CAPABILITIES
+from .genotype import quoted
 
 _BARE = "skip_connection"
 """The operation that has no filter."""
@@ -21,38 +21,27 @@ _BARE = "skip_connection"
 _REPEATS = "the trial searches by itself: each is given the same"
 
 
+_RANGES: Mapping[str, tuple[Callable[[float], bool], str]] = {
+    "> 0": (lambda value: value > 0, "greater than zero"),
+    "≥ 0": (lambda value: value >= 0, "greater than or equal to zero"),
+    "≥ 1": (lambda value: value >= 1, "greater than or equal to one"),
+}
+"""By how a range is shown: the test of a value, and Katib's words for it."""
+
+
 def _setting(
-    name: str, parse: Callable[[str], SettingValue], default: str, least: float, words: str
+    name: str, parse: Callable[[str], SettingValue], default: str, rule: str, description: str
 ) -> Setting:
-    above = least == 0 and name == "num_epochs"
+    in_range, words = _RANGES[rule]
     return Setting(
         name,
         parse,
         default,
-        f"{'> ' if above else '≥ '}{least:g}",
-        lambda value: not isinstance(value, str) and (value > least if above else value >= least),
+        rule,
+        lambda value: not isinstance(value, str) and in_range(value),
         f"{name} should be {words}",
-        _MEANS[name],
+        description,
     )
-
-
-_MEANS = {
-    "num_epochs": "epochs of the search",
-    "w_lr": "learning rate of the weights",
-    "w_lr_min": "its least",
-    "w_momentum": "momentum of the weights",
-    "w_weight_decay": "weight decay of the weights",
-    "w_grad_clip": "greatest norm of their gradient",
-    "alpha_lr": "learning rate of the architecture",
-    "alpha_weight_decay": "its weight decay",
-    "num_workers": "processes that load data",
-    "init_channels": "channels of the first cell",
-    "print_step": "steps between two lines of output",
-    "num_nodes": "nodes of a cell",
-    "stem_multiplier": "channels of the stem, as a multiple",
-}
-_ZERO, _ONE = "greater than or equal to zero", "greater than or equal to one"
-_BATCH = "batch_size should be greater than or equal to one"
 
 
 def _batch(text: str) -> SettingValue:
@@ -60,28 +49,28 @@ def _batch(text: str) -> SettingValue:
 
 
 SETTINGS = (
-    _setting("num_epochs", int, "50", 0, "greater than zero"),
-    _setting("w_lr", float, "0.025", 0, _ZERO),
-    _setting("w_lr_min", float, "0.001", 0, _ZERO),
-    _setting("w_momentum", float, "0.9", 0, _ZERO),
-    _setting("w_weight_decay", float, "0.0003", 0, _ZERO),
-    _setting("w_grad_clip", float, "5.0", 0, _ZERO),
-    _setting("alpha_lr", float, "0.0003", 0, _ZERO),
-    _setting("alpha_weight_decay", float, "0.001", 0, _ZERO),
+    _setting("num_epochs", int, "50", "> 0", "epochs of the search"),
+    _setting("w_lr", float, "0.025", "≥ 0", "learning rate of the weights"),
+    _setting("w_lr_min", float, "0.001", "≥ 0", "its least"),
+    _setting("w_momentum", float, "0.9", "≥ 0", "momentum of the weights"),
+    _setting("w_weight_decay", float, "0.0003", "≥ 0", "weight decay of the weights"),
+    _setting("w_grad_clip", float, "5.0", "≥ 0", "greatest norm of their gradient"),
+    _setting("alpha_lr", float, "0.0003", "≥ 0", "learning rate of the architecture"),
+    _setting("alpha_weight_decay", float, "0.001", "≥ 0", "its weight decay"),
     Setting(
         "batch_size",
         _batch,
         "128",
         "≥ 1, or None",
         lambda value: isinstance(value, str) or value >= 1,
-        _BATCH,
+        "batch_size should be greater than or equal to one",
         "samples of a step",
     ),
-    _setting("num_workers", int, "4", 0, _ZERO),
-    _setting("init_channels", int, "16", 1, _ONE),
-    _setting("print_step", int, "50", 1, _ONE),
-    _setting("num_nodes", int, "4", 1, _ONE),
-    _setting("stem_multiplier", int, "3", 1, _ONE),
+    _setting("num_workers", int, "4", "≥ 0", "processes that load data"),
+    _setting("init_channels", int, "16", "≥ 1", "channels of the first cell"),
+    _setting("print_step", int, "50", "≥ 1", "steps between two lines of output"),
+    _setting("num_nodes", int, "4", "≥ 1", "nodes of a cell"),
+    _setting("stem_multiplier", int, "3", "≥ 1", "channels of the stem, as a multiple"),
 )
 
 
@@ -105,8 +94,8 @@ class _DartsFold(Fold):
     def __init__(self, problem: Problem) -> None:
         assert problem.architecture is not None
         self._point = {
-            "algorithm-settings": _quoted(_given(problem.settings)),
-            "search-space": _quoted(_operations(problem.architecture)),
+            "algorithm-settings": quoted(_given(problem.settings)),
+            "search-space": quoted(_operations(problem.architecture)),
             "num-layers": str(problem.architecture.layers or 0),
         }
 
@@ -147,7 +136,3 @@ def _operations(graph: Architecture) -> list[str]:
         levels = [sizes.level(k) for k in range(sizes.levels or 0)]
         found += [f"{operation.kind}_{size}x{size}" for size in levels]
     return found
-
-
-def _quoted(value: object) -> str:
-    return json.dumps(value).replace('"', "'")

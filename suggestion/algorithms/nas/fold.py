@@ -16,7 +16,7 @@ from ....api.history import (
 from ....api.problem import Problem
 from ....api.space import ParameterKind
 from ...algorithm import Algorithm, Capabilities, Fold, seed_of
-from ...history import is_observed
+from ...history import Seen, loss_of
 from ...seeds import generator
 from .faults import graph_faults
 from .genotype import Genotype, Genotypes
@@ -44,8 +44,7 @@ class ArchitectureFold(Fold):
         self.problem = problem
         self.seed = seed_of(problem)
         self.genotypes = Genotypes(problem.architecture)
-        self._by_index: dict[int, Genotype] = {}
-        self._times: dict[Genotype, int] = {}
+        self._seen: Seen[Genotype] = Seen()
 
     @abstractmethod
     def draw(self, index: int, retry: int) -> Genotype:
@@ -62,12 +61,13 @@ class ArchitectureFold(Fold):
             case Proposed(index=index, proposal=proposal):
                 genotype = self.genotypes.read(proposal.point)
                 if genotype is not None:
-                    self._add(index, genotype)
-            case Finished(index=index) if is_observed(entry) and index in self._by_index:
-                loss = self.problem.objective.loss(entry.value or 0.0)
-                self.observed(index, entry.position, self._by_index[index], loss)
+                    self._seen.add(index, genotype)
+            case Finished(index=index):
+                genotype, loss = self._seen.of(index), loss_of(entry, self.problem.objective)
+                if genotype is not None and loss is not None:
+                    self.observed(index, entry.position, genotype, loss)
             case Dropped(index=index):
-                self._remove(index)
+                self._seen.remove(index)
                 self.forgotten(index)
 
     def suggest(self, first_index: int, count: int) -> Suggestion:
@@ -79,36 +79,24 @@ class ArchitectureFold(Fold):
                 if genotype is None:
                     note = f"all {self.genotypes.cardinality} architectures have been proposed"
                     return Suggestion(tuple(proposals), SearchState.EXHAUSTED, note)
-                self._add(index, genotype)
+                self._seen.add(index, genotype)
                 batch.append(index)
                 proposals.append(Proposal(self.genotypes.point(genotype)))
         finally:
             for index in batch:
-                self._remove(index)
+                self._seen.remove(index)
         return Suggestion(tuple(proposals))
 
     def _unseen(self, index: int) -> Genotype | None:
-        if len(self._times) >= self.genotypes.cardinality:
+        if len(self._seen) >= self.genotypes.cardinality:
             return None
         for retry in range(_RETRIES):
             genotype = self.draw(index, retry)
-            if genotype not in self._times:
+            if genotype not in self._seen:
                 return genotype
         retry = 0
         while True:  # one is unseen, and every one can be drawn
             genotype = self.genotypes.random(generator(self.seed, index, _LAST_RESORT, retry))
-            if genotype not in self._times:
+            if genotype not in self._seen:
                 return genotype
             retry += 1
-
-    def _add(self, index: int, genotype: Genotype) -> None:
-        self._by_index[index] = genotype
-        self._times[genotype] = self._times.get(genotype, 0) + 1
-
-    def _remove(self, index: int) -> None:
-        genotype = self._by_index.pop(index, None)
-        if genotype is None:
-            return
-        self._times[genotype] -= 1
-        if not self._times[genotype]:
-            del self._times[genotype]

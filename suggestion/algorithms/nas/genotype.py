@@ -80,8 +80,8 @@ class Genotypes:
             "embedding": {str(number): self.operations[number] for number in used},
         }
         return {
-            ARCHITECTURE: _quoted([list(layer) for layer in genotype]),
-            NN_CONFIG: _quoted(config),
+            ARCHITECTURE: quoted([list(layer) for layer in genotype]),
+            NN_CONFIG: quoted(config),
         }
 
     def read(self, point: Point) -> Genotype | None:
@@ -102,5 +102,6 @@ def _values(parameter: Parameter) -> Sequence[Value]:
     return [parameter.level(k) for k in range(parameter.levels or 0)]
 
 
-def _quoted(value: object) -> str:
+def quoted(value: object) -> str:
+    """Write a value as JSON with ' for ", the form in which Katib hands it to a trial."""
     return json.dumps(value).replace('"', "'")
