@@ -191,6 +191,14 @@ def test_a_server_that_refuses_may_come_to_send_it(follow, refusal):
     assert server.asked == [None, None, None, "9"]
 
 
+def test_an_answer_that_says_nothing_of_what_there_is_is_asked_for_again(follow):
+    odd = Invalid([Fault("", "a proxy wants a login")])
+    server = Scripted([added("a", 1), end(5), odd], [odd], [odd], [modified("a", 51)],
+                      listing=(trial("a", 1),))  # fmt: skip
+
+    assert follow(server)[1:] == (["a new", "a changed"], [1.0, 1.0], True)
+
+
 def test_who_waits_for_what_is_refused_is_told_so():
     async def asked():
         refused, waited = Scripted([Forbidden("no role")]), asyncio.Event()
