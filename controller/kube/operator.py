@@ -10,6 +10,7 @@ import contextlib
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from ...api.errors import Conflict, Invalid, NotFound, Retryable, TunewrightError
 from ..plan import reasons
@@ -72,6 +73,13 @@ class Parts:
     limits: LimitsOf = unlimited
 
 
+class _Driven(NamedTuple):
+    """An experiment that was driven here, and how many trials it had then."""
+
+    uid: str
+    created: int
+
+
 class Operator:
     """Drives every experiment that it sees, while it leads."""
 
@@ -82,7 +90,7 @@ class Operator:
         self._queue = WorkQueue(parts.chance)
         self._news = asyncio.Event()
         self._drivers: dict[Key, Driver] = {}
-        self._driven: dict[str, int] = {}  # by uid, how many trials there were
+        self._driven: dict[Key, _Driven] = {}  # those that were driven here, while they are there
         self._notices = Notices(parts.kube, parts.clock)
 
     @property
@@ -226,7 +234,8 @@ class Operator:
         if document is not None:
             await self._let_go(world, document)
         if document is None or document["metadata"].get("deletionTimestamp"):
-            self._driven.pop(await self._drop(key), None)  # what it owns goes with it
+            await self._drop(key)
+            self._driven.pop(key, None)  # what it owns goes with it
             if world.pod_webhook is not None:
                 await world.pod_webhook.forget(key)
             return None
@@ -237,11 +246,11 @@ class Operator:
         if driver is None:
             if is_settled(document):
                 return await self._expire(world, document)
-            before = self._driven.get(document["metadata"]["uid"])
+            before = self._created_before(key, document)
             if before is not None:
                 document = await world.kube.get(EXPERIMENTS, *key)
             driver = self._drivers[key] = await open_driver(world, document, before)
-            self._driven[driver.uid] = driver.created
+            self._driven[key] = _Driven(driver.uid, driver.created)
         wake_at = await driver.step(document)
         if not driver.is_over:
             return wake_at
@@ -251,6 +260,11 @@ class Operator:
         self._give_place(key, soon)
         ends = expires_at(soon, _ttl(document), world.limits(key.namespace))
         return wake_at if ends is None else soon
+
+    def _created_before(self, key: Key, document: Document) -> int | None:
+        """Return how many trials there were when it was driven here; None when it was not."""
+        known = self._driven.get(key)
+        return known.created if known and known.uid == document["metadata"]["uid"] else None
 
     def _give_place(self, key: Key, soon: float) -> None:
         """Have those looked at that wait for the place of one that has ended."""
@@ -311,17 +325,16 @@ class Operator:
         if isinstance(error, NotFound):
             self._queue.add_at(key, self._parts.clock.now() + AGAIN_SECONDS)
 
-    async def _drop(self, key: Key) -> str:
-        """Forget what is known of an experiment; return its uid, if it was driven."""
+    async def _drop(self, key: Key) -> None:
+        """Forget what is known of an experiment, but for how many trials it has."""
         driver = self._drivers.pop(key, None)
         if driver is None:
-            return ""
-        self._driven[driver.uid] = driver.created
+            return
+        self._driven[key] = _Driven(driver.uid, driver.created)
         try:
             await driver.close()
         except Exception:  # whatever it is, the others are driven on
             log.exception("%s/%s is not closed: a bug", *key)
-        return driver.uid
 
     async def _keep_sweeping(self, world: World) -> None:
         namespaces = [each for each in self._parts.namespaces if each is not None]

@@ -13,10 +13,12 @@ from tunewright.api.errors import ServerUnavailable
 from tunewright.controller.kube import driver
 from tunewright.controller.kube.attempts import FAILED_KEPT
 from tunewright.controller.kube.client import connect
+from tunewright.controller.kube.figures import Figures
 from tunewright.controller.kube.informers import PODS
 from tunewright.controller.kube.katib import DEPLOYMENTS
 from tunewright.controller.kube.labels import READS_LOGS
 from tunewright.controller.kube.notices import EVENTS
+from tunewright.controller.kube.operator import Operator
 from tunewright.controller.kube.port import Listing
 from tunewright.controller.kube.resources import EXPERIMENTS, SUGGESTIONS, TRIALS
 from tunewright.controller.kube.templates import CONFIG_MAPS
@@ -290,6 +292,23 @@ def test_a_deleted_experiment_is_let_go(within):
         return task.done()
 
     assert within(scenario, lambda point, attempt: Fate(stays=True)) is False
+
+
+def test_nothing_is_remembered_of_an_experiment_that_ended_and_was_deleted(within):
+    async def scenario(play):
+        operator = Operator(play.parts, Figures())
+        play.running.append(asyncio.create_task(operator.run(None)))
+        await play.create(experiment())
+        await play.ends()
+        await play.until(lambda: is_known(operator, drivers=0, driven=1))
+        await play.kube.delete(EXPERIMENTS, play.namespace, "e")
+        await play.until(lambda: is_known(operator, drivers=0, driven=0))
+
+    within(scenario)
+
+
+async def is_known(operator, *, drivers, driven):
+    return (len(operator._drivers), len(operator._driven)) == (drivers, driven)
 
 
 @pytest.mark.parametrize(
