@@ -43,19 +43,29 @@ async def write_trials(book: Book, kube: Kube, seen: Cache, render: Render) -> N
     `seen` is the cache of trials: it has at once what is created here.
     """
     pages = [book.pages[index] for index in sorted(book.unwritten.trials)]
-    await together(_write_trial(book, kube, seen, page, render) for page in pages)
+    new = [page for page in pages if not page.uid]
+    told = (_tell_trial(book, kube, page) for page in pages if page.uid)
+    await together([_create_trials(book, kube, seen, new, render), *told])
 
 
-async def _write_trial(book: Book, kube: Kube, seen: Cache, page: Page, render: Render) -> None:
-    index = page.record.index
-    if not page.uid:
+async def _create_trials(
+    book: Book, kube: Kube, seen: Cache, pages: Sequence[Page], render: Render
+) -> None:
+    """Create one after the other: where one is missing below another, it was deleted."""
+    for page in pages:
         made = await _create(book, kube, trial_document(book, page, render(page)))
         seen.put(made)
-        book.created(index, str(made["metadata"]["uid"]))
-    if page.uid or page.record.state is not TrialState.CREATED:
-        # That it is created needs no saying of what has just been created.
-        await _apply_status(kube, TRIALS, book, page.record.name, trial_status(page))
-    book.unwritten.trials.discard(index)
+        book.created(page.record.index, str(made["metadata"]["uid"]))
+        if page.record.state is TrialState.CREATED:
+            # That it is created needs no saying of what has just been created.
+            book.unwritten.trials.discard(page.record.index)
+        else:
+            await _tell_trial(book, kube, page)
+
+
+async def _tell_trial(book: Book, kube: Kube, page: Page) -> None:
+    await _apply_status(kube, TRIALS, book, page.record.name, trial_status(page))
+    book.unwritten.trials.discard(page.record.index)
 
 
 async def _create(book: Book, kube: Kube, document: Document) -> Document:

@@ -1,13 +1,14 @@
 """Bad days of an operator: whatever goes away in the middle, the end is the same."""
 
 import asyncio
+import contextlib
 
 import pytest
 from support.actors import Fate
 from support.apiserver import NEEDED
 from support.killing import Killing
 from support.operated import experiment, scene
-from tunewright.api.errors import StoreUnavailable
+from tunewright.api.errors import Conflict, StoreUnavailable
 from tunewright.controller.kube import resources
 from tunewright.controller.kube.resources import EXPERIMENTS
 from tunewright.db.sql import open_store
@@ -74,7 +75,7 @@ def test_an_operator_killed_after_any_write_leaves_the_same_end(api_server, tmp_
 
 
 class Slow:
-    """A cluster on whose way the creation of one trial is held up until it is let go."""
+    """A cluster on whose way the creation of one trial is held up for ever."""
 
     def __init__(self, kube, index):
         self._kube = kube
@@ -91,32 +92,57 @@ class Slow:
         return await self._kube.create(resource, namespace, document, **options)
 
 
-def test_a_trial_that_a_killed_operator_had_sent_is_run_however_late_it_appears(within):
-    landed = []
+class Landing:
+    """A cluster on which what another operator had sent lands before this one's own."""
 
+    def __init__(self, kube, late):
+        self._kube = kube
+        self._late = late
+
+    def __getattr__(self, name):
+        return getattr(self._kube, name)
+
+    async def create(self, resource, namespace, document, **options):
+        name = self._late["metadata"]["name"]
+        if resource == resources.TRIALS and document["metadata"]["name"] == name:
+            with contextlib.suppress(Conflict):
+                await self._kube.create(resource, namespace, self._late)
+        return await self._kube.create(resource, namespace, document, **options)
+
+
+@pytest.mark.parametrize(
+    "late",
+    [
+        pytest.param({}, id="as it is made again"),
+        pytest.param({"parameterAssignments": [{"name": "x", "value": "0.75"}]}, id="another"),
+    ],
+)
+def test_a_trial_that_a_killed_operator_had_sent_is_run_as_it_was_sent(within, late):
     async def scenario(play):
         slow = Slow(play.kube, index=1)
         first = play.operate(slow)
         await play.create(experiment(seed=7, maxTrialCount=TRIALS, parallelTrialCount=3))
 
-        async def others_are_there():
-            return slow.sent and len(await play.trials()) == 2
+        async def is_sent():
+            return slow.sent
 
-        async def another_took_its_place():
-            return len(play.jobs.runs) == 3
-
-        await play.until(others_are_there)
+        await play.until(is_sent)
         await play.leave(first)
-        play.operate()
-        await play.until(another_took_its_place)
-        await play.kube.create(resources.TRIALS, play.namespace, slow.sent[0])
-        landed.append(True)
-        return await play.ends(), await play.trials(), play.jobs.runs
+        sent = slow.sent[0]
+        play.operate(Landing(play.kube, {**sent, "spec": {**sent["spec"], **late}}))
+        return await play.ends(), await play.trials(), play.jobs.runs, sent
 
-    ended, trials, runs = within(scenario, lambda point, attempt: Fate(stays=not landed))
+    ended, trials, runs, sent = within(scenario)
     assert ended["status"]["trialsSucceeded"] == ended["status"]["trials"] == TRIALS
     assert [trial["spec"]["index"] for trial in trials] == list(range(TRIALS))
     assert len(set(runs)) == len(runs) == TRIALS
+    wanted = {**sent["spec"], **late}["parameterAssignments"]
+    assert trials[1]["spec"]["parameterAssignments"] == wanted
+    assert losses_of(trials) == [(float(x) - 0.5) ** 2 for x in points_of(trials)]
+
+
+def losses_of(trials):
+    return [float(trial["status"]["observation"]["metrics"][0]["latest"]) for trial in trials]
 
 
 def points_of(trials):

@@ -9,7 +9,7 @@ import pytest
 from support.actors import JOBS, Fate
 from support.apiserver import NEEDED, kubeconfig_of
 from support.operated import experiment, scene
-from tunewright.api.errors import ServerUnavailable
+from tunewright.api.errors import Forbidden, ServerUnavailable
 from tunewright.controller.kube import driver
 from tunewright.controller.kube.attempts import FAILED_KEPT
 from tunewright.controller.kube.client import connect
@@ -737,3 +737,31 @@ def grant(server, namespace, resource):
     server.kubectl("create", "role", "more", "--verb=create", f"--resource={resource}",
                    "-n", namespace)  # fmt: skip
     server.kubectl("create", "rolebinding", "more", "--role=more", who, "-n", namespace)
+
+
+class _Picky:
+    """A server that refuses the first trial of an experiment a few times, and no other."""
+
+    def __init__(self, kube, times):
+        self._kube = kube
+        self.left = times
+
+    def __getattr__(self, name):
+        return getattr(self._kube, name)
+
+    async def create(self, resource, namespace, document, **options):
+        if resource == TRIALS and document["spec"]["index"] == 0 and self.left:
+            self.left -= 1
+            raise Forbidden("exceeded quota")
+        return await self._kube.create(resource, namespace, document, **options)
+
+
+def test_a_trial_that_is_refused_when_the_next_would_be_taken_is_created_all_the_same(within):
+    async def scenario(play):
+        play.operate(_Picky(play.kube, 2))
+        await play.create(experiment(maxTrialCount=3))
+        return await play.ends(), await play.trials()
+
+    ended, trials = within(scenario)
+    assert (ended["status"]["trials"], ended["status"].get("trialsSucceeded")) == (3, 3)
+    assert [trial["spec"]["index"] for trial in trials] == [0, 1, 2]
