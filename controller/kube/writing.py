@@ -68,14 +68,23 @@ async def _tell_trial(book: Book, kube: Kube, page: Page) -> None:
     book.unwritten.trials.discard(page.record.index)
 
 
+_OF_THE_SEARCH = ("position", "madeFrom", "parameterAssignments")
+
+
 async def _create(book: Book, kube: Kube, document: Document) -> Document:
-    """Create a trial, or find it created before."""
+    """Create a trial, or find it created before.
+
+    Raises:
+        Conflict: it is another operator's, whose search had seen more or less than this one's.
+    """
     namespace, name = book.key.namespace, document["metadata"]["name"]
     try:
         return await kube.create(TRIALS, namespace, document)
     except Conflict:
         made = await kube.get(TRIALS, namespace, name)
         check_ours(made, document)
+        if any(made["spec"].get(key) != document["spec"].get(key) for key in _OF_THE_SEARCH):
+            raise Conflict(f"another operator created {name}, at another point") from None
         return made
 
 
