@@ -8,6 +8,7 @@ opens the book anew.
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -56,6 +57,8 @@ AGAIN_SECONDS = 30.0
 class Parts:
     """What an operator is made of. `namespaces` holds None alone for all.
 
+    `steady` gives seconds that pass alike whatever the clock is set to: what is waited for
+    is measured by them.
     `pod_webhook` is None where the API server is not to ask about pods.
     """
 
@@ -65,6 +68,7 @@ class Parts:
     settings: Settings
     clock: Clock
     chance: Callable[[], float]
+    steady: Callable[[], float] = time.monotonic
     namespaces: Sequence[str | None] = (None,)
     katib_configs: Sequence[str] = ()
     template_namespaces: Sequence[str] = ()
@@ -138,6 +142,7 @@ class Operator:
             open_suggester=self._parts.open_suggester,
             settings=self._parts.settings,
             clock=self._parts.clock,
+            steady=self._parts.steady,
             touch=self._touch,
             katib_configs=self._parts.katib_configs,
             template_namespaces=self._parts.template_namespaces,
@@ -182,7 +187,7 @@ class Operator:
 
     async def _work(self, world: World) -> None:
         while True:
-            key = self._queue.take(self._parts.clock.now())
+            key = self._queue.take(self._parts.steady())
             if key is None:
                 await self._rest()
                 continue
@@ -196,19 +201,19 @@ class Operator:
         """Wait for news, or for the next moment at which something is due."""
         self._news.clear()
         due = self._queue.wake_at
-        left = None if due is None else max(0.0, due - self._parts.clock.now())
+        left = None if due is None else max(0.0, due - self._parts.steady())
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(left):
                 await self._news.wait()
 
     async def _reconcile(self, world: World, key: Key) -> None:
         """Take a step; what goes wrong in it is this experiment's affair alone."""
-        began = self._parts.clock.now()
+        began = self._parts.steady()
         try:
             wake_at = await self._step(world, key)
         except Retryable as error:
             log.info("%s/%s waits: %s", *key, error)
-            self._queue.add_at(key, self._parts.clock.now() + error.after)
+            self._look_again(key, error.after)
             outcome = "waits"
         except TunewrightError as error:
             if isinstance(error, Invalid) and not _has_begun(world, key):
@@ -220,14 +225,17 @@ class Operator:
         except Exception:
             log.exception("%s/%s fails: a bug", *key)
             await self._drop(key)
-            self._queue.retry(key, self._parts.clock.now())
+            self._queue.retry(key, self._parts.steady())
             outcome = "bug"
         else:
             self._queue.forget(key)
             if wake_at is not None:
-                self._queue.add_at(key, wake_at)
+                self._look_again(key, wake_at - self._parts.clock.now())
             outcome = "done"
-        self.figures.reconciled(outcome, self._parts.clock.now() - began)
+        self.figures.reconciled(outcome, self._parts.steady() - began)
+
+    def _look_again(self, key: Key, seconds: float) -> None:
+        self._queue.add_at(key, self._parts.steady() + seconds)
 
     async def _step(self, world: World, key: Key) -> float | None:
         document = world.informers.experiments.get(key)
@@ -257,7 +265,7 @@ class Operator:
         await driver.end()
         await self._drop(key)
         soon = world.clock.now() + AFTER_SECONDS
-        self._give_place(key, soon)
+        self._give_place(key)
         ends = expires_at(soon, _ttl(document), world.limits(key.namespace))
         return wake_at if ends is None else soon
 
@@ -266,11 +274,11 @@ class Operator:
         known = self._driven.get(key)
         return known.created if known and known.uid == document["metadata"]["uid"] else None
 
-    def _give_place(self, key: Key, soon: float) -> None:
+    def _give_place(self, key: Key) -> None:
         """Have those looked at that wait for the place of one that has ended."""
         for other, driver in self._drivers.items():
             if other.namespace == key.namespace and driver.is_held:
-                self._queue.add_at(other, soon)
+                self._look_again(other, AFTER_SECONDS)
 
     async def _expire(self, world: World, document: Document) -> float | None:
         """Delete an ended experiment whose time is over; return when that is."""
@@ -297,7 +305,7 @@ class Operator:
         log.warning("%s/%s is read anew: %s", *key, error)
         self._warn(world, key, error)
         await self._drop(key)
-        self._queue.retry(key, self._parts.clock.now())
+        self._queue.retry(key, self._parts.steady())
 
     async def _refuse(self, world: World, key: Key, error: Invalid) -> None:
         """End an experiment whose document is wrong, with all that is wrong with it."""
@@ -314,7 +322,7 @@ class Operator:
             await refuse(world.kube, document, str(error), self._parts.clock.now())
         except TunewrightError as failure:
             log.info("%s/%s cannot be refused now: %s", *key, failure)
-            self._queue.retry(key, self._parts.clock.now())
+            self._queue.retry(key, self._parts.steady())
 
     def _warn(self, world: World, key: Key, error: TunewrightError) -> None:
         document = world.informers.experiments.get(key)
@@ -323,7 +331,7 @@ class Operator:
                 document, "Warning", "ReconcileError", f"Failed to reconcile: {error}"
             )
         if isinstance(error, NotFound):
-            self._queue.add_at(key, self._parts.clock.now() + AGAIN_SECONDS)
+            self._look_again(key, AGAIN_SECONDS)
 
     async def _drop(self, key: Key) -> None:
         """Forget what is known of an experiment, but for how many trials it has."""

@@ -6,6 +6,7 @@ repetition, and a repetition changes nothing.
 
 import asyncio
 import json
+import math
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -107,13 +108,14 @@ def check_ours(there: Document, wanted: Document) -> None:
 class Told:
     """What was told last of an experiment: its conditions at once, its counts now and then."""
 
-    at: float = 0.0
+    at: float = -math.inf
     conditions: Conditions | None = None
 
     async def tell(self, book: Book, kube: Kube, now: float, lines: Sequence[str]) -> None:
         """Write the experiment's status and its suggestion's, when that is due.
 
-        `lines` say what it waits for; they go with other news, and are none.
+        `now` goes on steadily, whatever the clock is set to. `lines` say what it waits for;
+        they go with other news, and are none.
         """
         if not book.unwritten.status:
             return

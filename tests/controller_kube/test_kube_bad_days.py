@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from dataclasses import replace
 
 import pytest
 from support.actors import Fate
@@ -186,21 +187,10 @@ def test_while_the_database_is_away_nothing_starts_and_the_trials_say_why(within
     async def scenario(play):
         away = Away(play.parts.archive)
         away.away = True
-        play.parts = type(play.parts)(
-            **{name: getattr(play.parts, name) for name in play.parts.__slots__} | {"archive": away}
-        )
+        play.parts = replace(play.parts, archive=away)
         play.operate()
         await play.create(experiment())
-
-        async def told():
-            found = [
-                trial.get("status", {}).get("conditions", [{}]) for trial in await play.trials()
-            ]
-            return found and all(
-                each[-1].get("reason") == "MetricsServiceUnavailable" for each in found
-            )
-
-        await play.until(told)
+        await play.until(lambda: all_wait_for_the_store(play))
         before = list(play.jobs.runs)
         away.away = False
         return before, await play.ends()
@@ -210,12 +200,63 @@ def test_while_the_database_is_away_nothing_starts_and_the_trials_say_why(within
     assert ended["status"]["trialsSucceeded"] == 4
 
 
+async def all_wait_for_the_store(play):
+    found = [trial.get("status", {}).get("conditions", [{}]) for trial in await play.trials()]
+    return found and all(each[-1].get("reason") == "MetricsServiceUnavailable" for each in found)
+
+
+class SetClock:
+    """A clock that somebody sets by some seconds."""
+
+    def __init__(self, clock):
+        self._clock = clock
+        self.by = 0.0
+
+    def now(self):
+        return self._clock.now() + self.by
+
+
+def test_a_clock_that_is_set_back_holds_nothing_up(within):
+    async def scenario(play):
+        clock, away = SetClock(play.parts.clock), Away(play.parts.archive)
+        away.away = True
+        play.parts = replace(play.parts, archive=away, clock=clock)
+        play.operate()
+        await play.create(experiment())
+        await play.until(lambda: all_wait_for_the_store(play))
+        clock.by = -3600.0
+        away.away = False
+        return await play.ends()
+
+    assert within(scenario)["status"]["trialsSucceeded"] == 4
+
+
+def test_a_clock_that_is_set_forward_uses_up_no_time_of_an_experiment(within):
+    set_forward = []
+
+    async def scenario(play):
+        clock = SetClock(play.parts.clock)
+        play.parts = replace(play.parts, clock=clock)
+        play.operate()
+        await play.create(experiment(maxDuration="30m"))
+
+        async def is_running():
+            return play.jobs.active
+
+        await play.until(is_running)
+        clock.by = 3600.0
+        set_forward.append(True)
+        return await play.ends()
+
+    status = within(scenario, lambda *_: Fate(stays=not set_forward))["status"]
+    assert status["trialsSucceeded"] == 4
+    assert status["activeSeconds"] < 60
+
+
 def test_an_experiment_is_deleted_while_the_database_is_away(within):
     async def scenario(play):
         away = Away(play.parts.archive)
-        play.parts = type(play.parts)(
-            **{name: getattr(play.parts, name) for name in play.parts.__slots__} | {"archive": away}
-        )
+        play.parts = replace(play.parts, archive=away)
         task = play.operate()
         await play.create(experiment())
 
