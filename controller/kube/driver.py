@@ -334,7 +334,6 @@ async def open_driver(world: World, document: Document, before: int | None) -> D
     plugin = await plugin_of(world.kube, record, brief, world.katib_configs)
     check_algorithm(record.document, elsewhere=plugin is not None)
     source = brief.template.source
-    assert not isinstance(source, str)  # `with_template` has read it
     resource = await world.informers.resource(source["apiVersion"], source["kind"])
     check_kind(resource, limits, record.key.namespace)
     cache = await world.informers.workloads(resource)
