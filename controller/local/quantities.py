@@ -43,7 +43,10 @@ def quantity(text: object) -> Decimal:
 
 
 def limits_of(resources: Mapping[str, Any]) -> Limits:
-    """Read a container's resources. Requests order nothing here, except devices."""
+    """Read a container's resources. Requests order nothing here, except devices.
+
+    A limit of 0 is none, as it is to the kubelet.
+    """
     limits = resources.get("limits") or {}
     requests = resources.get("requests") or {}
     devices = {
@@ -52,7 +55,7 @@ def limits_of(resources: Mapping[str, Any]) -> Limits:
         if name in limits or name in requests
     }
     return Limits(
-        memory=int(quantity(limits["memory"])) if "memory" in limits else None,
-        cpu=float(quantity(limits["cpu"])) if "cpu" in limits else None,
+        memory=int(quantity(limits.get("memory", 0))) or None,
+        cpu=float(quantity(limits.get("cpu", 0))) or None,
         devices={name: count for name, count in devices.items() if count},
     )

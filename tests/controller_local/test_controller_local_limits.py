@@ -14,7 +14,7 @@ from tunewright.controller.local.cgroups import (
     remove_left,
 )
 from tunewright.controller.local.fields import remarks_of
-from tunewright.controller.local.quantities import Limits
+from tunewright.controller.local.quantities import Limits, limits_of
 from tunewright.controller.plan.view import EndReason
 
 TAKES_MUCH = """
@@ -50,6 +50,22 @@ def test_memory_above_the_limit_ends_it_and_says_which(run, places_):
     ended = run(limited(TAKES_MUCH, memory="150Mi"), places=places_).ended
     assert ended.reason is EndReason.OUT_OF_MEMORY
     assert ended.message.startswith("container main needed more than its 150Mi; raise its")
+
+
+@pytest.mark.parametrize("none", ["0", 0, "0Mi"])
+def test_a_limit_of_0_is_none(none):
+    assert limits_of({"limits": {"memory": none, "cpu": none}}) == Limits()
+
+
+def test_a_resource_is_told_in_whole_parts_and_a_part_of_0_is_one(run):
+    told = {"resource": "limits.memory", "divisor": "0"}
+    code = "import os; print(os.environ['BYTES'])"
+    main = container(
+        *(sys.executable, "-c", code),
+        resources={"limits": {"memory": "1Gi"}},
+        env=[{"name": "BYTES", "valueFrom": {"resourceFieldRef": told}}],
+    )
+    assert run(job(main), places=tuple).output() == b"1073741824\n"
 
 
 @pytest.mark.needs("cgroups")
