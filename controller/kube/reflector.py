@@ -31,7 +31,10 @@ log = logging.getLogger(__name__)
 
 
 class Reflector:
-    """Keeps `cache` as the server is. `chance` draws from 0 to 1."""
+    """Keeps `cache` as the server is. `chance` draws from 0 to 1.
+
+    Reflectors of several namespaces may fill one cache.
+    """
 
     def __init__(
         self,
@@ -135,7 +138,7 @@ class Reflector:
 
     def _complete(self, seen: set[Key], version: str) -> None:
         for key in self._cache.names():
-            if key not in seen:
+            if key not in seen and self._selection.namespace in {None, key.namespace}:
                 self._remove(key)
         self._version = version
         self._refusal = None

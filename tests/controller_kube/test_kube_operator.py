@@ -6,7 +6,7 @@ import json
 from dataclasses import replace
 
 import pytest
-from support.actors import JOBS, Fate
+from support.actors import JOBS, Fate, JobController
 from support.apiserver import NEEDED, kubeconfig_of
 from support.operated import experiment, scene
 from tunewright.api.errors import Forbidden, ServerUnavailable
@@ -765,3 +765,22 @@ def test_a_trial_that_is_refused_when_the_next_would_be_taken_is_created_all_the
     ended, trials = within(scenario)
     assert (ended["status"]["trials"], ended["status"].get("trialsSucceeded")) == (3, 3)
     assert [trial["spec"]["index"] for trial in trials] == [0, 1, 2]
+
+
+def test_an_operator_of_two_namespaces_drives_the_experiments_of_both(within, api_server):
+    async def scenario(play):
+        other = api_server.namespace()
+        there = JobController(play.kube, other, play.store)
+        acting = asyncio.create_task(there.run())
+        play.parts = replace(play.parts, namespaces=(play.namespace, other))
+        await play.create(experiment(maxTrialCount=2))
+        await play.kube.create(EXPERIMENTS, other, experiment(maxTrialCount=2))
+        play.operate()
+        try:
+            await play.ends()
+            play.namespace = other
+            return await play.ends()
+        finally:
+            acting.cancel()
+
+    assert within(scenario)["status"]["trialsSucceeded"] == 2

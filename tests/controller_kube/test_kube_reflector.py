@@ -132,6 +132,22 @@ def test_a_watch_that_ends_goes_on_from_where_it_was(follow):
     assert server.asked == [None, "9", "12", "12"]
 
 
+def test_what_is_read_of_one_namespace_leaves_another_s_where_it_is():
+    cache = Cache()
+    cache.put({"metadata": {"name": "a", "namespace": "other", "resourceVersion": "1"}})
+    here = Selection(TRIALS.resource, "n")
+
+    async def read():
+        server = Scripted([added("a", 2), end(5)])
+        reflector = Reflector(server, here, cache, lambda *_: None, chance=lambda: 1.0)
+        with pytest.raises(asyncio.CancelledError):
+            await reflector.run()
+
+    asyncio.run(read())
+
+    assert set(cache.names()) == {Key("other", "a"), Key("n", "a")}
+
+
 def test_a_beginning_that_breaks_off_begins_again(follow):
     server = Scripted(
         [added("a", 1), ServerUnavailable("gone")], [added("a", 1), added("b", 2), end(5)]
