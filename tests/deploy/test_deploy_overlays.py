@@ -122,6 +122,27 @@ def test_without_a_whole_cluster_nothing_is_the_cluster_s_but_the_namespace(serv
     assert {each["kind"] for each in documents} & CLUSTER_SCOPED == {"Namespace"}
 
 
+def test_the_metrics_service_of_named_namespaces_may_follow_pods_there_and_its_own(server):
+    documents = rendered(server, DEPLOY / "overlays" / "namespaced")
+    named = {(each["kind"], each["metadata"]["name"]): each for each in documents}
+    template = named["Deployment", "tunewright-metrics"]["spec"]["template"]["spec"]
+    (container,) = template["containers"]
+    maps = {each["name"]: each["configMap"]["name"] for each in template["volumes"]
+            if "configMap" in each}  # fmt: skip
+    granted = [each for each in documents if each["kind"] in {"Role", "RoleBinding"}]
+    given = "".join(f"---\n{json.dumps(each)}\n" for each in granted)
+    server.kubectl("apply", "--filename", "-", given=given)
+    who = "--as=system:serviceaccount:tunewright:tunewright-metrics"
+    try:
+        for namespace in ("default", "tunewright"):
+            assert server.kubectl("auth", "can-i", "list", "pods", who, "-n", namespace)
+    finally:
+        server.kubectl("delete", "--filename", "-", given=given)
+
+    assert "--config=/etc/tunewright/config.yaml" in container["args"]
+    assert ("ConfigMap", maps["config"]) in named
+
+
 def test_a_tenant_s_roles_say_what_the_cluster_roles_say(server):
     of_tenant = {
         each["metadata"]["name"]: each["rules"]
