@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from ...api.errors import Fault, Invalid, NotFound, TunewrightError
+from ...api.errors import Fault, Forbidden, Invalid, NotFound, TunewrightError
 from ...api.experiment import API_VERSION
 from ...api.policy import Policy, ResumePolicy
 from ...db.records import ExperimentRecord
@@ -259,7 +259,7 @@ async def _config(kube: Kube, namespaces: Sequence[str]) -> Document | None:
     for namespace in namespaces:
         try:
             return await kube.get(CONFIG_MAPS, namespace, CONFIG)
-        except NotFound:
+        except (NotFound, Forbidden):  # an operator of some namespaces sees no others
             continue
     return None
 

@@ -6,8 +6,9 @@ import json
 from dataclasses import replace
 
 import pytest
+import yaml
 from support.actors import JOBS, Fate, JobController
-from support.apiserver import NEEDED, kubeconfig_of
+from support.apiserver import NEEDED, REPOSITORY, kubeconfig_of
 from support.operated import experiment, scene
 from tunewright.api.errors import Forbidden, ServerUnavailable
 from tunewright.controller.kube import driver
@@ -784,3 +785,57 @@ def test_an_operator_of_two_namespaces_drives_the_experiments_of_both(within, ap
             acting.cancel()
 
     assert within(scenario)["status"]["trialsSucceeded"] == 2
+
+
+TENANT = tuple(
+    rule
+    for name in ("operator", "kinds")
+    for rule in yaml.safe_load((REPOSITORY / f"deploy/roles/{name}.yaml").read_text())["rules"]
+)
+IN_KUBEFLOW = {"configMapName": "t", "configMapNamespace": "kubeflow", "templatePath": "job"}
+
+
+class TestOneNamespaceOnly:
+    """An operator that may do in one namespace what deploy/tenant grants, and nothing elsewhere."""
+
+    @pytest.fixture
+    def ended(self, within, api_server, tmp_path):
+        """Return an experiment with that spec as it ends."""
+
+        def play(**spec):
+            async def scenario(play):
+                config = kubeconfig_of(api_server, play.namespace, tmp_path, TENANT)
+                kube = await connect(kubeconfig=str(config))
+                elsewhere = {"katib_configs": ("kubeflow",), "template_namespaces": ("kubeflow",)}
+                play.parts = replace(play.parts, **elsewhere)
+                try:
+                    play.operate(kube)
+                    await play.create(experiment(**spec))
+                    return (await play.ends())["status"]
+                finally:
+                    await kube.close()
+
+            return within(scenario)
+
+        return play
+
+    @pytest.mark.parametrize("policy", ["Never", "FromVolume"])
+    def test_an_experiment_runs(self, ended, policy):
+        assert ended(resumePolicy=policy)["trialsSucceeded"] == 4
+
+    @pytest.mark.parametrize(
+        ("changes", "said"),
+        [
+            pytest.param({"algorithm": {"algorithmName": "nonsense"}}, "nonsense", id="algorithm"),
+            pytest.param(
+                {"trialTemplate": {"configMap": IN_KUBEFLOW, "primaryContainerName": "main",
+                                   "trialParameters": [{"name": "x", "reference": "x"}]}},
+                "the operator may not read ConfigMaps of the namespace kubeflow",
+                id="template",
+            ),
+        ],
+    )  # fmt: skip
+    def test_what_stands_where_it_may_not_look_is_not_there(self, ended, changes, said):
+        last = ended(**changes)["conditions"][-1]
+        assert (last["type"], last["reason"]) == ("Failed", "InvalidSpec")
+        assert said in last["message"]
