@@ -35,7 +35,7 @@ from .limiting import ahead, check_kind, check_plugins
 from .making import Maker
 from .observing import Observer
 from .page import Page
-from .plugins import Plugin, check_endpoint, plugin_of, served_by
+from .plugins import Plugin, check_endpoints, plugin_of, served_by
 from .port import Document
 from .templates import with_template
 from .trials import is_ours, page_of
@@ -330,7 +330,7 @@ async def open_driver(world: World, document: Document, before: int | None) -> D
     brief = brief_of(record)
     limits = world.limits(record.key.namespace)
     check_plugins(record.document["spec"], limits, record.key.namespace)
-    check_endpoint(brief.problem.endpoint, record.key.namespace)
+    check_endpoints(record.document["spec"], record.key.namespace)
     plugin = await plugin_of(world.kube, record, brief, world.katib_configs)
     check_algorithm(record.document, elsewhere=plugin is not None)
     source = brief.template.source
