@@ -240,6 +240,38 @@ def test_openshift_chooses_the_users_of_pods(server, tmp_path):
         assert template["spec"]["securityContext"].keys() == {"runAsNonRoot", "seccompProfile"}
 
 
+def reached(documents: list[dict[str, Any]], component: str) -> list[dict[str, Any]]:
+    """Return the rules of all policies by which pods of a component reach others."""
+    pod = {"app.kubernetes.io/component": component}
+    return [
+        rule
+        for each in documents
+        if each["kind"] == "NetworkPolicy" and selects(each["spec"]["podSelector"], pod)
+        for rule in each["spec"].get("egress", ())
+    ]
+
+
+def selects(selector: dict[str, Any], labels: dict[str, str]) -> bool:
+    return selector.get("matchLabels", {}).items() <= labels.items() and all(
+        labels.get(each["key"]) in each["values"] for each in selector.get("matchExpressions", ())
+    )
+
+
+@pytest.mark.parametrize(
+    ("way", "component"),
+    [
+        (["standalone"], "standalone"),
+        (["services", "postgres"], "operator"),
+        (["services", "postgres"], "metrics"),
+    ],
+)
+def test_plug_ins_are_reached_at_whatever_port_their_pods_have(server, tmp_path, way, component):
+    found = together(server, tmp_path, "cluster-wide", *way)
+
+    anywhere = {"to": [{"namespaceSelector": {}}], "ports": [{"protocol": "TCP"}]}
+    assert anywhere in reached(found, component)
+
+
 @pytest.mark.parametrize("component", ["tls", "cert-manager"])
 def test_the_metrics_service_speaks_tls_with_a_certificate_of_theirs(server, tmp_path, component):
     found = together(server, tmp_path, "cluster-wide", "services", "postgres", component)
