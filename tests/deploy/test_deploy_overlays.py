@@ -272,6 +272,22 @@ def test_plug_ins_are_reached_at_whatever_port_their_pods_have(server, tmp_path,
     assert anywhere in reached(found, component)
 
 
+@pytest.mark.parametrize(
+    ("way", "component"),
+    [
+        (["standalone"], "standalone"),
+        (["services", "postgres"], "operator"),
+        (["services", "postgres"], "metrics"),
+        (["services", "postgres", "page"], "page"),
+    ],
+)
+def test_names_are_asked_for_at_the_port_of_openshifts_pods(server, tmp_path, way, component):
+    found = together(server, tmp_path, "cluster-wide", *way, "openshift")
+
+    ports = [port for rule in reached(found, component) for port in rule.get("ports", ())]
+    assert {"port": 5353, "protocol": "UDP"} in ports
+
+
 @pytest.mark.parametrize("component", ["tls", "cert-manager"])
 def test_the_metrics_service_speaks_tls_with_a_certificate_of_theirs(server, tmp_path, component):
     found = together(server, tmp_path, "cluster-wide", "services", "postgres", component)
