@@ -24,7 +24,7 @@ from .driver import Driver, open_driver
 from .experiments import experiment_record, is_driven_here, is_settled
 from .figures import Figures
 from .informers import BY_EXPERIMENT, HELD, Informers
-from .katib import lift_finalizers, wait_for_its_end
+from .katib import lift_finalizers, return_when_it_is_back, wait_for_its_end
 from .lease import Elector
 from .notices import Notices
 from .plugins import tell_ignored
@@ -114,11 +114,8 @@ class Operator:
                 chance=self._parts.chance,
             )
             await self.informers.synced()
-            if elector is None:
-                await self._lead()
-            else:
-                while True:  # a lease that was lost is striven for again
-                    await elector.run(self._lead)
+            while True:  # a lease that was lost is striven for again
+                await (self._lead() if elector is None else elector.run(self._lead))
 
     def admission(self) -> Admission | None:
         """Return what answers about pods, once the cluster has been seen."""
@@ -134,6 +131,7 @@ class Operator:
         return self.figures.text(caches, len(self._queue))
 
     async def _lead(self) -> None:
+        """Drive until cancelled, or until Katib's controller drives again."""
         assert self.informers is not None
         world = World(
             kube=self._parts.kube,
@@ -154,12 +152,24 @@ class Operator:
         )
         await wait_for_its_end(self._parts.kube, self._parts.namespaces)
         await tell_ignored(self._parts.kube, self._notices, self._parts.katib_configs)
+        driving = asyncio.ensure_future(self._drive(world))
+        back = return_when_it_is_back(self._parts.kube, self._parts.namespaces)
+        looking = asyncio.ensure_future(back)
+        try:
+            await asyncio.wait({driving, looking}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            looking.cancel()
+            driving.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await driving
+
+    async def _drive(self, world: World) -> None:
         self.figures.leads = True
         webhook = self._parts.pod_webhook
         try:
             if webhook is not None:
-                await webhook.lead(_kinds(self.informers.experiments))
-            for key in self.informers.experiments.names():
+                await webhook.lead(_kinds(world.informers.experiments))
+            for key in world.informers.experiments.names():
                 self._queue.add(key, urgent=False)
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._hear_stops())

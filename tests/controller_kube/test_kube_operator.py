@@ -11,7 +11,7 @@ from support.actors import JOBS, Fate, JobController
 from support.apiserver import NEEDED, REPOSITORY, kubeconfig_of
 from support.operated import experiment, scene
 from tunewright.api.errors import Forbidden, ServerUnavailable
-from tunewright.controller.kube import driver
+from tunewright.controller.kube import driver, katib
 from tunewright.controller.kube.attempts import FAILED_KEPT
 from tunewright.controller.kube.client import connect
 from tunewright.controller.kube.figures import Figures
@@ -589,22 +589,30 @@ def test_what_katib_s_finalizers_hold_is_let_go(within):
     assert within(scenario)
 
 
+KATIB_LABELS = {"katib.kubeflow.org/component": "controller"}
+KATIB = {
+    "apiVersion": "apps/v1",
+    "kind": "Deployment",
+    "metadata": {"name": "katib-controller", "labels": KATIB_LABELS},
+    "spec": {
+        "selector": {"matchLabels": KATIB_LABELS},
+        "template": {
+            "metadata": {"labels": KATIB_LABELS},
+            "spec": {"containers": [{"name": "main", "image": "katib:1"}]},
+        },
+    },
+}
+
+
+async def katib_runs(play):
+    made = await play.kube.create(DEPLOYMENTS, play.namespace, KATIB)
+    running = {**made, "status": {"replicas": 1}}
+    await play.kube.replace(DEPLOYMENTS, play.namespace, running, "status")
+
+
 def test_nothing_is_touched_while_a_katib_controller_runs(within):
     async def scenario(play):
-        labels = {"katib.kubeflow.org/component": "controller"}
-        pod = {"containers": [{"name": "c", "image": "c"}]}
-        controller = {
-            "apiVersion": "apps/v1",
-            "kind": "Deployment",
-            "metadata": {"name": "katib-controller", "labels": labels},
-            "spec": {
-                "selector": {"matchLabels": labels},
-                "template": {"metadata": {"labels": labels}, "spec": pod},
-            },
-        }
-        made = await play.kube.create(DEPLOYMENTS, play.namespace, controller)
-        running = {**made, "status": {"replicas": 1}}
-        await play.kube.replace(DEPLOYMENTS, play.namespace, running, "status")
+        await katib_runs(play)
         play.operate()
         await play.create(experiment())
         await asyncio.sleep(0.5)
@@ -674,6 +682,31 @@ def test_a_server_that_is_away_when_a_leader_begins_is_waited_for(within):
         return await play.ends()
 
     assert within(scenario)["status"]["trialsSucceeded"] == 4
+
+
+def test_it_makes_way_for_a_controller_of_katibs_that_is_begun_again(within, monkeypatch):
+    monkeypatch.setattr(katib, "LOOK_SECONDS", 0.05)
+    came = []
+
+    async def scenario(play):
+        figures = Figures()
+        play.running.append(asyncio.create_task(Operator(play.parts, figures).run(None)))
+        await play.create(experiment())
+        await play.until(lambda: started(play))
+        await katib_runs(play)
+        await play.until(lambda: leads(figures, wanted=False))
+        came.append(True)
+        before = await play.trials()
+        await play.kube.delete(DEPLOYMENTS, play.namespace, "katib-controller")
+        return before, await play.ends()
+
+    before, ended = within(scenario, lambda *_: Fate(stays=not came))
+    assert len(before) == 2
+    assert ended["status"]["trialsSucceeded"] == 4
+
+
+async def leads(figures, *, wanted):
+    return figures.leads is wanted
 
 
 def test_a_config_map_of_another_namespace_is_not_read_for_whoever_asks(within):
