@@ -198,12 +198,13 @@ def with_template(
         known = ", ".join(held) if isinstance(held, dict) else "none"
         fault = Fault(f"{path}.templatePath", f"has no key {key!r}", f"known are {known}")
         return value, [fault]
-    sources, wrong = read(text)
+    hidden, back = placeholders.hide(text)
+    sources, wrong = read(hidden)
     if wrong or len(sources) != 1 or not isinstance(sources[0].value, dict):
-        why = "; ".join(fault.message for fault in wrong) or "it must be one mapping"
+        why = back("; ".join(fault.message for fault in wrong)) or "it must be one mapping"
         return value, [Fault(f"{path}.templatePath", f"unable to parse spec.trialTemplate: {why}")]
     inlined = {k: v for k, v in template.items() if k != "configMap"}
-    inlined["trialSpec"] = sources[0].value
+    inlined["trialSpec"] = back(sources[0].value)
     return {**value, "spec": {**value["spec"], "trialTemplate": inlined}}, []
 
 

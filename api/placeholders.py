@@ -1,7 +1,7 @@
 """The marks in a trial template that stand for a point's values."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,3 +62,26 @@ def find(node: Any) -> dict[str, str]:
             for match in PLACEHOLDER.finditer(text):
                 found.setdefault(match.group(1), path)
     return found
+
+
+def hide(text: str) -> tuple[str, Callable[[Any], Any]]:
+    """Write a word in the place of each placeholder; return with it what brings them back.
+
+    Where a template is a text, their braces would be read as YAML.
+    """
+    mark = "tunewrightplaceholder"
+    while mark in text:
+        mark += "q"
+    words: dict[str, str] = {}
+    hidden = PLACEHOLDER.sub(lambda match: words.setdefault(match[0], f"{mark}{len(words)}x"), text)
+    known = {word: placeholder for placeholder, word in words.items()}
+    word = re.compile(rf"{mark}\d+x")
+
+    def back(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {back(key): back(each) for key, each in value.items()}
+        if isinstance(value, list):
+            return [back(each) for each in value]
+        return word.sub(lambda match: known[match[0]], value) if isinstance(value, str) else value
+
+    return hidden, back

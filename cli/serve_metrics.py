@@ -1,6 +1,6 @@
 """`tunewright serve metrics`: the store behind Katib's DBManager and our own protocol."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,6 +36,12 @@ Start = Callable[["Store", "Authority | None"], "list[grpc.Server]"]
     help="The service account of the operator; with --cluster.",
 )
 @click.option(
+    "--config",
+    envvar="TUNEWRIGHT_CONFIG",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="The operator's settings file: the namespaces that it names; with --cluster.",
+)
+@click.option(
     "--open",
     "is_open",
     is_flag=True,
@@ -66,6 +72,7 @@ def metrics(
     token_file: Path | None,
     cluster: bool,
     operator_account: str | None,
+    config: Path | None,
     is_open: bool,
     address: str | None,
     observations_port: int | None,
@@ -77,12 +84,13 @@ def metrics(
 
     It waits for a database that is not up yet, and brings its schema to this version. With
     --cluster a pod of a trial may report for its trial and a pod may read its own namespace: by
-    its token of the audience `tunewright`, or by its address where it shows none. The health
-    service knows "" (the process) and `tunewright.v1.Metrics` (the store behind it).
+    its token of the audience `tunewright`, or by its address where it shows none, and where the
+    settings name namespaces, in which tokens cannot be reviewed. The health service knows ""
+    (the process) and `tunewright.v1.Metrics` (the store behind it).
 
     Environment: TUNEWRIGHT_STORE, TUNEWRIGHT_STORE_PASSWORD (the database's, so that it stands
-    in no command line), TUNEWRIGHT_HOME, TUNEWRIGHT_OPERATOR_ACCOUNT, TUNEWRIGHT_OPEN,
-    TUNEWRIGHT_METRICS (--address).
+    in no command line), TUNEWRIGHT_HOME, TUNEWRIGHT_OPERATOR_ACCOUNT, TUNEWRIGHT_CONFIG,
+    TUNEWRIGHT_OPEN, TUNEWRIGHT_METRICS (--address).
 
     \b
     Examples:
@@ -112,8 +120,13 @@ def metrics(
     with compose.awaited(Place.of(store), metrics_address=address) as opened:
         if cluster:
             observations = None if observations_port is None else (host, observations_port)
+            from ..controller.kube.config import read_config
+
+            namespaces = read_config(config).namespaces
             _serve_on_cluster(
-                opened, start, user, kubeconfig, context, observations, is_open=is_open
+                *(opened, start, user, kubeconfig, context, observations),
+                namespaces=namespaces,
+                is_open=is_open,
             )
         else:
             wait(*start(opened, Trusting() if is_open else None))
@@ -145,9 +158,10 @@ def _serve_on_cluster(
     context: str | None,
     observations: tuple[str, int] | None,
     *,
+    namespaces: Sequence[str],
     is_open: bool,
 ) -> None:
-    """Serve until interrupted, or until the API server says that this may not be done."""
+    """Serve until interrupted."""
     import asyncio
     import random
     import signal
@@ -160,7 +174,11 @@ def _serve_on_cluster(
     async def run() -> None:
         kube = await connect(kubeconfig=kubeconfig, context=context)
         authority = PodAuthority(
-            kube, operator, is_open=is_open, clock=time.time, chance=random.random
+            *(kube, operator),
+            namespaces=namespaces,
+            is_open=is_open,
+            clock=time.time,
+            chance=random.random,
         )
         following = asyncio.create_task(authority.run())
         if observations is not None:

@@ -8,7 +8,6 @@ A placeholder that is the whole of a scalar gives a number where the value is on
 (`replicas: ${trialParameters.workers}`), except in the places whose type is text
 wherever they occur: commands and their arguments, values of variables and of
 parameters, names, images, paths, labels, annotations, and data of config maps.
-A template given as text says more: what is quoted there stays text.
 
 A conditional parameter that a point does not have stands for nothing: an element of a list
 that names it is left out, with an option (`--momentum`) before it that it would be the value
@@ -21,11 +20,9 @@ and a placeholder, and has no arguments, is a line that `sh` runs.
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
-
-import yaml
 
 from ..api.errors import Fault, Invalid
 from ..api.space import Point, Value, format_value
@@ -34,7 +31,6 @@ _PLACEHOLDER = re.compile(r"\$\{trialParameters\.([^}]+)\}")
 _QUOTED_OPTION = re.compile(r'(--?[\w.-]+=)"(\$\{trialParameters\.[^}]+\})"')
 _META = re.compile(r"\$\{trialSpec\.([^}]+)\}")
 _KEYED = re.compile(r"(.+)\[(.+)\]")
-_TEXT_PATH = "spec.trialTemplate.configMap"
 _NUMBER = re.compile(r"[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?")
 
 _TEXT_FIELDS = frozenset(
@@ -58,13 +54,13 @@ class TrialParameter:
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """A trial template: the object itself, or the text that a ConfigMap holds.
+    """A trial template.
 
     Without `parameters` each parameter of the point is known by its own name. `conditional`
     are the parameters that a point may be without.
     """
 
-    source: Mapping[str, Any] | str
+    source: Mapping[str, Any]
     parameters: tuple[TrialParameter, ...] = ()
     conditional: frozenset[str] = frozenset()
 
@@ -75,8 +71,6 @@ class TrialIdentity:
     namespace: str
 
 
-Substitute: TypeAlias = Callable[[str], str]
-
 Values: TypeAlias = Mapping[str, Value | None]
 """What placeholders stand for; None for a parameter that the point does not have."""
 
@@ -85,89 +79,11 @@ def render(template: Template, point: Point, trial: TrialIdentity) -> dict[str, 
     """Return the manifest of one trial, under the trial's name.
 
     Raises:
-        Invalid: a placeholder stands for nothing, or the text is no YAML.
+        Invalid: a placeholder stands for nothing.
     """
-    if isinstance(template.source, str):
-        return _render_text(template, template.source, point, trial)
     values = _values(template, template.source, point, trial)
     filled = _fill(template.source, values, path="spec.trialTemplate.trialSpec", text=False)
     return _named(filled, trial)
-
-
-def _render_text(
-    template: Template, source: str, point: Point, trial: TrialIdentity
-) -> dict[str, Any]:
-    """Parse the text with marks in place of its placeholders, then put the values in.
-
-    Braces would be read as YAML, and a value's own characters too.
-    """
-    mark = _unused(source)
-    names: list[str] = []
-
-    def note(match: re.Match[str]) -> str:
-        names.append(match[1])
-        return f"{mark}{len(names) - 1}x"
-
-    marked = _PLACEHOLDER.sub(note, source)
-    try:
-        tree = yaml.compose(marked, Loader=yaml.SafeLoader)
-        plain = _construct(tree, mark)
-    except yaml.YAMLError as error:
-        raise _invalid(
-            "spec.trialTemplate.configMap", f"the template is no YAML: {error}"
-        ) from error
-    restore = re.compile(f"{mark}(\\d+)x")
-
-    def unmark(text: str) -> str:
-        return restore.sub(lambda match: _written(names[int(match[1])]), text)
-
-    restored = _restore(plain, unmark)
-    if not isinstance(restored, dict):
-        raise _invalid(_TEXT_PATH, "the template is no object")
-    values = _values(template, restored, point, trial)
-    return _named(_fill(restored, values, path=_TEXT_PATH, text=False), trial)
-
-
-def _unused(source: str) -> str:
-    mark = "tunewrightplaceholder"
-    while mark in source:
-        mark += "q"
-    return mark
-
-
-def _written(name: str) -> str:
-    return f"${{trialParameters.{name}}}"
-
-
-class _Quoted(str):
-    """Text that was quoted in the template: it stays text."""
-
-    __slots__ = ()
-
-
-def _construct(node: yaml.Node | None, mark: str) -> Any:
-    """Build the value of a node, remembering which marked scalars were quoted."""
-    if isinstance(node, yaml.MappingNode):
-        constructor = yaml.SafeLoader("")
-        constructor.flatten_mapping(node)
-        return {_construct(key, mark): _construct(value, mark) for key, value in node.value}
-    if isinstance(node, yaml.SequenceNode):
-        return [_construct(item, mark) for item in node.value]
-    if isinstance(node, yaml.ScalarNode):
-        if mark in node.value:
-            return node.value if node.style is None else _Quoted(node.value)
-        return yaml.SafeLoader("").construct_object(node, deep=True)
-    return None
-
-
-def _restore(value: Any, restore: Substitute) -> Any:
-    if isinstance(value, dict):
-        return {_restore(key, restore): _restore(each, restore) for key, each in value.items()}
-    if isinstance(value, list):
-        return [_restore(each, restore) for each in value]
-    if isinstance(value, _Quoted):
-        return _Quoted(restore(value))
-    return restore(value) if isinstance(value, str) else value
 
 
 def _values(
@@ -243,7 +159,7 @@ def _fill(value: Any, values: Values, *, path: str, text: bool) -> Any:
     if not isinstance(value, str):
         return value
     whole = _PLACEHOLDER.fullmatch(value)
-    if whole is None or text or isinstance(value, _Quoted):
+    if whole is None or text:
         return _put(value, values, path)
     return _number(_known(whole[1], values, path))
 
@@ -294,7 +210,7 @@ def _put(text: str, values: Values, path: str) -> str:
 def _known(name: str, values: Values, path: str) -> Value:
     if name not in values:
         known = ", ".join(values) or "none"
-        message = f"nothing is known as {_written(name)}"
+        message = f"nothing is known as ${{trialParameters.{name}}}"
         raise _invalid(path, message, f"the names are: {known}")
     value = values[name]
     return "" if value is None else value

@@ -81,7 +81,6 @@ class Admission:
         )
         brief = brief_of(record)
         source = brief.template.source
-        assert not isinstance(source, str)  # `with_template` has read it
         if source["kind"] != kind:
             return None
         resource = await self.informers.resource(source["apiVersion"], kind)

@@ -81,11 +81,14 @@ _GIVEN = {
 }
 
 
+_BUSY = {408, 429}
+
+
 def error_of(status: int, headers: Mapping[str, str], text: str) -> TunewrightError:
     """Return ours for an answer that is none; the server's own words are kept."""
     said = _said(text)
     message = str(said.get("message") or text[:300])
-    if status == 429 or status >= 500:
+    if status in _BUSY or status >= 500:
         after = headers.get("Retry-After", "")
         return ServerUnavailable(
             f"the API server cannot answer now: {message}",

@@ -35,7 +35,7 @@ from .limiting import ahead, check_kind, check_plugins
 from .making import Maker
 from .observing import Observer
 from .page import Page
-from .plugins import Plugin, check_endpoint, plugin_of, served_by
+from .plugins import Plugin, check_endpoints, plugin_of, served_by
 from .port import Document
 from .templates import with_template
 from .trials import is_ours, page_of
@@ -88,7 +88,7 @@ class Driver:
         self._inbox: list[Event] = []
         self._asking: asyncio.Task[None] | None = None
         self._is_tried = bool(book.pages)
-        self._counted_at = world.clock.now()
+        self._counted_at = world.steady()
         self._told = Told()
         self._missed = ""  # a trial that the book lacks
         self._carried_out: set[int] = set()  # wishes that a cache may still show
@@ -149,7 +149,7 @@ class Driver:
         self._attempts.note(turn.effects)
         await self._write(turn)
         await self._maker.make()
-        await self._told.tell(self._book, self._world.kube, self._world.clock.now(), self.lines)
+        await self._told.tell(self._book, self._world.kube, self._world.steady(), self.lines)
         await self._strike()
         self._announce(turn)
         self._ask(turn)
@@ -213,7 +213,7 @@ class Driver:
 
     def _take(self) -> Turn:
         now = self._world.clock.now()
-        self._count_time(now)
+        self._count_time()
         events, self._inbox = self._inbox, []
         turn = self._turns.take(events, self._memory, now)
         self.lines = explain(turn.view, now)
@@ -225,11 +225,11 @@ class Driver:
         held = held_back(view.policy.parallel, view.limits, view.ahead)
         self._book.note_held(None if is_over else next(held, None), now)
 
-    def _count_time(self, now: float) -> None:
+    def _count_time(self) -> None:
         """Count the time in which the experiment was driven and not suspended."""
-        record = self._book.experiment
+        record, now = self._book.experiment, self._world.steady()
         if record.state is ExperimentState.RUNNING and not record.suspended:
-            seconds = record.active_seconds + max(0.0, now - self._counted_at)
+            seconds = record.active_seconds + now - self._counted_at
             self._book.experiment = replace(record, active_seconds=seconds)
         self._counted_at = now
 
@@ -331,11 +331,10 @@ async def open_driver(world: World, document: Document, before: int | None) -> D
     conditions = without_refusal(conditions)
     limits = world.limits(record.key.namespace)
     check_plugins(record.document["spec"], limits, record.key.namespace)
-    check_endpoint(brief.problem.endpoint, record.key.namespace)
+    check_endpoints(record.document["spec"], record.key.namespace)
     plugin = await plugin_of(world.kube, record, brief, world.katib_configs)
     check_algorithm(record.document, elsewhere=plugin is not None)
     source = brief.template.source
-    assert not isinstance(source, str)  # `with_template` has read it
     resource = await world.informers.resource(source["apiVersion"], source["kind"])
     check_kind(resource, limits, record.key.namespace)
     cache = await world.informers.workloads(resource)

@@ -3,6 +3,9 @@
 A collector shows a token of its pod, which the API server reviews. Whoever shows
 none, as Katib's own clients, is the pod that has the peer's address. Either way
 the pod's label says for which trial it may report; what is not known is nobody.
+
+Reviews have no namespace: who serves some namespaces only may not ask for them. There
+everybody is known by address, the operator by that of its own pods.
 """
 
 import asyncio
@@ -11,9 +14,9 @@ import contextlib
 import hashlib
 import ipaddress
 import json
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import TimeoutError as TookTooLong
-from typing import Any, NoReturn
+from typing import Any
 from urllib.parse import unquote
 
 from ...api.errors import NotFound, ServerUnavailable
@@ -41,9 +44,9 @@ _PATIENCE = 20.0
 class PodAuthority:
     """Implements `db.authority.Authority`, from other threads than its event loop's.
 
-    `operator` is the user name of the operator's service account. With `is_open`
-    whoever is nobody may report and read all the same. `clock` gives seconds since
-    the epoch.
+    `operator` is the user name of the operator's service account. `namespaces` are those of
+    trials, empty for all. With `is_open` whoever is nobody may report and read all the same.
+    `clock` gives seconds since the epoch.
     """
 
     def __init__(
@@ -51,6 +54,7 @@ class PodAuthority:
         kube: Kube,
         operator: str,
         *,
+        namespaces: Sequence[str] = (),
         is_open: bool = False,
         clock: Callable[[], float],
         chance: Callable[[], float],
@@ -62,18 +66,22 @@ class PodAuthority:
         self._is_open = is_open
         self._clock = clock
         self._pods = Cache(_little, {_BY_ADDRESS: _addresses})
-        selection = Selection(PODS, labels=labels.TRIAL)
-        self._reflector = Reflector(
-            kube, selection, self._pods, lambda _before, _after: None, chance=chance
-        )
+        self._reviews = not namespaces
+        self._selections = _selections(namespaces, operator)
+        self._reflectors = [
+            Reflector(kube, each, self._pods, lambda _before, _after: None, chance=chance)
+            for each in self._selections
+        ]
         self._believed: Believed[bytes, Caller] = Believed(clock)
 
-    async def run(self) -> NoReturn:
+    async def run(self) -> None:
         """Follow the pods of trials until cancelled."""
-        await self._reflector.run()
+        async with asyncio.TaskGroup() as tasks:
+            for each in self._reflectors:
+                tasks.create_task(each.run())
 
     def caller(self, peer: str, token: str | None) -> Caller:
-        if token is None:
+        if token is None or not self._reviews:
             return self._ask(self._by_address(_address(peer) or peer))
         digest = hashlib.sha256(token.encode()).digest()
         return self._believed.get(digest) or self._ask(self._by_token(token, digest))
@@ -118,11 +126,22 @@ class PodAuthority:
         """Return the pod that has an address. A node's own is that of several, and says nothing."""
         found = self._pods.under(_BY_ADDRESS, Key("", address))
         if not found and _is_address(address):
-            listing = await self._kube.list(Selection(PODS, fields=f"status.podIP={address}"))
-            found = [pod for pod in map(_little, listing.documents) if list(_addresses(pod))]
+            found = await self._at(address)
         if len(found) != 1:
             return self._nobody(f"{address}, which is no pod's address,")
+        if not self._reviews and found[0]["account"] == self._operator:
+            return Caller(self._operator, operates=True)
         return self._pod(found[0])
+
+    async def _at(self, address: str) -> list[Document]:
+        """Ask which pods have an address now."""
+        fields = f"status.podIP={address}"
+        listings = [
+            await self._kube.list(Selection(PODS, each.namespace, fields=fields))
+            for each in self._selections
+        ]
+        pods = (_little(pod) for listing in listings for pod in listing.documents)
+        return [pod for pod in pods if list(_addresses(pod))]
 
     def _pod(self, pod: Document) -> Caller:
         namespace, name = namespace_of(pod), name_of(pod)
@@ -133,17 +152,28 @@ class PodAuthority:
         return Caller(name, everywhere=self._is_open)
 
 
+def _selections(namespaces: Sequence[str], operator: str) -> Sequence[Selection]:
+    """Return which pods are followed: those of trials, and the operator's where it is known by."""
+    if not namespaces:
+        return (Selection(PODS, labels=labels.TRIAL),)
+    own = operator.removeprefix(_ACCOUNT).partition(":")[0]
+    found = {each: Selection(PODS, each, labels.TRIAL) for each in namespaces}
+    return tuple((found | ({own: Selection(PODS, own)} if own else {})).values())
+
+
 def _little(pod: Document) -> Document:
     """Keep of a pod what tells who it is."""
     metadata, status = pod["metadata"], pod.get("status") or {}
     kept = {name: metadata.get(name) for name in ("name", "namespace", "uid", "resourceVersion")}
     trial = (metadata.get("labels") or {}).get(labels.TRIAL)
+    spec = pod.get("spec") or {}
     addresses = [each["ip"] for each in status.get("podIPs") or ()]
     # A pod that is over has given its address back; one on its node's network never had one.
-    if status.get("phase") in OVER or (pod.get("spec") or {}).get("hostNetwork"):
+    if status.get("phase") in OVER or spec.get("hostNetwork"):
         addresses = []
     kept["labels"] = {labels.TRIAL: trial} if trial else {}
-    return {"metadata": kept, "addresses": addresses}
+    account = f"{_ACCOUNT}{namespace_of(pod)}:{spec.get('serviceAccountName')}"
+    return {"metadata": kept, "addresses": addresses, "account": account}
 
 
 def _addresses(pod: Document) -> list[Key]:

@@ -1,8 +1,9 @@
 """Beside Katib, or after it: who drives, and what it left behind.
 
-While a Katib controller runs nothing is touched here. Where none does, what it
-left in the way is named or lifted: its finalizers would hold objects that are
-being deleted for ever, its webhooks would hold whatever is created.
+While a Katib controller runs nothing is touched here, also when it is begun again, by
+whoever keeps its manifests. Where none does, what it left in the way is named or lifted:
+its finalizers would hold objects that are being deleted for ever, its webhooks would hold
+whatever is created.
 """
 
 import asyncio
@@ -24,7 +25,8 @@ WEBHOOKS = tuple(
 WEBHOOK = "katib.kubeflow.org"
 """The name of its two webhook configurations."""
 
-_LOOK_SECONDS = 10.0
+LOOK_SECONDS = 10.0
+"""How often it is looked whether a controller of Katib's runs."""
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +41,17 @@ async def wait_for_its_end(kube: Kube, namespaces: Sequence[str | None]) -> None
             await asyncio.sleep(error.after)
 
 
+async def return_when_it_is_back(kube: Kube, namespaces: Sequence[str | None]) -> None:
+    """Return when a Katib controller runs again."""
+    while True:
+        await asyncio.sleep(LOOK_SECONDS)
+        try:
+            if await _controllers(kube, namespaces):
+                return
+        except TunewrightError as error:
+            log.info("whether a Katib controller runs cannot be seen: %s", error)
+
+
 async def _wait_for_its_end(kube: Kube, namespaces: Sequence[str | None]) -> None:
     told = ""
     while True:
@@ -51,7 +64,7 @@ async def _wait_for_its_end(kube: Kube, namespaces: Sequence[str | None]) -> Non
                 "a Katib controller runs (%s): nothing is touched until it is scaled to 0", where
             )
             told = where
-        await asyncio.sleep(_LOOK_SECONDS)
+        await asyncio.sleep(LOOK_SECONDS)
     for resource in WEBHOOKS:
         if await _is_there(kube, resource):
             log.warning(

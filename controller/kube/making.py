@@ -57,9 +57,7 @@ class Maker:
 
     @property
     def _kind(self) -> str:
-        source = self._attempts.brief.template.source
-        assert not isinstance(source, str)  # `with_template` has read it
-        return str(source["kind"])
+        return str(self._attempts.brief.template.source["kind"])
 
     def _is_stopping(self, record: TrialRecord) -> bool:
         return self._attempts.is_stopping(record.index)

@@ -23,7 +23,11 @@ from .templates import CONFIG_MAPS
 KEPT = "tunewright-katib-webhooks"
 """The ConfigMap that keeps the webhook configurations."""
 
-OPERATOR = "app.kubernetes.io/part-of=tunewright,app.kubernetes.io/component=operator"
+OPERATOR = (
+    "app.kubernetes.io/part-of=tunewright,app.kubernetes.io/component in (operator,standalone)"
+)
+"""What drives experiments: a Deployment of its own, or the one that is everything."""
+
 DATABASES = ("katib-mysql", "katib-postgres")
 SERVICES = Resource("", "v1", "services")
 

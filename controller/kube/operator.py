@@ -8,8 +8,10 @@ opens the book anew.
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from ...api.errors import Conflict, Invalid, NotFound, Retryable, TunewrightError
 from ..plan import reasons
@@ -22,7 +24,7 @@ from .driver import Driver, open_driver
 from .experiments import experiment_record, is_driven_here, is_settled
 from .figures import Figures
 from .informers import BY_EXPERIMENT, HELD, Informers
-from .katib import lift_finalizers, wait_for_its_end
+from .katib import lift_finalizers, return_when_it_is_back, wait_for_its_end
 from .lease import Elector
 from .notices import Notices
 from .plugins import tell_ignored
@@ -55,6 +57,8 @@ AGAIN_SECONDS = 30.0
 class Parts:
     """What an operator is made of. `namespaces` holds None alone for all.
 
+    `steady` gives seconds that pass alike whatever the clock is set to: what is waited for
+    is measured by them.
     `pod_webhook` is None where the API server is not to ask about pods.
     """
 
@@ -64,12 +68,20 @@ class Parts:
     settings: Settings
     clock: Clock
     chance: Callable[[], float]
+    steady: Callable[[], float] = time.monotonic
     namespaces: Sequence[str | None] = (None,)
     katib_configs: Sequence[str] = ()
     template_namespaces: Sequence[str] = ()
     pod_webhook: PodWebhook | None = None
     impersonates: bool = False
     limits: LimitsOf = unlimited
+
+
+class _Driven(NamedTuple):
+    """An experiment that was driven here, and how many trials it had then."""
+
+    uid: str
+    created: int
 
 
 class Operator:
@@ -82,7 +94,7 @@ class Operator:
         self._queue = WorkQueue(parts.chance)
         self._news = asyncio.Event()
         self._drivers: dict[Key, Driver] = {}
-        self._driven: dict[str, int] = {}  # by uid, how many trials there were
+        self._driven: dict[Key, _Driven] = {}  # those that were driven here, while they are there
         self._notices = Notices(parts.kube, parts.clock)
 
     @property
@@ -102,11 +114,8 @@ class Operator:
                 chance=self._parts.chance,
             )
             await self.informers.synced()
-            if elector is None:
-                await self._lead()
-            else:
-                while True:  # a lease that was lost is striven for again
-                    await elector.run(self._lead)
+            while True:  # a lease that was lost is striven for again
+                await (self._lead() if elector is None else elector.run(self._lead))
 
     def admission(self) -> Admission | None:
         """Return what answers about pods, once the cluster has been seen."""
@@ -122,6 +131,7 @@ class Operator:
         return self.figures.text(caches, len(self._queue))
 
     async def _lead(self) -> None:
+        """Drive until cancelled, or until Katib's controller drives again."""
         assert self.informers is not None
         world = World(
             kube=self._parts.kube,
@@ -130,6 +140,7 @@ class Operator:
             open_suggester=self._parts.open_suggester,
             settings=self._parts.settings,
             clock=self._parts.clock,
+            steady=self._parts.steady,
             touch=self._touch,
             katib_configs=self._parts.katib_configs,
             template_namespaces=self._parts.template_namespaces,
@@ -141,12 +152,24 @@ class Operator:
         )
         await wait_for_its_end(self._parts.kube, self._parts.namespaces)
         await tell_ignored(self._parts.kube, self._notices, self._parts.katib_configs)
+        driving = asyncio.ensure_future(self._drive(world))
+        back = return_when_it_is_back(self._parts.kube, self._parts.namespaces)
+        looking = asyncio.ensure_future(back)
+        try:
+            await asyncio.wait({driving, looking}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            looking.cancel()
+            driving.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await driving
+
+    async def _drive(self, world: World) -> None:
         self.figures.leads = True
         webhook = self._parts.pod_webhook
         try:
             if webhook is not None:
-                await webhook.lead(_kinds(self.informers.experiments))
-            for key in self.informers.experiments.names():
+                await webhook.lead(_kinds(world.informers.experiments))
+            for key in world.informers.experiments.names():
                 self._queue.add(key, urgent=False)
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._hear_stops())
@@ -174,7 +197,7 @@ class Operator:
 
     async def _work(self, world: World) -> None:
         while True:
-            key = self._queue.take(self._parts.clock.now())
+            key = self._queue.take(self._parts.steady())
             if key is None:
                 await self._rest()
                 continue
@@ -188,19 +211,19 @@ class Operator:
         """Wait for news, or for the next moment at which something is due."""
         self._news.clear()
         due = self._queue.wake_at
-        left = None if due is None else max(0.0, due - self._parts.clock.now())
+        left = None if due is None else max(0.0, due - self._parts.steady())
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(left):
                 await self._news.wait()
 
     async def _reconcile(self, world: World, key: Key) -> None:
         """Take a step; what goes wrong in it is this experiment's affair alone."""
-        began = self._parts.clock.now()
+        began = self._parts.steady()
         try:
             wake_at = await self._step(world, key)
         except Retryable as error:
             log.info("%s/%s waits: %s", *key, error)
-            self._queue.add_at(key, self._parts.clock.now() + error.after)
+            self._look_again(key, error.after)
             outcome = "waits"
         except TunewrightError as error:
             if isinstance(error, Invalid) and not _has_begun(world, key):
@@ -212,21 +235,25 @@ class Operator:
         except Exception:
             log.exception("%s/%s fails: a bug", *key)
             await self._drop(key)
-            self._queue.retry(key, self._parts.clock.now())
+            self._queue.retry(key, self._parts.steady())
             outcome = "bug"
         else:
             self._queue.forget(key)
             if wake_at is not None:
-                self._queue.add_at(key, wake_at)
+                self._look_again(key, wake_at - self._parts.clock.now())
             outcome = "done"
-        self.figures.reconciled(outcome, self._parts.clock.now() - began)
+        self.figures.reconciled(outcome, self._parts.steady() - began)
+
+    def _look_again(self, key: Key, seconds: float) -> None:
+        self._queue.add_at(key, self._parts.steady() + seconds)
 
     async def _step(self, world: World, key: Key) -> float | None:
         document = world.informers.experiments.get(key)
         if document is not None:
             await self._let_go(world, document)
         if document is None or document["metadata"].get("deletionTimestamp"):
-            self._driven.pop(await self._drop(key), None)  # what it owns goes with it
+            await self._drop(key)
+            self._driven.pop(key, None)  # what it owns goes with it
             if world.pod_webhook is not None:
                 await world.pod_webhook.forget(key)
             return None
@@ -237,26 +264,31 @@ class Operator:
         if driver is None:
             if is_settled(document):
                 return await self._expire(world, document)
-            before = self._driven.get(document["metadata"]["uid"])
+            before = self._created_before(key, document)
             if before is not None:
                 document = await world.kube.get(EXPERIMENTS, *key)
             driver = self._drivers[key] = await open_driver(world, document, before)
-            self._driven[driver.uid] = driver.created
+            self._driven[key] = _Driven(driver.uid, driver.created)
         wake_at = await driver.step(document)
         if not driver.is_over:
             return wake_at
         await driver.end()
         await self._drop(key)
         soon = world.clock.now() + AFTER_SECONDS
-        self._give_place(key, soon)
+        self._give_place(key)
         ends = expires_at(soon, _ttl(document), world.limits(key.namespace))
         return wake_at if ends is None else soon
 
-    def _give_place(self, key: Key, soon: float) -> None:
+    def _created_before(self, key: Key, document: Document) -> int | None:
+        """Return how many trials there were when it was driven here; None when it was not."""
+        known = self._driven.get(key)
+        return known.created if known and known.uid == document["metadata"]["uid"] else None
+
+    def _give_place(self, key: Key) -> None:
         """Have those looked at that wait for the place of one that has ended."""
         for other, driver in self._drivers.items():
             if other.namespace == key.namespace and driver.is_held:
-                self._queue.add_at(other, soon)
+                self._look_again(other, AFTER_SECONDS)
 
     async def _expire(self, world: World, document: Document) -> float | None:
         """Delete an ended experiment whose time is over; return when that is."""
@@ -283,7 +315,7 @@ class Operator:
         log.warning("%s/%s is read anew: %s", *key, error)
         self._warn(world, key, error)
         await self._drop(key)
-        self._queue.retry(key, self._parts.clock.now())
+        self._queue.retry(key, self._parts.steady())
 
     async def _refuse(self, world: World, key: Key, error: Invalid) -> None:
         """End an experiment whose document is wrong, with all that is wrong with it."""
@@ -300,7 +332,7 @@ class Operator:
             await refuse(world.kube, document, str(error), self._parts.clock.now())
         except TunewrightError as failure:
             log.info("%s/%s cannot be refused now: %s", *key, failure)
-            self._queue.retry(key, self._parts.clock.now())
+            self._queue.retry(key, self._parts.steady())
 
     def _warn(self, world: World, key: Key, error: TunewrightError) -> None:
         document = world.informers.experiments.get(key)
@@ -309,19 +341,18 @@ class Operator:
                 document, "Warning", "ReconcileError", f"Failed to reconcile: {error}"
             )
         if isinstance(error, NotFound):
-            self._queue.add_at(key, self._parts.clock.now() + AGAIN_SECONDS)
+            self._look_again(key, AGAIN_SECONDS)
 
-    async def _drop(self, key: Key) -> str:
-        """Forget what is known of an experiment; return its uid, if it was driven."""
+    async def _drop(self, key: Key) -> None:
+        """Forget what is known of an experiment, but for how many trials it has."""
         driver = self._drivers.pop(key, None)
         if driver is None:
-            return ""
-        self._driven[driver.uid] = driver.created
+            return
+        self._driven[key] = _Driven(driver.uid, driver.created)
         try:
             await driver.close()
         except Exception:  # whatever it is, the others are driven on
             log.exception("%s/%s is not closed: a bug", *key)
-        return driver.uid
 
     async def _keep_sweeping(self, world: World) -> None:
         namespaces = [each for each in self._parts.namespaces if each is not None]

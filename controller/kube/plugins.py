@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from ...api.errors import Fault, Invalid, NotFound, TunewrightError
+from ...api.errors import Fault, Forbidden, Invalid, NotFound, TunewrightError
 from ...api.experiment import API_VERSION
 from ...api.policy import Policy, ResumePolicy
 from ...db.records import ExperimentRecord
@@ -259,7 +259,7 @@ async def _config(kube: Kube, namespaces: Sequence[str]) -> Document | None:
     for namespace in namespaces:
         try:
             return await kube.get(CONFIG_MAPS, namespace, CONFIG)
-        except NotFound:
+        except (NotFound, Forbidden):  # an operator of some namespaces sees no others
             continue
     return None
 
@@ -269,18 +269,29 @@ def served_by(brief: Brief, endpoint: str) -> Brief:
     return replace(brief, problem=replace(brief.problem, endpoint=endpoint))
 
 
-def check_endpoint(endpoint: str | None, namespace: str) -> None:
-    """Refuse an endpoint outside the experiment's namespace: whoever writes it may not see it.
+def check_endpoints(spec: Document, namespace: str) -> None:
+    """Refuse endpoints outside the experiment's namespace: whoever writes them may not see them.
 
     Raises:
-        Invalid: it names no Service of the namespace.
+        Invalid: with each that names no Service of the namespace.
     """
-    if endpoint is None:
-        return
+    written = {
+        each: (spec.get(each) or {}).get("endpoint") for each in ("algorithm", "earlyStopping")
+    }
+    faults = [
+        Fault(
+            f"spec.{field}.endpoint",
+            f"{endpoint} is no Service of the namespace {namespace}",
+            f"write it as NAME.{namespace}:PORT",
+        )
+        for field, endpoint in written.items()
+        if endpoint and not _is_within(namespace, endpoint)
+    ]
+    if faults:
+        raise Invalid(faults)
+
+
+def _is_within(namespace: str, endpoint: str) -> bool:
     host = Endpoint.of(endpoint).address.rpartition(":")[0]
     name, _, rest = host.partition(".")
-    if name and rest in {namespace, f"{namespace}.svc", f"{namespace}.svc.cluster.local"}:
-        return
-    remedy = f"write it as NAME.{namespace}:PORT"
-    message = f"{endpoint} is no Service of the namespace {namespace}"
-    raise Invalid([Fault("spec.algorithm.endpoint", message, remedy)])
+    return bool(name) and rest in {namespace, f"{namespace}.svc", f"{namespace}.svc.cluster.local"}

@@ -12,7 +12,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import NoReturn, TypeAlias
 
-from ...api.errors import Expired, Forbidden, Invalid, NotFound, ServerUnavailable
+from ...api.errors import Forbidden, Invalid, NotFound, ServerUnavailable, TunewrightError
 from .cache import Cache, Key, key_of
 from .port import INITIAL_END, Change, Document, Kube, Selection, WatchEvent, version_of
 
@@ -25,13 +25,16 @@ SILENCE = 80.0
 _WATCH_SECONDS = 300
 _LONGEST_PAUSE = 30.0
 
-_Refusal: TypeAlias = NotFound | Forbidden
+_Refusal: TypeAlias = NotFound | Forbidden | Invalid
 
 log = logging.getLogger(__name__)
 
 
 class Reflector:
-    """Keeps `cache` as the server is. `chance` draws from 0 to 1."""
+    """Keeps `cache` as the server is. `chance` draws from 0 to 1.
+
+    Reflectors of several namespaces may fill one cache.
+    """
 
     def __init__(
         self,
@@ -61,7 +64,7 @@ class Reflector:
         """Wait until the cache has held all there was.
 
         Raises:
-            NotFound, Forbidden: the server refuses to send it.
+            NotFound, Forbidden, Invalid: the server refuses to send it.
         """
         await self._answered.wait()
         if self._refusal is not None:
@@ -74,11 +77,11 @@ class Reflector:
             self._heard = False
             try:
                 await self._follow()
-            except (Expired, ServerUnavailable, NotFound, Forbidden) as error:
+            except TunewrightError as error:
                 failures = 1 if self._heard else failures + 1
                 if not isinstance(error, ServerUnavailable):
                     self._version = None
-                if isinstance(error, NotFound | Forbidden):
+                if isinstance(error, NotFound | Forbidden | Invalid):
                     self._refuse(error)
                 await self._sleep(self._pause(failures, error))
             else:
@@ -135,7 +138,7 @@ class Reflector:
 
     def _complete(self, seen: set[Key], version: str) -> None:
         for key in self._cache.names():
-            if key not in seen:
+            if key not in seen and self._selection.namespace in {None, key.namespace}:
                 self._remove(key)
         self._version = version
         self._refusal = None

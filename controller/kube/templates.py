@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ...api import documents
-from ...api.errors import Fault, Invalid, NotFound
+from ...api.errors import Fault, Forbidden, Invalid, NotFound
 from .port import Document, Kube, Resource, namespace_of
 
 CONFIG_MAPS = Resource("", "v1", "configmaps")
@@ -36,7 +36,7 @@ async def with_template(kube: Kube, document: Document, shared: Sequence[str]) -
                 f"keep it in {namespace_of(document)}; an administrator shares namespaces by"
                 " templateNamespaces in the operator's settings",
             )
-        found = await _read(kube, str(namespace), str(name))
+        found = await _read(kube, str(namespace), str(name), own=own)
         labels = found["metadata"].get("labels") or {}
         if not own and labels.get(_COMPONENT) != _TEMPLATES:
             remedy = f"label it {_COMPONENT}: {_TEMPLATES}"
@@ -48,12 +48,18 @@ async def with_template(kube: Kube, document: Document, shared: Sequence[str]) -
     return dict(filled)
 
 
-async def _read(kube: Kube, namespace: str, name: str) -> Document:
+async def _read(kube: Kube, namespace: str, name: str, *, own: bool) -> Document:
     try:
         return await kube.get(CONFIG_MAPS, namespace, name)
     except NotFound as error:
         message = f"there is no ConfigMap {name} in namespace {namespace}"
         raise _refused("configMapName", message, "create it, or name another") from error
+    except Forbidden as error:
+        if own:
+            raise  # its role is yet to be granted
+        message = f"the operator may not read ConfigMaps of the namespace {namespace}"
+        remedy = "keep it in the experiment's namespace, or have that granted"
+        raise _refused("configMapNamespace", message, remedy) from error
 
 
 def _refused(field: str, message: str, remedy: str) -> Invalid:

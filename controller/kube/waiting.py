@@ -41,11 +41,12 @@ class Explainer:
         self._attempts.again = True
         if self._attempts.is_stopping(record.index):
             return  # it stands still because we asked it to
-        began, now = record.attempt.started_at if record.attempt else None, self._world.clock.now()
-        if began is None or now - began < AGAIN_SECONDS:
+        began = record.attempt.started_at if record.attempt else None
+        if began is None or 0 <= self._world.clock.now() - began < AGAIN_SECONDS:
             return
         attempt, why = self._attempts.of(record.index), hindrance(found, pods, ())
         if why is None or why.reason is reasons.QUEUED:
+            now = self._world.steady()
             if now < attempt.events_from:
                 return  # what was said last holds
             attempt.events_from = now + EVENTS_SECONDS

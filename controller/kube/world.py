@@ -41,6 +41,7 @@ def unlimited(namespace: str) -> Limits:
 class World:
     """The cluster, the metrics service, the algorithms, and time.
 
+    `clock` tells what is written, `steady` how long something takes, whatever the clock is set to.
     `touch` has an experiment looked at soon; `settings` say what is put beside trials;
     `katib_configs` are the namespaces in which Katib's configuration may be,
     `template_namespaces` those whose trial templates all may use. `pod_webhook` is None
@@ -54,6 +55,7 @@ class World:
     open_suggester: OpenSuggester
     settings: Settings
     clock: Clock
+    steady: Callable[[], float]
     notices: Notices
     figures: Figures
     touch: Callable[[Key], None]

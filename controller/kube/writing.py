@@ -6,6 +6,7 @@ repetition, and a repetition changes nothing.
 
 import asyncio
 import json
+import math
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -43,29 +44,48 @@ async def write_trials(book: Book, kube: Kube, seen: Cache, render: Render) -> N
     `seen` is the cache of trials: it has at once what is created here.
     """
     pages = [book.pages[index] for index in sorted(book.unwritten.trials)]
-    await together(_write_trial(book, kube, seen, page, render) for page in pages)
+    new = [page for page in pages if not page.uid]
+    told = (_tell_trial(book, kube, page) for page in pages if page.uid)
+    await together([_create_trials(book, kube, seen, new, render), *told])
 
 
-async def _write_trial(book: Book, kube: Kube, seen: Cache, page: Page, render: Render) -> None:
-    index = page.record.index
-    if not page.uid:
+async def _create_trials(
+    book: Book, kube: Kube, seen: Cache, pages: Sequence[Page], render: Render
+) -> None:
+    """Create one after the other: where one is missing below another, it was deleted."""
+    for page in pages:
         made = await _create(book, kube, trial_document(book, page, render(page)))
         seen.put(made)
-        book.created(index, str(made["metadata"]["uid"]))
-    if page.uid or page.record.state is not TrialState.CREATED:
-        # That it is created needs no saying of what has just been created.
-        await _apply_status(kube, TRIALS, book, page.record.name, trial_status(page))
-    book.unwritten.trials.discard(index)
+        book.created(page.record.index, str(made["metadata"]["uid"]))
+        if page.record.state is TrialState.CREATED:
+            # That it is created needs no saying of what has just been created.
+            book.unwritten.trials.discard(page.record.index)
+        else:
+            await _tell_trial(book, kube, page)
+
+
+async def _tell_trial(book: Book, kube: Kube, page: Page) -> None:
+    await _apply_status(kube, TRIALS, book, page.record.name, trial_status(page))
+    book.unwritten.trials.discard(page.record.index)
+
+
+_OF_THE_SEARCH = ("position", "madeFrom", "parameterAssignments")
 
 
 async def _create(book: Book, kube: Kube, document: Document) -> Document:
-    """Create a trial, or find it created before."""
+    """Create a trial, or find it created before.
+
+    Raises:
+        Conflict: it is another operator's, whose search had seen more or less than this one's.
+    """
     namespace, name = book.key.namespace, document["metadata"]["name"]
     try:
         return await kube.create(TRIALS, namespace, document)
     except Conflict:
         made = await kube.get(TRIALS, namespace, name)
         check_ours(made, document)
+        if any(made["spec"].get(key) != document["spec"].get(key) for key in _OF_THE_SEARCH):
+            raise Conflict(f"another operator created {name}, at another point") from None
         return made
 
 
@@ -88,13 +108,14 @@ def check_ours(there: Document, wanted: Document) -> None:
 class Told:
     """What was told last of an experiment: its conditions at once, its counts now and then."""
 
-    at: float = 0.0
+    at: float = -math.inf
     conditions: Conditions | None = None
 
     async def tell(self, book: Book, kube: Kube, now: float, lines: Sequence[str]) -> None:
         """Write the experiment's status and its suggestion's, when that is due.
 
-        `lines` say what it waits for; they go with other news, and are none.
+        `now` goes on steadily, whatever the clock is set to. `lines` say what it waits for;
+        they go with other news, and are none.
         """
         if not book.unwritten.status:
             return

@@ -92,7 +92,7 @@ def _resource(where: Surroundings, container: Container, reference: Mapping[str,
     found = (given.get(group) or {}).get(resource)
     if found is None and group == "requests":
         found = (given.get("limits") or {}).get(resource)
-    if found is None:
+    if found is None or (group == "limits" and not quantity(found)):
         if resource == "cpu":
             found = os.cpu_count() or 1
         elif resource == "memory":
@@ -102,7 +102,8 @@ def _resource(where: Surroundings, container: Container, reference: Mapping[str,
                 f"container {container.name}: resourceFieldRef {wanted!r}: the container sets no"
                 " such resource; add it under resources, or write the value"
             )
-    parts = quantity(found) / quantity(reference.get("divisor") or 1)
+    # A divisor of 0 is none: the API server writes it where a file has none.
+    parts = quantity(found) / (quantity(reference.get("divisor") or 0) or 1)
     return str(int(parts.to_integral_value(ROUND_CEILING)))
 
 

@@ -43,9 +43,9 @@ def quantity(text: object) -> Decimal:
 
 
 def limits_of(resources: Mapping[str, Any]) -> Limits:
-    """Read a container's resources; as on a cluster, 0 is no limit.
+    """Read a container's resources. Requests order nothing here, except devices.
 
-    Requests order nothing here, except devices.
+    A limit of 0 is none, as it is to the kubelet.
     """
     limits = resources.get("limits") or {}
     requests = resources.get("requests") or {}

@@ -1,8 +1,10 @@
 """Files: lines, several documents, and input that is hostile."""
 
 import pytest
-from tunewright.api.documents import load, load_texts, parse
+from tunewright.api.documents import load, load_texts, parse, with_template
 from tunewright.api.errors import Invalid
+
+N = "${trialParameters.n}"
 
 BOMB = "a: &a [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
     f"{new}: &{new} [{', '.join(['*' + old] * 10)}]\n"
@@ -146,6 +148,47 @@ def test_a_secret_beside_the_experiment_is_kept():
 def test_a_file_that_is_not_there_is_a_fault(tmp_path):
     with pytest.raises(Invalid, match="cannot be read"):
         load([tmp_path / "none.yaml"])
+
+
+def templated(text):
+    """Return an Experiment's template whose ConfigMap holds a text, and the faults."""
+    there = {"configMapName": "a", "configMapNamespace": "n", "templatePath": "t"}
+    held = {"kind": "ConfigMap", "metadata": {"name": "a"}, "data": {"t": text}}
+    document = {"spec": {"trialTemplate": {"configMap": there}}}
+    filled, faults = with_template(document, [held])
+    return filled["spec"]["trialTemplate"].get("trialSpec"), [str(fault) for fault in faults]
+
+
+@pytest.mark.parametrize(
+    ("text", "becomes"),
+    [
+        pytest.param("n: ${trialParameters.n}", {"n": N}, id="a block"),
+        pytest.param("args: [--n, ${trialParameters.n}]", {"args": ["--n", N]}, id="a list"),
+        pytest.param("{n: --n=${trialParameters.n}}", {"n": f"--n={N}"}, id="a table"),
+        pytest.param('{"n": ${trialParameters.n}}', {"n": N}, id="bare in JSON"),
+        pytest.param('{"n": "${trialParameters.n}"}', {"n": N}, id="quoted in JSON"),
+        pytest.param("${trialParameters.n}: [1]", {N: [1]}, id="a key"),
+        pytest.param(
+            "a: [${trialParameters.n}${trialParameters.m}, tunewrightplaceholder0x]",
+            {"a": [f"{N}${{trialParameters.m}}", "tunewrightplaceholder0x"]},
+            id="two, and a word that might be one",
+        ),
+        pytest.param("b: &b {n: 1}\n<<: *b\nn: ${trialParameters.n}", {"b": {"n": 1}, "n": N},
+                     id="merged keys"),
+    ],
+)  # fmt: skip
+def test_placeholders_stand_anywhere_in_the_text_of_a_config_map(text, becomes):
+    assert templated(text) == (becomes, [])
+
+
+def test_a_text_of_a_config_map_that_is_no_template_is_refused_in_its_own_words():
+    (twice,) = templated(f"{N}: 1\n{N}: 2")[1]
+    (broken,) = templated("a: [")[1]
+    (listed,) = templated("- a")[1]
+
+    assert "the key stands twice" in twice
+    assert "not YAML" in broken
+    assert "it must be one mapping" in listed
 
 
 def test_a_config_map_that_is_not_among_the_files_is_a_fault_unless_it_is_elsewhere():

@@ -3,8 +3,9 @@
 import json
 
 import pytest
+import yaml
 from support import apiserver
-from support.apiserver import NEEDED
+from support.apiserver import NEEDED, REPOSITORY
 
 pytestmark = [*NEEDED, pytest.mark.timeout(240)]
 
@@ -179,14 +180,23 @@ def test_experiments_that_have_not_ended_are_not_begun_anew_unasked(
     assert migrate("--apply", "--anew").code == 0
 
 
-def test_katib_is_not_let_back_beside_our_operator(server, katib, create, migrate):
-    labels = {"app.kubernetes.io/part-of": "tunewright", "app.kubernetes.io/component": "operator"}
-    create(deployment("tunewright-operator", labels))
+@pytest.mark.parametrize("overlay", ["standalone", "postgres"])
+def test_katib_is_not_let_back_beside_our_operator(server, katib, create, migrate, overlay):
+    documents = server.kubectl("kustomize", str(REPOSITORY / "deploy" / "overlays" / overlay))
+    made = [each for each in yaml.safe_load_all(documents) if each["kind"] == "Deployment"]
+    (ours,) = (each for each in made if drives(each))
+    create({**ours, "metadata": {**ours["metadata"], "namespace": "kubeflow"}})
 
     done = migrate("--back")
 
     assert done.code == 2
-    assert "kubectl -n kubeflow scale deployment tunewright-operator --replicas=0" in done.err
+    name = ours["metadata"]["name"]
+    assert f"kubectl -n kubeflow scale deployment {name} --replicas=0" in done.err
+
+
+def drives(deployment):
+    (container,) = deployment["spec"]["template"]["spec"]["containers"]
+    return container["args"][0] == "operator" or container["args"][:2] == ["serve", "all"]
 
 
 def test_a_cluster_that_never_had_katib_needs_nothing(server, migrate):

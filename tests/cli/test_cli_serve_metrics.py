@@ -93,6 +93,32 @@ def test_callers_are_who_their_tokens_say_on_both_ports(served, api_server, tmp_
             assert report(channel, worker) == "there is no trial digits-0"
 
 
+@pytest.mark.needs("apiserver")
+@pytest.mark.xdist_group("apiserver")
+@pytest.mark.parametrize(("account", "code"), [("operator", "OK"), ("other", "PERMISSION_DENIED")])
+def test_for_some_namespaces_the_operator_is_known_by_its_pod_s_address(
+    api_server, served, tmp_path, account, code
+):
+    namespace = api_server.namespace()
+    path = f"/api/v1/namespaces/{namespace}"
+    api_server.ask("POST", f"{path}/serviceaccounts", {"metadata": {"name": account}})
+    for name, address in (("new", "::1"), ("old", "127.0.0.1")):  # whichever this machine calls by
+        spec = {"serviceAccountName": account, "containers": [{"name": "main", "image": "none"}]}
+        pod = {"metadata": {"name": name}, "spec": spec}
+        made = api_server.ask("POST", f"{path}/pods", pod)[1]
+        status = {"phase": "Running", "podIP": address, "podIPs": [{"ip": address}]}
+        api_server.ask("PUT", f"{path}/pods/{name}/status", {**made, "status": status})
+    config = tmp_path / "config.yaml"
+    config.write_text(f"namespaces: [{namespace}]")
+
+    _, plain = served(
+        *("--cluster", "--kubeconfig", api_server.kubeconfig, "--config", config),
+        *("--operator-account", f"{namespace}:operator"),
+    )
+    with grpc.insecure_channel(plain) as channel:
+        assert stops(channel, "unreviewed") is grpc.StatusCode[code]
+
+
 @pytest.mark.parametrize(
     ("words", "named"),
     [

@@ -96,29 +96,6 @@ def test_a_value_comes_out_as_it_is_whatever_it_holds(value):
 
 
 @pytest.mark.parametrize(
-    "value", ['a "b" c', "it's", "$x", "a b", "two\nlines", "${trialParameters.lr}", "{a: 1}"]
-)
-def test_a_value_in_a_text_template_is_no_yaml_and_no_placeholder(value):
-    text = "kind: Job\nspec:\n  args: [--opt, ${trialParameters.opt}]\n"
-    manifest = rendered(text, {"opt": value, "lr": 0.1})
-    assert manifest["spec"]["args"] == ["--opt", value]
-
-
-@pytest.mark.parametrize(
-    ("text", "becomes"),
-    [
-        pytest.param("n: ${trialParameters.n}", 2, id="plain YAML gives a number"),
-        pytest.param("n: '${trialParameters.n}'", "2", id="quoted YAML stays text"),
-        pytest.param('{"n": ${trialParameters.n}}', 2, id="bare in JSON gives a number"),
-        pytest.param('{"n": "${trialParameters.n}"}', "2", id="quoted in JSON stays text"),
-        pytest.param("base: &b {n: 1}\n<<: *b\nn: ${trialParameters.n}", 2, id="merged keys"),
-    ],
-)
-def test_a_text_template_says_by_its_quotes_what_is_text(text, becomes):
-    assert rendered(text, {"n": 2})["n"] == becomes
-
-
-@pytest.mark.parametrize(
     ("reference", "becomes"),
     [
         ("${trialSpec.Name}", "mnist-abc"),
@@ -161,8 +138,6 @@ def test_the_manifest_carries_the_trials_name_and_keeps_its_labels():
             "spec.trialTemplate.trialParameters[0].reference",
             id="no source",
         ),
-        pytest.param("a: [", [], "spec.trialTemplate.configMap", id="broken YAML"),
-        pytest.param("- a", [], "spec.trialTemplate.configMap", id="a list"),
     ],
 )
 def test_what_stands_for_nothing_is_refused_with_its_path(source, parameters, path):

@@ -1,13 +1,15 @@
 """Bad days of an operator: whatever goes away in the middle, the end is the same."""
 
 import asyncio
+import contextlib
+from dataclasses import replace
 
 import pytest
 from support.actors import Fate
 from support.apiserver import NEEDED
 from support.killing import Killing
 from support.operated import experiment, scene
-from tunewright.api.errors import StoreUnavailable
+from tunewright.api.errors import Conflict, StoreUnavailable
 from tunewright.controller.kube import resources
 from tunewright.controller.kube.records import EVENTS
 from tunewright.controller.kube.resources import EXPERIMENTS
@@ -75,7 +77,7 @@ def test_an_operator_killed_after_any_write_leaves_the_same_end(api_server, tmp_
 
 
 class Slow:
-    """A cluster on whose way the creation of one trial is held up until it is let go."""
+    """A cluster on whose way the creation of one trial is held up for ever."""
 
     def __init__(self, kube, index):
         self._kube = kube
@@ -92,32 +94,57 @@ class Slow:
         return await self._kube.create(resource, namespace, document, **options)
 
 
-def test_a_trial_that_a_killed_operator_had_sent_is_run_however_late_it_appears(within):
-    landed = []
+class Landing:
+    """A cluster on which what another operator had sent lands before this one's own."""
 
+    def __init__(self, kube, late):
+        self._kube = kube
+        self._late = late
+
+    def __getattr__(self, name):
+        return getattr(self._kube, name)
+
+    async def create(self, resource, namespace, document, **options):
+        name = self._late["metadata"]["name"]
+        if resource == resources.TRIALS and document["metadata"]["name"] == name:
+            with contextlib.suppress(Conflict):
+                await self._kube.create(resource, namespace, self._late)
+        return await self._kube.create(resource, namespace, document, **options)
+
+
+@pytest.mark.parametrize(
+    "late",
+    [
+        pytest.param({}, id="as it is made again"),
+        pytest.param({"parameterAssignments": [{"name": "x", "value": "0.75"}]}, id="another"),
+    ],
+)
+def test_a_trial_that_a_killed_operator_had_sent_is_run_as_it_was_sent(within, late):
     async def scenario(play):
         slow = Slow(play.kube, index=1)
         first = play.operate(slow)
         await play.create(experiment(seed=7, maxTrialCount=TRIALS, parallelTrialCount=3))
 
-        async def others_are_there():
-            return slow.sent and len(await play.trials()) == 2
+        async def is_sent():
+            return slow.sent
 
-        async def another_took_its_place():
-            return len(play.jobs.runs) == 3
-
-        await play.until(others_are_there)
+        await play.until(is_sent)
         await play.leave(first)
-        play.operate()
-        await play.until(another_took_its_place)
-        await play.kube.create(resources.TRIALS, play.namespace, slow.sent[0])
-        landed.append(True)
-        return await play.ends(), await play.trials(), play.jobs.runs
+        sent = slow.sent[0]
+        play.operate(Landing(play.kube, {**sent, "spec": {**sent["spec"], **late}}))
+        return await play.ends(), await play.trials(), play.jobs.runs, sent
 
-    ended, trials, runs = within(scenario, lambda point, attempt: Fate(stays=not landed))
+    ended, trials, runs, sent = within(scenario)
     assert ended["status"]["trialsSucceeded"] == ended["status"]["trials"] == TRIALS
     assert [trial["spec"]["index"] for trial in trials] == list(range(TRIALS))
     assert len(set(runs)) == len(runs) == TRIALS
+    wanted = {**sent["spec"], **late}["parameterAssignments"]
+    assert trials[1]["spec"]["parameterAssignments"] == wanted
+    assert losses_of(trials) == [(float(x) - 0.5) ** 2 for x in points_of(trials)]
+
+
+def losses_of(trials):
+    return [float(trial["status"]["observation"]["metrics"][0]["latest"]) for trial in trials]
 
 
 def test_trials_that_are_made_by_hand_neither_block_nor_burden_an_experiment(within):
@@ -239,21 +266,10 @@ def test_while_the_database_is_away_nothing_starts_and_the_trials_say_why(within
     async def scenario(play):
         away = Away(play.parts.archive)
         away.away = True
-        play.parts = type(play.parts)(
-            **{name: getattr(play.parts, name) for name in play.parts.__slots__} | {"archive": away}
-        )
+        play.parts = replace(play.parts, archive=away)
         play.operate()
         await play.create(experiment())
-
-        async def told():
-            found = [
-                trial.get("status", {}).get("conditions", [{}]) for trial in await play.trials()
-            ]
-            return found and all(
-                each[-1].get("reason") == "MetricsServiceUnavailable" for each in found
-            )
-
-        await play.until(told)
+        await play.until(lambda: all_wait_for_the_store(play))
         before = list(play.jobs.runs)
         away.away = False
         return before, await play.ends()
@@ -263,12 +279,63 @@ def test_while_the_database_is_away_nothing_starts_and_the_trials_say_why(within
     assert ended["status"]["trialsSucceeded"] == 4
 
 
+async def all_wait_for_the_store(play):
+    found = [trial.get("status", {}).get("conditions", [{}]) for trial in await play.trials()]
+    return found and all(each[-1].get("reason") == "MetricsServiceUnavailable" for each in found)
+
+
+class SetClock:
+    """A clock that somebody sets by some seconds."""
+
+    def __init__(self, clock):
+        self._clock = clock
+        self.by = 0.0
+
+    def now(self):
+        return self._clock.now() + self.by
+
+
+def test_a_clock_that_is_set_back_holds_nothing_up(within):
+    async def scenario(play):
+        clock, away = SetClock(play.parts.clock), Away(play.parts.archive)
+        away.away = True
+        play.parts = replace(play.parts, archive=away, clock=clock)
+        play.operate()
+        await play.create(experiment())
+        await play.until(lambda: all_wait_for_the_store(play))
+        clock.by = -3600.0
+        away.away = False
+        return await play.ends()
+
+    assert within(scenario)["status"]["trialsSucceeded"] == 4
+
+
+def test_a_clock_that_is_set_forward_uses_up_no_time_of_an_experiment(within):
+    set_forward = []
+
+    async def scenario(play):
+        clock = SetClock(play.parts.clock)
+        play.parts = replace(play.parts, clock=clock)
+        play.operate()
+        await play.create(experiment(maxDuration="30m"))
+
+        async def is_running():
+            return play.jobs.active
+
+        await play.until(is_running)
+        clock.by = 3600.0
+        set_forward.append(True)
+        return await play.ends()
+
+    status = within(scenario, lambda *_: Fate(stays=not set_forward))["status"]
+    assert status["trialsSucceeded"] == 4
+    assert status["activeSeconds"] < 60
+
+
 def test_an_experiment_is_deleted_while_the_database_is_away(within):
     async def scenario(play):
         away = Away(play.parts.archive)
-        play.parts = type(play.parts)(
-            **{name: getattr(play.parts, name) for name in play.parts.__slots__} | {"archive": away}
-        )
+        play.parts = replace(play.parts, archive=away)
         task = play.operate()
         await play.create(experiment())
 

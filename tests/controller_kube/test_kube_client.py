@@ -218,6 +218,7 @@ def test_a_server_that_is_not_there_is_said_to_be_away(plain):
         pytest.param(b"200 OK\r\nTransfer-Encoding: chunked\r\n\r\n9\r\n{", 1.0,
                      id="a chunk breaks off"),
         pytest.param(b"429 Too Many Requests\r\nRetry-After: 7\r\n\r\n", 7.0, id="too busy"),
+        pytest.param(b"408 Request Timeout\r\nRetry-After: 3\r\n\r\n", 3.0, id="too slow"),
         pytest.param(b"502 Bad Gateway\r\n\r\n<html>", 1.0, id="a balancer without a server"),
     ],
 )  # fmt: skip

@@ -133,10 +133,11 @@ def test_a_refusal_that_a_pod_came_after_is_over():
     assert hindrance(job(), [pod(created=6, phase="Running")], [refused]) is None
 
 
-def test_events_of_a_workload_before_this_one_say_nothing():
-    made_later = job()
-    made_later["metadata"]["creationTimestamp"] = at(30)
-    assert hindrance(made_later, [], [event("FailedCreate", QUOTA, second=5)]) is None
+def test_a_refusal_is_seen_although_the_clock_of_who_tells_it_is_slow():
+    made = job()
+    made["metadata"]["creationTimestamp"] = at(30)
+    refused = event("FailedCreate", QUOTA, second=5)
+    assert hindrance(made, [], [refused]).reason is reasons.QUOTA_EXCEEDED
 
 
 def test_events_of_either_api_are_read():

@@ -3,10 +3,10 @@
 import asyncio
 import contextlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
-from support.apiserver import NEEDED, ApiServer
+from support.apiserver import NEEDED, ApiServer, kubeconfig_of
 from tunewright.controller.kube import labels
 from tunewright.controller.kube.client import KubeClient, connect
 from tunewright.controller.kube.identity import AUDIENCE, PODS, PodAuthority
@@ -57,9 +57,9 @@ class Cluster:
 
 
 @contextlib.asynccontextmanager
-async def knowing(cluster: Cluster, clock=lambda: 0.0, **options):
+async def knowing(cluster: Cluster, clock=lambda: 0.0, operator=OPERATOR, **options):
     """Run an authority; what is yielded asks it as a thread of the service does."""
-    authority = PodAuthority(cluster.kube, OPERATOR, clock=clock, chance=lambda: 0.5, **options)
+    authority = PodAuthority(cluster.kube, operator, clock=clock, chance=lambda: 0.5, **options)
     following = asyncio.create_task(authority.run())
 
     async def caller(peer: str = "ipv4:192.0.2.1:4000", token: str | None = None) -> Caller:
@@ -218,3 +218,70 @@ class TestNoTokenIsShown:
             assert (found.everywhere, found.operates) == (True, False)
 
         within(scenario)
+
+
+class TestSomeNamespacesOnly:
+    """A service that may follow the pods of some namespaces, and ask for no reviews."""
+
+    @pytest.fixture
+    def known(self, within, api_server: ApiServer, tmp_path):
+        """Run a scenario in a namespace of trials; `home` is that of operator and service."""
+
+        def run(scenario):
+            async def scene(cluster: Cluster) -> None:
+                home = Cluster(api_server, cluster.kube, api_server.namespace())
+                config = kubeconfig_of(api_server, home.namespace, tmp_path, FOLLOWS_PODS)
+                may_follow_pods_of(cluster, home)
+                kube = await connect(kubeconfig=str(config))
+                service = replace(cluster, kube=kube)
+                given = {"namespaces": [cluster.namespace], "operator": account_of(home)}
+                try:
+                    async with knowing(service, **given) as caller:
+                        await scenario(cluster, home, caller)
+                finally:
+                    await kube.close()
+
+            within(scene)
+
+        return run
+
+    def test_pods_are_known_by_their_addresses_whatever_token_they_show(self, known):
+        async def scenario(cluster: Cluster, home: Cluster, caller) -> None:
+            del home
+            uid = await cluster.pod("worker", "digits-0", address="10.9.2.7")
+            await cluster.pod("notebook", address="10.9.2.8")
+            for token in (None, cluster.token("worker", uid)):
+                found = await caller("ipv4:10.9.2.7:40000", token)
+                assert (found.namespace, found.trial) == (cluster.namespace, "digits-0")
+                other = await caller("ipv4:10.9.2.8:40000", token)
+                assert (other.namespace, other.trial, other.operates) == (
+                    cluster.namespace, "", False,
+                )  # fmt: skip
+
+        known(scenario)
+
+    def test_the_operator_is_known_by_the_address_of_its_pod(self, known):
+        async def scenario(cluster: Cluster, home: Cluster, caller) -> None:
+            await cluster.pod("stranger", address="10.9.2.9", serviceAccountName="default")
+            await home.pod("operator", address="10.9.2.10", serviceAccountName="person")
+            assert (await caller("ipv4:10.9.2.10:40000")).operates
+            assert not (await caller("ipv4:10.9.2.9:40000")).operates
+
+        known(scenario)
+
+
+FOLLOWS_PODS = [{"apiGroups": [""], "resources": ["pods"], "verbs": ["get", "list", "watch"]}]
+
+
+def account_of(home: Cluster) -> str:
+    return f"system:serviceaccount:{home.namespace}:person"
+
+
+def may_follow_pods_of(cluster: Cluster, home: Cluster) -> None:
+    """Let the person of one namespace follow the pods of another."""
+    where = ("-n", cluster.namespace)
+    cluster.server.kubectl(
+        "create", "role", "p", "--verb=get,list,watch", "--resource=pods", *where
+    )
+    who = f"--serviceaccount={home.namespace}:person"
+    cluster.server.kubectl("create", "rolebinding", "p", "--role=p", who, *where)

@@ -6,17 +6,20 @@ import json
 from dataclasses import replace
 
 import pytest
-from support.actors import JOBS, Fate
-from support.apiserver import NEEDED, kubeconfig_of
+import yaml
+from support.actors import JOBS, Fate, JobController
+from support.apiserver import NEEDED, REPOSITORY, kubeconfig_of
 from support.operated import experiment, scene
-from tunewright.api.errors import ServerUnavailable
-from tunewright.controller.kube import driver
+from tunewright.api.errors import Forbidden, ServerUnavailable
+from tunewright.controller.kube import driver, katib
 from tunewright.controller.kube.attempts import FAILED_KEPT
 from tunewright.controller.kube.client import connect
+from tunewright.controller.kube.figures import Figures
 from tunewright.controller.kube.informers import PODS
 from tunewright.controller.kube.katib import DEPLOYMENTS
 from tunewright.controller.kube.labels import READS_LOGS
 from tunewright.controller.kube.notices import EVENTS
+from tunewright.controller.kube.operator import Operator
 from tunewright.controller.kube.port import Listing
 from tunewright.controller.kube.resources import EXPERIMENTS, SUGGESTIONS, TRIALS
 from tunewright.controller.kube.templates import CONFIG_MAPS
@@ -290,6 +293,23 @@ def test_a_deleted_experiment_is_let_go(within):
         return task.done()
 
     assert within(scenario, lambda point, attempt: Fate(stays=True)) is False
+
+
+def test_nothing_is_remembered_of_an_experiment_that_ended_and_was_deleted(within):
+    async def scenario(play):
+        operator = Operator(play.parts, Figures())
+        play.running.append(asyncio.create_task(operator.run(None)))
+        await play.create(experiment())
+        await play.ends()
+        await play.until(lambda: is_known(operator, drivers=0, driven=1))
+        await play.kube.delete(EXPERIMENTS, play.namespace, "e")
+        await play.until(lambda: is_known(operator, drivers=0, driven=0))
+
+    within(scenario)
+
+
+async def is_known(operator, *, drivers, driven):
+    return (len(operator._drivers), len(operator._driven)) == (drivers, driven)
 
 
 @pytest.mark.parametrize(
@@ -569,22 +589,30 @@ def test_what_katib_s_finalizers_hold_is_let_go(within):
     assert within(scenario)
 
 
+KATIB_LABELS = {"katib.kubeflow.org/component": "controller"}
+KATIB = {
+    "apiVersion": "apps/v1",
+    "kind": "Deployment",
+    "metadata": {"name": "katib-controller", "labels": KATIB_LABELS},
+    "spec": {
+        "selector": {"matchLabels": KATIB_LABELS},
+        "template": {
+            "metadata": {"labels": KATIB_LABELS},
+            "spec": {"containers": [{"name": "main", "image": "katib:1"}]},
+        },
+    },
+}
+
+
+async def katib_runs(play):
+    made = await play.kube.create(DEPLOYMENTS, play.namespace, KATIB)
+    running = {**made, "status": {"replicas": 1}}
+    await play.kube.replace(DEPLOYMENTS, play.namespace, running, "status")
+
+
 def test_nothing_is_touched_while_a_katib_controller_runs(within):
     async def scenario(play):
-        labels = {"katib.kubeflow.org/component": "controller"}
-        pod = {"containers": [{"name": "c", "image": "c"}]}
-        controller = {
-            "apiVersion": "apps/v1",
-            "kind": "Deployment",
-            "metadata": {"name": "katib-controller", "labels": labels},
-            "spec": {
-                "selector": {"matchLabels": labels},
-                "template": {"metadata": {"labels": labels}, "spec": pod},
-            },
-        }
-        made = await play.kube.create(DEPLOYMENTS, play.namespace, controller)
-        running = {**made, "status": {"replicas": 1}}
-        await play.kube.replace(DEPLOYMENTS, play.namespace, running, "status")
+        await katib_runs(play)
         play.operate()
         await play.create(experiment())
         await asyncio.sleep(0.5)
@@ -656,6 +684,31 @@ def test_a_server_that_is_away_when_a_leader_begins_is_waited_for(within):
     assert within(scenario)["status"]["trialsSucceeded"] == 4
 
 
+def test_it_makes_way_for_a_controller_of_katibs_that_is_begun_again(within, monkeypatch):
+    monkeypatch.setattr(katib, "LOOK_SECONDS", 0.05)
+    came = []
+
+    async def scenario(play):
+        figures = Figures()
+        play.running.append(asyncio.create_task(Operator(play.parts, figures).run(None)))
+        await play.create(experiment())
+        await play.until(lambda: started(play))
+        await katib_runs(play)
+        await play.until(lambda: leads(figures, wanted=False))
+        came.append(True)
+        before = await play.trials()
+        await play.kube.delete(DEPLOYMENTS, play.namespace, "katib-controller")
+        return before, await play.ends()
+
+    before, ended = within(scenario, lambda *_: Fate(stays=not came))
+    assert len(before) == 2
+    assert ended["status"]["trialsSucceeded"] == 4
+
+
+async def leads(figures, *, wanted):
+    return figures.leads is wanted
+
+
 def test_a_config_map_of_another_namespace_is_not_read_for_whoever_asks(within):
     async def scenario(play):
         play.operate()
@@ -718,3 +771,104 @@ def grant(server, namespace, resource):
     server.kubectl("create", "role", "more", "--verb=create", f"--resource={resource}",
                    "-n", namespace)  # fmt: skip
     server.kubectl("create", "rolebinding", "more", "--role=more", who, "-n", namespace)
+
+
+class _Picky:
+    """A server that refuses the first trial of an experiment a few times, and no other."""
+
+    def __init__(self, kube, times):
+        self._kube = kube
+        self.left = times
+
+    def __getattr__(self, name):
+        return getattr(self._kube, name)
+
+    async def create(self, resource, namespace, document, **options):
+        if resource == TRIALS and document["spec"]["index"] == 0 and self.left:
+            self.left -= 1
+            raise Forbidden("exceeded quota")
+        return await self._kube.create(resource, namespace, document, **options)
+
+
+def test_a_trial_that_is_refused_when_the_next_would_be_taken_is_created_all_the_same(within):
+    async def scenario(play):
+        play.operate(_Picky(play.kube, 2))
+        await play.create(experiment(maxTrialCount=3))
+        return await play.ends(), await play.trials()
+
+    ended, trials = within(scenario)
+    assert (ended["status"]["trials"], ended["status"].get("trialsSucceeded")) == (3, 3)
+    assert [trial["spec"]["index"] for trial in trials] == [0, 1, 2]
+
+
+def test_an_operator_of_two_namespaces_drives_the_experiments_of_both(within, api_server):
+    async def scenario(play):
+        other = api_server.namespace()
+        there = JobController(play.kube, other, play.store)
+        acting = asyncio.create_task(there.run())
+        play.parts = replace(play.parts, namespaces=(play.namespace, other))
+        await play.create(experiment(maxTrialCount=2))
+        await play.kube.create(EXPERIMENTS, other, experiment(maxTrialCount=2))
+        play.operate()
+        try:
+            await play.ends()
+            play.namespace = other
+            return await play.ends()
+        finally:
+            acting.cancel()
+
+    assert within(scenario)["status"]["trialsSucceeded"] == 2
+
+
+TENANT = tuple(
+    rule
+    for name in ("operator", "kinds")
+    for rule in yaml.safe_load((REPOSITORY / f"deploy/roles/{name}.yaml").read_text())["rules"]
+)
+IN_KUBEFLOW = {"configMapName": "t", "configMapNamespace": "kubeflow", "templatePath": "job"}
+
+
+class TestOneNamespaceOnly:
+    """An operator that may do in one namespace what deploy/tenant grants, and nothing elsewhere."""
+
+    @pytest.fixture
+    def ended(self, within, api_server, tmp_path):
+        """Return an experiment with that spec as it ends."""
+
+        def play(**spec):
+            async def scenario(play):
+                config = kubeconfig_of(api_server, play.namespace, tmp_path, TENANT)
+                kube = await connect(kubeconfig=str(config))
+                elsewhere = {"katib_configs": ("kubeflow",), "template_namespaces": ("kubeflow",)}
+                play.parts = replace(play.parts, **elsewhere)
+                try:
+                    play.operate(kube)
+                    await play.create(experiment(**spec))
+                    return (await play.ends())["status"]
+                finally:
+                    await kube.close()
+
+            return within(scenario)
+
+        return play
+
+    @pytest.mark.parametrize("policy", ["Never", "FromVolume"])
+    def test_an_experiment_runs(self, ended, policy):
+        assert ended(resumePolicy=policy)["trialsSucceeded"] == 4
+
+    @pytest.mark.parametrize(
+        ("changes", "said"),
+        [
+            pytest.param({"algorithm": {"algorithmName": "nonsense"}}, "nonsense", id="algorithm"),
+            pytest.param(
+                {"trialTemplate": {"configMap": IN_KUBEFLOW, "primaryContainerName": "main",
+                                   "trialParameters": [{"name": "x", "reference": "x"}]}},
+                "the operator may not read ConfigMaps of the namespace kubeflow",
+                id="template",
+            ),
+        ],
+    )  # fmt: skip
+    def test_what_stands_where_it_may_not_look_is_not_there(self, ended, changes, said):
+        last = ended(**changes)["conditions"][-1]
+        assert (last["type"], last["reason"]) == ("Failed", "InvalidSpec")
+        assert said in last["message"]

@@ -6,7 +6,7 @@ from tunewright.api.errors import Invalid
 from tunewright.api.identity import ExperimentKey
 from tunewright.api.policy import Policy, ResumePolicy
 from tunewright.controller.kube.experiments import experiment_record
-from tunewright.controller.kube.plugins import Plugin, check_endpoint, ignored, images_of
+from tunewright.controller.kube.plugins import Plugin, check_endpoints, ignored, images_of
 
 CONFIG = {
     "apiVersion": "config.kubeflow.org/v1beta1",
@@ -175,16 +175,26 @@ def test_nothing_is_taken_away_that_is_a_stranger_s(run, there, is_taken):
     assert bool(kube.deleted) is is_taken
 
 
+ASKED = pytest.mark.parametrize("field", ["algorithm", "earlyStopping"])
+
+
+@ASKED
 @pytest.mark.parametrize(
     "endpoint", ["mine.team:6789", "grpcs://mine.team.svc:6789?stateless", None]
 )
-def test_a_service_of_the_own_namespace_may_be_asked(endpoint):
-    check_endpoint(endpoint, "team")
+def test_a_service_of_the_own_namespace_may_be_asked(field, endpoint):
+    check_endpoints({field: {"endpoint": endpoint}}, "team")
 
 
+@ASKED
 @pytest.mark.parametrize(
     "endpoint", ["mine.other:6789", "mine:6789", "10.0.0.1:6789", "team.example.com:6789", "x"]
 )
-def test_nothing_else_may_be_asked(endpoint):
-    with pytest.raises(Invalid, match=r"NAME\.team:PORT"):
-        check_endpoint(endpoint, "team")
+def test_nothing_else_may_be_asked(field, endpoint):
+    with pytest.raises(Invalid, match=r"NAME\.team:PORT") as refused:
+        check_endpoints({field: {"endpoint": endpoint}}, "team")
+    assert [fault.path for fault in refused.value.faults] == [f"spec.{field}.endpoint"]
+
+
+def test_an_experiment_without_services_asks_none():
+    check_endpoints({"algorithm": {"algorithmName": "random"}, "earlyStopping": None}, "team")

@@ -132,6 +132,22 @@ def test_a_watch_that_ends_goes_on_from_where_it_was(follow):
     assert server.asked == [None, "9", "12", "12"]
 
 
+def test_what_is_read_of_one_namespace_leaves_another_s_where_it_is():
+    cache = Cache()
+    cache.put({"metadata": {"name": "a", "namespace": "other", "resourceVersion": "1"}})
+    here = Selection(TRIALS.resource, "n")
+
+    async def read():
+        server = Scripted([added("a", 2), end(5)])
+        reflector = Reflector(server, here, cache, lambda *_: None, chance=lambda: 1.0)
+        with pytest.raises(asyncio.CancelledError):
+            await reflector.run()
+
+    asyncio.run(read())
+
+    assert set(cache.names()) == {Key("other", "a"), Key("n", "a")}
+
+
 def test_a_beginning_that_breaks_off_begins_again(follow):
     server = Scripted(
         [added("a", 1), ServerUnavailable("gone")], [added("a", 1), added("b", 2), end(5)]
@@ -189,6 +205,14 @@ def test_a_server_that_refuses_may_come_to_send_it(follow, refusal):
 
     assert follow(server) == (["b"], ["a new", "b new", "a gone"], [1.0, 1.0], True)
     assert server.asked == [None, None, None, "9"]
+
+
+def test_an_answer_that_says_nothing_of_what_there_is_is_asked_for_again(follow):
+    odd = Invalid([Fault("", "a proxy wants a login")])
+    server = Scripted([added("a", 1), end(5), odd], [odd], [odd], [modified("a", 51)],
+                      listing=(trial("a", 1),))  # fmt: skip
+
+    assert follow(server)[1:] == (["a new", "a changed"], [1.0, 1.0], True)
 
 
 def test_who_waits_for_what_is_refused_is_told_so():

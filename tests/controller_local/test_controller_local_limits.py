@@ -52,8 +52,20 @@ def test_memory_above_the_limit_ends_it_and_says_which(run, places_):
     assert ended.message.startswith("container main needed more than its 150Mi; raise its")
 
 
-def test_a_limit_of_0_is_none_as_on_a_cluster():
-    assert limits_of({"limits": {"memory": "0", "cpu": 0}}) == Limits()
+@pytest.mark.parametrize("none", ["0", 0, "0Mi"])
+def test_a_limit_of_0_is_none(none):
+    assert limits_of({"limits": {"memory": none, "cpu": none}}) == Limits()
+
+
+def test_a_resource_is_told_in_whole_parts_and_a_part_of_0_is_one(run):
+    told = {"resource": "limits.memory", "divisor": "0"}
+    code = "import os; print(os.environ['BYTES'])"
+    main = container(
+        *(sys.executable, "-c", code),
+        resources={"limits": {"memory": "1Gi"}},
+        env=[{"name": "BYTES", "valueFrom": {"resourceFieldRef": told}}],
+    )
+    assert run(job(main), places=tuple).output() == b"1073741824\n"
 
 
 @pytest.mark.needs("cgroups")

@@ -122,6 +122,27 @@ def test_without_a_whole_cluster_nothing_is_the_cluster_s_but_the_namespace(serv
     assert {each["kind"] for each in documents} & CLUSTER_SCOPED == {"Namespace"}
 
 
+def test_the_metrics_service_of_named_namespaces_may_follow_pods_there_and_its_own(server):
+    documents = rendered(server, DEPLOY / "overlays" / "namespaced")
+    named = {(each["kind"], each["metadata"]["name"]): each for each in documents}
+    template = named["Deployment", "tunewright-metrics"]["spec"]["template"]["spec"]
+    (container,) = template["containers"]
+    maps = {each["name"]: each["configMap"]["name"] for each in template["volumes"]
+            if "configMap" in each}  # fmt: skip
+    granted = [each for each in documents if each["kind"] in {"Role", "RoleBinding"}]
+    given = "".join(f"---\n{json.dumps(each)}\n" for each in granted)
+    server.kubectl("apply", "--filename", "-", given=given)
+    who = "--as=system:serviceaccount:tunewright:tunewright-metrics"
+    try:
+        for namespace in ("default", "tunewright"):
+            assert server.kubectl("auth", "can-i", "list", "pods", who, "-n", namespace)
+    finally:
+        server.kubectl("delete", "--filename", "-", given=given)
+
+    assert "--config=/etc/tunewright/config.yaml" in container["args"]
+    assert ("ConfigMap", maps["config"]) in named
+
+
 def test_a_tenant_s_roles_say_what_the_cluster_roles_say(server):
     of_tenant = {
         each["metadata"]["name"]: each["rules"]
@@ -217,6 +238,54 @@ def test_openshift_chooses_the_users_of_pods(server, tmp_path):
 
     for template in templates(found):
         assert template["spec"]["securityContext"].keys() == {"runAsNonRoot", "seccompProfile"}
+
+
+def reached(documents: list[dict[str, Any]], component: str) -> list[dict[str, Any]]:
+    """Return the rules of all policies by which pods of a component reach others."""
+    pod = {"app.kubernetes.io/component": component}
+    return [
+        rule
+        for each in documents
+        if each["kind"] == "NetworkPolicy" and selects(each["spec"]["podSelector"], pod)
+        for rule in each["spec"].get("egress", ())
+    ]
+
+
+def selects(selector: dict[str, Any], labels: dict[str, str]) -> bool:
+    return selector.get("matchLabels", {}).items() <= labels.items() and all(
+        labels.get(each["key"]) in each["values"] for each in selector.get("matchExpressions", ())
+    )
+
+
+@pytest.mark.parametrize(
+    ("way", "component"),
+    [
+        (["standalone"], "standalone"),
+        (["services", "postgres"], "operator"),
+        (["services", "postgres"], "metrics"),
+    ],
+)
+def test_plug_ins_are_reached_at_whatever_port_their_pods_have(server, tmp_path, way, component):
+    found = together(server, tmp_path, "cluster-wide", *way)
+
+    anywhere = {"to": [{"namespaceSelector": {}}], "ports": [{"protocol": "TCP"}]}
+    assert anywhere in reached(found, component)
+
+
+@pytest.mark.parametrize(
+    ("way", "component"),
+    [
+        (["standalone"], "standalone"),
+        (["services", "postgres"], "operator"),
+        (["services", "postgres"], "metrics"),
+        (["services", "postgres", "page"], "page"),
+    ],
+)
+def test_names_are_asked_for_at_the_port_of_openshifts_pods(server, tmp_path, way, component):
+    found = together(server, tmp_path, "cluster-wide", *way, "openshift")
+
+    ports = [port for rule in reached(found, component) for port in rule.get("ports", ())]
+    assert {"port": 5353, "protocol": "UDP"} in ports
 
 
 @pytest.mark.parametrize("component", ["tls", "cert-manager"])

@@ -81,10 +81,14 @@ class Crashed:
 def hindrance(
     workload: Document, pods: Sequence[Document], events: Sequence[Document]
 ) -> Hindrance | None:
-    """Say what keeps a workload that has not ended; None where nothing is seen."""
+    """Say what keeps a workload that has not ended; None where nothing is seen.
+
+    The events are this workload's and its pods' alone. Who tells them has a clock of its
+    own: only a pod that came after one shows that it is over.
+    """
     living = [pod for pod in pods if not pod["metadata"].get("deletionTimestamp")]
     living.sort(key=_created, reverse=True)
-    since = _created(living[0] if living else workload)
+    since = _created(living[0]) if living else ""
     refused = _refusal(event for event in events if _at(event) >= since)
     if refused is not None:
         return refused
