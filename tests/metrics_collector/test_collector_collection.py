@@ -5,12 +5,14 @@ import http.server
 import math
 import os
 import threading
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
 from tensorboardX import SummaryWriter
 from tunewright.api.errors import Invalid
 from tunewright.api.observation import TextValue
+from tunewright.metrics_collector import scrape
 from tunewright.metrics_collector.collection import (
     Collection,
     CollectorKind,
@@ -245,14 +247,21 @@ class Page:
     def __init__(self):
         page = self
         self.text = ""
+        self.length = None  # that is told, where one is
+        self.is_endless = False
         self.asked = {}
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self):
                 page.asked = self.headers
                 self.send_response(200)
+                if page.length is not None:
+                    self.send_header("Content-Length", str(page.length))
                 self.end_headers()
                 self.wfile.write(page.text.encode())
+                with suppress(OSError):  # who asked has gone
+                    while page.is_endless:
+                        self.wfile.write(b"# and on\n")
 
             def log_message(self, *_):
                 pass
@@ -308,6 +317,48 @@ def test_no_line_of_a_page_holds_up_the_others(page, line):
     async def main():
         run = Run(page.spec, "loss")
         page.text = f"{line}\nloss 0.5\n"
+        await run.look()
+        return await run.finish()
+
+    assert asyncio.run(main()) == [("loss", 0.5)]
+
+
+def test_a_page_that_breaks_off_is_none(page):
+    """Half a number is another number."""
+
+    async def main():
+        run = Run(page.spec, "loss")
+        page.text, page.length = "loss 0.1", 100
+        await run.look()
+        page.text, page.length = "loss 0.125\n", None
+        await run.look()
+        return await run.finish()
+
+    assert asyncio.run(main()) == [("loss", 0.125)]
+
+
+def test_a_page_that_is_too_large_ends_with_a_whole_line(page, monkeypatch):
+    monkeypatch.setattr(scrape, "_LARGEST", len("loss 0.125\nacc 0.1"))
+
+    async def main():
+        run = Run(page.spec, "loss", "acc")
+        page.text = "loss 0.125\nacc 0.125\n"
+        await run.look()
+        return await run.finish()
+
+    assert asyncio.run(main()) == [("loss", 0.125)]
+
+
+def test_a_page_without_an_end_is_given_up(page, monkeypatch):
+    """Where it is not, the test runs into its time limit."""
+    monkeypatch.setattr(scrape, "_LARGEST", 1 << 40)
+    monkeypatch.setattr(scrape, "_PATIENCE", 0.05)
+
+    async def main():
+        run = Run(page.spec, "loss")
+        page.text, page.is_endless = "loss 0.5\n", True
+        assert await run.look() == []
+        page.is_endless = False
         await run.look()
         return await run.finish()
 
