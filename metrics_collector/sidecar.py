@@ -36,7 +36,7 @@ MOST_WAITING = 20_000
 """Samples that wait to be sent, before files are read on: they are read anew after each start."""
 
 MOST_FILES = 64
-"""Event files that are reported for apart, for the store keeps each name; the others are one."""
+"""Files that are reported for apart, for the store keeps each name; the others are one."""
 
 _NOTE = "position"
 

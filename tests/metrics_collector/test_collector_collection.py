@@ -131,6 +131,22 @@ def test_a_file_that_was_cut_is_read_from_its_start(tmp_path):
     asyncio.run(main())
 
 
+@pytest.mark.parametrize("is_renamed", [False, True], ids=["cut", "rotated"])
+def test_what_had_no_end_does_not_go_on_in_what_is_read_next(tmp_path, *, is_renamed):
+    path = tmp_path / "metrics.log"
+
+    async def main():
+        run = Run(file_spec(path))
+        path.write_text("epoch=1 loss=0.5\nloss=1")
+        await run.look()
+        if is_renamed:
+            path.rename(tmp_path / "metrics.log.1")
+        path.write_text("5 loss=3\n")
+        assert await run.finish() == [("loss", 0.5), ("loss", 1.0), ("loss", 3.0)]
+
+    asyncio.run(main())
+
+
 def test_a_named_pipe_is_read_as_often_as_something_is_written_to_it(tmp_path):
     path = tmp_path / "metrics.log"
     os.mkfifo(path)

@@ -130,3 +130,37 @@ def test_a_long_file_is_sent_bit_by_bit(folder, monkeypatch, *, has_ended):
     asyncio.run(sidecar(folder, kept, ("loss",), sleep, spec=spec).run())
     assert kept.samples == [("loss", n) for n in range(500)]
     assert kept.largest < 100
+
+
+@pytest.mark.parametrize("is_renamed", [False, True], ids=["cut", "rotated"])
+def test_a_log_that_was_rotated_is_kept_whole_over_a_new_start(folder, *, is_renamed):
+    log, kept = folder / "m.log", Kept()
+
+    def write(*steps):
+        with log.open("a") as file:
+            file.writelines(f"step={n} loss={n}\n" for n in steps)
+
+    def started():
+        spec = CollectorSpec(CollectorKind.FILE, str(log))
+        return sidecar(folder, kept, ("loss",), spec=spec).run()
+
+    async def run():
+        write(1, 2, 3, 4)
+        first = asyncio.create_task(started())
+        while len(kept.samples) < 4:
+            await asyncio.sleep(0)
+        if is_renamed:
+            log.rename(folder / "m.log.1")
+        else:
+            log.write_text("")
+        write(5, 6)
+        await kept.has_six.wait()
+        first.cancel()
+        await asyncio.gather(first, return_exceptions=True)
+        with log.open("a") as file:
+            file.write("step=7 loss=7")
+        (folder / "spool" / "exit").write_text("0")
+        return await started()
+
+    assert asyncio.run(run()) == 0
+    assert kept.samples == [("loss", n) for n in range(1, 8)]
