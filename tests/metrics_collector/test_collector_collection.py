@@ -4,6 +4,7 @@ import asyncio
 import http.server
 import math
 import os
+import struct
 import threading
 from contextlib import suppress
 from dataclasses import replace
@@ -20,6 +21,7 @@ from tunewright.metrics_collector.collection import (
     FileFormat,
     collector_spec,
 )
+from tunewright.metrics_collector.parsers.tfevent import masked_crc32c
 
 
 def pairs(samples):
@@ -247,6 +249,23 @@ def test_an_event_without_a_time_that_is_one_is_left_out(tmp_path, time):
         writer.add_scalar("loss", 0.5, 2)
     collection = Collection(CollectorSpec(CollectorKind.TFEVENT, str(tmp_path)), ("loss",))
     assert pairs(asyncio.run(collection.finish(1.0))) == [("loss", 0.5)]
+
+
+def record(data):
+    """Return data as it stands in an event file."""
+    length = struct.pack("<Q", len(data))
+    checksums = [struct.pack("<I", masked_crc32c(part)) for part in (length, data)]
+    return length + checksums[0] + data + checksums[1]
+
+
+def test_a_step_of_an_event_has_64_bits_whatever_stands_there(tmp_path):
+    value = b"\x0a\x04loss\x15" + struct.pack("<f", 0.5)
+    summary = bytes([0x0A, len(value)]) + value
+    step = b"\x10" + b"\xff" * 9 + b"\x7f"
+    event = b"\x09" + struct.pack("<d", 1.0) + step + bytes([0x2A, len(summary)]) + summary
+    (tmp_path / "events.out.tfevents.0").write_bytes(record(event))
+    collection = Collection(CollectorSpec(CollectorKind.TFEVENT, str(tmp_path)), ("loss",))
+    assert asyncio.run(collection.finish(1.0)) == [("loss", 0.5, 1.0, -1)]
 
 
 def test_a_damaged_event_file_is_no_end_of_the_others(tmp_path):
