@@ -42,7 +42,7 @@ class Verdict(StrEnum):
     """What an ended trial tells an algorithm."""
 
     OBSERVED = "observed"  # it has a value of the objective, early stopped or not
-    BAD = "bad"  # it failed by its own exit, breaks a constraint, or its value is NaN
+    BAD = "bad"  # it failed by its own exit, breaks a constraint, or its value is not finite
     NOTHING = "nothing"  # killed, lost, without metrics, or with a text: neither good nor bad
 
 
@@ -55,7 +55,8 @@ def verdict_of(outcome: Outcome, state: TrialState, *, own_failure: bool) -> Ver
         return Verdict.BAD
     if state not in _WELL or outcome.value is None or isinstance(outcome.value, TextValue):
         return Verdict.NOTHING
-    return Verdict.BAD if math.isnan(outcome.value) or outcome.broken else Verdict.OBSERVED
+    is_good = math.isfinite(outcome.value) and not outcome.broken
+    return Verdict.OBSERVED if is_good else Verdict.BAD
 
 
 @dataclass(frozen=True, slots=True)

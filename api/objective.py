@@ -139,17 +139,17 @@ class Objective:
         return next(filter(None, broken), "")
 
     def better(self, value: float | None, than: float | None) -> bool:
-        """Say whether `value` is strictly better. NaN and None are never better."""
-        if value is None or math.isnan(value):
+        """Say whether `value` is strictly better. What is not finite, or None, is never better."""
+        if value is None or not math.isfinite(value):
             return False
-        if than is None or math.isnan(than):
+        if than is None or not math.isfinite(than):
             return True
         return value < than if self.direction is Direction.MINIMIZE else value > than
 
     def reaches_goal(
         self, value: float | None, values: Mapping[str, float] = MappingProxyType({})
     ) -> bool:
-        """Say whether one trial reaches every goal that is given; NaN and None reach none."""
+        """Say whether one trial reaches every goal that is given; only a finite value can."""
         wanted = [
             (self.direction, self.goal, value),
             *((each.direction, each.goal, values.get(each.metric.name)) for each in self.further),
@@ -162,10 +162,10 @@ class Objective:
         return value if self.direction is Direction.MINIMIZE else -value
 
     def losses(self, value: float | None, values: Mapping[str, float]) -> tuple[float, ...] | None:
-        """Return every objective so that smaller is better; None where one is missing or NaN."""
+        """Return every objective so that smaller is better; None where one is no finite number."""
         found = [value, *(values.get(each.metric.name) for each in self.further)]
         directions = (self.direction, *(each.direction for each in self.further))
-        if any(each is None or math.isnan(each) for each in found):
+        if any(each is None or not math.isfinite(each) for each in found):
             return None
         return tuple(
             each if direction is Direction.MINIMIZE else -each
@@ -175,7 +175,7 @@ class Objective:
 
 
 def _reaches(direction: Direction, goal: float | None, value: float | None) -> bool:
-    if goal is None or value is None or math.isnan(value):
+    if goal is None or value is None or not math.isfinite(value):
         return False
     return value <= goal if direction is Direction.MINIMIZE else value >= goal
 

@@ -24,7 +24,7 @@ from urllib.parse import quote
 from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, make_url, select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.pool import NullPool, QueuePool
+from sqlalchemy.pool import QueuePool
 
 from ..api.errors import (
     Fault,
@@ -256,6 +256,13 @@ _MEANINGS = (
         " another with --store or TUNEWRIGHT_HOME",
     ),
     _Meaning(
+        ("command denied", "to database '"),
+        ("42501",),
+        StoreUnwritable,
+        "{place}: the store's user lacks a right: {error}; grant it all rights on that database,"
+        " in PostgreSQL on its schema too",
+    ),
+    _Meaning(
         ("foreign key constraint",),
         ("23503",),
         NotFound,
@@ -289,7 +296,8 @@ def translate(error: BaseException, place: str) -> BaseException:
     state = getattr(error, "sqlstate", None) if is_postgres else None
     for words, states, ours, message in _MEANINGS:
         if state in states if state else any(each in said for each in words):
-            return ours(message.format(error=error, place=place))
+            # PostgreSQL shows the statement below.
+            return ours(message.format(error=str(error).partition("\n")[0], place=place))
     if kinds & _AWAY and not _THERE.intersection(error.args):
         return StoreUnavailable(f"the store does not answer: {error}")
     return error
@@ -455,8 +463,3 @@ def _server_engine(url: URL) -> Engine:
         pool_recycle=3600,
         isolation_level="READ COMMITTED",
     )
-
-
-def unpooled(url: URL) -> Engine:
-    """Return an engine for one migration: its connection is closed after it."""
-    return create_engine(url, poolclass=NullPool)

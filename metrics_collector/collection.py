@@ -79,7 +79,7 @@ class Collection:
     def last_pieces(self, at: float) -> Iterator[Piece]:
         """Read as `finish` does, and tell of which file samples are."""
         yield from self._source.look()
-        yield "", self._source.finish(at)
+        yield self._source.file, self._source.finish(at)
 
     def batch(
         self, samples: Sequence[PlainSample], *, experiment_uid: str, index: int, attempt: int

@@ -1,12 +1,19 @@
 """Files that grow while they are read: they appear late, are rotated, are cut."""
 
 import os
+import re
 import stat
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
 CHUNK = 256 * 1024
 """Bytes held at a time, however far behind the reader is."""
+
+_BEGINNING = 256
+"""Bytes of a first line that tell a file from others."""
+
+_LINE_END = re.compile(rb"[\r\n]")
 
 
 class FileFollower:
@@ -20,6 +27,22 @@ class FileFollower:
         self._path = path
         self._descriptor: int | None = None
         self._offset = 0
+        self._ends_within = False
+
+    @property
+    def file(self) -> str:
+        """What tells the file that is read from others of its name: its number and first line.
+
+        A pipe has none, for nothing of it is read again.
+        """
+        if self._descriptor is None:
+            return ""
+        try:
+            beginning = os.pread(self._descriptor, _BEGINNING, 0)
+        except OSError:
+            return ""
+        number, line = os.fstat(self._descriptor).st_ino, _LINE_END.split(beginning, maxsplit=1)[0]
+        return f"{number}-{zlib.crc32(line):x}"
 
     def poll(self) -> Iterator[bytes]:
         """Return what is there and was not read yet; nothing while there is no file."""
@@ -29,6 +52,7 @@ class FileFollower:
             yield from self._rest()
             if not self._replaced():
                 return
+            yield from self._end_line()
             self.close()
             if not self._open():
                 return
@@ -54,13 +78,21 @@ class FileFollower:
             there = os.fstat(self._descriptor)
             # A pipe has no size, and no start to go back to.
             if stat.S_ISREG(there.st_mode) and there.st_size < self._offset:
+                yield from self._end_line()
                 os.lseek(self._descriptor, 0, os.SEEK_SET)
                 self._offset = 0
             while data := os.read(self._descriptor, CHUNK):
                 self._offset += len(data)
+                self._ends_within = not data.endswith((b"\n", b"\r"))
                 yield data
         except OSError:
             return
+
+    def _end_line(self) -> Iterator[bytes]:
+        """End what had no end: it does not go on in what is read next."""
+        if self._ends_within:
+            self._ends_within = False
+            yield b"\n"
 
     def _replaced(self) -> bool:
         try:

@@ -18,6 +18,8 @@ from ..api.observation import PlainSample, Sample, is_metric_name
 
 _LONGEST_MESSAGE = 1 << 20
 _PREFIX = "tw-"
+_STRANGE = (OSError, ValueError, TypeError, KeyError, OverflowError, RecursionError)
+"""What is raised by what a stranger says."""
 _SHORT = Path("/tmp")  # noqa: S108 # the user's TMPDIR may be too long for a socket's path
 
 OnPush: TypeAlias = Callable[[str, str, int, tuple[PlainSample, ...]], Awaitable[tuple[int, bool]]]
@@ -72,7 +74,7 @@ class PushServer:
             self._conversations.add(task)
             task.add_done_callback(self._conversations.discard)
         # What a stranger says ends the conversation, never the engine.
-        with contextlib.suppress(OSError, ValueError, TypeError, KeyError, asyncio.CancelledError):
+        with contextlib.suppress(*_STRANGE, asyncio.CancelledError):
             await self._talk(reader, writer)
         writer.close()
 
@@ -86,8 +88,8 @@ class PushServer:
             writer.write(json.dumps({"last": last, "stop": stop}).encode() + b"\n")
             await writer.drain()
             message = await _read(reader)
-            first = int(message["first"])
             samples = tuple(_sample(item) for item in message["samples"])
+            first = _first(message["first"], len(samples))
 
 
 def remove_dead(folder: Path, *, before: float) -> None:
@@ -111,6 +113,14 @@ async def _read(reader: asyncio.StreamReader) -> dict[str, Any]:
     if not isinstance(message, dict):
         raise TypeError("a message is an object")
     return message
+
+
+def _first(number: Any, count: int) -> int:
+    """Read the sequence of the first of so many samples."""
+    first = int(number)
+    if not 0 <= first < 2**63 - count:
+        raise ValueError("no database keeps its number")
+    return first
 
 
 def _sample(item: Any) -> Sample:

@@ -32,9 +32,12 @@ A pod tells its sidecars when its containers have ended: only one that was kille
 launcher stands before, has not said so by then.
 """
 
+MOST_WAITING = 20_000
+"""Samples that wait to be sent, before files are read on: they are read anew after each start."""
+
 MOST_FILES = 64
-"""Event files that report under a name of their own. The rest share one: the store keeps each name
-that it was ever told."""
+"""Files that report under a name of their own. The rest share one: the store keeps each name that
+it was ever told."""
 
 _NOTE = "position"
 
@@ -154,7 +157,7 @@ class Sidecar:
                 await following
         for file, rest in self._collection.last_pieces(self._clock()):
             self._take(file, rest)
-        await self._send()
+            await self._send()
         await self._uplink.send(self._request(self._source, [], self._last_words()))
         return self._spool.exit_code
 
@@ -186,6 +189,8 @@ class Sidecar:
     async def _follow(self) -> None:
         async for file, samples in self._collection.pieces():
             self._take(file, samples)
+            while sum(map(len, self._waiting.values())) > MOST_WAITING:
+                await self._sleep(LOOK)
 
     def _take(self, file: str, samples: list[PlainSample]) -> None:
         if samples:

@@ -28,6 +28,9 @@ class Source:
     interval: float | None = None
     """Seconds between two looks; None where there is nothing to look at."""
 
+    file = ""
+    """The file in which stands what had no end, where there are several."""
+
     def feed(self, stream: str, data: bytes, at: float) -> list[PlainSample]:
         """Take what the trial wrote to a stream."""
         del stream, data, at
@@ -93,7 +96,8 @@ class LogFile(Source):
     def look(self) -> Iterator[Piece]:
         for data in self._follower.poll():
             self._near.feed(data)
-            yield "", self._parser.feed(data, self._clock())
+            self.file = self._follower.file
+            yield self.file, self._parser.feed(data, self._clock())
 
     def finish(self, at: float) -> list[PlainSample]:
         self._follower.close()

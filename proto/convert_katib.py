@@ -195,7 +195,7 @@ def _finished(problem: Problem, position: int, index: int, trial: pb.Trial) -> F
     texts = [metric.value for metric in trial.status.observation.metrics if metric.name == name]
     value = _number(texts[-1]) if texts else None
     if state in {TrialState.SUCCEEDED, TrialState.EARLY_STOPPED} and value is not None:
-        verdict = Verdict.BAD if math.isnan(value) else Verdict.OBSERVED
+        verdict = Verdict.OBSERVED if math.isfinite(value) else Verdict.BAD
     else:
         verdict = Verdict.BAD if state is TrialState.FAILED else Verdict.NOTHING
     return Finished(position, index, state, verdict, value)

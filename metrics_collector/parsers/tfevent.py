@@ -29,6 +29,7 @@ _DTYPE, _CONTENT = 1, 4
 _TENSOR_CONTENT = {1: "<f", 2: "<d", 3: "<i", 9: "<q", 19: "<e"}
 _PACKED = {5: "<f", 6: "<d"}
 _VARINTS = (7, 10)
+_64_BITS = 2**64 - 1
 
 
 def _crc_table() -> tuple[int, ...]:
@@ -175,7 +176,7 @@ def _varint(data: bytes, at: int) -> tuple[int, int]:
         at += 1
         value |= (byte & 0x7F) << shift
         if byte < 0x80:
-            return value, at
+            return value & _64_BITS, at  # as protocol buffers are read
         shift += 7
     raise ValueError("a number is cut short")
 

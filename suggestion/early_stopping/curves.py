@@ -12,6 +12,7 @@ from array import array
 from bisect import bisect_right, insort
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from threading import Lock
 
 from ...api.stopping import CurveLog
 
@@ -77,18 +78,19 @@ def _insert(column: "array[float]", mean: float) -> None:
 
 @dataclass(slots=True)
 class _Known:
-    """What was read of one experiment."""
+    """What was read of one experiment. Two threads that read on would count a trial twice."""
 
     order: Order
     position: int = 0
     read_at: float = -math.inf
+    lock: Lock = field(default_factory=Lock)
 
 
 class Curves:
     """What is known of any number of experiments; each log is read at most once a second.
 
     `clock` gives monotonic seconds. `early_stopped`: trials that were stopped count
-    too, and all as far as they came.
+    too, and all as far as they came. Safe from several threads.
     """
 
     def __init__(self, clock: Callable[[], float], *, early_stopped: bool = False) -> None:
@@ -98,18 +100,29 @@ class Curves:
 
     def of(self, experiment_uid: str, log: CurveLog) -> Order:
         now = self._clock()
-        known = self._known.get(experiment_uid)
-        if known is None:
+        if experiment_uid not in self._known:
             self._forget(now - KEPT_SECONDS)
-            known = self._known[experiment_uid] = _Known(Order(not self._early_stopped))
-        if now - known.read_at >= REFRESH_SECONDS:
-            end, ended = log.ended_since(
-                experiment_uid, known.position, early_stopped=self._early_stopped
-            )
+        known = self._known.setdefault(experiment_uid, _Known(self._empty()))
+        with known.lock:
+            if now - known.read_at >= REFRESH_SECONDS:
+                self._read_on(experiment_uid, known, log)
+                known.read_at = now
+            return known.order
+
+    def _read_on(self, experiment_uid: str, known: _Known, log: CurveLog) -> None:
+        end, ended = log.ended_since(
+            experiment_uid, known.position, early_stopped=self._early_stopped
+        )
+        try:
             for index in ended:
                 known.order.add(log.running_means(experiment_uid, index, COUNTS))
-            known.position, known.read_at = end, now
-        return known.order
+        except BaseException:
+            known.order, known.position = self._empty(), 0  # those that came so far would again
+            raise
+        known.position = end
+
+    def _empty(self) -> Order:
+        return Order(extended=not self._early_stopped)
 
     def _forget(self, before: float) -> None:
         """Forget the experiments that were read before that."""

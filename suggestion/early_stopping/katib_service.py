@@ -2,15 +2,17 @@
 
 Its protocol knows limits and no rules: what a trial's objective may not be worse than
 after so many reports. So only rules that come to such a limit are served. A limit is made
-anew for each request, of what the succeeded trials in it reported to the DBManager that
-it names.
+of what the succeeded trials in a request reported to the DBManager that it names. What a
+trial reported is read once, as long as the requests go on to name it.
 """
 
 import math
-import time
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import count
+from typing import TypeAlias
 
 import grpc
 
@@ -32,6 +34,37 @@ from .rule import Case
 LONGEST_SECONDS = 60.0
 """How long the DBManager may take for one trial."""
 
+MOST = 100
+"""Experiments of which is remembered what their trials reported."""
+
+_Key: TypeAlias = tuple[str, str, bytes, bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """An experiment's rule, and the trials that it has read: each as it ended, with its name."""
+
+    rule: MedianStop
+    trials: dict[tuple[str, str, str], str] = field(default_factory=dict)
+
+
+class _Memory:
+    """The experiments that were asked for last. One is taken out while its limit is made."""
+
+    def __init__(self) -> None:
+        self._asked: dict[_Key, _Asked] = {}
+        self._lock = threading.Lock()
+
+    def take(self, key: _Key) -> _Asked | None:
+        with self._lock:
+            return self._asked.pop(key, None)
+
+    def keep(self, key: _Key, asked: _Asked) -> None:
+        with self._lock:
+            self._asked[key] = asked
+            while len(self._asked) > MOST:
+                del self._asked[next(iter(self._asked))]
+
 
 class KatibEarlyStopping(api_pb2_grpc.EarlyStoppingServicer):
     """api.v1.beta1.EarlyStopping.
@@ -41,6 +74,7 @@ class KatibEarlyStopping(api_pb2_grpc.EarlyStoppingServicer):
 
     def __init__(self, mark_stopped: Callable[[str], None]) -> None:
         self._mark_stopped = mark_stopped
+        self._memory = _Memory()
 
     def ValidateEarlyStoppingSettings(  # noqa: N802  # the protocol's name
         self,
@@ -57,7 +91,7 @@ class KatibEarlyStopping(api_pb2_grpc.EarlyStoppingServicer):
         if not request.experiment.spec.HasField("early_stopping"):
             return api_pb2.GetEarlyStoppingRulesReply()
         with in_katibs_words():
-            limits = _limits(request)
+            limits = _limits(request, self._memory)
         return api_pb2.GetEarlyStoppingRulesReply(early_stopping_rules=limits)
 
     def SetTrialStatus(  # noqa: N802  # the protocol's name
@@ -83,27 +117,54 @@ def _limiting(rule: StoppingRule) -> type[MedianStop]:
     return found
 
 
-def _limits(request: api_pb2.GetEarlyStoppingRulesRequest) -> Sequence[api_pb2.EarlyStoppingRule]:
+def _limits(
+    request: api_pb2.GetEarlyStoppingRulesRequest, memory: _Memory
+) -> Sequence[api_pb2.EarlyStoppingRule]:
     """Return the limit of the experiment's rule, none while too few trials have succeeded."""
     spec = request.experiment.spec
     rule, objective = rule_from_katib(spec.early_stopping), objective_from_katib(spec.objective)
     found = _limiting(rule)
-    succeeded = [
-        trial.name
-        for trial in request.trials
-        if trial.status.condition == api_pb2.TrialStatus.SUCCEEDED
-    ]
+    key = _key(request)
+    asked = _asked(memory.take(key), found, request.trials)
     settings = setting_values(found.settings, rule.settings)
     start_step = int(settings["start_step"])
     with Endpoint.of(request.db_manager_address).service().channel() as channel:
-        log = _Reported(api_pb2_grpc.DBManagerStub(channel), succeeded, objective)
-        bound = found(time.monotonic).bound(
-            start_step, Case(request.experiment.name, objective, settings, log)
-        )
+        stub = api_pb2_grpc.DBManagerStub(channel)
+        log = _Reported(stub, [*asked.trials.values()], objective)
+        case = Case(request.experiment.name, objective, settings, log)
+        bound = asked.rule.bound(start_step, case)
+    memory.keep(key, asked)
     if bound is None:
         return ()
     is_worse = ">" if objective.direction is Direction.MINIMIZE else "<"
     return [limit_to_katib(objective.metric.name, is_worse, bound.value, start_step)]
+
+
+def _key(request: api_pb2.GetEarlyStoppingRulesRequest) -> _Key:
+    """Return what an experiment's limit depends on, its trials aside."""
+    experiment = request.experiment
+    rule, objective = (
+        part.SerializeToString(deterministic=True)
+        for part in (experiment.spec.early_stopping, experiment.spec.objective)
+    )
+    return request.db_manager_address, experiment.name, rule, objective
+
+
+def _asked(known: _Asked | None, rule: type[MedianStop], trials: Iterable[api_pb2.Trial]) -> _Asked:
+    """Return the experiment with all trials that succeeded, the new ones last.
+
+    It is begun anew where one is no more that was read.
+    """
+    succeeded = {
+        (trial.name, trial.status.start_time, trial.status.completion_time): trial.name
+        for trial in trials
+        if trial.status.condition == api_pb2.TrialStatus.SUCCEEDED
+    }
+    if known is None or not known.trials.keys() <= succeeded.keys():
+        # Its clock lets the rule look for new trials whenever it is asked.
+        known = _Asked(rule(count().__next__))
+    known.trials.update(succeeded)
+    return known
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tunewright.api.conditions import Condition, pass_to, set_condition
 from tunewright.api.durations import parse_duration
+from tunewright.api.history import Verdict, verdict_of
 from tunewright.api.identity import trial_name
-from tunewright.api.objective import Direction, Further, Metric, Objective, Strategy
+from tunewright.api.objective import Direction, Further, Metric, Objective, Outcome, Strategy
 from tunewright.api.observation import LONGEST_TEXT, Sample, TextValue, read_value, summarize
 from tunewright.api.space import (
     Parameter,
@@ -195,12 +196,16 @@ def test_of_texts_the_last_stands_for_the_trial(strategy, values, taken):
 
 
 @pytest.mark.parametrize("direction", Direction)
-def test_nan_is_never_better_and_never_the_goal(direction):
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_what_is_not_finite_is_never_better_and_never_the_goal(direction, value):
     objective = Objective(Metric("a", Strategy.LATEST), direction, goal=0.5)
 
-    assert not objective.better(math.nan, None)
-    assert objective.better(0.5, math.nan)
-    assert not objective.reaches_goal(math.nan)
+    assert not objective.better(value, None)
+    assert objective.better(0.5, value)
+    assert not objective.reaches_goal(value)
+    assert objective.losses(value, {}) is None
+    outcome = Outcome(value)
+    assert verdict_of(outcome, TrialState.SUCCEEDED, own_failure=False) is Verdict.BAD
 
 
 @pytest.mark.parametrize(

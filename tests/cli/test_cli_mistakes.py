@@ -22,6 +22,7 @@ from tunewright.cli.main import cli
 
 NEEDS = {
     "a database with a password": "mysql",
+    "a database of others": "mysql",
     "a small disk": "mount-namespaces",
     "an unreadable file": "linux",
     "a closed folder": "linux",
@@ -69,14 +70,14 @@ def taken_port() -> Iterator[int]:
 
 
 @contextmanager
-def guarded_database() -> Iterator[str]:
-    """Yield a URL whose password is not the user's."""
+def guarded_database(password: str) -> Iterator[str]:
+    """Yield the URL of a database that its user, whose password is `right`, may not use."""
     with servers.mysql() as server, servers.fresh_database(server) as url:
         engine = create_engine(url, isolation_level="AUTOCOMMIT", poolclass=NullPool)
         with engine.connect() as connection:
             connection.execute(text("CREATE OR REPLACE USER tune@localhost IDENTIFIED BY 'right'"))
-        wrong = make_url(url).set(username="tune", password="wrong")
-        yield wrong.render_as_string(hide_password=False)
+        given = make_url(url).set(username="tune", password=password)
+        yield given.render_as_string(hide_password=False)
 
 
 @contextmanager
@@ -93,7 +94,10 @@ def scene(name: str, folder: Path) -> Iterator[Mapping[str, object]]:
             (folder / "there.yaml").write_text(KUBECONFIG.format(port=port))
             yield {"closed": port}
         case "a database with a password":
-            with guarded_database() as url:
+            with guarded_database("wrong") as url:
+                yield {"store": url}
+        case "a database of others":
+            with guarded_database("right") as url:
                 yield {"store": url}
         case "an unreadable file":
             (folder / "experiment.yaml").chmod(0)

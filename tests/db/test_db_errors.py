@@ -11,6 +11,7 @@ from tunewright.db import connection
 from tunewright.db.connection import translate
 
 LOST = connection._LostError
+NO_RIGHT = StoreUnwritable
 FULL = "could not extend file: No space left on device"
 
 
@@ -24,6 +25,8 @@ FULL = "could not extend file: No space left on device"
         (pymysql.err.OperationalError(1213, "Deadlock found", sqlstate="40001"), LOST),
         (pymysql.err.IntegrityError(1062, "Duplicate entry"), LOST),
         (pymysql.err.OperationalError(2006, "server has gone away"), StoreUnavailable),
+        (pymysql.err.OperationalError(1044, "Access denied to database 'd'"), NO_RIGHT),
+        (pymysql.err.OperationalError(1142, "CREATE command denied to user 'u'"), NO_RIGHT),
         (pymysql.err.DataError(1406, "Data too long"), Invalid),
         (pg.SerializationFailure("Zugriff konnte nicht serialisiert werden"), LOST),
         (pg.DeadlockDetected("Verklemmung"), LOST),
@@ -32,6 +35,7 @@ FULL = "could not extend file: No space left on device"
         (pg.ForeignKeyViolation("verletzt Fremdschlüssel"), NotFound),
         (pg.DiskFull(FULL), StoreUnwritable),
         (pg.IoError("could not read block"), StoreUnwritable),
+        (pg.InsufficientPrivilege("keine Berechtigung für Schema public"), NO_RIGHT),
         (pg.AdminShutdown("terminating connection"), StoreUnavailable),
         (pg.CrashShutdown("terminating connection"), StoreUnavailable),
         (pg.CannotConnectNow("the database system is starting up"), StoreUnavailable),
@@ -44,6 +48,14 @@ FULL = "could not extend file: No space left on device"
 )
 def test_an_error_says_what_is_to_be_done(error: Exception, ours: type[Exception]):
     assert type(translate(error, "here")) is ours
+
+
+def test_who_lacks_a_right_is_told_in_one_line_what_to_grant():
+    error = pg.InsufficientPrivilege("permission denied for schema public\nLINE 2: CREATE TABLE x")
+    assert str(translate(error, "postgresql://tune@db/tune")) == (
+        "postgresql://tune@db/tune: the store's user lacks a right: permission denied for schema"
+        " public; grant it all rights on that database, in PostgreSQL on its schema too"
+    )
 
 
 @pytest.mark.parametrize(

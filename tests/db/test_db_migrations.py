@@ -14,6 +14,7 @@ from tunewright.api.history import Proposal
 from tunewright.api.identity import ExperimentKey
 from tunewright.api.states import TrialState
 from tunewright.db.connection import Database
+from tunewright.db.listing import Query
 from tunewright.db.migrate import REVISIONS, config_of, migrate, revision, upgrade
 from tunewright.db.schema import metadata
 from tunewright.db.store import Store
@@ -38,21 +39,30 @@ def test_an_empty_database_gets_the_tables_of_the_schema(
     database.close()
 
 
-@pytest.mark.parametrize("done", [0, 1, 9, 25], ids="after {} statements".format)
-def test_a_creation_that_broke_off_is_gone_on_with(place: str, done: int):
+def broken_off(place: str, done: int) -> bool:
+    """Upgrade a database, and break off after so many changes; return whether it came to that."""
     left = [done]
 
     def break_off(_connection, _cursor, statement: str, *_: object) -> None:
-        if statement.lstrip().startswith("CREATE"):
+        if statement.lstrip().startswith(("CREATE", "ALTER", "UPDATE", "INSERT")):
             left[0] -= 1
             if left[0] < 0:
                 raise RuntimeError("broke off")
 
-    broken = Database(place)
-    event.listen(broken.writer, "before_cursor_execute", break_off)
-    with pytest.raises(RuntimeError, match="broke off"):
-        upgrade(broken)
-    broken.close()
+    database = Database(place)
+    event.listen(database.writer, "before_cursor_execute", break_off)
+    try:
+        upgrade(database)
+    except RuntimeError:
+        return True
+    finally:
+        database.close()
+    return False
+
+
+@pytest.mark.parametrize("done", [0, 1, 9, 25], ids="after {} statements".format)
+def test_a_creation_that_broke_off_is_gone_on_with(place: str, done: int):
+    assert broken_off(place, done)
     test_an_empty_database_gets_the_tables_of_the_schema(place, upgrade)
 
 
@@ -79,12 +89,41 @@ def normal(sql: str) -> str:
     return " ".join(sorted(sql.replace(",", " ").replace("(", " ( ").replace(")", " ) ").split()))
 
 
+def age(place: str, old: str) -> None:
+    """Give a store the tables that it had at a revision."""
+
+    def back(connection: Connection) -> None:
+        command.downgrade(config_of(connection), old)
+
+    database = Database(place)
+    database.write(back)
+    database.close()
+
+
+def test_a_migration_that_broke_off_wherever_it_was_is_gone_on_with(
+    place: str, opened: Callable[..., Store]
+):
+    store, key = opened(), ExperimentKey("default", "old")
+    document = {"metadata": {"labels": {"team": "red"}}, **DOCUMENT}
+    uid = store.create_experiment(key, document, seed=1, workdir="/", now=1.0).uid
+    store.propose(uid, 0, [("old-0", Proposal({"x": 0.5}))], made_from=0, now=1.0)
+    store.finish_trial(uid, 0, TrialState.KILLED, reason="r", message="m", now=3.0)
+    before = store.experiment(key).totals
+    store.close()
+
+    age(place, "0001")
+    for done in range(3, 40, 3):
+        if not broken_off(place, done):
+            break
+    assert opened().experiment(key).totals == before
+    found = opened().find_experiments(Query(labels=(("team", "red"),)))
+    assert [record.uid for record in found.records] == [uid]
+    test_an_empty_database_gets_the_tables_of_the_schema(place, upgrade)
+
+
 def test_trials_that_never_began_are_counted_apart_in_an_older_store_too(
     place: str, opened: Callable[..., Store]
 ):
-    def back(connection: Connection) -> None:
-        command.downgrade(config_of(connection), "0006")
-
     store, key = opened(), ExperimentKey("default", "old")
     uid = store.create_experiment(key, DOCUMENT, seed=1, workdir="/", now=1.0).uid
     points = [(f"old-{n}", Proposal({"x": 0.5})) for n in range(3)]
@@ -95,9 +134,7 @@ def test_trials_that_never_began_are_counted_apart_in_an_older_store_too(
     before = store.experiment(key).totals
     store.close()
 
-    database = Database(place)
-    database.write(back)
-    database.close()
+    age(place, "0006")
     again = opened().experiment(key).totals
     assert (again.unbegun, again.of(TrialState.KILLED), again) == (1, 1, before)
 

@@ -4,14 +4,18 @@ import asyncio
 import http.server
 import math
 import os
+import struct
 import threading
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
 from tensorboardX import SummaryWriter
 from tunewright.api.errors import Invalid
 from tunewright.api.observation import TextValue
+from tunewright.metrics_collector import scrape
 from tunewright.metrics_collector.collection import Collection
+from tunewright.metrics_collector.parsers.tfevent import masked_crc32c
 from tunewright.metrics_collector.spec import (
     CollectorKind,
     CollectorSpec,
@@ -129,6 +133,22 @@ def test_a_file_that_was_cut_is_read_from_its_start(tmp_path):
     asyncio.run(main())
 
 
+@pytest.mark.parametrize("is_renamed", [False, True], ids=["cut", "rotated"])
+def test_what_had_no_end_does_not_go_on_in_what_is_read_next(tmp_path, *, is_renamed):
+    path = tmp_path / "metrics.log"
+
+    async def main():
+        run = Run(file_spec(path))
+        path.write_text("epoch=1 loss=0.5\nloss=1")
+        await run.look()
+        if is_renamed:
+            path.rename(tmp_path / "metrics.log.1")
+        path.write_text("5 loss=3\n")
+        assert await run.finish() == [("loss", 0.5), ("loss", 1.0), ("loss", 3.0)]
+
+    asyncio.run(main())
+
+
 def test_a_named_pipe_is_read_as_often_as_something_is_written_to_it(tmp_path):
     path = tmp_path / "metrics.log"
     os.mkfifo(path)
@@ -231,6 +251,23 @@ def test_an_event_without_a_time_that_is_one_is_left_out(tmp_path, time):
     assert pairs(asyncio.run(collection.finish(1.0))) == [("loss", 0.5)]
 
 
+def record(data):
+    """Return data as it stands in an event file."""
+    length = struct.pack("<Q", len(data))
+    checksums = [struct.pack("<I", masked_crc32c(part)) for part in (length, data)]
+    return length + checksums[0] + data + checksums[1]
+
+
+def test_a_step_of_an_event_has_64_bits_whatever_stands_there(tmp_path):
+    value = b"\x0a\x04loss\x15" + struct.pack("<f", 0.5)
+    summary = bytes([0x0A, len(value)]) + value
+    step = b"\x10" + b"\xff" * 9 + b"\x7f"
+    event = b"\x09" + struct.pack("<d", 1.0) + step + bytes([0x2A, len(summary)]) + summary
+    (tmp_path / "events.out.tfevents.0").write_bytes(record(event))
+    collection = Collection(CollectorSpec(CollectorKind.TFEVENT, str(tmp_path)), ("loss",))
+    assert asyncio.run(collection.finish(1.0)) == [("loss", 0.5, 1.0, -1)]
+
+
 def test_a_damaged_event_file_is_no_end_of_the_others(tmp_path):
     (tmp_path / "events.out.tfevents.0").write_bytes(os.urandom(500))
     with SummaryWriter(str(tmp_path)) as writer:
@@ -245,14 +282,21 @@ class Page:
     def __init__(self):
         page = self
         self.text = ""
+        self.length = None  # that is told, where one is
+        self.is_endless = False
         self.asked = {}
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self):
                 page.asked = self.headers
                 self.send_response(200)
+                if page.length is not None:
+                    self.send_header("Content-Length", str(page.length))
                 self.end_headers()
                 self.wfile.write(page.text.encode())
+                with suppress(OSError):  # who asked has gone
+                    while page.is_endless:
+                        self.wfile.write(b"# and on\n")
 
             def log_message(self, *_):
                 pass
@@ -308,6 +352,48 @@ def test_no_line_of_a_page_holds_up_the_others(page, line):
     async def main():
         run = Run(page.spec, "loss")
         page.text = f"{line}\nloss 0.5\n"
+        await run.look()
+        return await run.finish()
+
+    assert asyncio.run(main()) == [("loss", 0.5)]
+
+
+def test_a_page_that_breaks_off_is_none(page):
+    """Half a number is another number."""
+
+    async def main():
+        run = Run(page.spec, "loss")
+        page.text, page.length = "loss 0.1", 100
+        await run.look()
+        page.text, page.length = "loss 0.125\n", None
+        await run.look()
+        return await run.finish()
+
+    assert asyncio.run(main()) == [("loss", 0.125)]
+
+
+def test_a_page_that_is_too_large_ends_with_a_whole_line(page, monkeypatch):
+    monkeypatch.setattr(scrape, "_LARGEST", len("loss 0.125\nacc 0.1"))
+
+    async def main():
+        run = Run(page.spec, "loss", "acc")
+        page.text = "loss 0.125\nacc 0.125\n"
+        await run.look()
+        return await run.finish()
+
+    assert asyncio.run(main()) == [("loss", 0.125)]
+
+
+def test_a_page_without_an_end_is_given_up(page, monkeypatch):
+    """Where it is not, the test runs into its time limit."""
+    monkeypatch.setattr(scrape, "_LARGEST", 1 << 40)
+    monkeypatch.setattr(scrape, "_PATIENCE", 0.05)
+
+    async def main():
+        run = Run(page.spec, "loss")
+        page.text, page.is_endless = "loss 0.5\n", True
+        assert await run.look() == []
+        page.is_endless = False
         await run.look()
         return await run.finish()
 

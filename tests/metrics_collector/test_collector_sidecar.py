@@ -15,6 +15,7 @@ class Kept:
 
     def __init__(self):
         self.by_source = {}
+        self.largest = 0
         self.has_six = asyncio.Event()
 
     @property
@@ -24,6 +25,7 @@ class Kept:
 
     async def send(self, request):
         kept = self.by_source.setdefault(request.source, [])
+        self.largest = max(self.largest, len(request.samples))
         for sequence, sample in enumerate(request.samples, request.first_sequence):
             if sequence > len(kept):
                 kept.append(sample)
@@ -41,11 +43,11 @@ def folder(tmp_path):
     return tmp_path
 
 
-def sidecar(folder, kept, metrics, sleep=asyncio.sleep):
+def sidecar(folder, kept, metrics, sleep=asyncio.sleep, *, spec=None):
     return Sidecar(
         folder / "spool",
         Reported("team", "a-0", 1, "pod"),
-        CollectorSpec(CollectorKind.TFEVENT, str(folder / "events")),
+        spec or CollectorSpec(CollectorKind.TFEVENT, str(folder / "events")),
         metrics,
         kept,
         clock=lambda: 5.0,
@@ -108,3 +110,57 @@ def test_however_many_event_files_there_are_they_have_few_names(folder):
     asyncio.run(sidecar(folder, kept, ("loss",)).run())
     assert len(kept.samples) == MOST_FILES + 10
     assert len(kept.by_source) == MOST_FILES + 1
+
+
+@pytest.mark.parametrize("has_ended", [False, True], ids=["while it is written", "at the end"])
+def test_a_long_file_is_sent_bit_by_bit(folder, monkeypatch, *, has_ended):
+    monkeypatch.setattr("tunewright.metrics_collector.follow.CHUNK", 500)
+    monkeypatch.setattr("tunewright.metrics_collector.sidecar.MOST_WAITING", 10)
+    log, exit_code, kept = folder / "m.log", folder / "spool" / "exit", Kept()
+    log.write_text("".join(f"step={n} loss={n}\n" for n in range(500)))
+    if has_ended:
+        exit_code.write_text("0")
+
+    async def sleep(_seconds):
+        await asyncio.sleep(0)
+        if len(kept.samples) > 100:
+            exit_code.write_text("0")
+
+    spec = CollectorSpec(CollectorKind.FILE, str(log))
+    asyncio.run(sidecar(folder, kept, ("loss",), sleep, spec=spec).run())
+    assert kept.samples == [("loss", n) for n in range(500)]
+    assert kept.largest < 100
+
+
+@pytest.mark.parametrize("is_renamed", [False, True], ids=["cut", "rotated"])
+def test_a_log_that_was_rotated_is_kept_whole_over_a_new_start(folder, *, is_renamed):
+    log, kept = folder / "m.log", Kept()
+
+    def write(*steps):
+        with log.open("a") as file:
+            file.writelines(f"step={n} loss={n}\n" for n in steps)
+
+    def started():
+        spec = CollectorSpec(CollectorKind.FILE, str(log))
+        return sidecar(folder, kept, ("loss",), spec=spec).run()
+
+    async def run():
+        write(1, 2, 3, 4)
+        first = asyncio.create_task(started())
+        while len(kept.samples) < 4:
+            await asyncio.sleep(0)
+        if is_renamed:
+            log.rename(folder / "m.log.1")
+        else:
+            log.write_text("")
+        write(5, 6)
+        await kept.has_six.wait()
+        first.cancel()
+        await asyncio.gather(first, return_exceptions=True)
+        with log.open("a") as file:
+            file.write("step=7 loss=7")
+        (folder / "spool" / "exit").write_text("0")
+        return await started()
+
+    assert asyncio.run(run()) == 0
+    assert kept.samples == [("loss", n) for n in range(1, 8)]

@@ -111,12 +111,13 @@ def test_an_experiment_without_an_architecture_has_none_at_katib():
     assert not wire.spec.HasField("nas_config")
 
 
-def test_katibs_trials_become_a_log_in_the_order_of_their_times():
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
+def test_katibs_trials_become_a_log_in_the_order_of_their_times(bad):
     log = Log()
     log.propose(*[Proposal(POINT, name=name) for name in ("a", "b", "c", "d")])
     log.finish(1, 0.5)
     log.finish(0, None, Verdict.BAD)
-    log.finish(2, math.nan)
+    log.finish(2, bad)
     wire = convert_katib.trials_to_katib(TASK, log.entries, {})
     back = convert_katib.log_from_katib(TASK, reversed(wire))
     assert [entry.index for entry in back] == [0, 1, 2, 3, 1, 0, 2]

@@ -112,9 +112,9 @@ def test_an_engine_that_comes_back_gets_what_was_not_acknowledged():
     assert engine.values("t1") == [1, 2]
 
 
-def pushed(*sample) -> bytes:
+def pushed(*sample, first=0) -> bytes:
     """Return what a reporter says that pushes one sample."""
-    messages = [{"token": "t1", "source": "s"}, {"first": 0, "samples": [sample]}]
+    messages = [{"token": "t1", "source": "s"}, {"first": first, "samples": [sample]}]
     return b"".join(json.dumps(message).encode() + b"\n" for message in messages)
 
 
@@ -131,13 +131,20 @@ def pushed(*sample) -> bytes:
         pytest.param(pushed("a\0b", 1, 1, 1), id="a name with NUL"),
         pytest.param(pushed("loss", 1, 1, 2**63), id="a step beyond 64 bits"),
         pytest.param(pushed("loss", 1, float("nan"), 1), id="a time that is none"),
+        pytest.param(pushed("loss", 1, 1, float("inf")), id="a step without an end"),
+        pytest.param(pushed("loss", 10**400, 1, 1), id="a value beyond all floats"),
+        pytest.param(pushed("loss", 1, 1, 1, first=-1), id="a number before the first"),
+        pytest.param(pushed("loss", 1, 1, 1, first=2**63 - 1), id="a number beyond 64 bits"),
+        pytest.param(pushed("loss", 1, 1, 1, first=float("inf")), id="a number without an end"),
+        pytest.param(b"[" * 100_000 + b"\n", id="JSON that is too deep"),
         pytest.param(b"x" * 3_000_000, id="a line without an end"),
     ],
 )
 def test_a_stranger_ends_the_conversation_and_nothing_else(said):
-    engine = PushEngine()
+    engine, unexpected = PushEngine(), []
 
     async def main():
+        asyncio.get_running_loop().set_exception_handler(lambda _, told: unexpected.append(told))
         server = PushServer(engine)
         await server.start()
         reader, writer = await asyncio.open_unix_connection(server.address.removeprefix("unix:"))
@@ -152,7 +159,7 @@ def test_a_stranger_ends_the_conversation_and_nothing_else(said):
         await server.close()
 
     asyncio.run(main())
-    assert engine.values("t1") == [7]
+    assert (engine.values("t1"), unexpected) == ([7], [])
 
 
 def test_outside_a_trial_it_prints_what_the_collector_reads(capsys, monkeypatch):

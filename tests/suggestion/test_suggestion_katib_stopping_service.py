@@ -104,6 +104,22 @@ def test_too_few_succeeded_trials_make_no_limit(stub, metrics):
     ).early_stopping_rules
 
 
+def test_what_a_trial_reported_is_read_once_as_long_as_it_is_named(stub, metrics):
+    def limit(**given):
+        (found,) = stub.GetEarlyStoppingRules(
+            question(metrics, spec(start_step="2", min_trials_required="1"), **given)
+        ).early_stopping_rules
+        return float(found.value)
+
+    assert limit(states=("SUCCEEDED", "RUNNING", "SUCCEEDED")) == 4.5
+    with grpc.insecure_channel(metrics) as channel:
+        forget = api_pb2_grpc.DBManagerStub(channel).DeleteObservationLog
+        forget(api_pb2.DeleteObservationLogRequest(trial_name="t-0"))
+    assert limit() == 3.0
+    assert limit(states=("RUNNING", "SUCCEEDED", "SUCCEEDED")) == 5.5
+    assert limit() == 5.5
+
+
 def test_an_experiment_without_a_rule_has_no_limit(stub):
     asked = api_pb2.GetEarlyStoppingRulesRequest(db_manager_address="127.0.0.1:1")
     asked.trials.add(name="t-0")

@@ -1,9 +1,13 @@
 import math
 import statistics
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tunewright.api.errors import StoreUnavailable
 from tunewright.api.objective import Direction, Metric, Objective, Strategy
 from tunewright.api.stopping import Progress, StoppingRule
 from tunewright.suggestion.early_stopping.registry import Rules, validate_rule
@@ -98,6 +102,42 @@ def test_the_log_is_read_once_a_second_at_most():
         stopped(curves, reports=6, best=1.0, rules=rules)
     assert len(reads) == 1
     del time
+
+
+def test_reports_that_come_at_once_count_each_trial_once():
+    both = threading.Barrier(2)
+
+    class Slow(Curves):
+        def ended_since(self, uid, position, **given):
+            found = super().ended_since(uid, position, **given)
+            with suppress(threading.BrokenBarrierError):  # whoever waits for us does not come
+                both.wait(0.2)
+            return found
+
+    rules, curves = Rules(Time()), Slow([1.0] * 6, [2.0] * 6, [9.0] * 6)
+    stopped(Curves(), reports=4, best=5.0, rules=rules, uid="another")
+
+    def judge(_number):
+        (stop,) = stopped(curves, reports=4, best=5.0, rules=rules)
+        return stop.reason
+
+    with ThreadPoolExecutor(2) as threads:
+        for reason in threads.map(judge, range(2)):
+            assert "the median 2 of 3 succeeded trials" in reason
+
+
+def test_a_log_that_could_not_be_read_whole_is_read_anew():
+    class Broken(Curves):
+        def running_means(self, uid, index, reports):
+            if index == 2:
+                raise StoreUnavailable("away")
+            return super().running_means(uid, index, reports)
+
+    rules, curves = Rules(Time()), [[1.0] * 6, [2.0] * 6, [9.0] * 6]
+    with pytest.raises(StoreUnavailable):
+        stopped(Broken(*curves), reports=4, best=5.0, rules=rules)
+    (stop,) = stopped(Curves(*curves), reports=4, best=5.0, rules=rules)
+    assert "the median 2 of 3 succeeded trials" in stop.reason
 
 
 @pytest.mark.parametrize(("seconds", "begin"), [(60, 4), (2 * 3600, 0)])

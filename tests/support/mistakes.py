@@ -587,6 +587,14 @@ THE_STORE = (
         advice="The password may stand in `TUNEWRIGHT_STORE_PASSWORD` instead of the URL.",
     ),
     Mistake(
+        "The database is not for this user",
+        "tunewright get --store '{store}'",
+        "error: …: the store's user lacks a right: …Access denied for user 'tune'@'localhost' to"
+        " database …; grant it all rights on that database, in PostgreSQL on its schema too",
+        1,
+        scene="a database of others",
+    ),
+    Mistake(
         "The disk is full",
         "tunewright export digits > /dev/full",
         "error: No space left on device (free some space)",

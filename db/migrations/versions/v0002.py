@@ -3,6 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import mysql
+from tunewright.db.migrations import steps
 from tunewright.db.migrations.versions.v0001 import MYSQL, ROW_ID
 
 revision = "0002"
@@ -10,7 +11,7 @@ down_revision = "0001"
 
 
 def upgrade() -> None:
-    op.create_table(
+    steps.create_table(
         "outputs",
         sa.Column("trial_id", ROW_ID, nullable=False),
         sa.Column("attempt", sa.Integer(), autoincrement=False, nullable=False),

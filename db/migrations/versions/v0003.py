@@ -2,13 +2,14 @@
 
 import sqlalchemy as sa
 from alembic import op
+from tunewright.db.migrations import steps
 
 revision = "0003"
 down_revision = "0002"
 
 
 def upgrade() -> None:
-    op.add_column("trials", sa.Column("deviation", sa.Double(), nullable=True))
+    steps.add_column("trials", sa.Column("deviation", sa.Double(), nullable=True))
 
 
 def downgrade() -> None:

@@ -2,6 +2,7 @@
 
 import sqlalchemy as sa
 from alembic import op
+from tunewright.db.migrations import steps
 from tunewright.db.migrations.versions.v0001 import MYSQL, ROW_ID
 
 revision = "0004"
@@ -9,7 +10,7 @@ down_revision = "0003"
 
 
 def upgrade() -> None:
-    op.create_table(
+    steps.create_table(
         "provenance",
         sa.Column("id", ROW_ID, autoincrement=True, nullable=False),
         sa.Column("experiment_id", ROW_ID, nullable=False),
@@ -27,7 +28,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_provenance")),
         **MYSQL,
     )
-    op.create_index(op.f("ix_provenance_experiment_id"), "provenance", ["experiment_id"])
+    steps.create_index("ix_provenance_experiment_id", "provenance", ["experiment_id"])
 
 
 def downgrade() -> None:

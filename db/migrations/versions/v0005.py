@@ -2,6 +2,7 @@
 
 import sqlalchemy as sa
 from alembic import op
+from tunewright.db.migrations import steps
 from tunewright.db.migrations.versions.v0001 import DOCUMENT
 
 revision = "0005"
@@ -9,11 +10,11 @@ down_revision = "0004"
 
 
 def upgrade() -> None:
-    op.add_column("sources", sa.Column("heard_at", sa.Double(), nullable=True))
-    op.add_column("sources", sa.Column("seen", DOCUMENT, nullable=True))
-    op.add_column("sources", sa.Column("dropped", sa.BigInteger(), nullable=True))
-    op.add_column("sources", sa.Column("done", sa.Boolean(), nullable=True))
-    op.create_index(op.f("ix_stops_answered"), "stops", ["answered"])
+    steps.add_column("sources", sa.Column("heard_at", sa.Double(), nullable=True))
+    steps.add_column("sources", sa.Column("seen", DOCUMENT, nullable=True))
+    steps.add_column("sources", sa.Column("dropped", sa.BigInteger(), nullable=True))
+    steps.add_column("sources", sa.Column("done", sa.Boolean(), nullable=True))
+    steps.create_index("ix_stops_answered", "stops", ["answered"])
 
 
 def downgrade() -> None:

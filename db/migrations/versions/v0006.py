@@ -5,18 +5,21 @@ import json
 import sqlalchemy as sa
 from alembic import op
 from tunewright.api.remarks import is_label, labels_of
+from tunewright.db.migrations import steps
 from tunewright.db.migrations.versions.v0001 import MYSQL, ROW_ID
 
 revision = "0006"
 down_revision = "0005"
 
+_LABELS = sa.table("labels", *map(sa.column, ("experiment_id", "name", "value")))
+
 
 def upgrade() -> None:
-    op.add_column("experiments", sa.Column("touched_at", sa.Double(), nullable=True))
+    steps.add_column("experiments", sa.Column("touched_at", sa.Double(), nullable=True))
     op.execute("UPDATE experiments SET touched_at = created_at")
-    op.create_index(op.f("ix_experiments_touched_at"), "experiments", ["touched_at"])
-    op.create_index(op.f("ix_experiments_created_at"), "experiments", ["created_at"])
-    labels = op.create_table(
+    steps.create_index("ix_experiments_touched_at", "experiments", ["touched_at"])
+    steps.create_index("ix_experiments_created_at", "experiments", ["created_at"])
+    steps.create_table(
         "labels",
         sa.Column("experiment_id", ROW_ID, nullable=False),
         sa.Column("name", sa.String(length=317), nullable=False),
@@ -31,8 +34,8 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
         **MYSQL,
     )
-    op.create_index(op.f("ix_labels_name_value"), "labels", ["name", "value"])
-    op.create_table(
+    steps.create_index("ix_labels_name_value", "labels", ["name", "value"])
+    steps.create_table(
         "removed",
         sa.Column("uid", sa.String(length=64), nullable=False),
         sa.Column("namespace", sa.String(length=63), nullable=False),
@@ -40,11 +43,11 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("uid", name=op.f("pk_removed")),
         **MYSQL,
     )
-    op.create_index(op.f("ix_removed_removed_at"), "removed", ["removed_at"])
-    _write_labels(labels)
+    steps.create_index("ix_removed_removed_at", "removed", ["removed_at"])
+    _write_labels()
 
 
-def _write_labels(labels: sa.Table) -> None:
+def _write_labels() -> None:
     rows = op.get_bind().execute(sa.text("SELECT id, document FROM experiments"))
     found = [
         {"experiment_id": key, "name": name, "value": value}
@@ -53,7 +56,7 @@ def _write_labels(labels: sa.Table) -> None:
         if is_label(name, value)
     ]
     if found:
-        op.bulk_insert(labels, found)
+        op.bulk_insert(_LABELS, found)
 
 
 def downgrade() -> None:

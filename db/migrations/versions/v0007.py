@@ -2,6 +2,7 @@
 
 import sqlalchemy as sa
 from alembic import op
+from tunewright.db.migrations import steps
 
 revision = "0007"
 down_revision = "0006"
@@ -13,7 +14,7 @@ _COUNT = """UPDATE experiments SET trials_unbegun = (
 
 
 def upgrade() -> None:
-    op.add_column(
+    steps.add_column(
         "experiments",
         sa.Column("trials_unbegun", sa.Integer(), nullable=False, server_default="0"),
     )

@@ -2,6 +2,7 @@
 
 import sqlalchemy as sa
 from alembic import op
+from tunewright.db.migrations import steps
 from tunewright.db.migrations.versions.v0001 import DOCUMENT
 
 revision = "0008"
@@ -9,8 +10,8 @@ down_revision = "0007"
 
 
 def upgrade() -> None:
-    op.add_column("trials", sa.Column("text", DOCUMENT, nullable=True))
-    op.add_column("summaries", sa.Column("latest_text", DOCUMENT, nullable=True))
+    steps.add_column("trials", sa.Column("text", DOCUMENT, nullable=True))
+    steps.add_column("summaries", sa.Column("latest_text", DOCUMENT, nullable=True))
 
 
 def downgrade() -> None:
