@@ -249,7 +249,6 @@ def proposals_to_katib(proposals: Iterable[Proposal]) -> pb.GetSuggestionsReply:
 
 def experiment_to_katib(problem: Problem, settings: Mapping[str, str]) -> pb.Experiment:
     """Return the experiment with the settings that the plug-in returned over its own."""
-    maximize = problem.objective.direction is Direction.MAXIMIZE
     merged = {**problem.settings, **settings}
     nas = problem.architecture
     return pb.Experiment(
@@ -259,12 +258,7 @@ def experiment_to_katib(problem: Problem, settings: Mapping[str, str]) -> pb.Exp
             parameter_specs=pb.ExperimentSpec.ParameterSpecs(
                 parameters=[_parameter_to_katib(one) for one in problem.space.parameters]
             ),
-            objective=pb.ObjectiveSpec(
-                type=pb.MAXIMIZE if maximize else pb.MINIMIZE,
-                goal=problem.objective.goal or 0.0,
-                objective_metric_name=problem.objective.metric.name,
-                additional_metric_names=[one.name for one in problem.objective.others],
-            ),
+            objective=_objective_to_katib(problem.objective),
             algorithm=pb.AlgorithmSpec(
                 algorithm_name=problem.algorithm,
                 algorithm_settings=[
@@ -274,6 +268,15 @@ def experiment_to_katib(problem: Problem, settings: Mapping[str, str]) -> pb.Exp
             parallel_trial_count=problem.parallel_trials,
             max_trial_count=problem.max_trials or 0,
         ),
+    )
+
+
+def _objective_to_katib(objective: Objective) -> pb.ObjectiveSpec:
+    return pb.ObjectiveSpec(
+        type=pb.MAXIMIZE if objective.direction is Direction.MAXIMIZE else pb.MINIMIZE,
+        goal=objective.goal or 0.0,
+        objective_metric_name=objective.metric.name,
+        additional_metric_names=[one.name for one in objective.others],
     )
 
 
@@ -319,8 +322,10 @@ def trials_to_katib(
 
     `time_of` gives a log position's time as text; positions serve where nothing
     else is known, since plug-ins order trials by it. Katib leaves out trials
-    whose metrics are unavailable, and so does this.
+    whose metrics are unavailable, and so does this. Each trial carries the objective:
+    Katib's services look there for the metric that they learn from.
     """
+    objective = _objective_to_katib(problem.objective)
     trials: dict[int, pb.Trial] = {}
     for entry in entries:
         stamp = time_of.get(entry.position, _stamp(entry.position))
@@ -329,6 +334,7 @@ def trials_to_katib(
                 name = proposal.name or trial_name(problem.experiment, problem.uid, index)
                 trials[index] = pb.Trial(name=name)
                 trial = trials[index]
+                trial.spec.objective.CopyFrom(objective)
                 trial.spec.parameter_assignments.assignments.extend(_assignments(proposal.point))
                 trial.spec.labels.update(dict(proposal.labels))
                 trial.status.start_time = stamp

@@ -124,6 +124,17 @@ def test_katibs_trials_become_a_log_in_the_order_of_their_times():
     assert back[0].proposal.point == POINT
 
 
+def test_a_trial_of_katibs_carries_the_objective_that_its_services_learn_from():
+    log = Log()
+    log.propose(Proposal(POINT))
+    objective = replace(TASK.objective, goal=0.5, additional=(Metric("f1", Strategy.MAX),))
+    task = replace(TASK, objective=objective)
+    (trial,) = convert_katib.trials_to_katib(task, log.entries, {})
+    assert trial.spec.objective == convert_katib.experiment_to_katib(task, {}).spec.objective
+    assert trial.spec.objective.objective_metric_name == "loss"
+    assert trial.spec.objective.additional_metric_names == ["f1"]
+
+
 def test_of_trials_that_are_no_points_those_that_ended_are_refused_and_the_others_left_out():
     log = Log()
     log.propose(Proposal(POINT, name="whole"), Proposal(POINT, name="partial"))
