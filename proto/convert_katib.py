@@ -343,15 +343,18 @@ def trials_to_katib(
                 status = trials[index].status
                 status.completion_time = stamp
                 status.condition = _STATES[entry.state]
-                if entry.value is not None:
-                    status.observation.metrics.add(
-                        name=problem.objective.metric.name, value=repr(entry.value)
-                    )
+                status.observation.metrics.extend(_metrics(problem.objective, entry))
                 if entry.state is TrialState.METRICS_UNAVAILABLE:
                     del trials[index]
             case _:
                 trials.pop(entry.index, None)
     return list(trials.values())
+
+
+def _metrics(objective: Objective, entry: Finished) -> list[pb.Metric]:
+    own = () if entry.value is None else ((objective.metric.name, entry.value),)
+    values = (*own, *entry.values)
+    return [pb.Metric(name=name, value=format_value(value)) for name, value in values]
 
 
 def proposal_from_katib(

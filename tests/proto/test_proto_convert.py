@@ -11,6 +11,7 @@ from support.search import Log, double, listed, problem, whole
 from tunewright.api.errors import Invalid
 from tunewright.api.history import Finished, Proposal, Proposed, SearchState, Suggestion, Verdict
 from tunewright.api.objective import Constraint, Direction, Further, Metric, Strategy
+from tunewright.api.observation import TextValue
 from tunewright.api.problem import Architecture, Operation
 from tunewright.api.space import Distribution, ParameterCondition, ParameterKind, SearchSpace
 from tunewright.api.states import TrialState
@@ -133,6 +134,17 @@ def test_a_trial_of_katibs_carries_the_objective_that_its_services_learn_from():
     assert trial.spec.objective == convert_katib.experiment_to_katib(task, {}).spec.objective
     assert trial.spec.objective.objective_metric_name == "loss"
     assert trial.spec.objective.additional_metric_names == ["f1"]
+
+
+def test_katib_is_told_every_metric_of_a_trial_and_texts_as_they_are():
+    log = Log()
+    log.propose(Proposal(POINT))
+    values = (("f1", 0.5), ("note", TextValue("a b")))
+    state, verdict = TrialState.SUCCEEDED, Verdict.NOTHING
+    finished = Finished(2, 0, state, verdict, TextValue("Genotype(normal=[])"), values)
+    (trial,) = convert_katib.trials_to_katib(TASK, [*log.entries, finished], {})
+    told = {metric.name: metric.value for metric in trial.status.observation.metrics}
+    assert told == {"loss": "Genotype(normal=[])", "f1": "0.5", "note": "a b"}
 
 
 def test_of_trials_that_are_no_points_those_that_ended_are_refused_and_the_others_left_out():
