@@ -191,7 +191,7 @@ def _is_point(problem: Problem, trial: pb.Trial) -> bool:
 
 def _finished(problem: Problem, position: int, index: int, trial: pb.Trial) -> Finished:
     state = _STATES_BACK[trial.status.condition]
-    name = problem.objective.metric.name
+    name = trial.spec.objective.objective_metric_name or problem.objective.metric.name
     texts = [metric.value for metric in trial.status.observation.metrics if metric.name == name]
     value = _number(texts[-1]) if texts else None
     if state in {TrialState.SUCCEEDED, TrialState.EARLY_STOPPED} and value is not None:

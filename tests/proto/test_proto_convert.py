@@ -147,6 +147,16 @@ def test_katib_is_told_every_metric_of_a_trial_and_texts_as_they_are():
     assert told == {"loss": "Genotype(normal=[])", "f1": "0.5", "note": "a b"}
 
 
+def test_a_trial_of_katibs_is_judged_by_the_metric_that_it_names_itself():
+    """So do Katib's services, and some who ask them name it nowhere else."""
+    log = Log()
+    log.propose(Proposal(POINT))
+    log.finish(0, 0.5)
+    (trial,) = convert_katib.trials_to_katib(TASK, log.entries, {})
+    nameless = replace(TASK, objective=replace(TASK.objective, metric=Metric("", Strategy.MAX)))
+    assert convert_katib.log_from_katib(nameless, [trial])[-1].value == 0.5
+
+
 def test_of_trials_that_are_no_points_those_that_ended_are_refused_and_the_others_left_out():
     log = Log()
     log.propose(Proposal(POINT, name="whole"), Proposal(POINT, name="partial"))
