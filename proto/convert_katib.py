@@ -7,7 +7,7 @@ history that grows is a log that grows.
 
 import hashlib
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 
 from ..api.errors import Fault, Invalid
@@ -235,7 +235,7 @@ def proposals_to_katib(proposals: Iterable[Proposal]) -> pb.GetSuggestionsReply:
     return pb.GetSuggestionsReply(
         parameter_assignments=[
             pb.GetSuggestionsReply.ParameterAssignments(
-                assignments=_assignments(proposal.point),
+                assignments=assignments_to_katib(proposal.point),
                 trial_name=proposal.name or "",
                 labels=dict(proposal.labels),
             )
@@ -316,16 +316,20 @@ def _parameter_to_katib(parameter: Parameter) -> pb.ParameterSpec:
 
 
 def trials_to_katib(
-    problem: Problem, entries: Sequence[Entry], time_of: Mapping[int, str]
+    problem: Problem,
+    entries: Sequence[Entry],
+    time_of: Mapping[int, str],
+    words: Callable[[Point], Iterable[pb.ParameterAssignment]] | None = None,
 ) -> list[pb.Trial]:
     """Return the trials that a log tells of, as Katib's controller sends them.
 
     `time_of` gives a log position's time as text; positions serve where nothing
     else is known, since plug-ins order trials by it. Katib leaves out trials
     whose metrics are unavailable, and so does this. Each trial carries the objective:
-    Katib's services look there for the metric that they learn from.
+    Katib's services look there for the metric that they learn from. `words` writes
+    points in another way than ours.
     """
-    objective = _objective_to_katib(problem.objective)
+    objective, write = _objective_to_katib(problem.objective), words or assignments_to_katib
     trials: dict[int, pb.Trial] = {}
     for entry in entries:
         stamp = time_of.get(entry.position, _stamp(entry.position))
@@ -335,7 +339,7 @@ def trials_to_katib(
                 trials[index] = pb.Trial(name=name)
                 trial = trials[index]
                 trial.spec.objective.CopyFrom(objective)
-                trial.spec.parameter_assignments.assignments.extend(_assignments(proposal.point))
+                trial.spec.parameter_assignments.assignments.extend(write(proposal.point))
                 trial.spec.labels.update(dict(proposal.labels))
                 trial.status.start_time = stamp
                 trial.status.condition = pb.TrialStatus.RUNNING
@@ -369,7 +373,7 @@ def proposal_from_katib(
     return Proposal(point, labels=tuple(sorted(wire.labels.items())), name=wire.trial_name or None)
 
 
-def _assignments(point: Point) -> list[pb.ParameterAssignment]:
+def assignments_to_katib(point: Point) -> list[pb.ParameterAssignment]:
     return [
         pb.ParameterAssignment(name=name, value=format_value(value))
         for name, value in point.items()

@@ -13,9 +13,9 @@ is shown the whole log.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, TypeAlias, cast
 
 import grpc
 import grpc.aio
@@ -32,7 +32,7 @@ from ..api.history import (
     Suggestion,
 )
 from ..api.problem import Problem
-from ..api.space import Point
+from ..api.space import Point, Value
 from ..proto import api_pb2, api_pb2_grpc, convert_katib
 from .cube import Cube
 
@@ -48,19 +48,28 @@ _NOT_ITS_FAULT = {
 }
 """Failures that do not come from the trials that a plug-in is shown."""
 
+_Assignments: TypeAlias = Iterable[api_pb2.ParameterAssignment]
+_Words: TypeAlias = dict[frozenset[tuple[str, Value]], _Assignments]
+
 
 @dataclass(slots=True)
 class _Incarnation:
     """A life of the plug-in, from a position of the log on.
 
     `settings` are those that it returned; `forgotten` counts the trials of
-    those before it, until that has been told.
+    those before it, until that has been told. `said` has its points in its own
+    words, by which some services know a trial again: 0.30000000000000004 is 0.3 here.
     """
 
     connection: grpc.aio.Channel
     born: int
     forgotten: int
     settings: dict[str, str] = field(default_factory=dict)
+    said: _Words = field(default_factory=dict)
+
+    def words(self, point: Point) -> _Assignments:
+        known = self.said.get(frozenset(point.items()))
+        return convert_katib.assignments_to_katib(point) if known is None else known
 
 
 class KatibPlugin:
@@ -118,7 +127,7 @@ class KatibPlugin:
         ones are asked for singly.
         """
         before = [entry for entry in log if isinstance(entry, Proposed)]
-        kept = _Kept(problem, before)
+        kept = _Kept(problem, before, known.said)
         asked, most, answered = len(before), count, -1
         while len(kept.proposals) < count and kept.answered > answered:
             wanted = min(most, count - len(kept.proposals))
@@ -155,7 +164,9 @@ class KatibPlugin:
         reply = await stub.GetSuggestions(
             api_pb2.GetSuggestionsRequest(
                 experiment=convert_katib.experiment_to_katib(problem, known.settings),
-                trials=convert_katib.trials_to_katib(problem, self._shown(known, log), {}),
+                trials=convert_katib.trials_to_katib(
+                    problem, self._shown(known, log), {}, known.words
+                ),
                 current_request_number=count,
                 total_request_number=total,
             ),
@@ -169,8 +180,9 @@ class KatibPlugin:
 class _Kept:
     """The points of an answer that are new."""
 
-    def __init__(self, problem: Problem, before: Sequence[Proposed]) -> None:
+    def __init__(self, problem: Problem, before: Sequence[Proposed], said: _Words) -> None:
         self._problem = problem
+        self._said = said
         self._cube = Cube(problem.space)
         self._seen = {self._key(entry.proposal.point) for entry in before}
         self._names = {entry.proposal.name for entry in before}
@@ -193,9 +205,9 @@ class _Kept:
                 raise PluginBroken(f"{who} answered a wrong point: {error}") from error
             if proposal.name is not None and not _NAME.fullmatch(proposal.name):
                 raise PluginBroken(f"{who} answered {proposal.name!r}, no name of a trial")
-            self._take(proposal)
+            self._take(proposal, wire.assignments)
 
-    def _take(self, proposal: Proposal) -> None:
+    def _take(self, proposal: Proposal, words: _Assignments) -> None:
         key = self._key(proposal.point)
         self._answered.add(key)
         if key in self._seen:
@@ -205,6 +217,7 @@ class _Kept:
         if proposal.name in self._names:  # an incarnation before it gave it to another point
             proposal = replace(proposal, name=None)
         self._names.add(proposal.name)
+        self._said[frozenset(proposal.point.items())] = words
         self.proposals.append(proposal)
 
     def _key(self, point: Point) -> int:

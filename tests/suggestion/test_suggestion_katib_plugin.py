@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 from support.katib_plugin import counting
-from support.search import Log, listed, problem, whole
+from support.search import Log, double, listed, problem, whole
 from tunewright.api.errors import PluginBroken, PluginUnavailable
 from tunewright.api.history import Proposal, SearchState
 from tunewright.api.problem import Architecture, Operation
@@ -99,13 +99,19 @@ CHOICE = problem(listed("o", "a", "b"))
 
 
 class Answers(api_pb2_grpc.SuggestionServicer):
-    """Gives the same assignments in turn, all under one name."""
+    """Gives the same assignments in turn, all under one name; notes what it is shown."""
 
     def __init__(self, name, values):
         self._name = name
         self._values = itertools.cycle(values)
+        self.shown = []
 
     def GetSuggestions(self, request, context):  # noqa: N802
+        self.shown = [
+            assignment.value
+            for trial in request.trials
+            for assignment in trial.spec.parameter_assignments.assignments
+        ]
         reply = api_pb2.GetSuggestionsReply()
         for _ in range(request.current_request_number):
             one = reply.parameter_assignments.add(trial_name=self._name)
@@ -113,19 +119,43 @@ class Answers(api_pb2_grpc.SuggestionServicer):
         return reply
 
 
+@contextlib.contextmanager
+def serving_answers(answers):
+    def register(server):
+        api_pb2_grpc.add_SuggestionServicer_to_server(answers, server)
+
+    server, address = serving.start("127.0.0.1:0", register)
+    try:
+        yield address
+    finally:
+        server.stop(0).wait()
+
+
 def answered(name, values, count=1, task=CHOICE):
     async def run(address):
         async with asking(address, Log(), task) as ask:
             return await ask(count)
 
-    def register(server):
-        api_pb2_grpc.add_SuggestionServicer_to_server(Answers(name, values), server)
-
-    server, address = serving.start("127.0.0.1:0", register)
-    try:
+    with serving_answers(Answers(name, values)) as address:
         return asyncio.run(run(address))
-    finally:
-        server.stop(0).wait()
+
+
+def test_it_is_shown_its_points_in_its_own_words_by_which_it_may_know_them_again():
+    """Katib's service over optuna does: it fails on a trial that it finds by no such text."""
+
+    async def run(address):
+        log = Log()
+        async with asking(address, log, problem(double("o", 0, 1, 0.1))) as ask:
+            await ask(3)
+            log.finish(0, 1.0)
+            await ask(1)
+        return [entry.proposal.point["o"] for entry in log.entries[:3]]
+
+    said = ["0.30000000000000004", "1.0", "5e-1"]
+    answers = Answers("", [*said, "0.7"])
+    with serving_answers(answers) as address:
+        assert asyncio.run(run(address)) == [0.3, 1.0, 0.5]
+    assert answers.shown == said
 
 
 def test_points_of_one_answer_that_are_alike_are_one_trial():
