@@ -119,6 +119,11 @@ class Parameter:
             raise ValueError(f"{text} is not in {self.describe()}")
         return value
 
+    def nearest(self, number: float) -> Value:
+        """Return the value that is nearest to a finite number; it must be numeric."""
+        inside = min(max(number, float(self.low)), float(self.high))
+        return inside if self.levels is None else self.level(self.level_of(inside))
+
     def _snapped(self, value: float) -> float:
         """Return the level that a double is but for what rounding made of it."""
         if self.step is None or not float(self.low) <= value <= float(self.high):

@@ -22,6 +22,7 @@ from ..api.space import (
     ParameterKind,
     Point,
     SearchSpace,
+    Value,
     format_value,
 )
 from ..api.space_faults import sound
@@ -216,7 +217,11 @@ def _point(problem: Problem, trial: pb.Trial) -> Point:
         raise Invalid([Fault(path, f"no point of the search space: {error}")]) from None
 
 
-def _point_of(problem: Problem, assignments: Iterable[pb.ParameterAssignment]) -> Point:
+def _point_of(
+    problem: Problem,
+    assignments: Iterable[pb.ParameterAssignment],
+    read: Callable[[Parameter, str], Value] = Parameter.parse,
+) -> Point:
     """Read a point. What describes an architecture is text that only the algorithm knows.
 
     Raises:
@@ -228,7 +233,17 @@ def _point_of(problem: Problem, assignments: Iterable[pb.ParameterAssignment]) -
     missing = [one.name for one in problem.space.parameters if one.name not in texts]
     if missing:
         raise ValueError(f"no value for {', '.join(missing)}")
-    return {one.name: one.parse(texts[one.name]) for one in problem.space.parameters}
+    return {one.name: read(one, texts[one.name]) for one in problem.space.parameters}
+
+
+def _nearest(parameter: Parameter, text: str) -> Value:
+    try:
+        return parameter.parse(text)
+    except ValueError:
+        number = _number(text) if parameter.is_numeric else None
+        if number is None or not math.isfinite(number):
+            raise
+        return parameter.nearest(number)
 
 
 def proposals_to_katib(proposals: Iterable[Proposal]) -> pb.GetSuggestionsReply:
@@ -362,14 +377,17 @@ def _metrics(objective: Objective, entry: Finished) -> list[pb.Metric]:
 
 
 def proposal_from_katib(
-    problem: Problem, wire: pb.GetSuggestionsReply.ParameterAssignments
+    problem: Problem,
+    wire: pb.GetSuggestionsReply.ParameterAssignments,
+    *,
+    nearest: bool = False,
 ) -> Proposal:
-    """Read a point of a plug-in.
+    """Read a point of a plug-in; with `nearest` a number beside the space is the next one in it.
 
     Raises:
         ValueError: it is outside the search space; the message says where.
     """
-    point = _point_of(problem, wire.assignments)
+    point = _point_of(problem, wire.assignments, _nearest if nearest else Parameter.parse)
     return Proposal(point, labels=tuple(sorted(wire.labels.items())), name=wire.trial_name or None)
 
 

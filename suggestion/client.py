@@ -40,7 +40,8 @@ class RemoteSuggester:
     """Asks one experiment's algorithm at an endpoint.
 
     `timeout` is seconds for one call; `authority` the PEM of who signed the service's
-    certificate; `speaks_v1` settles the protocol, which is found out otherwise.
+    certificate; `speaks_v1` settles the protocol, which is found out otherwise. `exact`: a
+    point of Katib's protocol beside the search space is refused, as those of ours are.
     """
 
     def __init__(
@@ -51,6 +52,7 @@ class RemoteSuggester:
         timeout: float = ANSWER_SECONDS,  # it is gRPC's deadline
         authority: bytes | None = None,
         speaks_v1: bool | None = None,
+        exact: bool = False,
     ) -> None:
         self._place = Endpoint.of(endpoint)
         self._endpoint = str(self._place)
@@ -62,7 +64,9 @@ class RemoteSuggester:
         self._problem: Problem | None = None
         self._position = 0
         self._entries: list[Entry] = []
-        self._plugin = KatibPlugin(self._endpoint, timeout=timeout, stateless=self._place.stateless)
+        self._plugin = KatibPlugin(
+            self._endpoint, timeout=timeout, stateless=self._place.stateless, exact=exact
+        )
 
     async def suggest(
         self, problem: Problem, first_index: int, count: int, *, position: int

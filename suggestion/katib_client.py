@@ -10,6 +10,10 @@ Points that were tried before are dropped, and others asked for.
 
 A plug-in that rebuilds itself from each request may be declared stateless; it
 is shown the whole log.
+
+Katib starts whatever a plug-in answers, and its own leave ranges and steps: pbt by
+its factors, hyperopt by rounding and by its normal distributions, skopt by knowing
+no steps. The nearest point of the search space is taken, and shown to it later.
 """
 
 import re
@@ -48,6 +52,7 @@ _NOT_ITS_FAULT = {
 }
 """Failures that do not come from the trials that a plug-in is shown."""
 
+_Wire: TypeAlias = api_pb2.GetSuggestionsReply.ParameterAssignments
 _Assignments: TypeAlias = Iterable[api_pb2.ParameterAssignment]
 _Words: TypeAlias = dict[frozenset[tuple[str, Value]], _Assignments]
 
@@ -73,12 +78,16 @@ class _Incarnation:
 
 
 class KatibPlugin:
-    """Asks one experiment's plug-in. `endpoint` is what it is called in messages."""
+    """Asks one experiment's plug-in. `endpoint` is what it is called in messages.
 
-    def __init__(self, endpoint: str, *, timeout: float, stateless: bool) -> None:
+    `exact`: a point beside the search space breaks its contract.
+    """
+
+    def __init__(self, endpoint: str, *, timeout: float, stateless: bool, exact: bool) -> None:
         self._endpoint = endpoint
         self._timeout = timeout  # in seconds, for one call
         self._stateless = stateless
+        self._exact = exact
         self._incarnation: _Incarnation | None = None
 
     async def suggest(
@@ -142,7 +151,7 @@ class KatibPlugin:
                 state = SearchState.MORE if kept.proposals else SearchState.EXHAUSTED
                 return kept.suggestion(state, error.details() or "")
             asked, answered = asked + wanted, kept.answered
-            kept.add(points[:wanted], self._endpoint)
+            kept.add(points[:wanted], self._endpoint, exact=self._exact)
             if len(points) < wanted:
                 break
         if len(kept.proposals) == count:
@@ -159,7 +168,7 @@ class KatibPlugin:
         log: Sequence[Entry],
         count: int,
         total: int,
-    ) -> Sequence[api_pb2.GetSuggestionsReply.ParameterAssignments]:
+    ) -> Sequence[_Wire]:
         stub = cast("Stub", api_pb2_grpc.SuggestionStub(known.connection))
         reply = await stub.GetSuggestions(
             api_pb2.GetSuggestionsRequest(
@@ -189,25 +198,35 @@ class _Kept:
         self._answered: set[int] = set()
         self.proposals: list[Proposal] = []
         self.repeated = 0
+        self.moved = 0
 
     @property
     def answered(self) -> int:
         """How many different points were answered, new or not."""
         return len(self._answered)
 
-    def add(
-        self, points: Sequence[api_pb2.GetSuggestionsReply.ParameterAssignments], who: str
-    ) -> None:
+    def add(self, points: Sequence[_Wire], who: str, *, exact: bool) -> None:
         for wire in points:
-            try:
-                proposal = convert_katib.proposal_from_katib(self._problem, wire)
-            except ValueError as error:
-                raise PluginBroken(f"{who} answered a wrong point: {error}") from error
+            proposal, words = self._read(wire, who, exact=exact)
             if proposal.name is not None and not _NAME.fullmatch(proposal.name):
                 raise PluginBroken(f"{who} answered {proposal.name!r}, no name of a trial")
-            self._take(proposal, wire.assignments)
+            self._take(proposal, words)
 
-    def _take(self, proposal: Proposal, words: _Assignments) -> None:
+    def _read(self, wire: _Wire, who: str, *, exact: bool) -> tuple[Proposal, _Assignments | None]:
+        """Return a point and its words, which one that had to be moved has not."""
+        try:
+            return convert_katib.proposal_from_katib(self._problem, wire), wire.assignments
+        except ValueError as error:
+            if exact:
+                raise _wrong_point(who, error) from error
+        try:
+            proposal = convert_katib.proposal_from_katib(self._problem, wire, nearest=True)
+        except ValueError as error:
+            raise _wrong_point(who, error) from error
+        self.moved += 1
+        return proposal, None
+
+    def _take(self, proposal: Proposal, words: _Assignments | None) -> None:
         key = self._key(proposal.point)
         self._answered.add(key)
         if key in self._seen:
@@ -217,7 +236,8 @@ class _Kept:
         if proposal.name in self._names:  # an incarnation before it gave it to another point
             proposal = replace(proposal, name=None)
         self._names.add(proposal.name)
-        self._said[frozenset(proposal.point.items())] = words
+        if words is not None:
+            self._said[frozenset(proposal.point.items())] = words
         self.proposals.append(proposal)
 
     def _key(self, point: Point) -> int:
@@ -226,9 +246,16 @@ class _Kept:
         return self._cube.key(point)
 
     def suggestion(self, state: SearchState, note: str = "") -> Suggestion:
+        told = [note] if note and not self.repeated else []
+        if self.moved:
+            told.append(f"{self.moved} points beside the search space were moved into it")
         if self.repeated:
-            note = f"{self.repeated} points that were tried before were dropped"
-        return Suggestion(tuple(self.proposals), state, note)
+            told.append(f"{self.repeated} points that were tried before were dropped")
+        return Suggestion(tuple(self.proposals), state, "; ".join(told))
+
+
+def _wrong_point(who: str, error: ValueError) -> PluginBroken:
+    return PluginBroken(f"{who} answered a wrong point: {error}")
 
 
 def _own(log: Iterator[Entry] | Sequence[Entry]) -> Iterator[int]:

@@ -14,6 +14,7 @@ from tunewright.api.problem import Architecture, Operation
 from tunewright.api.space import SearchSpace
 from tunewright.proto import api_pb2, api_pb2_grpc, serving
 from tunewright.suggestion.client import RemoteSuggester
+from tunewright.suggestion.plugin.subject import AtAddress
 from tunewright.suggestion.registry import validate_problem
 
 TASK = problem(whole("n", 1, 99), algorithm="counting")
@@ -158,6 +159,46 @@ def test_it_is_shown_its_points_in_its_own_words_by_which_it_may_know_them_again
     assert answers.shown == said
 
 
+@pytest.mark.parametrize(
+    ("parameter", "said", "taken"),
+    [
+        pytest.param(double("o", 0, 1, 0.1), "0.14", 0.1, id="between two steps"),
+        pytest.param(double("o", 0.1, 0.9), "1.3", 0.9, id="above the range"),
+        pytest.param(double("o", 0.1, 0.9), "-1e300", 0.1, id="below it"),
+        pytest.param(whole("o", 1, 9, 2), "4.4", 5, id="a fraction of an int"),
+    ],
+)
+def test_a_number_beside_the_space_is_the_next_one_in_it_and_shown_so(parameter, said, taken):
+    """Katib runs what its pbt, hyperopt and skopt answer, which leave ranges and steps."""
+    answers = Answers("", [said])
+
+    async def run(address):
+        log = Log()
+        async with asking(address, log, problem(parameter)) as ask:
+            answer = await ask(1)
+            await ask(1)
+        return answer
+
+    with serving_answers(answers) as address:
+        answer = asyncio.run(run(address))
+    assert [proposal.point for proposal in answer.proposals] == [{"o": taken}]
+    assert answer.note == "1 points beside the search space were moved into it"
+    assert [float(value) for value in answers.shown] == [taken]
+
+
+def test_an_examiner_of_plug_ins_sees_that_a_point_lies_beside_the_space():
+    async def ask(address):
+        subject = AtAddress(address)
+        remote = subject.open(Log().after, stateless=False)
+        try:
+            await remote.suggest(problem(double("o", 0, 1)), 0, 1, position=0)
+        finally:
+            await remote.close()
+
+    with serving_answers(Answers("", ["5"])) as address, pytest.raises(PluginBroken, match="5 is"):
+        asyncio.run(ask(address))
+
+
 def test_points_of_one_answer_that_are_alike_are_one_trial():
     answer = answered("", ["a"], count=4)
     assert [proposal.point for proposal in answer.proposals] == [{"o": "a"}]
@@ -170,11 +211,17 @@ def test_a_name_that_it_gives_twice_is_the_first_trials():
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("../up", "a"), ("", "c")], ids=["no name of a trial", "no such choice"]
+    ("name", "value", "parameter"),
+    [
+        pytest.param("../up", "a", listed("o", "a"), id="no name of a trial"),
+        pytest.param("", "c", listed("o", "a"), id="no such choice"),
+        pytest.param("", "nan", double("o", 0, 1), id="no number"),
+        pytest.param("", "inf", double("o", 0, 1), id="no end"),
+    ],
 )
-def test_what_it_may_not_answer_is_refused(name, value):
+def test_what_it_may_not_answer_is_refused(name, value, parameter):
     with pytest.raises(PluginBroken):
-        answered(name, [value])
+        answered(name, [value], task=problem(parameter))
 
 
 def test_what_it_says_of_an_architecture_reaches_the_trial_as_it_is():
