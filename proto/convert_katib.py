@@ -9,6 +9,7 @@ import hashlib
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
+from typing import TypeAlias
 
 from ..api.errors import Fault, Invalid
 from ..api.fidelity import widened
@@ -16,6 +17,7 @@ from ..api.history import Entry, Finished, Proposal, Proposed, Verdict
 from ..api.identity import trial_name
 from ..api.objective import Direction, Metric, Objective, Strategy
 from ..api.problem import ALGORITHM, Architecture, Operation, Problem
+from ..api.remarks import is_label
 from ..api.space import (
     Distribution,
     Parameter,
@@ -29,6 +31,9 @@ from ..api.space_faults import sound
 from ..api.states import TrialState
 from . import api_pb2 as pb
 from .convert import decimal_of
+
+Answer: TypeAlias = pb.GetSuggestionsReply.ParameterAssignments
+"""A point of a plug-in, with the name and the labels of its trial."""
 
 _KINDS = {
     pb.DOUBLE: ParameterKind.DOUBLE,
@@ -247,15 +252,17 @@ def _nearest(parameter: Parameter, text: str) -> Value:
 
 
 def proposals_to_katib(proposals: Iterable[Proposal]) -> pb.GetSuggestionsReply:
-    return pb.GetSuggestionsReply(
-        parameter_assignments=[
-            pb.GetSuggestionsReply.ParameterAssignments(
-                assignments=assignments_to_katib(proposal.point),
-                trial_name=proposal.name or "",
-                labels=dict(proposal.labels),
-            )
-            for proposal in proposals
-        ]
+    return pb.GetSuggestionsReply(parameter_assignments=map(answer_to_katib, proposals))
+
+
+def answer_to_katib(proposal: Proposal) -> Answer:
+    return Answer(
+        assignments=[
+            pb.ParameterAssignment(name=name, value=format_value(value))
+            for name, value in proposal.point.items()
+        ],
+        trial_name=proposal.name or "",
+        labels=dict(proposal.labels),
     )
 
 
@@ -334,28 +341,29 @@ def trials_to_katib(
     problem: Problem,
     entries: Sequence[Entry],
     time_of: Mapping[int, str],
-    words: Callable[[Point], Iterable[pb.ParameterAssignment]] | None = None,
+    words: Callable[[Proposal], Answer] = answer_to_katib,
 ) -> list[pb.Trial]:
     """Return the trials that a log tells of, as Katib's controller sends them.
 
     `time_of` gives a log position's time as text; positions serve where nothing
     else is known, since plug-ins order trials by it. Katib leaves out trials
     whose metrics are unavailable, and so does this. Each trial carries the objective:
-    Katib's services look there for the metric that they learn from. `words` writes
-    points in another way than ours.
+    Katib's services look there for the metric that they learn from. `words` tells a
+    trial in those of the plug-in that made it.
     """
-    objective, write = _objective_to_katib(problem.objective), words or assignments_to_katib
+    objective = _objective_to_katib(problem.objective)
     trials: dict[int, pb.Trial] = {}
     for entry in entries:
         stamp = time_of.get(entry.position, _stamp(entry.position))
         match entry:
             case Proposed(index=index, proposal=proposal):
-                name = proposal.name or trial_name(problem.experiment, problem.uid, index)
+                own = words(proposal)
+                name = own.trial_name or trial_name(problem.experiment, problem.uid, index)
                 trials[index] = pb.Trial(name=name)
                 trial = trials[index]
                 trial.spec.objective.CopyFrom(objective)
-                trial.spec.parameter_assignments.assignments.extend(write(proposal.point))
-                trial.spec.labels.update(dict(proposal.labels))
+                trial.spec.parameter_assignments.assignments.extend(own.assignments)
+                trial.spec.labels.update(own.labels)
                 trial.status.start_time = stamp
                 trial.status.condition = pb.TrialStatus.RUNNING
             case Finished(index=index) if index in trials:
@@ -378,24 +386,20 @@ def _metrics(objective: Objective, entry: Finished) -> list[pb.Metric]:
 
 def proposal_from_katib(
     problem: Problem,
-    wire: pb.GetSuggestionsReply.ParameterAssignments,
+    wire: Answer,
     *,
     nearest: bool = False,
 ) -> Proposal:
     """Read a point of a plug-in; with `nearest` a number beside the space is the next one in it.
 
+    Labels that no cluster takes are left out: Katib's pbt makes such of long names.
+
     Raises:
         ValueError: it is outside the search space; the message says where.
     """
     point = _point_of(problem, wire.assignments, _nearest if nearest else Parameter.parse)
-    return Proposal(point, labels=tuple(sorted(wire.labels.items())), name=wire.trial_name or None)
-
-
-def assignments_to_katib(point: Point) -> list[pb.ParameterAssignment]:
-    return [
-        pb.ParameterAssignment(name=name, value=format_value(value))
-        for name, value in point.items()
-    ]
+    labels = sorted(label for label in wire.labels.items() if is_label(*label))
+    return Proposal(point, labels=tuple(labels), name=wire.trial_name or None)
 
 
 def _stamp(position: int) -> str:

@@ -16,8 +16,7 @@ its factors, hyperopt by rounding and by its normal distributions, skopt by know
 no steps. The nearest point of the search space is taken, and shown to it later.
 """
 
-import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeAlias, cast
 
@@ -38,12 +37,13 @@ from ..api.history import (
 from ..api.problem import Problem
 from ..api.space import Point, Value
 from ..proto import api_pb2, api_pb2_grpc, convert_katib
+from ..proto.convert_katib import Answer
 from .cube import Cube
+from .session import LONGEST_NAME
 
 if TYPE_CHECKING:
     from ..proto.api_pb2_grpc import SuggestionAsyncStub as Stub
 
-_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 _NOT_ITS_FAULT = {
     grpc.StatusCode.UNAVAILABLE,
     grpc.StatusCode.DEADLINE_EXCEEDED,
@@ -52,9 +52,7 @@ _NOT_ITS_FAULT = {
 }
 """Failures that do not come from the trials that a plug-in is shown."""
 
-_Wire: TypeAlias = api_pb2.GetSuggestionsReply.ParameterAssignments
-_Assignments: TypeAlias = Iterable[api_pb2.ParameterAssignment]
-_Words: TypeAlias = dict[frozenset[tuple[str, Value]], _Assignments]
+_Words: TypeAlias = dict[frozenset[tuple[str, Value]], Answer]
 
 
 @dataclass(slots=True)
@@ -63,7 +61,8 @@ class _Incarnation:
 
     `settings` are those that it returned; `forgotten` counts the trials of
     those before it, until that has been told. `said` has its points in its own
-    words, by which some services know a trial again: 0.30000000000000004 is 0.3 here.
+    words, by which some services know a trial again: 0.30000000000000004 is 0.3 here,
+    and a name that is too long for a cluster is another.
     """
 
     connection: grpc.aio.Channel
@@ -72,9 +71,9 @@ class _Incarnation:
     settings: dict[str, str] = field(default_factory=dict)
     said: _Words = field(default_factory=dict)
 
-    def words(self, point: Point) -> _Assignments:
-        known = self.said.get(frozenset(point.items()))
-        return convert_katib.assignments_to_katib(point) if known is None else known
+    def words(self, proposal: Proposal) -> Answer:
+        known = self.said.get(frozenset(proposal.point.items()))
+        return convert_katib.answer_to_katib(proposal) if known is None else known
 
 
 class KatibPlugin:
@@ -168,7 +167,7 @@ class KatibPlugin:
         log: Sequence[Entry],
         count: int,
         total: int,
-    ) -> Sequence[_Wire]:
+    ) -> Sequence[Answer]:
         stub = cast("Stub", api_pb2_grpc.SuggestionStub(known.connection))
         reply = await stub.GetSuggestions(
             api_pb2.GetSuggestionsRequest(
@@ -194,7 +193,7 @@ class _Kept:
         self._said = said
         self._cube = Cube(problem.space)
         self._seen = {self._key(entry.proposal.point) for entry in before}
-        self._names = {entry.proposal.name for entry in before}
+        self._names = {entry.proposal.name or "" for entry in before}
         self._answered: set[int] = set()
         self.proposals: list[Proposal] = []
         self.repeated = 0
@@ -205,39 +204,45 @@ class _Kept:
         """How many different points were answered, new or not."""
         return len(self._answered)
 
-    def add(self, points: Sequence[_Wire], who: str, *, exact: bool) -> None:
+    def add(self, points: Sequence[Answer], who: str, *, exact: bool) -> None:
         for wire in points:
-            proposal, words = self._read(wire, who, exact=exact)
-            if proposal.name is not None and not _NAME.fullmatch(proposal.name):
-                raise PluginBroken(f"{who} answered {proposal.name!r}, no name of a trial")
+            try:
+                proposal, words = self._read(wire, exact=exact)
+            except ValueError as error:
+                raise PluginBroken(f"{who} answered a wrong point: {error}") from error
             self._take(proposal, words)
 
-    def _read(self, wire: _Wire, who: str, *, exact: bool) -> tuple[Proposal, _Assignments | None]:
-        """Return a point and its words, which one that had to be moved has not."""
-        try:
-            return convert_katib.proposal_from_katib(self._problem, wire), wire.assignments
-        except ValueError as error:
-            if exact:
-                raise _wrong_point(who, error) from error
-        try:
-            proposal = convert_katib.proposal_from_katib(self._problem, wire, nearest=True)
-        except ValueError as error:
-            raise _wrong_point(who, error) from error
-        self.moved += 1
-        return proposal, None
+    def _read(self, wire: Answer, *, exact: bool) -> tuple[Proposal, Answer]:
+        """Return a point, and the words in which it is shown later: moved, where it had to be.
 
-    def _take(self, proposal: Proposal, words: _Assignments | None) -> None:
+        Raises:
+            ValueError: it is no point of the search space, or `exact` and none as it is.
+        """
+        try:
+            return convert_katib.proposal_from_katib(self._problem, wire), wire
+        except ValueError:
+            if exact:
+                raise
+        proposal = convert_katib.proposal_from_katib(self._problem, wire, nearest=True)
+        self.moved += 1
+        ours = convert_katib.answer_to_katib(proposal)
+        return proposal, Answer(
+            assignments=ours.assignments, trial_name=wire.trial_name, labels=wire.labels
+        )
+
+    def _take(self, proposal: Proposal, words: Answer) -> None:
         key = self._key(proposal.point)
         self._answered.add(key)
         if key in self._seen:
             self.repeated += 1
             return
         self._seen.add(key)
-        if proposal.name in self._names:  # an incarnation before it gave it to another point
+        name = proposal.name or ""
+        # Those of Katib's pbt are longer; an incarnation before it may have given its names.
+        if len(name) > LONGEST_NAME or name in self._names:
             proposal = replace(proposal, name=None)
-        self._names.add(proposal.name)
-        if words is not None:
-            self._said[frozenset(proposal.point.items())] = words
+        self._names.add(name)
+        self._said[frozenset(proposal.point.items())] = words
         self.proposals.append(proposal)
 
     def _key(self, point: Point) -> int:
@@ -252,10 +257,6 @@ class _Kept:
         if self.repeated:
             told.append(f"{self.repeated} points that were tried before were dropped")
         return Suggestion(tuple(self.proposals), state, "; ".join(told))
-
-
-def _wrong_point(who: str, error: ValueError) -> PluginBroken:
-    return PluginBroken(f"{who} answered a wrong point: {error}")
 
 
 def _own(log: Iterator[Entry] | Sequence[Entry]) -> Iterator[int]:

@@ -102,12 +102,15 @@ CHOICE = problem(listed("o", "a", "b"))
 class Answers(api_pb2_grpc.SuggestionServicer):
     """Gives the same assignments in turn, all under one name; notes what it is shown."""
 
-    def __init__(self, name, values):
+    def __init__(self, name, values, labels=()):
         self._name = name
         self._values = itertools.cycle(values)
+        self._labels = dict(labels)
+        self.trials = []
         self.shown = []
 
     def GetSuggestions(self, request, context):  # noqa: N802
+        self.trials = [(trial.name, dict(trial.spec.labels)) for trial in request.trials]
         self.shown = [
             assignment.value
             for trial in request.trials
@@ -115,7 +118,7 @@ class Answers(api_pb2_grpc.SuggestionServicer):
         ]
         reply = api_pb2.GetSuggestionsReply()
         for _ in range(request.current_request_number):
-            one = reply.parameter_assignments.add(trial_name=self._name)
+            one = reply.parameter_assignments.add(trial_name=self._name, labels=self._labels)
             one.assignments.add(name="o", value=next(self._values))
         return reply
 
@@ -157,6 +160,24 @@ def test_it_is_shown_its_points_in_its_own_words_by_which_it_may_know_them_again
     with serving_answers(answers) as address:
         assert asyncio.run(run(address)) == [0.3, 1.0, 0.5]
     assert answers.shown == said
+
+
+def test_what_is_too_long_for_a_cluster_is_ours_and_the_plug_in_s_own_to_itself():
+    """Katib's pbt names trials `<experiment>-<uuid>`, and their parents in labels."""
+    name, labels = "e" * 40 + "-" + "0" * 36, {"generation": "1", "parent": "e" * 77}
+    answers = Answers(name, ["a"], labels)
+
+    async def run(address):
+        log = Log()
+        async with asking(address, log, CHOICE) as ask:
+            answer = await ask(1)
+            await ask(1)
+        return answer
+
+    with serving_answers(answers) as address:
+        (proposal,) = asyncio.run(run(address)).proposals
+    assert (proposal.name, proposal.labels) == (None, (("generation", "1"),))
+    assert answers.trials == [(name, labels)]
 
 
 @pytest.mark.parametrize(
