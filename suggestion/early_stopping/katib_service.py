@@ -3,11 +3,13 @@
 Its protocol knows limits and no rules: what a trial's objective may not be worse than
 after so many reports. So only rules that come to such a limit are served. A limit is made
 anew for each request, of what the succeeded trials in it reported to the DBManager that
-it names.
+it names; what such a trial reported is over, and is read once.
 """
 
 import math
+import threading
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -32,6 +34,10 @@ LONGEST_SECONDS = 60.0
 """How long the DBManager may take for one trial."""
 
 
+MOST_TRIALS = 50_000
+"""Trials whose averages are kept, in a few hundred bytes each; those not asked for longest go."""
+
+
 class KatibEarlyStopping(api_pb2_grpc.EarlyStoppingServicer):
     """api.v1.beta1.EarlyStopping.
 
@@ -40,6 +46,7 @@ class KatibEarlyStopping(api_pb2_grpc.EarlyStoppingServicer):
 
     def __init__(self, mark_stopped: Callable[[str], None]) -> None:
         self._mark_stopped = mark_stopped
+        self._averages = _Averages()
 
     def ValidateEarlyStoppingSettings(  # noqa: N802  # the protocol's name
         self,
@@ -56,7 +63,7 @@ class KatibEarlyStopping(api_pb2_grpc.EarlyStoppingServicer):
         if not request.experiment.spec.HasField("early_stopping"):
             return api_pb2.GetEarlyStoppingRulesReply()
         with in_katibs_words():
-            limits = _limits(request)
+            limits = _limits(request, self._averages)
         return api_pb2.GetEarlyStoppingRulesReply(early_stopping_rules=limits)
 
     def SetTrialStatus(  # noqa: N802  # the protocol's name
@@ -82,7 +89,9 @@ def _limiting(rule: StoppingRule) -> type[MedianStop]:
     return found
 
 
-def _limits(request: api_pb2.GetEarlyStoppingRulesRequest) -> Sequence[api_pb2.EarlyStoppingRule]:
+def _limits(
+    request: api_pb2.GetEarlyStoppingRulesRequest, averages: "_Averages"
+) -> Sequence[api_pb2.EarlyStoppingRule]:
     """Return the limit of the experiment's rule, none while too few trials have succeeded."""
     spec = request.experiment.spec
     rule, objective = rule_from_katib(spec.early_stopping), objective_from_katib(spec.objective)
@@ -94,8 +103,10 @@ def _limits(request: api_pb2.GetEarlyStoppingRulesRequest) -> Sequence[api_pb2.E
     ]
     settings = setting_values(found.settings, rule.settings)
     start_step = int(settings["start_step"])
-    with Endpoint.of(request.db_manager_address).service().channel() as channel:
-        log = _Reported(api_pb2_grpc.DBManagerStub(channel), succeeded, objective)
+    address = request.db_manager_address
+    with Endpoint.of(address).service().channel() as channel:
+        stub = api_pb2_grpc.DBManagerStub(channel)
+        log = _Reported(address, stub, succeeded, objective, averages)
         bound = found(time.monotonic).bound(
             start_step, Case(request.experiment.name, objective, settings, log)
         )
@@ -105,13 +116,39 @@ def _limits(request: api_pb2.GetEarlyStoppingRulesRequest) -> Sequence[api_pb2.E
     return [limit_to_katib(objective.metric.name, is_worse, bound.value, start_step)]
 
 
+class _Averages:
+    """The running averages of trials that have succeeded, by where and for what they were read."""
+
+    def __init__(self) -> None:
+        self._known: OrderedDict[tuple[object, ...], Mapping[int, float]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(
+        self, key: tuple[object, ...], read: Callable[[], Mapping[int, float]]
+    ) -> Mapping[int, float]:
+        with self._lock:
+            known = self._known.get(key)
+            if known is not None:
+                self._known.move_to_end(key)
+                return known
+        found = read()
+        if found:  # what is not there yet may come
+            with self._lock:
+                self._known[key] = found
+                if len(self._known) > MOST_TRIALS:
+                    self._known.popitem(last=False)
+        return found
+
+
 @dataclass(frozen=True, slots=True)
 class _Reported:
     """What succeeded trials reported to a DBManager: the `CurveLog` of a rule."""
 
+    address: str
     stub: api_pb2_grpc.DBManagerStub
     trials: Sequence[str]
     objective: Objective
+    averages: _Averages
 
     def ended_since(
         self, experiment_uid: str, position: int, *, early_stopped: bool = False
@@ -123,9 +160,14 @@ class _Reported:
         self, experiment_uid: str, index: int, reports: Sequence[int]
     ) -> Mapping[int, float]:
         del experiment_uid
-        means = _running(self._values(self.trials[index]))
-        wanted = {*reports, len(means)}
-        return {count: means[count - 1] for count in wanted if 1 <= count <= len(means)}
+        trial, metric = self.trials[index], self.objective.metric.name
+
+        def read() -> Mapping[int, float]:
+            means = _running(self._values(trial))
+            wanted = {*reports, len(means)}
+            return {count: means[count - 1] for count in wanted if 1 <= count <= len(means)}
+
+        return self.averages.get((self.address, trial, metric, *reports), read)
 
     def observation(self, uid: str, index: int) -> Observation:
         """Other metrics than the objective are not asked for."""
