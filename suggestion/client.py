@@ -14,6 +14,7 @@ import grpc.aio
 
 from ..api.errors import Fault, Invalid, PluginBroken, PluginUnavailable, TunewrightError
 from ..api.history import Entry, Suggestion
+from ..api.identity import is_trial_name
 from ..api.problem import ANSWER_SECONDS, Problem
 from ..proto import (
     api_pb2,
@@ -92,6 +93,7 @@ class RemoteSuggester:
         except grpc.aio.AioRpcError as error:
             raise _ours(self._endpoint, error) from error
         check(problem, suggestion, count, self._endpoint)
+        _check_names(suggestion, self._endpoint)
         return suggestion
 
     async def validate(self, problem: Problem) -> Sequence[Fault]:
@@ -209,6 +211,14 @@ class RemoteSuggester:
             self._problem, self._position = searched(problem), reply.position
             return convert.suggestion_from_wire(reply)
         raise PluginBroken(f"{self._endpoint} does not take the log from its start")
+
+
+def _check_names(suggestion: Suggestion, who: str) -> None:
+    """Refuse to call a trial what a service makes up: it becomes a folder, removed in the end."""
+    for proposal in suggestion.proposals:
+        for name in (proposal.name, proposal.parent):
+            if name is not None and not is_trial_name(name):
+                raise PluginBroken(f"{who} answered {name!r}, no name of a trial")
 
 
 def _v1(channel: grpc.aio.Channel) -> "V1Stub":

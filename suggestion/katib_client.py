@@ -34,12 +34,12 @@ from ..api.history import (
     SearchState,
     Suggestion,
 )
+from ..api.identity import LONGEST_TRIAL_NAME
 from ..api.problem import Problem
 from ..api.space import Point, Value
 from ..proto import api_pb2, api_pb2_grpc, convert_katib
 from ..proto.convert_katib import Answer
 from .cube import Cube
-from .session import LONGEST_NAME
 
 if TYPE_CHECKING:
     from ..proto.api_pb2_grpc import SuggestionAsyncStub as Stub
@@ -239,7 +239,7 @@ class _Kept:
         self._seen.add(key)
         name = proposal.name or ""
         # Those of Katib's pbt are longer; an incarnation before it may have given its names.
-        if len(name) > LONGEST_NAME or name in self._names:
+        if len(name) > LONGEST_TRIAL_NAME or name in self._names:
             proposal = replace(proposal, name=None)
         self._names.add(name)
         self._said[frozenset(proposal.point.items())] = words

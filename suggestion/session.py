@@ -1,6 +1,5 @@
 """A fold with its position: what a worker, a service or a test holds of one experiment."""
 
-import re
 from collections.abc import Iterable
 from dataclasses import replace
 
@@ -8,10 +7,6 @@ from ..api.errors import PluginBroken
 from ..api.history import Entry, SearchState, Suggestion
 from ..api.problem import Problem
 from . import registry
-
-_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?")
-LONGEST_NAME = 63
-"""A trial's name is that of a folder on a laptop; on a cluster it stands in labels, too."""
 
 
 class Session:
@@ -57,8 +52,6 @@ def searched(problem: Problem) -> Problem:
 def check(problem: Problem, suggestion: Suggestion, count: int, who: str) -> None:
     """Refuse an answer that is too long, empty without a reason, or outside the space.
 
-    What it calls trials must be names: they become folders, which are removed in the end.
-
     Raises:
         PluginBroken: the message says what was answered.
     """
@@ -66,16 +59,8 @@ def check(problem: Problem, suggestion: Suggestion, count: int, who: str) -> Non
         raise PluginBroken(f"{who} answered {len(suggestion.proposals)} points, asked for {count}")
     if not suggestion.proposals and suggestion.state is SearchState.MORE:
         raise PluginBroken(f"{who} answered no points and no reason")
-    for proposal in suggestion.proposals:
-        for name in (proposal.name, proposal.parent):
-            if name is not None and not _is_name(name):
-                raise PluginBroken(f"{who} answered {name!r}, no name of a trial")
     if problem.architecture is not None:
         return  # its points are text that only the algorithm understands
     for proposal in suggestion.proposals:
         if not problem.space.contains(proposal.point):
             raise PluginBroken(f"{who} answered {dict(proposal.point)}, outside the search space")
-
-
-def _is_name(text: str) -> bool:
-    return len(text) <= LONGEST_NAME and _NAME.fullmatch(text) is not None
