@@ -99,9 +99,14 @@ class Parameter:
         """Say whether a point may hold `value`: in range, and on the grid if there is one."""
         if not self.is_numeric:
             return value in self.choices
-        if isinstance(value, str) or not float(self.low) <= value <= float(self.high):
+        if isinstance(value, str) or not self._spans(value):
             return False
         return self.levels is None or self.level(self.level_of(value)) == value
+
+    def _spans(self, number: float) -> bool:
+        if isinstance(number, int):  # exact: an end may be beyond what a double holds
+            return self.low <= number <= self.high
+        return float(self.low) <= number <= float(self.high)
 
     def parse(self, text: str) -> Value:
         """Read a value as files, the wire and the command line carry it.
@@ -119,9 +124,14 @@ class Parameter:
             raise ValueError(f"{text} is not in {self.describe()}")
         return value
 
+    def nearest(self, number: float) -> Value:
+        """Return the value that is nearest to a finite number; it must be numeric."""
+        inside = min(max(number, float(self.low)), float(self.high))
+        return inside if self.levels is None else self.level(self.level_of(inside))
+
     def _snapped(self, value: float) -> float:
         """Return the level that a double is but for what rounding made of it."""
-        if self.step is None or not float(self.low) <= value <= float(self.high):
+        if self.step is None or not self._spans(value):
             return value
         nearest = float(self.level(self.level_of(value)))
         is_it = math.isclose(nearest, value, rel_tol=1e-15, abs_tol=1e-8 * float(self.step))

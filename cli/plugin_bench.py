@@ -93,7 +93,8 @@ def _contenders(name: str, algorithm: str | None, against: Sequence[str]) -> Seq
     from ..suggestion.plugin.subject import AtAddress, InProcess
 
     is_address = ":" in name and "/" not in name
-    asked = Contender(name, algorithm or "random", AtAddress(name)) if is_address else None
+    service = AtAddress(name, exact=False)
+    asked = Contender(name, algorithm or "random", service) if is_address else None
     here = [*([] if is_address else [name]), *(rival for rival in against if rival != name)]
     for each in here:
         registry.find(each)

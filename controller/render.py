@@ -13,10 +13,11 @@ A conditional parameter that a point does not have stands for nothing: an elemen
 that names it is left out, with an option (`--momentum`) before it that it would be the value
 of; elsewhere its placeholder is empty.
 
-Katib runs commands by a shell, and templates that were written for it rely on that in two
+Katib runs commands by a shell, and templates that were written for it rely on that in three
 ways which have no other meaning. Double quotes around the whole value of an option
-(`--config="${trialParameters.config}"`) are left out. A command of one word that holds blanks
-and a placeholder, and has no arguments, is a line that `sh` runs.
+(`--config="${trialParameters.config}"`) are left out, and single quotes around a word of JSON
+(`'{"r": 8}'`), with which Katib's client writes what a language model is tuned by. A command
+of one word that holds blanks and a placeholder, and has no arguments, is a line that `sh` runs.
 """
 
 import re
@@ -29,6 +30,7 @@ from ..api.space import Point, Value, format_value
 
 _PLACEHOLDER = re.compile(r"\$\{trialParameters\.([^}]+)\}")
 _QUOTED_OPTION = re.compile(r'(--?[\w.-]+=)"(\$\{trialParameters\.[^}]+\})"')
+_QUOTED_JSON = re.compile(r"'(\{.*\}|\[.*\])'", re.DOTALL)
 _META = re.compile(r"\$\{trialSpec\.([^}]+)\}")
 _KEYED = re.compile(r"(.+)\[(.+)\]")
 _NUMBER = re.compile(r"[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?")
@@ -173,9 +175,13 @@ def _with_shell(mapping: Mapping[Any, Any]) -> Mapping[Any, Any]:
 
 
 def _bare(element: Any) -> Any:
-    """Return an option without the quotes around its placeholder, anything else as it is."""
-    quoted = _QUOTED_OPTION.fullmatch(element) if isinstance(element, str) else None
-    return quoted[1] + quoted[2] if quoted else element
+    """Return a word without the quotes that a shell would take away, anything else as it is."""
+    if not isinstance(element, str):
+        return element
+    if option := _QUOTED_OPTION.fullmatch(element):
+        return option[1] + option[2]
+    json = _QUOTED_JSON.fullmatch(element)
+    return json[1] if json else element
 
 
 def _present(elements: Sequence[Any], values: Values) -> Iterator[tuple[int, Any]]:

@@ -7,8 +7,9 @@ history that grows is a log that grows.
 
 import hashlib
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
+from typing import TypeAlias
 
 from ..api.errors import Fault, Invalid
 from ..api.fidelity import widened
@@ -16,18 +17,23 @@ from ..api.history import Entry, Finished, Proposal, Proposed, Verdict
 from ..api.identity import trial_name
 from ..api.objective import Direction, Metric, Objective, Strategy
 from ..api.problem import ALGORITHM, Architecture, Operation, Problem
+from ..api.remarks import is_label
 from ..api.space import (
     Distribution,
     Parameter,
     ParameterKind,
     Point,
     SearchSpace,
+    Value,
     format_value,
 )
 from ..api.space_faults import sound
 from ..api.states import TrialState
 from . import api_pb2 as pb
 from .convert import decimal_of
+
+Answer: TypeAlias = pb.GetSuggestionsReply.ParameterAssignments
+"""A point of a plug-in, with the name and the labels of its trial."""
 
 _KINDS = {
     pb.DOUBLE: ParameterKind.DOUBLE,
@@ -191,7 +197,7 @@ def _is_point(problem: Problem, trial: pb.Trial) -> bool:
 
 def _finished(problem: Problem, position: int, index: int, trial: pb.Trial) -> Finished:
     state = _STATES_BACK[trial.status.condition]
-    name = problem.objective.metric.name
+    name = trial.spec.objective.objective_metric_name or problem.objective.metric.name
     texts = [metric.value for metric in trial.status.observation.metrics if metric.name == name]
     value = _number(texts[-1]) if texts else None
     if state in {TrialState.SUCCEEDED, TrialState.EARLY_STOPPED} and value is not None:
@@ -216,7 +222,11 @@ def _point(problem: Problem, trial: pb.Trial) -> Point:
         raise Invalid([Fault(path, f"no point of the search space: {error}")]) from None
 
 
-def _point_of(problem: Problem, assignments: Iterable[pb.ParameterAssignment]) -> Point:
+def _point_of(
+    problem: Problem,
+    assignments: Iterable[pb.ParameterAssignment],
+    read: Callable[[Parameter, str], Value] = Parameter.parse,
+) -> Point:
     """Read a point. What describes an architecture is text that only the algorithm knows.
 
     Raises:
@@ -228,19 +238,31 @@ def _point_of(problem: Problem, assignments: Iterable[pb.ParameterAssignment]) -
     missing = [one.name for one in problem.space.parameters if one.name not in texts]
     if missing:
         raise ValueError(f"no value for {', '.join(missing)}")
-    return {one.name: one.parse(texts[one.name]) for one in problem.space.parameters}
+    return {one.name: read(one, texts[one.name]) for one in problem.space.parameters}
+
+
+def _nearest(parameter: Parameter, text: str) -> Value:
+    try:
+        return parameter.parse(text)
+    except ValueError:
+        number = _number(text) if parameter.is_numeric else None
+        if number is None or not math.isfinite(number):
+            raise
+        return parameter.nearest(number)
 
 
 def proposals_to_katib(proposals: Iterable[Proposal]) -> pb.GetSuggestionsReply:
-    return pb.GetSuggestionsReply(
-        parameter_assignments=[
-            pb.GetSuggestionsReply.ParameterAssignments(
-                assignments=_assignments(proposal.point),
-                trial_name=proposal.name or "",
-                labels=dict(proposal.labels),
-            )
-            for proposal in proposals
-        ]
+    return pb.GetSuggestionsReply(parameter_assignments=map(answer_to_katib, proposals))
+
+
+def answer_to_katib(proposal: Proposal) -> Answer:
+    return Answer(
+        assignments=[
+            pb.ParameterAssignment(name=name, value=format_value(value))
+            for name, value in proposal.point.items()
+        ],
+        trial_name=proposal.name or "",
+        labels=dict(proposal.labels),
     )
 
 
@@ -249,7 +271,6 @@ def proposals_to_katib(proposals: Iterable[Proposal]) -> pb.GetSuggestionsReply:
 
 def experiment_to_katib(problem: Problem, settings: Mapping[str, str]) -> pb.Experiment:
     """Return the experiment with the settings that the plug-in returned over its own."""
-    maximize = problem.objective.direction is Direction.MAXIMIZE
     merged = {**problem.settings, **settings}
     nas = problem.architecture
     return pb.Experiment(
@@ -259,12 +280,7 @@ def experiment_to_katib(problem: Problem, settings: Mapping[str, str]) -> pb.Exp
             parameter_specs=pb.ExperimentSpec.ParameterSpecs(
                 parameters=[_parameter_to_katib(one) for one in problem.space.parameters]
             ),
-            objective=pb.ObjectiveSpec(
-                type=pb.MAXIMIZE if maximize else pb.MINIMIZE,
-                goal=problem.objective.goal or 0.0,
-                objective_metric_name=problem.objective.metric.name,
-                additional_metric_names=[one.name for one in problem.objective.others],
-            ),
+            objective=_objective_to_katib(problem.objective),
             algorithm=pb.AlgorithmSpec(
                 algorithm_name=problem.algorithm,
                 algorithm_settings=[
@@ -274,6 +290,15 @@ def experiment_to_katib(problem: Problem, settings: Mapping[str, str]) -> pb.Exp
             parallel_trial_count=problem.parallel_trials,
             max_trial_count=problem.max_trials or 0,
         ),
+    )
+
+
+def _objective_to_katib(objective: Objective) -> pb.ObjectiveSpec:
+    return pb.ObjectiveSpec(
+        type=pb.MAXIMIZE if objective.direction is Direction.MAXIMIZE else pb.MINIMIZE,
+        goal=objective.goal or 0.0,
+        objective_metric_name=objective.metric.name,
+        additional_metric_names=[one.name for one in objective.others],
     )
 
 
@@ -313,34 +338,39 @@ def _parameter_to_katib(parameter: Parameter) -> pb.ParameterSpec:
 
 
 def trials_to_katib(
-    problem: Problem, entries: Sequence[Entry], time_of: Mapping[int, str]
+    problem: Problem,
+    entries: Sequence[Entry],
+    time_of: Mapping[int, str],
+    words: Callable[[Proposal], Answer] = answer_to_katib,
 ) -> list[pb.Trial]:
     """Return the trials that a log tells of, as Katib's controller sends them.
 
     `time_of` gives a log position's time as text; positions serve where nothing
     else is known, since plug-ins order trials by it. Katib leaves out trials
-    whose metrics are unavailable, and so does this.
+    whose metrics are unavailable, and so does this. Each trial carries the objective:
+    Katib's services look there for the metric that they learn from. `words` tells a
+    trial in those of the plug-in that made it.
     """
+    objective = _objective_to_katib(problem.objective)
     trials: dict[int, pb.Trial] = {}
     for entry in entries:
         stamp = time_of.get(entry.position, _stamp(entry.position))
         match entry:
             case Proposed(index=index, proposal=proposal):
-                name = proposal.name or trial_name(problem.experiment, problem.uid, index)
+                own = words(proposal)
+                name = own.trial_name or trial_name(problem.experiment, problem.uid, index)
                 trials[index] = pb.Trial(name=name)
                 trial = trials[index]
-                trial.spec.parameter_assignments.assignments.extend(_assignments(proposal.point))
-                trial.spec.labels.update(dict(proposal.labels))
+                trial.spec.objective.CopyFrom(objective)
+                trial.spec.parameter_assignments.assignments.extend(own.assignments)
+                trial.spec.labels.update(own.labels)
                 trial.status.start_time = stamp
                 trial.status.condition = pb.TrialStatus.RUNNING
             case Finished(index=index) if index in trials:
                 status = trials[index].status
                 status.completion_time = stamp
                 status.condition = _STATES[entry.state]
-                if entry.value is not None:
-                    status.observation.metrics.add(
-                        name=problem.objective.metric.name, value=repr(entry.value)
-                    )
+                status.observation.metrics.extend(_metrics(problem.objective, entry))
                 if entry.state is TrialState.METRICS_UNAVAILABLE:
                     del trials[index]
             case _:
@@ -348,23 +378,28 @@ def trials_to_katib(
     return list(trials.values())
 
 
+def _metrics(objective: Objective, entry: Finished) -> list[pb.Metric]:
+    own = () if entry.value is None else ((objective.metric.name, entry.value),)
+    values = (*own, *entry.values)
+    return [pb.Metric(name=name, value=format_value(value)) for name, value in values]
+
+
 def proposal_from_katib(
-    problem: Problem, wire: pb.GetSuggestionsReply.ParameterAssignments
+    problem: Problem,
+    wire: Answer,
+    *,
+    nearest: bool = False,
 ) -> Proposal:
-    """Read a point of a plug-in.
+    """Read a point of a plug-in; with `nearest` a number beside the space is the next one in it.
+
+    Labels that no cluster takes are left out: Katib's pbt makes such of long names.
 
     Raises:
         ValueError: it is outside the search space; the message says where.
     """
-    point = _point_of(problem, wire.assignments)
-    return Proposal(point, labels=tuple(sorted(wire.labels.items())), name=wire.trial_name or None)
-
-
-def _assignments(point: Point) -> list[pb.ParameterAssignment]:
-    return [
-        pb.ParameterAssignment(name=name, value=format_value(value))
-        for name, value in point.items()
-    ]
+    point = _point_of(problem, wire.assignments, _nearest if nearest else Parameter.parse)
+    labels = sorted(label for label in wire.labels.items() if is_label(*label))
+    return Proposal(point, labels=tuple(labels), name=wire.trial_name or None)
 
 
 def _stamp(position: int) -> str:

@@ -14,6 +14,7 @@ import grpc.aio
 
 from ..api.errors import Fault, Invalid, PluginBroken, PluginUnavailable, TunewrightError
 from ..api.history import Entry, Suggestion
+from ..api.identity import is_trial_name
 from ..api.problem import ANSWER_SECONDS, Problem
 from ..proto import convert, tunewright_pb2, tunewright_pb2_grpc
 from .endpoint import AWAY, Endpoint
@@ -31,7 +32,8 @@ class RemoteSuggester:
     """Asks one experiment's algorithm at an endpoint.
 
     `timeout` is seconds for one call; `authority` the PEM of who signed the service's
-    certificate; `speaks_v1` settles the protocol, which is found out otherwise.
+    certificate; `speaks_v1` settles the protocol, which is found out otherwise. `exact`: a
+    point of Katib's protocol beside the search space is refused, as those of ours are.
     """
 
     def __init__(
@@ -42,6 +44,7 @@ class RemoteSuggester:
         timeout: float = ANSWER_SECONDS,  # it is gRPC's deadline
         authority: bytes | None = None,
         speaks_v1: bool | None = None,
+        exact: bool = False,
     ) -> None:
         self._place = Endpoint.of(endpoint)
         self._endpoint = str(self._place)
@@ -53,7 +56,9 @@ class RemoteSuggester:
         self._problem: Problem | None = None
         self._position = 0
         self._entries: list[Entry] = []
-        self._plugin = KatibPlugin(self._endpoint, timeout=timeout, stateless=self._place.stateless)
+        self._plugin = KatibPlugin(
+            self._endpoint, timeout=timeout, stateless=self._place.stateless, exact=exact
+        )
 
     async def suggest(
         self, problem: Problem, first_index: int, count: int, *, position: int
@@ -79,6 +84,7 @@ class RemoteSuggester:
         except grpc.aio.AioRpcError as error:
             raise _ours(self._endpoint, error) from error
         check(problem, suggestion, count, self._endpoint)
+        _check_names(suggestion, self._endpoint)
         return suggestion
 
     async def validate(self, problem: Problem) -> Sequence[Fault]:
@@ -190,6 +196,14 @@ class RemoteSuggester:
             self._problem, self._position = searched(problem), reply.position
             return convert.suggestion_from_wire(reply)
         raise PluginBroken(f"{self._endpoint} does not take the log from its start")
+
+
+def _check_names(suggestion: Suggestion, who: str) -> None:
+    """Refuse to call a trial what a service makes up: it becomes a folder, removed in the end."""
+    for proposal in suggestion.proposals:
+        for name in (proposal.name, proposal.parent):
+            if name is not None and not is_trial_name(name):
+                raise PluginBroken(f"{who} answered {name!r}, no name of a trial")
 
 
 def _v1(channel: grpc.aio.Channel) -> "Stub":

@@ -10,12 +10,15 @@ Points that were tried before are dropped, and others asked for.
 
 A plug-in that rebuilds itself from each request may be declared stateless; it
 is shown the whole log.
+
+Katib starts whatever a plug-in answers, and its own leave ranges and steps: pbt by
+its factors, hyperopt by rounding and by its normal distributions, skopt by knowing
+no steps. The nearest point of the search space is taken, and shown to it later.
 """
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, TypeAlias, cast
 
 import grpc
 import grpc.aio
@@ -31,18 +34,21 @@ from ..api.history import (
     SearchState,
     Suggestion,
 )
+from ..api.identity import LONGEST_TRIAL_NAME
 from ..api.problem import Problem
-from ..api.space import Point
+from ..api.space import Point, Value
 from ..proto import api_pb2, api_pb2_grpc, convert_katib
+from ..proto.convert_katib import Answer
 from .cube import Cube
 from .endpoint import AWAY
 
 if TYPE_CHECKING:
     from ..proto.api_pb2_grpc import SuggestionAsyncStub as Stub
 
-_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 _NOT_ITS_FAULT = AWAY | {grpc.StatusCode.INVALID_ARGUMENT}
 """Failures that do not come from the trials that a plug-in is shown."""
+
+_Words: TypeAlias = dict[frozenset[tuple[str, Value]], Answer]
 
 
 @dataclass(slots=True)
@@ -50,22 +56,33 @@ class _Incarnation:
     """A life of the plug-in, from a position of the log on.
 
     `settings` are those that it returned; `forgotten` counts the trials of
-    those before it, until that has been told.
+    those before it, until that has been told. `said` has its points in its own
+    words, by which some services know a trial again: 0.30000000000000004 is 0.3 here,
+    and a name that is too long for a cluster is another.
     """
 
     connection: grpc.aio.Channel
     born: int
     forgotten: int
     settings: dict[str, str] = field(default_factory=dict)
+    said: _Words = field(default_factory=dict)
+
+    def words(self, proposal: Proposal) -> Answer:
+        known = self.said.get(frozenset(proposal.point.items()))
+        return convert_katib.answer_to_katib(proposal) if known is None else known
 
 
 class KatibPlugin:
-    """Asks one experiment's plug-in. `endpoint` is what it is called in messages."""
+    """Asks one experiment's plug-in. `endpoint` is what it is called in messages.
 
-    def __init__(self, endpoint: str, *, timeout: float, stateless: bool) -> None:
+    `exact`: a point beside the search space breaks its contract.
+    """
+
+    def __init__(self, endpoint: str, *, timeout: float, stateless: bool, exact: bool) -> None:
         self._endpoint = endpoint
         self._timeout = timeout  # in seconds, for one call
         self._stateless = stateless
+        self._exact = exact
         self._incarnation: _Incarnation | None = None
 
     async def suggest(
@@ -127,7 +144,7 @@ class KatibPlugin:
         ones are asked for singly.
         """
         before = [entry for entry in log if isinstance(entry, Proposed)]
-        kept = _Kept(problem, before)
+        kept = _Kept(problem, before, known.said)
         asked, most, answered = len(before), count, -1
         while len(kept.proposals) < count and kept.answered > answered:
             wanted = min(most, count - len(kept.proposals))
@@ -142,7 +159,7 @@ class KatibPlugin:
                 state = SearchState.MORE if kept.proposals else SearchState.EXHAUSTED
                 return kept.suggestion(state, error.details() or "")
             asked, answered = asked + wanted, kept.answered
-            kept.add(points[:wanted], self._endpoint)
+            kept.add(points[:wanted], self._endpoint, exact=self._exact)
             if len(points) < wanted:
                 break
         if len(kept.proposals) == count:
@@ -163,7 +180,9 @@ class KatibPlugin:
         reply = await _stub(known.connection).GetSuggestions(
             api_pb2.GetSuggestionsRequest(
                 experiment=convert_katib.experiment_to_katib(problem, known.settings),
-                trials=convert_katib.trials_to_katib(problem, self._shown(known, log), {}),
+                trials=convert_katib.trials_to_katib(
+                    problem, self._shown(known, log), {}, known.words
+                ),
                 current_request_number=count,
                 total_request_number=total,
             ),
@@ -177,42 +196,61 @@ class KatibPlugin:
 class _Kept:
     """The points of an answer that are new."""
 
-    def __init__(self, problem: Problem, before: Sequence[Proposed]) -> None:
+    def __init__(self, problem: Problem, before: Sequence[Proposed], said: _Words) -> None:
         self._problem = problem
+        self._said = said
         self._cube = Cube(problem.space)
         self._seen = {self._key(entry.proposal.point) for entry in before}
-        self._names = {entry.proposal.name for entry in before}
+        self._names = {entry.proposal.name or "" for entry in before}
         self._answered: set[int] = set()
         self.proposals: list[Proposal] = []
         self.repeated = 0
+        self.moved = 0
 
     @property
     def answered(self) -> int:
         """How many different points were answered, new or not."""
         return len(self._answered)
 
-    def add(
-        self, points: Sequence[api_pb2.GetSuggestionsReply.ParameterAssignments], who: str
-    ) -> None:
+    def add(self, points: Sequence[Answer], who: str, *, exact: bool) -> None:
         for wire in points:
             try:
-                proposal = convert_katib.proposal_from_katib(self._problem, wire)
+                proposal, words = self._read(wire, exact=exact)
             except ValueError as error:
                 raise PluginBroken(f"{who} answered a wrong point: {error}") from error
-            if proposal.name is not None and not _NAME.fullmatch(proposal.name):
-                raise PluginBroken(f"{who} answered {proposal.name!r}, no name of a trial")
-            self._take(proposal)
+            self._take(proposal, words)
 
-    def _take(self, proposal: Proposal) -> None:
+    def _read(self, wire: Answer, *, exact: bool) -> tuple[Proposal, Answer]:
+        """Return a point, and the words in which it is shown later: moved, where it had to be.
+
+        Raises:
+            ValueError: it is no point of the search space, or `exact` and none as it is.
+        """
+        try:
+            return convert_katib.proposal_from_katib(self._problem, wire), wire
+        except ValueError:
+            if exact:
+                raise
+        proposal = convert_katib.proposal_from_katib(self._problem, wire, nearest=True)
+        self.moved += 1
+        ours = convert_katib.answer_to_katib(proposal)
+        return proposal, Answer(
+            assignments=ours.assignments, trial_name=wire.trial_name, labels=wire.labels
+        )
+
+    def _take(self, proposal: Proposal, words: Answer) -> None:
         key = self._key(proposal.point)
         self._answered.add(key)
         if key in self._seen:
             self.repeated += 1
             return
         self._seen.add(key)
-        if proposal.name in self._names:  # an incarnation before it gave it to another point
+        name = proposal.name or ""
+        # Those of Katib's pbt are longer; an incarnation before it may have given its names.
+        if len(name) > LONGEST_TRIAL_NAME or name in self._names:
             proposal = replace(proposal, name=None)
-        self._names.add(proposal.name)
+        self._names.add(name)
+        self._said[frozenset(proposal.point.items())] = words
         self.proposals.append(proposal)
 
     def _key(self, point: Point) -> int:
@@ -221,9 +259,12 @@ class _Kept:
         return self._cube.key(point)
 
     def suggestion(self, state: SearchState, note: str = "") -> Suggestion:
+        told = [note] if note and not self.repeated else []
+        if self.moved:
+            told.append(f"{self.moved} points beside the search space were moved into it")
         if self.repeated:
-            note = f"{self.repeated} points that were tried before were dropped"
-        return Suggestion(tuple(self.proposals), state, note)
+            told.append(f"{self.repeated} points that were tried before were dropped")
+        return Suggestion(tuple(self.proposals), state, "; ".join(told))
 
 
 def _stub(connection: grpc.aio.Channel) -> "Stub":

@@ -2,17 +2,17 @@
 
 Its protocol knows limits and no rules: what a trial's objective may not be worse than
 after so many reports. So only rules that come to such a limit are served. A limit is made
-of what the succeeded trials in a request reported to the DBManager that it names. What a
-trial reported is read once, as long as the requests go on to name it.
+anew for each request, of what the succeeded trials in it reported to the DBManager that
+it names; what such a trial reported is over, and is read once.
 """
 
 import math
 import threading
+import time
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
-from itertools import count
-from typing import TypeAlias
+from dataclasses import dataclass
 
 import grpc
 
@@ -34,36 +34,8 @@ from .rule import Case
 LONGEST_SECONDS = 60.0
 """How long the DBManager may take for one trial."""
 
-MOST = 100
-"""Experiments of which is remembered what their trials reported."""
-
-_Key: TypeAlias = tuple[str, str, bytes, bytes]
-
-
-@dataclass(frozen=True, slots=True)
-class _Asked:
-    """An experiment's rule, and the trials that it has read: each as it ended, with its name."""
-
-    rule: MedianStop
-    trials: dict[tuple[str, str, str], str] = field(default_factory=dict)
-
-
-class _Memory:
-    """The experiments that were asked for last. One is taken out while its limit is made."""
-
-    def __init__(self) -> None:
-        self._asked: dict[_Key, _Asked] = {}
-        self._lock = threading.Lock()
-
-    def take(self, key: _Key) -> _Asked | None:
-        with self._lock:
-            return self._asked.pop(key, None)
-
-    def keep(self, key: _Key, asked: _Asked) -> None:
-        with self._lock:
-            self._asked[key] = asked
-            while len(self._asked) > MOST:
-                del self._asked[next(iter(self._asked))]
+MOST_TRIALS = 50_000
+"""Trials whose averages are kept, in a few hundred bytes each; those not asked for longest go."""
 
 
 class KatibEarlyStopping(api_pb2_grpc.EarlyStoppingServicer):
@@ -74,7 +46,7 @@ class KatibEarlyStopping(api_pb2_grpc.EarlyStoppingServicer):
 
     def __init__(self, mark_stopped: Callable[[str], None]) -> None:
         self._mark_stopped = mark_stopped
-        self._memory = _Memory()
+        self._averages = _Averages()
 
     def ValidateEarlyStoppingSettings(  # noqa: N802  # the protocol's name
         self,
@@ -91,7 +63,7 @@ class KatibEarlyStopping(api_pb2_grpc.EarlyStoppingServicer):
         if not request.experiment.spec.HasField("early_stopping"):
             return api_pb2.GetEarlyStoppingRulesReply()
         with in_katibs_words():
-            limits = _limits(request, self._memory)
+            limits = _limits(request, self._averages)
         return api_pb2.GetEarlyStoppingRulesReply(early_stopping_rules=limits)
 
     def SetTrialStatus(  # noqa: N802  # the protocol's name
@@ -118,62 +90,68 @@ def _limiting(rule: StoppingRule) -> type[MedianStop]:
 
 
 def _limits(
-    request: api_pb2.GetEarlyStoppingRulesRequest, memory: _Memory
+    request: api_pb2.GetEarlyStoppingRulesRequest, averages: "_Averages"
 ) -> Sequence[api_pb2.EarlyStoppingRule]:
     """Return the limit of the experiment's rule, none while too few trials have succeeded."""
     spec = request.experiment.spec
     rule, objective = rule_from_katib(spec.early_stopping), objective_from_katib(spec.objective)
     found = _limiting(rule)
-    key = _key(request)
-    asked = _asked(memory.take(key), found, request.trials)
+    succeeded = [
+        (trial.name, trial.status.completion_time)
+        for trial in request.trials
+        if trial.status.condition == api_pb2.TrialStatus.SUCCEEDED
+    ]
     settings = setting_values(found.settings, rule.settings)
     start_step = int(settings["start_step"])
-    with Endpoint.of(request.db_manager_address).service().channel() as channel:
+    address = request.db_manager_address
+    with Endpoint.of(address).service().channel() as channel:
         stub = api_pb2_grpc.DBManagerStub(channel)
-        log = _Reported(stub, [*asked.trials.values()], objective)
-        case = Case(request.experiment.name, objective, settings, log)
-        bound = asked.rule.bound(start_step, case)
-    memory.keep(key, asked)
+        log = _Reported(address, stub, succeeded, objective, averages)
+        bound = found(time.monotonic).bound(
+            start_step, Case(request.experiment.name, objective, settings, log)
+        )
     if bound is None:
         return ()
     is_worse = ">" if objective.direction is Direction.MINIMIZE else "<"
     return [limit_to_katib(objective.metric.name, is_worse, bound.value, start_step)]
 
 
-def _key(request: api_pb2.GetEarlyStoppingRulesRequest) -> _Key:
-    """Return what an experiment's limit depends on, its trials aside."""
-    experiment = request.experiment
-    rule, objective = (
-        part.SerializeToString(deterministic=True)
-        for part in (experiment.spec.early_stopping, experiment.spec.objective)
-    )
-    return request.db_manager_address, experiment.name, rule, objective
+class _Averages:
+    """The running averages of trials that have succeeded, by where and for what they were read."""
 
+    def __init__(self) -> None:
+        self._known: OrderedDict[tuple[object, ...], Mapping[int, float]] = OrderedDict()
+        self._lock = threading.Lock()
 
-def _asked(known: _Asked | None, rule: type[MedianStop], trials: Iterable[api_pb2.Trial]) -> _Asked:
-    """Return the experiment with all trials that succeeded, the new ones last.
-
-    It is begun anew where one is no more that was read.
-    """
-    succeeded = {
-        (trial.name, trial.status.start_time, trial.status.completion_time): trial.name
-        for trial in trials
-        if trial.status.condition == api_pb2.TrialStatus.SUCCEEDED
-    }
-    if known is None or not known.trials.keys() <= succeeded.keys():
-        # Its clock lets the rule look for new trials whenever it is asked.
-        known = _Asked(rule(count().__next__))
-    known.trials.update(succeeded)
-    return known
+    def get(
+        self, key: tuple[object, ...], read: Callable[[], Mapping[int, float]]
+    ) -> Mapping[int, float]:
+        with self._lock:
+            known = self._known.get(key)
+            if known is not None:
+                self._known.move_to_end(key)
+                return known
+        found = read()
+        if found:  # what is not there yet may come
+            with self._lock:
+                self._known[key] = found
+                if len(self._known) > MOST_TRIALS:
+                    self._known.popitem(last=False)
+        return found
 
 
 @dataclass(frozen=True, slots=True)
 class _Reported:
-    """What succeeded trials reported to a DBManager: the `CurveLog` of a rule."""
+    """What succeeded trials reported to a DBManager: the `CurveLog` of a rule.
 
+    Of each of `trials` there is its name, and when it ended: another may have its name later.
+    """
+
+    address: str
     stub: api_pb2_grpc.DBManagerStub
-    trials: Sequence[str]
+    trials: Sequence[tuple[str, str]]
     objective: Objective
+    averages: _Averages
 
     def ended_since(
         self, experiment_uid: str, position: int, *, early_stopped: bool = False
@@ -185,7 +163,12 @@ class _Reported:
         self, experiment_uid: str, index: int, reports: Sequence[int]
     ) -> Mapping[int, float]:
         del experiment_uid
-        return means_after(reports, _running(self._values(self.trials[index])))
+        trial, metric = self.trials[index], self.objective.metric.name
+
+        def read() -> Mapping[int, float]:
+            return means_after(reports, _running(self._values(trial[0])))
+
+        return self.averages.get((self.address, *trial, metric, *reports), read)
 
     def observation(self, uid: str, index: int) -> Observation:
         """Other metrics than the objective are not asked for."""

@@ -83,6 +83,7 @@ class AtAddress:
     speaks_v1: bool | None = None
     timeout: float = 60.0
     calls_a_restart: int = 3  # a process starts at each
+    exact: bool = True  # a point of Katib's protocol beside the space is no point
     _process: "subprocess.Popen[bytes] | None" = field(default=None, repr=False)
 
     def open(self, history: History, *, stateless: bool) -> AnySuggester:
@@ -145,6 +146,7 @@ class AtAddress:
             history,
             timeout=self.timeout,
             speaks_v1=self.speaks_v1,
+            exact=self.exact,
         )
 
     def stop(self) -> None:

@@ -57,9 +57,14 @@ def test_each_argument_of_a_command_stays_text():
         pytest.param('--arch="${trialParameters.a}" x', "--arch=\"[['b']]\" x", id="a part of it"),
         pytest.param('x="${trialParameters.a}"', "x=\"[['b']]\"", id="no option"),
         pytest.param('"${trialParameters.a}"', "\"[['b']]\"", id="a word of its own"),
+        pytest.param("""'{"a": "${trialParameters.a}"}'""", """{"a": "[['b']]"}""", id="JSON"),
+        pytest.param(
+            """'{"a": 1}' > ${trialParameters.a}""", """'{"a": 1}' > [['b']]""", id="a line"
+        ),
+        pytest.param("'${trialParameters.a}'", "'[['b']]'", id="a word in single quotes"),
     ],
 )
-def test_quotes_around_the_whole_value_of_an_option_are_left_out(word, becomes):
+def test_quotes_that_a_shell_of_katibs_would_take_away_are_left_out(word, becomes):
     assert one([word], {"a": "[['b']]"}, key="args") == [becomes]
 
 

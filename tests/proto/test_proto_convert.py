@@ -11,6 +11,7 @@ from support.search import Log, double, listed, problem, whole
 from tunewright.api.errors import Invalid
 from tunewright.api.history import Finished, Proposal, Proposed, SearchState, Suggestion, Verdict
 from tunewright.api.objective import Constraint, Direction, Further, Metric, Strategy
+from tunewright.api.observation import TextValue
 from tunewright.api.problem import Architecture, Operation
 from tunewright.api.space import Distribution, ParameterCondition, ParameterKind, SearchSpace
 from tunewright.api.states import TrialState
@@ -123,6 +124,38 @@ def test_katibs_trials_become_a_log_in_the_order_of_their_times(bad):
     assert [entry.index for entry in back] == [0, 1, 2, 3, 1, 0, 2]
     assert [entry.verdict for entry in back[4:]] == [Verdict.OBSERVED, Verdict.BAD, Verdict.BAD]
     assert back[0].proposal.point == POINT
+
+
+def test_a_trial_of_katibs_carries_the_objective_that_its_services_learn_from():
+    log = Log()
+    log.propose(Proposal(POINT))
+    objective = replace(TASK.objective, goal=0.5, additional=(Metric("f1", Strategy.MAX),))
+    task = replace(TASK, objective=objective)
+    (trial,) = convert_katib.trials_to_katib(task, log.entries, {})
+    assert trial.spec.objective == convert_katib.experiment_to_katib(task, {}).spec.objective
+    assert trial.spec.objective.objective_metric_name == "loss"
+    assert trial.spec.objective.additional_metric_names == ["f1"]
+
+
+def test_katib_is_told_every_metric_of_a_trial_and_texts_as_they_are():
+    log = Log()
+    log.propose(Proposal(POINT))
+    values = (("f1", 0.5), ("note", TextValue("a b")))
+    state, verdict = TrialState.SUCCEEDED, Verdict.NOTHING
+    finished = Finished(2, 0, state, verdict, TextValue("Genotype(normal=[])"), values)
+    (trial,) = convert_katib.trials_to_katib(TASK, [*log.entries, finished], {})
+    told = {metric.name: metric.value for metric in trial.status.observation.metrics}
+    assert told == {"loss": "Genotype(normal=[])", "f1": "0.5", "note": "a b"}
+
+
+def test_a_trial_of_katibs_is_judged_by_the_metric_that_it_names_itself():
+    """So do Katib's services, and some who ask them name it nowhere else."""
+    log = Log()
+    log.propose(Proposal(POINT))
+    log.finish(0, 0.5)
+    (trial,) = convert_katib.trials_to_katib(TASK, log.entries, {})
+    nameless = replace(TASK, objective=replace(TASK.objective, metric=Metric("", Strategy.MAX)))
+    assert convert_katib.log_from_katib(nameless, [trial])[-1].value == 0.5
 
 
 def test_of_trials_that_are_no_points_those_that_ended_are_refused_and_the_others_left_out():

@@ -7,13 +7,14 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 from support.katib_plugin import counting
-from support.search import Log, listed, problem, whole
+from support.search import Log, double, listed, problem, whole
 from tunewright.api.errors import PluginBroken, PluginUnavailable
 from tunewright.api.history import Proposal, SearchState
 from tunewright.api.problem import Architecture, Operation
 from tunewright.api.space import SearchSpace
 from tunewright.proto import api_pb2, api_pb2_grpc, serving
 from tunewright.suggestion.client import RemoteSuggester
+from tunewright.suggestion.plugin.subject import AtAddress
 from tunewright.suggestion.registry import validate_problem
 
 TASK = problem(whole("n", 1, 99), algorithm="counting")
@@ -99,18 +100,39 @@ CHOICE = problem(listed("o", "a", "b"))
 
 
 class Answers(api_pb2_grpc.SuggestionServicer):
-    """Gives the same assignments in turn, all under one name."""
+    """Gives the same assignments in turn, all under one name; notes what it is shown."""
 
-    def __init__(self, name, values):
+    def __init__(self, name, values, labels=()):
         self._name = name
         self._values = itertools.cycle(values)
+        self._labels = dict(labels)
+        self.trials = []
+        self.shown = []
 
     def GetSuggestions(self, request, context):  # noqa: N802
+        self.trials = [(trial.name, dict(trial.spec.labels)) for trial in request.trials]
+        self.shown = [
+            assignment.value
+            for trial in request.trials
+            for assignment in trial.spec.parameter_assignments.assignments
+        ]
         reply = api_pb2.GetSuggestionsReply()
         for _ in range(request.current_request_number):
-            one = reply.parameter_assignments.add(trial_name=self._name)
+            one = reply.parameter_assignments.add(trial_name=self._name, labels=self._labels)
             one.assignments.add(name="o", value=next(self._values))
         return reply
+
+
+@contextlib.contextmanager
+def serving_answers(answers):
+    def register(server):
+        api_pb2_grpc.add_SuggestionServicer_to_server(answers, server)
+
+    server, address = serving.start("127.0.0.1:0", register)
+    try:
+        yield address
+    finally:
+        server.stop(0).wait()
 
 
 def answered(name, values, count=1, task=CHOICE):
@@ -118,14 +140,84 @@ def answered(name, values, count=1, task=CHOICE):
         async with asking(address, Log(), task) as ask:
             return await ask(count)
 
-    def register(server):
-        api_pb2_grpc.add_SuggestionServicer_to_server(Answers(name, values), server)
-
-    server, address = serving.start("127.0.0.1:0", register)
-    try:
+    with serving_answers(Answers(name, values)) as address:
         return asyncio.run(run(address))
-    finally:
-        server.stop(0).wait()
+
+
+def test_it_is_shown_its_points_in_its_own_words_by_which_it_may_know_them_again():
+    """Katib's service over optuna does: it fails on a trial that it finds by no such text."""
+
+    async def run(address):
+        log = Log()
+        async with asking(address, log, problem(double("o", 0, 1, 0.1))) as ask:
+            await ask(3)
+            log.finish(0, 1.0)
+            await ask(1)
+        return [entry.proposal.point["o"] for entry in log.entries[:3]]
+
+    said = ["0.30000000000000004", "1.0", "5e-1"]
+    answers = Answers("", [*said, "0.7"])
+    with serving_answers(answers) as address:
+        assert asyncio.run(run(address)) == [0.3, 1.0, 0.5]
+    assert answers.shown == said
+
+
+def test_what_is_too_long_for_a_cluster_is_ours_and_the_plug_in_s_own_to_itself():
+    """Katib's pbt names trials `<experiment>-<uuid>`, and their parents in labels."""
+    name, labels = "e" * 40 + "-" + "0" * 36, {"generation": "1", "parent": "e" * 77}
+    answers = Answers(name, ["a"], labels)
+
+    async def run(address):
+        log = Log()
+        async with asking(address, log, CHOICE) as ask:
+            answer = await ask(1)
+            await ask(1)
+        return answer
+
+    with serving_answers(answers) as address:
+        (proposal,) = asyncio.run(run(address)).proposals
+    assert (proposal.name, proposal.labels) == (None, (("generation", "1"),))
+    assert answers.trials == [(name, labels)]
+
+
+@pytest.mark.parametrize(
+    ("parameter", "said", "taken"),
+    [
+        pytest.param(double("o", 0, 1, 0.1), "0.14", 0.1, id="between two steps"),
+        pytest.param(double("o", 0.1, 0.9), "1.3", 0.9, id="above the range"),
+        pytest.param(double("o", 0.1, 0.9), "-1e300", 0.1, id="below it"),
+        pytest.param(whole("o", 1, 9, 2), "4.4", 5, id="a fraction of an int"),
+    ],
+)
+def test_a_number_beside_the_space_is_the_next_one_in_it_and_shown_so(parameter, said, taken):
+    """Katib runs what its pbt, hyperopt and skopt answer, which leave ranges and steps."""
+    answers = Answers("", [said])
+
+    async def run(address):
+        log = Log()
+        async with asking(address, log, problem(parameter)) as ask:
+            answer = await ask(1)
+            await ask(1)
+        return answer
+
+    with serving_answers(answers) as address:
+        answer = asyncio.run(run(address))
+    assert [proposal.point for proposal in answer.proposals] == [{"o": taken}]
+    assert answer.note == "1 points beside the search space were moved into it"
+    assert [float(value) for value in answers.shown] == [taken]
+
+
+def test_an_examiner_of_plug_ins_sees_that_a_point_lies_beside_the_space():
+    async def ask(address):
+        subject = AtAddress(address)
+        remote = subject.open(Log().after, stateless=False)
+        try:
+            await remote.suggest(problem(double("o", 0, 1)), 0, 1, position=0)
+        finally:
+            await remote.close()
+
+    with serving_answers(Answers("", ["5"])) as address, pytest.raises(PluginBroken, match="5 is"):
+        asyncio.run(ask(address))
 
 
 def test_points_of_one_answer_that_are_alike_are_one_trial():
@@ -140,11 +232,17 @@ def test_a_name_that_it_gives_twice_is_the_first_trials():
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("../up", "a"), ("", "c")], ids=["no name of a trial", "no such choice"]
+    ("name", "value", "parameter"),
+    [
+        pytest.param("../up", "a", listed("o", "a"), id="no name of a trial"),
+        pytest.param("", "c", listed("o", "a"), id="no such choice"),
+        pytest.param("", "nan", double("o", 0, 1), id="no number"),
+        pytest.param("", "inf", double("o", 0, 1), id="no end"),
+    ],
 )
-def test_what_it_may_not_answer_is_refused(name, value):
+def test_what_it_may_not_answer_is_refused(name, value, parameter):
     with pytest.raises(PluginBroken):
-        answered(name, [value])
+        answered(name, [value], task=problem(parameter))
 
 
 def test_what_it_says_of_an_architecture_reaches_the_trial_as_it_is():

@@ -8,7 +8,7 @@ from tunewright.api.identity import ExperimentKey
 from tunewright.api.observation import Batch, Sample
 from tunewright.db.metrics_service import serve
 from tunewright.db.sql import open_store
-from tunewright.proto import api_pb2, api_pb2_grpc
+from tunewright.proto import api_pb2, api_pb2_grpc, serving
 from tunewright.suggestion.service import start_service
 
 DOCUMENT = {"spec": {"objective": {"type": "minimize", "objectiveMetricName": "loss"}}}
@@ -97,27 +97,42 @@ def test_a_rule_becomes_the_limit_that_the_succeeded_trials_say(
     assert str(limit.start_step) == stopping.algorithm_settings[-1].value
 
 
+class Counting(api_pb2_grpc.DBManagerServicer):
+    """Tells one value of each trial, and notes of which it was asked."""
+
+    def __init__(self):
+        self.asked = []
+
+    def GetObservationLog(self, request, context):  # noqa: N802
+        self.asked.append(request.trial_name)
+        reply = api_pb2.GetObservationLogReply()
+        row = reply.observation_log.metric_logs.add(time_stamp="2026-01-31T12:00:00Z")
+        row.metric.name, row.metric.value = request.metric_name, request.trial_name[-1]
+        return reply
+
+
+def test_what_a_trial_reported_is_read_once_however_often_rules_are_asked_for(stub):
+    counting = Counting()
+    server, address = serving.start(
+        "127.0.0.1:0",
+        lambda server: api_pb2_grpc.add_DBManagerServicer_to_server(counting, server),
+    )
+    try:
+        first = stub.GetEarlyStoppingRules(question(address, spec(), states=ENDED))
+        second = stub.GetEarlyStoppingRules(question(address, spec(), states=(*ENDED, *ENDED)))
+    finally:
+        server.stop(0).wait()
+
+    assert counting.asked == [f"t-{n}" for n in range(6)]
+    values = [float(reply.early_stopping_rules[0].value) for reply in (first, second)]
+    assert values == [1.0, 2.5]
+
+
 def test_too_few_succeeded_trials_make_no_limit(stub, metrics):
     states = ("SUCCEEDED", "SUCCEEDED", "RUNNING")
     assert not stub.GetEarlyStoppingRules(
         question(metrics, spec(), states=states)
     ).early_stopping_rules
-
-
-def test_what_a_trial_reported_is_read_once_as_long_as_it_is_named(stub, metrics):
-    def limit(**given):
-        (found,) = stub.GetEarlyStoppingRules(
-            question(metrics, spec(start_step="2", min_trials_required="1"), **given)
-        ).early_stopping_rules
-        return float(found.value)
-
-    assert limit(states=("SUCCEEDED", "RUNNING", "SUCCEEDED")) == 4.5
-    with grpc.insecure_channel(metrics) as channel:
-        forget = api_pb2_grpc.DBManagerStub(channel).DeleteObservationLog
-        forget(api_pb2.DeleteObservationLogRequest(trial_name="t-0"))
-    assert limit() == 3.0
-    assert limit(states=("RUNNING", "SUCCEEDED", "SUCCEEDED")) == 5.5
-    assert limit() == 5.5
 
 
 def test_an_experiment_without_a_rule_has_no_limit(stub):

@@ -5,7 +5,7 @@ from dataclasses import replace
 import grpc
 import pytest
 from support.search import Log, double, listed, problem, whole
-from tunewright.api.errors import Invalid, PluginUnavailable
+from tunewright.api.errors import Invalid, PluginBroken, PluginUnavailable
 from tunewright.api.history import SearchState, Verdict
 from tunewright.api.lineage import GENERATION
 from tunewright.api.space import Distribution, ParameterKind
@@ -368,6 +368,52 @@ def test_a_plug_in_of_katibs_is_driven_and_its_names_are_kept(katib_plugin):
     assert "dropped" in short.note
     assert over.state is SearchState.EXHAUSTED
     assert [fault.message for fault in faults] == ["no, thank you"]
+
+
+class Naming(tunewright_pb2_grpc.SuggestionServicer):
+    """A service of tunewright.v1 that calls a trial, or whom it goes on from, by some name."""
+
+    def __init__(self, **names):
+        self._names = names
+
+    def Describe(self, request, context):  # noqa: N802
+        return tunewright_pb2.DescribeReply()
+
+    def Suggest(self, request, context):  # noqa: N802
+        reply = tunewright_pb2.SuggestReply(state=tunewright_pb2.MORE)
+        reply.proposals.add(**self._names).point.add(name="n").value.whole = 1
+        return reply
+
+
+def named_by(**names):
+    async def ask(address):
+        remote = RemoteSuggester(address, Log().after)
+        try:
+            return await remote.suggest(problem(whole("n", 1, 9)), 0, 1, position=0)
+        finally:
+            await remote.close()
+
+    def register(server):
+        tunewright_pb2_grpc.add_SuggestionServicer_to_server(Naming(**names), server)
+
+    server, address = serving.start("127.0.0.1:0", register)
+    try:
+        return asyncio.run(ask(address))
+    finally:
+        server.stop(0).wait()
+
+
+def test_a_service_names_its_trials_and_whom_they_go_on_from():
+    (proposal,) = named_by(name="t-1.b", parent="t" * 63).proposals
+    assert (proposal.name, proposal.parent) == ("t-1.b", "t" * 63)
+
+
+@pytest.mark.parametrize("place", ["name", "parent"])
+@pytest.mark.parametrize("name", ["../up", "/etc", "..", "a/b", "a b", "A", "a\n", "t" * 64])
+def test_a_name_that_would_be_a_path_or_none_on_a_cluster_is_refused(place, name):
+    """It becomes a folder, which is written to and removed with its experiment."""
+    with pytest.raises(PluginBroken, match="no name of a trial"):
+        named_by(**{place: name})
 
 
 def test_a_service_that_is_away_says_so():

@@ -21,6 +21,7 @@ AXES = [
     pytest.param(whole("x", 0, 30, 3, D.NORMAL), id="an int in steps, around its middle"),
     pytest.param(whole("x", 1, 64, 9, D.LOG_NORMAL), id="a log-normal int in steps"),
     pytest.param(whole("x", 4, 4), id="an int of one value"),
+    pytest.param(whole("x", 2**63 - 1, 2**63 + 1), id="ints that no double holds"),
     pytest.param(double("x", 0.5, 0.5), id="a double of one value"),
     pytest.param(listed("x", "sgd", "adam", "lion"), id="a list of words"),
     pytest.param(
