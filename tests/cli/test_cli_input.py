@@ -291,6 +291,18 @@ def test_a_printed_experiment_has_the_address_of_its_plug_in(tunewright, words, 
     assert says in tunewright("run", *given, "--", "train", "{x}").out
 
 
+def test_another_algorithm_is_not_asked_at_the_address_of_a_files_plug_in(tunewright, experiment):
+    def change(document):
+        served = {"algorithmName": "mine", "endpoint": "localhost:1"}
+        document["spec"] |= {"algorithm": served, "earlyStopping": served}
+
+    given = ["--algorithm", "random", "--early-stopping", "medianstop"]
+    result = tunewright("run", experiment(change), *given)
+
+    assert result.code == 0, result.err
+    assert tunewright("get", "echo", "-o", "json").json["trials"]["Succeeded"] == 3
+
+
 def test_what_cannot_be_run_is_not_printed(tunewright):
     words = ["--param", "x=1.0..0.0", "--minimize", "loss", "--print", "--", "train", "{x}"]
 
