@@ -25,9 +25,9 @@ def emit(data: object, output: str, table: Callable[[], None]) -> None:
 
 
 def as_yaml(data: object) -> str:
-    import yaml
+    from ..api import yaml_source
 
-    return yaml.safe_dump(data, sort_keys=False, allow_unicode=True)
+    return yaml_source.write(data)
 
 
 _WIDEST = 48  # of a value that is a text

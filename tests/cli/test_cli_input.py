@@ -184,6 +184,17 @@ def test_an_experiment_is_written_from_options(tunewright, tmp_path):
     assert tunewright("render", "written.yaml", "--set", "x=0.25").out == "train --x=0.25\n"
 
 
+def test_options_that_are_printed_are_the_experiment_that_they_run(tunewright, tmp_path):
+    searched = ["--param", "lr=log:1e-5..1e-1", "--param", "model=choice:1e3,08,y"]
+    words = [*searched, "--minimize", "loss", "--trials", "1", "--name", "same"]
+    command = ["--", "sh", "-c", "echo loss={lr}; : {model}"]
+
+    (tmp_path / "same.yaml").write_text(tunewright("run", *words, "--print", *command).out)
+    ran, found = tunewright("run", *words, *command), tunewright("run", "same.yaml")
+
+    assert (ran.code, found.code) == (0, 0), found.err
+
+
 def test_rendering_quotes_for_a_shell_and_fills_in_the_middle(tunewright, experiment):
     assert tunewright("render", experiment()).out == "sh -c 'echo loss=0.5'\n"
 

@@ -1,9 +1,9 @@
 """An editor that checks as one types, and a short form that fills it."""
 
-import yaml
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
+from ...api import yaml_source
 from ...sdk.submit import free_name
 from ..board import Board
 from ..render import page
@@ -69,7 +69,7 @@ def _clone(board: Board, like: str) -> str:
         "metadata": {"name": free, "namespace": namespace},
         "spec": {k: v for k, v in record.document["spec"].items() if k != "suspend"},
     }
-    return yaml.safe_dump(document, sort_keys=False, allow_unicode=True)
+    return yaml_source.write(document)
 
 
 def _workdir(board: Board, like: str) -> str:
