@@ -138,6 +138,21 @@ def warn(text: str) -> None:
     note(f"{click.style('warning:', fg='yellow', bold=True)} {text}")
 
 
+def copy(data: bytes) -> None:
+    """Print what a trial printed; a reader that has left, or a full disk, ends no trial."""
+    try:
+        sys.stdout.buffer.write(data)
+        sys.stdout.flush()
+    except OSError as error:
+        go_on_unseen(error)
+
+
+def go_on_unseen(error: OSError) -> None:
+    """Say once that what is printed from now on goes nowhere."""
+    give_up_stdout()
+    note(f"The run goes on, but its output cannot be written: {error.strerror}.")
+
+
 def give_up_stdout() -> None:
     """Let what is printed from now on, and what is left of before, go nowhere."""
     with contextlib.suppress(OSError):

@@ -331,6 +331,17 @@ def test_a_reader_that_leaves_is_no_error(tunewright):
     assert process.wait(30) in {0, 1}
 
 
+def test_a_trial_that_is_tried_outlives_the_reader_of_its_output(tunewright, experiment):
+    tried = tunewright.start("try", experiment())
+    tried.stdout.close()
+
+    with tried.stderr:
+        said = tried.stderr.read()
+    assert tried.wait(30) == 0
+    assert "Traceback" not in said
+    assert "its output cannot be written: Broken pipe" in said
+
+
 def test_a_store_that_ends_in_a_slash_is_a_folder(tunewright, experiment, tmp_path):
     assert tunewright("run", experiment(), "--store", "new/").code == 0
     assert (tmp_path / "new" / "store.db").is_file()
