@@ -342,6 +342,18 @@ def test_a_trial_that_is_tried_outlives_the_reader_of_its_output(tunewright, exp
     assert "its output cannot be written: Broken pipe" in said
 
 
+def test_of_several_experiments_none_is_run_before_all_can_be(tunewright, experiment):
+    def change(document):
+        document["metadata"]["name"] = "second"
+        document["spec"]["algorithm"] = {"algorithmName": "nonsense"}
+
+    files = [experiment(), experiment(change, name="second.yaml")]
+    result = tunewright("run", *files)
+
+    assert (result.code, "unknown algorithm name nonsense" in result.err) == (2, True)
+    assert tunewright("get", "-o", "json").json == []
+
+
 def test_a_store_that_ends_in_a_slash_is_a_folder(tunewright, experiment, tmp_path):
     assert tunewright("run", experiment(), "--store", "new/").code == 0
     assert (tmp_path / "new" / "store.db").is_file()
