@@ -30,6 +30,20 @@ def as_yaml(data: object) -> str:
     return yaml_source.write(data)
 
 
+def is_drawn() -> bool:
+    """Say whether what is printed can be drawn over: by a terminal, but by none that is dumb."""
+    return sys.stdout.isatty() and not _is_dumb()
+
+
+def color() -> bool | None:
+    """Return False where nothing is coloured (https://no-color.org), None where the output says."""
+    return False if _is_dumb() or os.environ.get("NO_COLOR") else None
+
+
+def _is_dumb() -> bool:
+    return os.environ.get("TERM", "").lower() in {"dumb", "unknown"}
+
+
 _WIDEST = 48  # of a value that is a text
 
 

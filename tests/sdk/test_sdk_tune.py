@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support.command import ROOT
+from support.command import IN_TERMINAL, ROOT
 from support.waiting import until
 from tunewright import Client, search, tune
 from tunewright.api.errors import Conflict, Invalid, NotFound, Unsupported
@@ -464,9 +464,8 @@ except KeyboardInterrupt:
 @pytest.mark.parametrize("quiet", [False, True])
 def test_ctrl_c_lets_trials_end_in_order_and_leaves_the_terminal_as_it_was(tmp_path, quiet):
     (tmp_path / "waits.py").write_text(WAITS.replace("QUIET", str(quiet)))
-    spawn = [sys.executable, "-c", "import pty, sys; pty.spawn(sys.argv[1:])"]
     terminal = subprocess.Popen(
-        [*spawn, sys.executable, "waits.py"],
+        [*IN_TERMINAL, sys.executable, "waits.py"],
         env={**os.environ, "TERM": "xterm"},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
