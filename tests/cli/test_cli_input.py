@@ -271,6 +271,7 @@ def test_init_asks_and_writes_an_experiment(tunewright, tmp_path):
         pytest.param(["train", "lr=0.1..1", "lr=a,b", ""], "is given twice", id="twice"),
         pytest.param(["train", "lr=0.5..0.1", "lr=0.1..1", ""], "less than min", id="no range"),
         pytest.param(["train {lr}", "n=int:1..3", "", "lr=0.1..1", ""], "has {lr}", id="a field"),
+        pytest.param(["train", "lr=0.1..1", "", " "], "objectiveMetricName", id="no metric"),
     ],
 )
 def test_init_asks_again_where_an_answer_cannot_be(tunewright, answers, says):
