@@ -9,7 +9,7 @@ from typing import Any, BinaryIO
 from ...api.errors import Conflict, NotFound
 from ...db.records import ExperimentRecord, TrialRecord
 from ...db.store import Store
-from .place import Place
+from .place import Place, cannot_be_removed
 from .source import ALONE, Hands
 from .waiting import Outages
 
@@ -98,7 +98,9 @@ class Here:
         with self.place.driving(record.uid):
             trials = [trial.name for trial in self.records.trials(record.uid)]
             self.records.delete_experiment(record.uid)
-            self.place.remove_files(record.key, record.uid, trials)
+            stay = self.place.remove_files(record.key, record.uid, trials)
+        if stay:
+            self._hands.note(cannot_be_removed(stay))
 
     # Logs.
 
