@@ -1,4 +1,4 @@
-"""YAML as JSON values, with the line of everything.
+"""YAML as JSON values, with the line of everything; and JSON values as YAML.
 
 Reading follows Kubernetes where YAML's versions differ, except that the words
 yes, no, on and off are refused where they stand bare: they are truth values to
@@ -46,6 +46,29 @@ for _tag, _pattern, _first in (
         re.compile(rf"(?:{_pattern})\Z", re.ASCII | (re.IGNORECASE if _tag == "float" else 0)),
         [*_first.replace("\0", ""), ""],
     )
+
+
+class _Dumper(yaml.SafeDumper):
+    """Quotes what some reader would take for a number or a truth value.
+
+    Such are 1e-5 to the API server, 08 and 0o17 to this module or to Kubernetes, y to both
+    versions of YAML before the last.
+    """
+
+
+_Dumper.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(
+        r"(?:[-+]?\.?[0-9][0-9_]*(?:\.[0-9_]*)?(?:[eE][-+]?[0-9]+)?|[-+]?0[xXoObB][0-9a-fA-F_]+)\Z"
+    ),
+    [*"-+.0123456789"],
+)
+_Dumper.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"[yYnN]\Z"), [*"yYnN"])
+
+
+def write(value: object) -> str:
+    """Return JSON values as YAML that every reader takes for the same."""
+    return str(yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True))
 
 
 @dataclass(frozen=True)

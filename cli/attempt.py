@@ -120,7 +120,7 @@ def _echo(folder: Path, over: threading.Event) -> None:
                 stream.seek(places.get(path, 0))
                 data = stream.read()
             places[path] = places.get(path, 0) + len(data)
-            click.echo(data.decode("utf-8", "replace"), nl=False)
+            console.copy(data)
 
 
 def _report(store: Any, record: Any) -> int:

@@ -35,47 +35,56 @@ def begin(
     how: How,
     files: Sequence[str],
 ) -> int:
-    """Run the experiments one after the other; the worst exit code is returned."""
+    """Run the experiments one after the other, once all of them can be run.
+
+    The worst exit code is returned.
+    """
+    settings = [_checked(document, others, how) for document in documents]
+    with_them = with_files([Path(file) for file in files]) if others and how.detach else []
+    arguments = [*how.machine.arguments(), *with_them]
     code = 0
-    for document in documents:
-        one = _begin(document, others, how, files)
+    for document, setting in zip(documents, settings, strict=True):
+        one = _begin(document, setting, how, arguments)
         if one == INTERRUPTED:
             return one
         code = max(code, one)
     return code
 
 
-def _begin(
-    document: dict[str, Any],
-    others: Sequence[Mapping[str, Any]],
-    how: How,
-    files: Sequence[str],
-) -> int:
+def _checked(
+    document: Mapping[str, Any], others: Sequence[Mapping[str, Any]], how: How
+) -> Setting | None:
+    """Return what its engine is told; None for one whose trials people run."""
     from ..api.asked import is_asked
     from ..sdk.machine import check_machine
     from ..suggestion.check import check_algorithm, check_plugins
     from . import compose
 
-    if is_asked(document):
-        check_algorithm(document)
-        if not how.dry_run:
-            _keep(document, how)
-        return 0
-    machine = how.machine
-    options = compose.local_options(machine, others)
     check_algorithm(document)
+    if is_asked(document):
+        return None
+    options = compose.local_options(how.machine, others)
     if not how.dry_run:
         for why in check_plugins(document):
             console.warn(why)
-    program = check_machine(document, options, machine.directory)
+    program = check_machine(document, options, how.machine.directory)
+    return Setting(options, fsync=how.machine.fsync, program=program)
+
+
+def _begin(
+    document: dict[str, Any], setting: Setting | None, how: How, arguments: Sequence[str]
+) -> int:
+    """Drive it, or leave it to an engine that is told `arguments`."""
+    if setting is None:
+        if not how.dry_run:
+            _keep(document, how)
+        return 0
     if how.dry_run:
         from .preview import show_commands
 
         show_commands(document)
         return 0
-    with_them = with_files([Path(file) for file in files]) if others and how.detach else []
-    setting = Setting(options, fsync=machine.fsync, program=program)
-    return _run(document, setting, how, [*machine.arguments(), *with_them])
+    return _run(document, setting, how, arguments)
 
 
 def _keep(document: dict[str, Any], how: How) -> None:

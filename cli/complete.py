@@ -1,4 +1,4 @@
-"""Completion of names. It never fails and never makes a store: a shell is waiting."""
+"""Completion of names and files. It never fails and never makes a store: a shell is waiting."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,11 +19,18 @@ def experiment_names(
         return []
 
 
+def files(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Leave it to the shell: its files are meant, though other words may stand there, too."""
+    del ctx, param
+    return [CompletionItem(incomplete, type="file")]
+
+
 def _names(given: Mapping[str, Any], incomplete: str) -> list[CompletionItem]:
     from ..sdk.sources.where import Where
 
     where = Where(
         given.get("store"),
+        given.get("namespace"),
         context=given.get("context"),
         kubeconfig=given.get("kubeconfig"),
         is_cluster=any(given.get(name) for name in ("cluster", "context", "kubeconfig")),

@@ -25,9 +25,23 @@ def emit(data: object, output: str, table: Callable[[], None]) -> None:
 
 
 def as_yaml(data: object) -> str:
-    import yaml
+    from ..api import yaml_source
 
-    return yaml.safe_dump(data, sort_keys=False, allow_unicode=True)
+    return yaml_source.write(data)
+
+
+def is_drawn() -> bool:
+    """Say whether what is printed can be drawn over: by a terminal, but by none that is dumb."""
+    return sys.stdout.isatty() and not _is_dumb()
+
+
+def color() -> bool | None:
+    """Return False where nothing is coloured (https://no-color.org), None where the output says."""
+    return False if _is_dumb() or os.environ.get("NO_COLOR") else None
+
+
+def _is_dumb() -> bool:
+    return os.environ.get("TERM", "").lower() in {"dumb", "unknown"}
 
 
 _WIDEST = 48  # of a value that is a text
@@ -136,6 +150,21 @@ def note(text: str) -> None:
 
 def warn(text: str) -> None:
     note(f"{click.style('warning:', fg='yellow', bold=True)} {text}")
+
+
+def copy(data: bytes) -> None:
+    """Print what a trial printed; a reader that has left, or a full disk, ends no trial."""
+    try:
+        sys.stdout.buffer.write(data)
+        sys.stdout.flush()
+    except OSError as error:
+        go_on_unseen(error)
+
+
+def go_on_unseen(error: OSError) -> None:
+    """Say once that what is printed from now on goes nowhere."""
+    give_up_stdout()
+    note(f"The run goes on, but its output cannot be written: {error.strerror}.")
 
 
 def give_up_stdout() -> None:

@@ -48,7 +48,7 @@ def drive(place: Place, record: ExperimentRecord, setting: Setting) -> int:
         from .display import make_display
 
         known = store.experiment(record.key)
-        display = make_display(store, known, objective, live=sys.stdout.isatty())
+        display = make_display(store, known, objective, live=console.is_drawn())
         try:
             with compose.witness(store, record).watching():
                 outcome = run_engine(place, store, record, setting, display)

@@ -32,8 +32,14 @@ def guarded(command: click.Command) -> int:
     """Run a command to its exit code. No traceback reaches the terminal."""
     _open_what_is_closed()
     _let_every_sign_pass()
+    color = console.color()
+    with click.Context(command, color=color):  # of what is said when the command's own is over
+        return _guarded(command, color)
+
+
+def _guarded(command: click.Command, color: bool | None) -> int:
     try:
-        code = command.main(prog_name="tunewright", standalone_mode=False)
+        code = command.main(prog_name="tunewright", standalone_mode=False, color=color)
         sys.stdout.flush()
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else FAILED

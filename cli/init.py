@@ -45,7 +45,7 @@ def _ask(name: str) -> Wanted:
     """Ask until each answer can be."""
     command = _answer("The command that trains, as you would type it", _command, "python train.py")
     params = _params([name for word in command for name in fields(word)])
-    metric = click.prompt("The metric that it prints", default="loss")
+    metric = _answer("The metric that it prints", _metric, "loss")
     wants = click.prompt(
         "Smaller or larger is better",
         type=click.Choice(["minimize", "maximize"]),
@@ -107,8 +107,13 @@ def _command(written: str) -> list[str]:
         raise ValueError(f"{error}: close every quote") from None
 
 
-def _check(params: Sequence[str]) -> None:
-    """Find what is wrong with parameters, as they will stand in the file.
+def _metric(written: str) -> str:
+    _check(["x=0.0..1.0"], written)
+    return written
+
+
+def _check(params: Sequence[str], metric: str = "loss") -> None:
+    """Find what is wrong with parameters and the metric, as they will stand in the file.
 
     Raises:
         ValueError: something is; the message says all of it.
@@ -117,7 +122,7 @@ def _check(params: Sequence[str]) -> None:
 
     command = ["run", *(f"{{{_name(each)}}}" for each in params)]
     try:
-        parse(document(Wanted(params=params, command=command, minimize="loss", name="it")))
+        parse(document(Wanted(params=params, command=command, minimize=metric, name="it")))
     except Invalid as error:
         raise ValueError(str(error)) from None
 

@@ -13,7 +13,7 @@ from ..db.records import ExperimentRecord
 from ..sdk.sources.place import Place
 from ..sdk.sources.source import Hands
 from ..sdk.sources.where import Where
-from .complete import experiment_names
+from .complete import experiment_names, files
 from .console import note
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ store_option = click.option(
     "--store",
     envvar="TUNEWRIGHT_STORE",
     metavar="FILE|URL",
+    shell_complete=files,
     help="The store.  [default: store.db in $TUNEWRIGHT_HOME]",
 )
 

@@ -83,5 +83,4 @@ class Lines:
         try:
             self._write(line)
         except OSError as error:
-            console.give_up_stdout()
-            console.note(f"The run goes on, but its output cannot be written: {error.strerror}.")
+            console.go_on_unseen(error)

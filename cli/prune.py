@@ -1,10 +1,11 @@
 """`tunewright prune`."""
 
 import time
+from pathlib import Path
 
 import click
 
-from ..sdk.sources.place import Place, folder_size, remove_folder
+from ..sdk.sources.place import Place, cannot_be_removed, folder_size, remove_folder
 from . import console
 from .complete import experiment_names
 from .options import store_options
@@ -23,7 +24,7 @@ def prune(
     dry_run: bool,
     store: str | None,
     namespace: str | None,
-) -> None:
+) -> int:
     """Remove the directories (logs, files) of finished trials; results stay in the store.
 
     \b
@@ -40,6 +41,7 @@ def prune(
         raise click.BadParameter(str(error), param_hint="--older-than") from error
     place = Place.of(store)
     freed = count = 0
+    stay: list[Path] = []
     with place.opened() as opened:
         if name is not None:
             records = [find_experiment(opened, name, namespace)]
@@ -53,9 +55,14 @@ def prune(
                 folder = place.trial_folder(record.key, trial.name)
                 if not ended or trial.name in kept or not folder.exists():
                     continue
-                freed += folder_size(folder)
+                held = folder_size(folder)
+                if not dry_run and not remove_folder(folder):
+                    stay.append(folder)
+                    continue
+                freed += held
                 count += 1
-                if not dry_run:
-                    remove_folder(folder)
     verb = "would free" if dry_run else "freed"
     console.note(f"{count} directories: {verb} {console.size(freed)}.")
+    if stay:
+        console.warn(cannot_be_removed(stay))
+    return 1 if stay else 0

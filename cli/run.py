@@ -8,7 +8,7 @@ import click
 
 from ..api.errors import Fault, Invalid
 from ..sdk.sources.where import Where
-from . import console
+from . import complete, console
 from .begin import How, begin
 from .options import where_options
 from .run_options import Machine, machine_options
@@ -32,7 +32,9 @@ class _Run(click.Command):
 
 
 @click.command(cls=_Run, context_settings={"ignore_unknown_options": False})
-@click.argument("words", nargs=-1, metavar="FILE... | [-- COMMAND...]")
+@click.argument(
+    "words", nargs=-1, metavar="FILE... | [-- COMMAND...]", shell_complete=complete.files
+)
 @click.option(
     "--param", "params", multiple=True, metavar="NAME=SPACE", help="A parameter to search."
 )

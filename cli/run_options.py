@@ -13,11 +13,13 @@ _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
 def machine_options(command: _Command) -> _Command:
-    """Add the options of one machine; `Machine.of(**kwargs)` takes them."""
+    """Add the options of one machine; `Machine(**kwargs)` takes them."""
     for option in reversed(
         [
             click.option(
-                "--workdir", type=click.Path(), help="Where trials start.  [default: here]"
+                "--workdir",
+                type=click.Path(),
+                help="Where trials start.  [default: here; at resume, where `run` was typed]",
             ),
             click.option(
                 "--runtime",

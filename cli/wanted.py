@@ -55,10 +55,11 @@ class _Chosen:
         return cls(key, names[0] if names else next(iter(addresses), None), addresses)
 
     def put(self, document: dict[str, Any]) -> dict[str, Any]:
-        """Say it in an Experiment."""
+        """Say it in an Experiment; another name leaves the address of the one that stands there."""
         said = dict(document["spec"].get(self.key) or {})
-        if self.name is not None:
+        if self.name not in {None, said.get("algorithmName")}:
             said["algorithmName"] = self.name
+            said.pop("endpoint", None)
         address = self.addresses.get(said.get("algorithmName", ""))
         if address is not None:
             said["endpoint"] = address

@@ -1,6 +1,5 @@
 """`tunewright watch`: the display of an experiment that another process drives."""
 
-import sys
 import time
 from typing import TYPE_CHECKING
 
@@ -62,7 +61,7 @@ def _follow(source: Source, record: ExperimentRecord, objective: Objective) -> E
     reader = Reader(source.records, record, objective)
     seen = time.monotonic()
     outages = Outages(console.note)
-    display = make_display(source.records, record, objective, live=sys.stdout.isatty())
+    display = make_display(source.records, record, objective, live=console.is_drawn())
     try:
         while True:
             record = outages.outlived(lambda: _look(reader, display), record)

@@ -4,7 +4,9 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import Any
 
 from ..api import errors
 from ..api.errors import Codes, Fault, Invalid, Terminal, TunewrightError
@@ -60,10 +62,16 @@ def show(words: Sequence[str]) -> int:
     Raises:
         TunewrightError: what the command ended with.
     """
-    code = subprocess.run([*COMMAND, *words], check=False).returncode
-    if code not in {0, 1}:
-        raise CommandFailed(f"`tunewright {words[0]}` ended with {code}; it has said why")
-    return code
+    with (
+        subprocess.Popen([*COMMAND, *words]) as running,
+        _to_its_end(running, hears_ctrl_c=_is_in_front()),
+    ):
+        running.wait()
+    if running.returncode not in {0, 1}:
+        raise CommandFailed(
+            f"`tunewright {words[0]}` ended with {running.returncode}; it has said why"
+        )
+    return running.returncode
 
 
 def watch(words: Sequence[str], look: Callable[[], None]) -> int:
@@ -72,22 +80,49 @@ def watch(words: Sequence[str], look: Callable[[], None]) -> int:
     Raises:
         TunewrightError: what the command ended with.
     """
-    with subprocess.Popen(
-        [*COMMAND, *words],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        env=_telling(),
-        text=True,
-    ) as running:
-        try:
-            said = _said(running, look)
-        except BaseException:
-            running.terminate()  # it ends its trials, and is waited for
-            raise
+    with (
+        subprocess.Popen(
+            [*COMMAND, *words],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            env=_telling(),
+            text=True,
+            process_group=0,  # Ctrl-C is told it once, by us
+        ) as running,
+        _to_its_end(running, hears_ctrl_c=False),
+    ):
+        said = _said(running, look)
     if running.returncode not in {0, 1}:
         raise error_of(said, words[0], running.returncode)
     return running.returncode
+
+
+@contextmanager
+def _to_its_end(running: "subprocess.Popen[Any]", *, hears_ctrl_c: bool) -> Iterator[None]:
+    """Let what interrupts a block wait for the command, which ends its trials in order.
+
+    It is told once, if it has not heard by itself: the second time makes it end at once.
+    """
+    try:
+        yield
+    except BaseException as error:
+        is_told = hears_ctrl_c and isinstance(error, KeyboardInterrupt)
+        while running.poll() is None:
+            if not is_told:
+                running.terminate()
+            is_told = False
+            with suppress(KeyboardInterrupt):
+                running.communicate()
+        raise
+
+
+def _is_in_front() -> bool:
+    """Say whether the Ctrl-C of a terminal reaches this process, and those that it starts."""
+    for descriptor in range(3):
+        with suppress(OSError):
+            return os.tcgetpgrp(descriptor) == os.getpgrp()
+    return False
 
 
 def _said(running: "subprocess.Popen[str]", look: Callable[[], None]) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.parse import quote, urlencode, urlsplit
-from urllib.request import Request, urlopen
+from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 from ..api.asked import Answer, Asked
 from ..api.errors import (
@@ -44,6 +44,13 @@ _ERRORS: Mapping[int, type[Exception]] = {
 }
 
 
+class _Stay(HTTPRedirectHandler):
+    """Goes nowhere else: the token is this server's, and what is posted would be left behind."""
+
+    def redirect_request(self, *_: object) -> None:
+        return None
+
+
 class Remote:
     """Implements `verbs.Verbs`. `server` is the address that `tunewright ui` prints."""
 
@@ -55,6 +62,7 @@ class Remote:
         if not (self._token.isascii() and self._token.isprintable()):
             raise ValueError("the token has signs that no request can carry")
         self._namespace = namespace
+        self._opener = build_opener(_Stay)
 
     def close(self) -> None:
         """Nothing is kept open."""
@@ -265,7 +273,7 @@ class Remote:
             },
         )
         try:
-            with urlopen(request, timeout=_PATIENCE) as answer:  # noqa: S310 -- as above
+            with self._opener.open(request, timeout=_PATIENCE) as answer:
                 return bytes(answer.read())
         except HTTPError as error:
             raise _error(error) from None
@@ -284,6 +292,9 @@ def _is_address(server: str) -> bool:
 
 def _error(error: HTTPError) -> Exception:
     """Return what the server's problem document says, as the error that it is there."""
+    if 300 <= error.code < 400:
+        there = error.headers.get("Location", "nowhere")
+        return Unsupported(f"the server sends elsewhere, to {there}: give the address that answers")
     try:
         problem = json.loads(error.read())
         detail, faults = str(problem["detail"]), problem.get("faults") or []

@@ -1,14 +1,15 @@
 """Experiments of this machine: a store, and the folders and engines beside it."""
 
+import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from ...api.errors import Conflict, NotFound
 from ...db.records import ExperimentRecord, TrialRecord
 from ...db.store import Store
-from .place import Place
+from .place import Place, cannot_be_removed
 from .source import ALONE, Hands
 from .waiting import Outages
 
@@ -97,7 +98,9 @@ class Here:
         with self.place.driving(record.uid):
             trials = [trial.name for trial in self.records.trials(record.uid)]
             self.records.delete_experiment(record.uid)
-            self.place.remove_files(record.key, record.uid, trials)
+            stay = self.place.remove_files(record.key, record.uid, trials)
+        if stay:
+            self._hands.note(cannot_be_removed(stay))
 
     # Logs.
 
@@ -122,8 +125,8 @@ class Here:
             yield self._kept(record, trial, stream, tail)
             return
         with path.open("rb") as written:
-            start = _seek_tail(written.read(), tail) if tail is not None else 0
-            written.seek(start)
+            if tail is not None:
+                written.seek(_tail_of(written, tail))
             while True:
                 ended = is_enough()
                 while data := written.read(_CHUNK):
@@ -154,6 +157,18 @@ def log_path(place: Place, record: ExperimentRecord, trial: TrialRecord, stream:
 
 def _attempt(trial: TrialRecord) -> int:
     return trial.attempt.attempt if trial.attempt else 1
+
+
+def _tail_of(written: BinaryIO, lines: int) -> int:
+    """Return where the last `lines` lines of a file begin; what lies far before is not read."""
+    end, length = written.seek(0, os.SEEK_END), _CHUNK
+    while True:
+        begin = max(0, end - length)
+        written.seek(begin)
+        place = _seek_tail(written.read(end - begin), lines)
+        if place or not begin:
+            return begin + place
+        length *= 2
 
 
 def _seek_tail(data: bytes, lines: int) -> int:

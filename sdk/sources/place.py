@@ -9,7 +9,7 @@ import shutil
 import socket
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -167,18 +167,19 @@ class Place:
         """Return the bytes that an experiment's directories take."""
         return folder_size(self.trials_folder(key))
 
-    def remove_files(self, key: ExperimentKey, uid: str, trials: Iterable[str]) -> None:
+    def remove_files(self, key: ExperimentKey, uid: str, trials: Iterable[str]) -> list[Path]:
         """Remove the directories of a deleted experiment, and what its engine left.
 
         Those of another one stay: two stores in a folder may each have one of this name.
+        Return those that could not be removed.
         """
         folder = self.trials_folder(key)
-        for name in trials:
-            remove_folder(folder / name)
+        stay = [folder / name for name in trials if not remove_folder(folder / name)]
         if not any(each.is_dir() for each in folder.glob("*")):
             remove_folder(folder)
         for path in (self._lock(uid), self.socket(uid), self.folder / "logs" / f"{uid}.log"):
             path.unlink(missing_ok=True)
+        return stay
 
 
 def folder_size(folder: Path) -> int:
@@ -190,8 +191,15 @@ def folder_size(folder: Path) -> int:
     return total
 
 
-def remove_folder(folder: Path) -> None:
+def remove_folder(folder: Path) -> bool:
+    """Remove a folder with what is in it, as far as that can be; say whether nothing is left."""
     shutil.rmtree(folder, ignore_errors=True)
+    return not folder.exists()
+
+
+def cannot_be_removed(stay: Sequence[Path]) -> str:
+    """Say which directories are still there, by one of them."""
+    return f"{len(stay)} directories cannot be removed, {stay[0]} for one (remove them yourself)"
 
 
 def _try_lock(descriptor: int, how: int) -> bool:

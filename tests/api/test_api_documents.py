@@ -1,8 +1,11 @@
 """Files: lines, several documents, and input that is hostile."""
 
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
 from tunewright.api.documents import load, load_texts, parse, with_template
 from tunewright.api.errors import Invalid
+from tunewright.api.yaml_source import read, write
 
 N = "${trialParameters.n}"
 
@@ -202,3 +205,18 @@ def test_a_config_map_that_is_not_among_the_files_is_a_fault_unless_it_is_elsewh
 
     assert fault.path == "spec.trialTemplate.configMap.configMapName"
     assert load_texts([("f", text)], elsewhere=True).experiments
+
+
+@pytest.mark.parametrize(
+    "text", ["1e-5", "1E3", "+1", ".5", "08", "0o17", "0X1F", "0b1", "1_000", "y", "N", "on", "~"]
+)
+def test_a_text_that_some_reader_takes_for_something_else_is_written_in_quotes(text):
+    assert write([text]) == f"- '{text}'\n"
+
+
+@given(st.text() | st.from_regex(r"\A[-+.0-9eExob_]{1,6}\Z"))
+def test_what_is_written_is_read_as_it_was(text):
+    assume(text == text.encode("utf-8", "ignore").decode())
+    (source,), faults = read(write({"text": [text]}))
+
+    assert (source.value, faults) == ({"text": [text]}, [])

@@ -1,12 +1,14 @@
 """What a run looks like, at any width and in plain lines."""
 
 import math
+import subprocess
 from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
+from support.command import COMMAND, IN_TERMINAL
 from tunewright.api.objective import Direction, Metric, Objective, Strategy
 from tunewright.api.states import ExperimentState
 from tunewright.cli.console import brief
@@ -171,3 +173,29 @@ def test_plain_lines_of_a_quiet_run_say_what_holds_it_up_and_not_of_every_trial(
     lines.snapshot(snapshot(waiting_for=tuple(f"trial {n} waits" for n in range(40))))
 
     assert "trial 5 waits; and 34 more" in written[0]
+
+
+@pytest.mark.needs("linux")
+@pytest.mark.parametrize(
+    ("env", "draws", "colours"),
+    [
+        ({"TERM": "xterm"}, True, True),
+        ({"TERM": "dumb"}, False, False),
+        ({"TERM": "xterm", "NO_COLOR": "1"}, True, False),
+    ],
+    ids=["a terminal", "a dumb one", "no colours"],
+)
+def test_a_terminal_gets_what_it_can_show(tunewright, experiment, env, draws, colours):
+    shown = subprocess.run(
+        [*IN_TERMINAL, *COMMAND, "run", experiment()],
+        cwd=tunewright.folder,
+        env={**tunewright.environ, **env},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        text=True,
+        check=False,
+    ).stdout
+
+    assert ("\x1b[?25l" in shown) == draws
+    assert ("trial 0 Succeeded loss=" in shown) == (not draws)
+    assert ("\x1b[32mSucceeded" in shown) == colours

@@ -184,6 +184,17 @@ def test_an_experiment_is_written_from_options(tunewright, tmp_path):
     assert tunewright("render", "written.yaml", "--set", "x=0.25").out == "train --x=0.25\n"
 
 
+def test_options_that_are_printed_are_the_experiment_that_they_run(tunewright, tmp_path):
+    searched = ["--param", "lr=log:1e-5..1e-1", "--param", "model=choice:1e3,08,y"]
+    words = [*searched, "--minimize", "loss", "--trials", "1", "--name", "same"]
+    command = ["--", "sh", "-c", "echo loss={lr}; : {model}"]
+
+    (tmp_path / "same.yaml").write_text(tunewright("run", *words, "--print", *command).out)
+    ran, found = tunewright("run", *words, *command), tunewright("run", "same.yaml")
+
+    assert (ran.code, found.code) == (0, 0), found.err
+
+
 def test_rendering_quotes_for_a_shell_and_fills_in_the_middle(tunewright, experiment):
     assert tunewright("render", experiment()).out == "sh -c 'echo loss=0.5'\n"
 
@@ -260,6 +271,7 @@ def test_init_asks_and_writes_an_experiment(tunewright, tmp_path):
         pytest.param(["train", "lr=0.1..1", "lr=a,b", ""], "is given twice", id="twice"),
         pytest.param(["train", "lr=0.5..0.1", "lr=0.1..1", ""], "less than min", id="no range"),
         pytest.param(["train {lr}", "n=int:1..3", "", "lr=0.1..1", ""], "has {lr}", id="a field"),
+        pytest.param(["train", "lr=0.1..1", "", " "], "objectiveMetricName", id="no metric"),
     ],
 )
 def test_init_asks_again_where_an_answer_cannot_be(tunewright, answers, says):
@@ -291,6 +303,18 @@ def test_a_printed_experiment_has_the_address_of_its_plug_in(tunewright, words, 
     assert says in tunewright("run", *given, "--", "train", "{x}").out
 
 
+def test_another_algorithm_is_not_asked_at_the_address_of_a_files_plug_in(tunewright, experiment):
+    def change(document):
+        served = {"algorithmName": "mine", "endpoint": "localhost:1"}
+        document["spec"] |= {"algorithm": served, "earlyStopping": served}
+
+    given = ["--algorithm", "random", "--early-stopping", "medianstop"]
+    result = tunewright("run", experiment(change), *given)
+
+    assert result.code == 0, result.err
+    assert tunewright("get", "echo", "-o", "json").json["trials"]["Succeeded"] == 3
+
+
 def test_what_cannot_be_run_is_not_printed(tunewright):
     words = ["--param", "x=1.0..0.0", "--minimize", "loss", "--print", "--", "train", "{x}"]
 
@@ -306,6 +330,29 @@ def test_a_reader_that_leaves_is_no_error(tunewright):
     with process.stderr:
         assert process.stderr.read() == ""
     assert process.wait(30) in {0, 1}
+
+
+def test_a_trial_that_is_tried_outlives_the_reader_of_its_output(tunewright, experiment):
+    tried = tunewright.start("try", experiment())
+    tried.stdout.close()
+
+    with tried.stderr:
+        said = tried.stderr.read()
+    assert tried.wait(30) == 0
+    assert "Traceback" not in said
+    assert "its output cannot be written: Broken pipe" in said
+
+
+def test_of_several_experiments_none_is_run_before_all_can_be(tunewright, experiment):
+    def change(document):
+        document["metadata"]["name"] = "second"
+        document["spec"]["algorithm"] = {"algorithmName": "nonsense"}
+
+    files = [experiment(), experiment(change, name="second.yaml")]
+    result = tunewright("run", *files)
+
+    assert (result.code, "unknown algorithm name nonsense" in result.err) == (2, True)
+    assert tunewright("get", "-o", "json").json == []
 
 
 def test_a_store_that_ends_in_a_slash_is_a_folder(tunewright, experiment, tmp_path):

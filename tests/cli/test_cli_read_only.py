@@ -80,6 +80,7 @@ def test_a_log_that_cannot_be_read_there_is_told_with_what_helps(kept):
     [
         ("edit echo --trials 9", "store.db: the store cannot be written"),
         ("resume echo", "store.db: the store cannot be written"),
+        ("prune --no-keep-best", "3 directories cannot be removed, "),
         ("delete echo --yes", "Read-only file system (name a place that can be written)"),
     ],
 )
@@ -88,3 +89,18 @@ def test_a_change_is_refused(kept, line, said):
     assert refused.returncode == 1
     assert said in refused.stderr
     assert "Traceback" not in refused.stderr
+
+
+def test_what_of_a_deleted_experiment_cannot_be_removed_is_named(kept):
+    folder = next((kept.folder / "home/trials/default/echo").iterdir())
+    script = f"mount -t tmpfs none {folder} && {shlex.join(COMMAND)} delete echo --yes"
+    done = subprocess.run(
+        ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", script],
+        cwd=kept.folder,
+        env=kept.environ,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "Deleted default/echo" in done.stdout
+    assert f"1 directories cannot be removed, {folder} for one" in done.stderr

@@ -476,13 +476,26 @@ def test_the_code_that_trials_ran_is_shown_with_them(tunewright, experiment, tmp
     )
 
 
-def test_names_are_completed_from_the_store(tunewright, experiment):
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [
+        ("best ec", "plain,echo\n"),
+        ("best -n default ec", "plain,echo\n"),
+        ("best -n elsewhere ec", "\n"),
+        ("run ex", "file,ex\n"),
+        ("get --store st", "file,st\n"),
+    ],
+)
+def test_names_are_completed_from_the_store_and_files_by_the_shell(
+    tunewright, experiment, typed, offered
+):
     tunewright("run", experiment())
-    asked = {"COMP_WORDS": "tunewright best ec", "COMP_CWORD": "2"}
+    words = ["tunewright", *typed.split()]
+    asked = {"COMP_WORDS": " ".join(words), "COMP_CWORD": str(len(words) - 1)}
 
     result = tunewright(env={"_TUNEWRIGHT_COMPLETE": "bash_complete", **asked})
 
-    assert result.out == "plain,echo\n"
+    assert result.out == offered
 
 
 def test_pruning_keeps_results_and_the_end_of_what_was_printed(tunewright, experiment, tmp_path):

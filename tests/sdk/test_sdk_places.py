@@ -303,8 +303,9 @@ def test_a_token_is_known_with_the_end_of_its_line_too(server):
         (b"HTTP/1.0 200 OK\r\n\r\n<html>", Unsupported, "is it the address of a `tunewright ui`"),
         (b"HTTP/1.0 200 OK\r\nContent-Length: 9\r\n\r\n{", ServerUnavailable, "does not answer"),
         (b"SSH-2.0-OpenSSH\r\n", ServerUnavailable, "does not answer: SSH-2.0"),
+        (b"HTTP/1.0 302 Found\r\nLocation: http://x:1/y\r\n\r\n", Unsupported, "to http://x:1/y:"),
     ],
-    ids=["a page", "half an answer", "no HTTP"],
+    ids=["a page", "half an answer", "no HTTP", "a way elsewhere"],
 )
 def test_what_is_no_server_of_ours_is_said_to_be_none(answer, error, said):
     class Stranger(socketserver.BaseRequestHandler):

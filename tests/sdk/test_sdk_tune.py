@@ -5,6 +5,8 @@ import contextlib
 import functools
 import os
 import re
+import subprocess
+import sys
 import threading
 import time
 from dataclasses import replace
@@ -12,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support.command import ROOT
+from support.command import IN_TERMINAL, ROOT
 from support.waiting import until
 from tunewright import Client, search, tune
 from tunewright.api.errors import Conflict, Invalid, NotFound, Unsupported
@@ -435,3 +437,42 @@ def decorated(function):
 )
 def test_what_may_be_called_with_the_space_is_let_pass(function):
     check_call(function, ["x"])
+
+
+WAITS = """
+import pathlib, signal, sys, time
+from tunewright import search, tune
+
+def loss(x):
+    def tidy(number, frame):
+        time.sleep(1)
+        pathlib.Path("tidy").touch()
+        sys.exit(1)
+
+    signal.signal(signal.SIGTERM, tidy)
+    pathlib.Path("begun").touch()
+    time.sleep(60)
+
+try:
+    tune(loss, {"x": search.double(0, 1)}, trials=1, name="waits", quiet=QUIET)
+except KeyboardInterrupt:
+    print("trials:", *pathlib.Path(".").glob("tidy"), flush=True)
+"""
+"""A trial that uses its grace, and what there is of it when `tune` has let go."""
+
+
+@pytest.mark.parametrize("quiet", [False, True])
+def test_ctrl_c_lets_trials_end_in_order_and_leaves_the_terminal_as_it_was(tmp_path, quiet):
+    (tmp_path / "waits.py").write_text(WAITS.replace("QUIET", str(quiet)))
+    terminal = subprocess.Popen(
+        [*IN_TERMINAL, sys.executable, "waits.py"],
+        env={**os.environ, "TERM": "xterm"},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    until((tmp_path / "begun").exists)
+
+    shown, _ = terminal.communicate(b"\x03", timeout=60)
+
+    assert shown.endswith(b"trials: tidy\r\n"), shown
+    assert shown.count(b"\x1b[?25l") == shown.count(b"\x1b[?25h") == (not quiet)  # the cursor

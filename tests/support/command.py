@@ -11,6 +11,8 @@ from .forked import herd
 
 ROOT = Path(__file__).parents[2]
 COMMAND = [sys.executable, "-m", "tunewright"]
+IN_TERMINAL = [sys.executable, "-c", "import pty, sys; pty.spawn(sys.argv[1:])"]
+"""Before a command: it has a terminal of its own, joined to our input and output."""
 
 
 def environment(home: Path) -> dict[str, str]:

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-import yaml
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from starlette.background import BackgroundTask
 
+from ...api import yaml_source
 from ...api.excerpts import objective_of
 from ...db.listing import shown_state
 from ...sdk import shapes
@@ -39,7 +39,7 @@ def show(request: Request, board: FromBoard, record: Found) -> Response:
         command=board.source.command_line(record, best) if best else "",
         conditions=shapes.conditions(record),
         events=list(reversed(events)),
-        document=yaml.safe_dump(dict(record.document), sort_keys=False, allow_unicode=True),
+        document=yaml_source.write(dict(record.document)),
     )
     # The scripts ask for the trials as soon as they are loaded: they are read meanwhile.
     response.background = BackgroundTask(board.table, record)

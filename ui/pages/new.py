@@ -1,9 +1,9 @@
 """An editor that checks as one types, and a short form that fills it."""
 
-import yaml
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
+from ...api import yaml_source
 from ...db.records import ExperimentRecord
 from ...sdk.submit import free_name
 from ..board import Board
@@ -83,4 +83,4 @@ def _clone(board: Board, record: ExperimentRecord) -> str:
         },
         "spec": {k: v for k, v in record.document["spec"].items() if k != "suspend"},
     }
-    return yaml.safe_dump(document, sort_keys=False, allow_unicode=True)
+    return yaml_source.write(document)

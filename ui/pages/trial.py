@@ -1,9 +1,9 @@
 """One trial: its curves, its parameters beside the best's, its log."""
 
-import yaml
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, Response
 
+from ...api import yaml_source
 from ...api.asked import is_asked
 from ...api.excerpts import objective_of
 from ...db.records import ExperimentRecord, TrialRecord
@@ -50,4 +50,4 @@ def _manifest(record: ExperimentRecord, trial: TrialRecord) -> str:
         return ""
     point = trial.proposal.point
     manifest = manifest_of(record.document, point, trial.name, record.key.namespace)
-    return yaml.safe_dump(manifest, sort_keys=False, allow_unicode=True)
+    return yaml_source.write(manifest)

@@ -4,11 +4,11 @@ import shlex
 from collections.abc import AsyncIterator
 from typing import Annotated
 
-import yaml
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import Response, StreamingResponse
 
+from ...api import yaml_source
 from ...api.errors import Fault, Forbidden, Invalid
 from ...api.identity import ExperimentKey
 from ...api.remarks import wanted_labels
@@ -107,7 +107,7 @@ def draft(request: Request, short: models.Draft) -> Response:
         minimize=short.metric if short.type == "minimize" else None,
         maximize=short.metric if short.type == "maximize" else None,
     )
-    return answer(request, {"text": yaml.safe_dump(document(wanted), sort_keys=False)})
+    return answer(request, {"text": yaml_source.write(document(wanted))})
 
 
 def _words(command: str) -> list[str]:
@@ -126,7 +126,7 @@ def get_experiment(request: Request, record: Found) -> Response:
 @router.get("/experiments/{namespace}/{name}/yaml", response_class=Response)
 def get_yaml(request: Request, record: Found) -> Response:
     """Return its document, defaults written."""
-    text = yaml.safe_dump(dict(record.document), sort_keys=False, allow_unicode=True)
+    text = yaml_source.write(dict(record.document))
     return tagged(request, text.encode(), "application/yaml")
 
 
