@@ -11,9 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
-from ...api.conditions import Conditions, pass_to
 from ...api.errors import Conflict, Invalid
-from ...api.moments import written
 from ...api.states import ExperimentState, TrialState
 from ...db.records import PendingStop, StopRow, Totals
 from ...suggestion.check import check_algorithm
@@ -42,7 +40,7 @@ from .trials import is_ours, page_of
 from .warm_start import warm_trials
 from .wishes import wish_of, wishes_of
 from .world import World
-from .writing import STATUS_SECONDS, Told, strike, write_spec, write_trials
+from .writing import STATUS_SECONDS, Told, created, strike, write_spec, write_trials
 
 HELD_SECONDS = 10.0
 """How often one that waits for a place looks whether there is one."""
@@ -308,11 +306,6 @@ class Driver:
         return min((moment for moment in moments if moment is not None), default=None)
 
 
-def _created(now: float) -> Conditions:
-    reason, state = reasons.CREATED, ExperimentState.CREATED
-    return pass_to((), state, reason=reason.name, message=reason.message, now=written(now))
-
-
 async def open_driver(world: World, document: Document, before: int | None) -> Driver:
     """Read an experiment and its trials as the cluster has them.
 
@@ -347,7 +340,7 @@ async def open_driver(world: World, document: Document, before: int | None) -> D
     delta = patience.min_delta if patience else 0.0
     known = max(before or 0, record.totals.proposed)
     record = replace(record, totals=Totals(proposed=known))
-    book = Book(record, conditions or _created(world.clock.now()), pages, min_delta=delta)
+    book = Book(record, conditions or created(world.clock.now()), pages, min_delta=delta)
     jobs = Jobs(world.kube, cache, resource, world.settings, world.impersonates)
     own = [page.record for page in pages]
     warm = await warm_trials(world.informers, record, brief, own, proposed=book.proposed)

@@ -109,9 +109,14 @@ def experiment_status(book: Book, lines: Sequence[str] = ()) -> dict[str, Any]:
             "seed": record.seed,
             "activeSeconds": round(record.active_seconds, 3) or None,
             "observedGeneration": record.version,
-            "waitsFor": [line[:_LINE] for line in lines[:_LINES]] or None,
+            "waitsFor": waits_for(lines) or None,
         }
     )
+
+
+def waits_for(lines: Sequence[str]) -> list[str]:
+    """Return so much of what an experiment waits for as its status says."""
+    return [line[:_LINE] for line in lines[:_LINES]]
 
 
 _LISTS = {

@@ -36,7 +36,7 @@ from .retention import keep_sweeping
 from .trials import is_ours
 from .workloads.injection import Settings
 from .world import LimitsOf, OpenSuggester, World, unlimited
-from .writing import refuse
+from .writing import refuse, say_waits
 
 log = logging.getLogger(__name__)
 
@@ -313,7 +313,7 @@ class Operator:
     async def _read_anew(self, world: World, key: Key, error: TunewrightError) -> None:
         """Open it again after a pause, with what it runs going on meanwhile."""
         log.warning("%s/%s is read anew: %s", *key, error)
-        self._warn(world, key, error)
+        await self._warn(world, key, error)
         await self._drop(key)
         self._queue.retry(key, self._parts.steady())
 
@@ -334,14 +334,15 @@ class Operator:
             log.info("%s/%s cannot be refused now: %s", *key, failure)
             self._queue.retry(key, self._parts.steady())
 
-    def _warn(self, world: World, key: Key, error: TunewrightError) -> None:
+    async def _warn(self, world: World, key: Key, error: TunewrightError) -> None:
         document = world.informers.experiments.get(key)
-        if document is not None:
-            self._notices.say(
-                document, "Warning", "ReconcileError", f"Failed to reconcile: {error}"
-            )
+        if document is None:
+            return
+        self._notices.say(document, "Warning", "ReconcileError", f"Failed to reconcile: {error}")
         if isinstance(error, NotFound):
             self._look_again(key, AGAIN_SECONDS)
+            with contextlib.suppress(TunewrightError):  # the event tells it, too
+                await say_waits(world.kube, document, str(error), self._parts.clock.now())
 
     async def _drop(self, key: Key) -> None:
         """Forget what is known of an experiment, but for how many trials it has."""

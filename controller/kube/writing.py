@@ -18,8 +18,8 @@ from ...api.moments import written
 from ...api.states import ExperimentState, TrialState
 from ..plan import reasons
 from .book import MESSAGE, Book
-from .cache import Cache
-from .experiments import experiment_record, experiment_status
+from .cache import Cache, key_of
+from .experiments import experiment_record, experiment_status, waits_for
 from .labels import WISHES
 from .page import Page
 from .port import Document, Kube, Resource, version_of
@@ -192,6 +192,24 @@ def _status_of(resource: Resource, name: str, status: Document) -> dict[str, Any
         "metadata": {"name": name},
         "status": status,
     }
+
+
+def created(now: float) -> Conditions:
+    """Return the conditions of an experiment that was seen."""
+    reason, state = reasons.CREATED, ExperimentState.CREATED
+    return pass_to((), state, reason=reason.name, message=reason.message, now=written(now))
+
+
+async def say_waits(kube: Kube, document: Document, why: str, now: float) -> None:
+    """Say what keeps an experiment from beginning; what has begun is its driver's affair."""
+    status, lines = document.get("status") or {}, waits_for([why])
+    if "startTime" in status or status.get("waitsFor") == lines:
+        return
+    conditions = status.get("conditions") or [each.write() for each in created(now)]
+    told = {**status, "conditions": conditions, "waitsFor": lines}
+    namespace, name = key_of(document)
+    wanted = _status_of(EXPERIMENTS, name, told)
+    await kube.apply(EXPERIMENTS, namespace, wanted, manager=MANAGER, subresource="status")
 
 
 async def refuse(kube: Kube, document: Document, why: str, now: float) -> None:

@@ -365,6 +365,25 @@ def test_what_no_schema_can_say_ends_the_experiment_with_every_fault(within, cha
     assert path in last["message"]
 
 
+def test_an_experiment_whose_kind_is_not_installed_says_what_it_waits_for(within):
+    async def scenario(play):
+        play.operate()
+        document = experiment()
+        template = document["spec"]["trialTemplate"]
+        template |= {"successCondition": "status.done", "failureCondition": "status.failed"}
+        template["trialSpec"] |= {"apiVersion": "example.com/v1", "kind": "Sleeper"}
+        await play.create(document)
+
+        async def told():
+            return (await play.get()).get("status", {}).get("waitsFor")
+
+        return await play.until(told), await play.state()
+
+    said, state = within(scenario)
+    assert said == ["the cluster has no namespaced kind Sleeper in example.com/v1"]
+    assert state == "Created"
+
+
 @pytest.mark.parametrize("levels", [60, 400, 4000])
 def test_an_experiment_that_is_nested_too_deeply_fails_and_the_others_go_on(
     within, api_server, levels
