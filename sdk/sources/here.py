@@ -1,9 +1,11 @@
 """Experiments of this machine: a store, and the folders and engines beside it."""
 
+import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from ...api.errors import Conflict, NotFound
 from ...db.records import ExperimentRecord, TrialRecord
@@ -122,8 +124,7 @@ class Here:
             yield self._kept(record, trial, stream, tail)
             return
         with path.open("rb") as written:
-            start = _seek_tail(written.read(), tail) if tail is not None else 0
-            written.seek(start)
+            written.seek(0 if tail is None else tail_start(written, tail))
             while True:
                 ended = is_enough()
                 while data := written.read(_CHUNK):
@@ -144,7 +145,7 @@ class Here:
             why = "it wrote nothing" if trial.state.is_finished else "it wrote nothing yet"
             raise NotFound(f"trial {trial.index} of {record.key.name} has no {stream}: {why}")
         self._hands.note("Its directory was pruned; this is the end, which the store keeps.")
-        return kept[_seek_tail(kept, lines) if lines is not None else 0 :]
+        return kept[0 if lines is None else tail_start(BytesIO(kept), lines) :]
 
 
 def log_path(place: Place, record: ExperimentRecord, trial: TrialRecord, stream: str) -> Path:
@@ -156,8 +157,20 @@ def _attempt(trial: TrialRecord) -> int:
     return trial.attempt.attempt if trial.attempt else 1
 
 
-def _seek_tail(data: bytes, lines: int) -> int:
-    """Return where the last `lines` lines begin."""
+def tail_start(log: BinaryIO, lines: int, block: int = _CHUNK) -> int:
+    """Return where the last `lines` lines of a log begin, without reading much more than these."""
+    end = log.seek(0, os.SEEK_END)
+    while True:
+        start = max(0, end - block)
+        log.seek(start)
+        place = _tail_start(log.read(end - start), lines)
+        if place > 0 or start == 0:
+            return start + place
+        block *= 4
+
+
+def _tail_start(data: bytes, lines: int) -> int:
+    """Return where the last `lines` lines begin; 0 where there are no more than so many."""
     place = len(data.rstrip(b"\n"))
     for _ in range(lines):
         place = data.rfind(b"\n", 0, place)
