@@ -13,7 +13,7 @@ from ..proto import tunewright_pb2 as pb
 from ..proto import tunewright_pb2_grpc as stubs
 from ..proto.service import Service
 
-_LONGEST_PAUSE = 10.0
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 10.0
 _REPLY_SECONDS = 30.0
 _FINAL: dict[grpc.StatusCode, type[Terminal]] = {
     grpc.StatusCode.NOT_FOUND: NotFound,
@@ -46,7 +46,7 @@ class Uplink:
             Forbidden: this collector may not report for it, which was said for a minute.
             Unsupported: the service takes no such batch.
         """
-        failures, waited = 0, 0.0
+        pause, waited = _FIRST_PAUSE, 0.0
         while True:
             answer = await self._try(request)
             if isinstance(answer, pb.ReportReply):
@@ -55,10 +55,9 @@ class Uplink:
             if answer is not None and not is_in_doubt:
                 raise answer
             self.rest()
-            failures += 1
-            pause = min(_LONGEST_PAUSE, 0.1 * 2.0**failures)
-            waited += pause
             await self._sleep(pause)
+            waited += pause
+            pause = min(_LONGEST_PAUSE, 2 * pause)
 
     def rest(self) -> None:
         """End the stream while there is nothing to say: it holds a thread of the service."""

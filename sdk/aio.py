@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -11,8 +10,9 @@ from typing import Any, Literal, Self, SupportsFloat
 
 from ..api.asked import Answer
 from ..api.space import Value
-from .client import LONGEST_LOOK, SHORTEST_LOOK, Client
+from .client import Client
 from .results import Experiment, Point, Result, Sample, Trial
+from .verbs import Pauses
 
 _END = object()
 _MOST_WAITING = 64
@@ -175,16 +175,12 @@ class AsyncClient:
     async def ask(self, name: str, *, timeout: float | None = None) -> Point | None:  # noqa: ASYNC109 -- as of Client
         # Whoever waits must not take the threads in which others tell; and a call that was
         # cancelled halfway would take a point with it.
-        until = None if timeout is None else time.monotonic() + timeout
-        look = SHORTEST_LOOK
+        pauses = Pauses(name, timeout)
         while True:
             answer = await self.answer(name)
             if answer.point is not None or answer.over:
                 return answer.point
-            if until is not None and time.monotonic() + look > until:
-                raise TimeoutError(f"{name} has no point: {'; '.join(answer.why)}")
-            await asyncio.sleep(look)
-            look = min(2 * look, LONGEST_LOOK)
+            await asyncio.sleep(pauses.after(answer))
 
     async def tell(
         self,

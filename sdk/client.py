@@ -1,26 +1,19 @@
 """`Client`: experiments from Python, wherever they are, with the same verbs."""
 
-import json
 import os
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self, SupportsFloat
 
 from ..api.asked import Answer
-from ..api.errors import Invalid
 from ..api.space import Value
+from .document_file import written
 from .plain import native
 from .report import values_of
 from .results import Experiment, Point, Result, Sample, Trial
-from .verbs import Shape, Verbs
-
-SHORTEST_LOOK, LONGEST_LOOK = 0.02, 1.0
-"""Seconds between two times of asking, while there is no point."""
+from .verbs import Pauses, Shape, Verbs
 
 
 class Client:
@@ -333,16 +326,12 @@ class Client:
             TimeoutError: there was none within so many seconds; the message says why.
             Unsupported: the experiment runs its trials itself.
         """
-        until = None if timeout is None else time.monotonic() + timeout
-        look = SHORTEST_LOOK
+        pauses = Pauses(name, timeout)
         while True:
             answer = self.answer(name)
             if answer.point is not None or answer.over:
                 return answer.point
-            if until is not None and time.monotonic() + look > until:
-                raise TimeoutError(f"{name} has no point: {'; '.join(answer.why)}")
-            time.sleep(look)
-            look = min(2 * look, LONGEST_LOOK)
+            time.sleep(pauses.after(answer))
 
     def answer(self, name: str) -> Answer:
         """Ask once, without waiting: a point, or why there is none now."""
@@ -379,31 +368,3 @@ class Client:
     ) -> bool:
         """Take what came of a point that is known by its trial's index and its token."""
         return self._verbs.told(name, index, token, values, failed)
-
-
-def _known(value: object) -> object:
-    """Return a scalar of numpy as JSON knows it."""
-    held = native(value)
-    if held is value:
-        raise TypeError(f"{value!r} is a {type(value).__name__}, which no document can hold")
-    return held
-
-
-def as_json(document: Mapping[str, Any]) -> str:
-    return json.dumps(document, default=_known)
-
-
-@contextmanager
-def written(document: Mapping[str, Any]) -> Iterator[Path]:
-    """Have a document as a file for the time of a block.
-
-    What is wrong with it is said without the file, which nobody else sees.
-    """
-    with tempfile.TemporaryDirectory(prefix="tunewright-") as folder:
-        path = Path(folder) / "experiment.json"
-        path.write_text(as_json(document), encoding="utf-8")
-        try:
-            yield path
-        except Invalid as error:
-            faults = [replace(fault, file=None, line=None) for fault in error.faults]
-            raise Invalid(faults) from None

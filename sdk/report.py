@@ -206,7 +206,7 @@ class _Reporter:
 
 
 def _ask(stream: Any, message: dict[str, Any]) -> dict[str, Any]:
-    stream.write(json.dumps(message).encode() + b"\n")
+    stream.write(json.dumps(message, ensure_ascii=False).encode() + b"\n")
     stream.flush()
     line = stream.readline()
     if not line:

@@ -40,8 +40,8 @@ def take_up(source: Source, record: ExperimentRecord) -> tuple[ExperimentRecord,
         record = source.records.experiment(record.key)
     if is_asked(record.document):
         return record, f"{record.key.name} goes on as soon as a point is asked for."
-    if source.is_driven(record):
-        return record, f"{record.key.name} goes on where it is driven."
     if was_open and record.state.is_finished:
         return record, f"{record.key.name} went on where it was driven, and has ended."
+    if source.is_driven(record):
+        return record, f"{record.key.name} goes on where it is driven."
     return record, ""

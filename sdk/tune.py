@@ -14,7 +14,8 @@ from ..api.identity import DEFAULT_NAMESPACE, ExperimentKey
 from ..api.space import Value
 from . import search, shipping
 from .calling import check_call
-from .client import Client, as_json, written
+from .client import Client
+from .document_file import as_json, written
 from .kept import FunctionFailed, Kept, Returned, named, raised
 from .points import assignments
 from .progress import progress

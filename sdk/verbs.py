@@ -1,5 +1,6 @@
 """What can be done with experiments, wherever they are: the port behind `Client`."""
 
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias
@@ -13,6 +14,8 @@ Shape: TypeAlias = Mapping[str, Any]
 
 LOOK_SECONDS = 0.3
 """Between two looks at what is waited for."""
+
+_SHORTEST_PAUSE, _LONGEST_PAUSE = 0.02, 1.0
 
 
 class Verbs(Protocol):
@@ -90,6 +93,26 @@ class Verbs(Protocol):
     def told(
         self, name: str, index: int, token: str, values: Mapping[str, float], failed: str | None
     ) -> bool: ...
+
+
+class Pauses:
+    """The seconds between two questions for a point: few at first, and none once time is up."""
+
+    def __init__(self, name: str, timeout: float | None) -> None:
+        self._name = name
+        self._until = None if timeout is None else time.monotonic() + timeout
+        self._next = _SHORTEST_PAUSE
+
+    def after(self, answer: Answer) -> float:
+        """Return how long to wait after an answer without a point.
+
+        Raises:
+            TimeoutError: that would be too long; the message says why there is no point.
+        """
+        pause, self._next = self._next, min(2 * self._next, _LONGEST_PAUSE)
+        if self._until is not None and time.monotonic() + pause > self._until:
+            raise TimeoutError(f"{self._name} has no point: {'; '.join(answer.why)}")
+        return pause
 
 
 def late(name: str, state: object, seconds: float, why: str = "") -> TimeoutError:

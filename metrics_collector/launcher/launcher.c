@@ -88,7 +88,7 @@ struct stream {
 };
 
 static struct spool spool = {.folder = -1, .file = -1};
-static const char *metrics[256];
+static const char **metrics;
 static int metric_count;
 static int signals;
 static pid_t child;
@@ -379,13 +379,22 @@ static int finish(struct stream streams[2])
     return code;
 }
 
+static void fail(const char *name)
+{
+    dprintf(2, "%s: %s\n", name, strerror(errno));
+    exit(1);
+}
+
 static char **options(int count, char **words)
 {
     int at = 1;
+    metrics = calloc((size_t)count, sizeof *metrics);  /* room for more than are named */
+    if (!metrics)
+        fail(words[0]);
     for (; at + 1 < count && strcmp(words[at], "--"); at += 2) {
         if (!strcmp(words[at], "--spool"))
             open_spool(words[at + 1]);
-        else if (!strcmp(words[at], "--metric") && metric_count < 256)
+        else if (!strcmp(words[at], "--metric"))
             metrics[metric_count++] = words[at + 1];
         else
             break;
@@ -406,12 +415,6 @@ static void hold(char **command)
     execvp(command[0], command);
     dprintf(2, "%s: %s\n", command[0], strerror(errno));
     exit(126);
-}
-
-static void fail(const char *name)
-{
-    dprintf(2, "%s: %s\n", name, strerror(errno));
-    exit(1);
 }
 
 /* Write the copy beside its place first: what is being run cannot be written. */

@@ -33,7 +33,7 @@ class EndpointRules:
         timeout: float = 60.0,
     ) -> None:
         self._stubs = Stubs()
-        self._remote = RemoteStopping(self._stubs, executor, source.stop, timeout=timeout)
+        self._remote = RemoteStopping(self._stubs, clock, executor, source.stop, timeout=timeout)
         self._katib = KatibStopping(source, clock, executor, self._stubs, timeout=timeout)
 
     def evaluate(

@@ -18,7 +18,7 @@ from ...api.objective import Objective
 from ...api.stopping import CurveLog, Progress, Stop, StoppingRule
 from ...proto import convert_rules, tunewright_pb2, tunewright_pb2_grpc
 from ...proto.convert_rules import Ended, Question, Running
-from .curves import COUNTS
+from .curves import COUNTS, KEPT_SECONDS
 from .stubs import Stubs, told
 
 _Key = tuple[int, int]  # a trial's index, and its attempt
@@ -33,6 +33,7 @@ class _Known:
     waiting: dict[_Key, list[Progress]] = field(default_factory=dict)
     stops: dict[_Key, Stop] = field(default_factory=dict)
     asking: bool = False
+    reported_at: float = -math.inf
     trouble: TunewrightError | None = None
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -67,20 +68,22 @@ class _About:
 class RemoteStopping:
     """Evaluates rules of tunewright.v1 services, for any number of experiments.
 
-    `executor` runs the calls; `tell` is given an experiment's uid and a stop as soon as it
-    comes; `timeout` is in seconds, for one call. `unknown_to` are the endpoints that do
-    not know the protocol: what they were sent is forgotten.
+    `clock` gives monotonic seconds; `executor` runs the calls; `tell` is given an experiment's
+    uid and a stop as soon as it comes; `timeout` is in seconds, for one call. `unknown_to` are
+    the endpoints that do not know the protocol: what they were sent is forgotten.
     """
 
     def __init__(
         self,
         stubs: Stubs,
+        clock: Callable[[], float],
         executor: Executor,
         tell: Callable[[str, Stop], None] = lambda _uid, _stop: None,
         *,
         timeout: float = 60.0,
     ) -> None:
         self._stubs = stubs
+        self._clock = clock
         self._executor = executor
         self._tell = tell
         self._timeout = timeout
@@ -96,7 +99,10 @@ class RemoteStopping:
         reports: Sequence[Progress],
         log: CurveLog,
     ) -> Sequence[Stop]:
+        if experiment_uid not in self._known:
+            self._forget(self._clock() - KEPT_SECONDS)
         known = self._known.setdefault(experiment_uid, _Known())
+        known.reported_at = self._clock()
         with known.lock:
             for report in reports:
                 known.waiting.setdefault((report.index, report.attempt), []).append(report)
@@ -111,6 +117,12 @@ class RemoteStopping:
         if trouble is not None and not stops:
             raise trouble
         return stops
+
+    def _forget(self, before: float) -> None:
+        """Forget the experiments that reported nothing since then."""
+        for uid, known in [*self._known.items()]:
+            if known.reported_at < before and not known.asking:
+                self._known.pop(uid, None)
 
     def _ask(self, known: _Known, about: _About) -> None:
         """Send what waits until nothing does; what could not be sent waits for the next report."""

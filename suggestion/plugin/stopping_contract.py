@@ -281,7 +281,7 @@ def at(address: str, name: str, settings: Mapping[str, str] | None = None) -> Ex
     stubs = Stubs()
     found = {each.name: each for each in describe_rules(stubs, rule)}
     names = frozenset(each.name for each in found[name].settings) if name in found else frozenset()
-    return Examined(rule, names, lambda: RemoteStopping(stubs, _AtOnce()))
+    return Examined(rule, names, lambda: RemoteStopping(stubs, _seconds(), _AtOnce()))
 
 
 class _AtOnce(Executor):

@@ -174,6 +174,14 @@ class TestTheSpool:
         assert "nothing" not in found["stdout"]
         assert found["stderr"] == ["val loss: 2"]
 
+    def test_a_line_enters_by_whichever_of_many_metrics_it_names(self, launcher, spool):
+        named = [word for n in range(600) for word in ("--metric", f"metric-{n};")]
+        script = PAST_THE_HEAD + "echo nothing; echo 'metric-599;=1'"
+        command = [str(launcher), "--spool", str(spool), *named, "--", "sh", "-c", script]
+        assert subprocess.run(command, capture_output=True, check=False).returncode == 0
+        assert texts(spool)["stdout"][-1] == "metric-599;=1"
+        assert "nothing" not in texts(spool)["stdout"]
+
     def test_the_first_lines_enter_so_that_somebody_can_say_what_was_seen(self, launch, spool):
         launch("sh", "-c", "echo accuracy=1")
 

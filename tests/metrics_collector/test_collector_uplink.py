@@ -77,3 +77,27 @@ def test_who_may_not_report_for_a_minute_may_not(send):
     with pytest.raises(Forbidden, match="a stranger may not report"):
         send(1000, waited)
     assert 60 <= sum(waited) < 80
+
+
+def test_a_service_that_is_away_for_hours_is_asked_again_every_few_seconds():
+    waited: list[float] = []
+
+    class Enough(Exception):
+        """It was asked often enough."""
+
+    async def sleep(seconds: float) -> None:
+        waited.append(seconds)
+        if sum(waited) > 4 * 3600:
+            raise Enough
+
+    async def run() -> None:
+        uplink = Uplink(Service("unix:/nowhere/metrics"), sleep=sleep)
+        try:
+            await uplink.send(BATCH)
+        finally:
+            await uplink.close()
+
+    with pytest.raises(Enough):
+        asyncio.run(run())
+    assert waited == sorted(waited)
+    assert waited[-1] == 10

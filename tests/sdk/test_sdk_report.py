@@ -26,6 +26,13 @@ def test_names_that_are_no_identifiers_go_in_a_mapping():
     assert [name for name, _, _ in kept.values()] == ["val/loss", "acc"]
 
 
+def test_the_longest_names_arrive_however_many_are_reported_at_once():
+    engine = PushEngine()
+    program = "tunewright.report({'\U0001f9ea' * 250 + f'{i:05}': i for i in range(1000)})"
+    with_engine(engine, (program, "t1"))
+    assert engine.values("t1") == list(range(1000))
+
+
 def test_nothing_is_lost_or_doubled_in_a_thousand_reports():
     engine = PushEngine()
     with_engine(engine, ("for i in range(1000): tunewright.report(loss=i, step=i)", "t1"))

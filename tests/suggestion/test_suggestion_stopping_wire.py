@@ -49,7 +49,8 @@ class House:
         self.log = MemoryLog()
         self.rule = StoppingRule(rule, {k: str(v) for k, v in settings.items()}, address)
         self.stubs = Stubs()
-        self.evaluator = RemoteStopping(self.stubs, AtOnce(), timeout=10)
+        self.now = 0.0
+        self.evaluator = RemoteStopping(self.stubs, lambda: self.now, AtOnce(), timeout=10)
 
     def ended(self, index, *values):
         self.log.values[index] = [*values]
@@ -80,6 +81,19 @@ def test_a_stop_comes_back_with_its_reason(house):
         "medianstop: after 2 reports the best quality is 2.4, above the median 2 of 3 "
         "succeeded trials"
     )
+
+
+@pytest.mark.parametrize(("seconds", "first"), [(60, 2), (2 * 3600, 1)])
+def test_an_experiment_that_reports_nothing_for_long_is_forgotten_for_others(
+    house, server, service, seconds, first
+):
+    house.report(9, 1.5)
+    house.now += seconds
+    house.log, log = MemoryLog(), house.log
+    house.report(0, 1.5)
+    house.log = log
+    house.report(9, 1.4)
+    assert [each.first_report for each in service.asked[-1].running] == [first]
 
 
 def test_each_curve_and_report_is_sent_once(house, service):
@@ -121,7 +135,7 @@ def test_what_a_service_missed_while_it_was_away_is_judged_when_it_is_back(serve
 
 
 def test_two_replicas_of_the_store_share_one_service(house, service):
-    other = RemoteStopping(house.stubs, AtOnce(), timeout=10)
+    other = RemoteStopping(house.stubs, lambda: house.now, AtOnce(), timeout=10)
     mine = house.evaluator
     house.report(9, 1.5)
     for evaluator in (other, mine, other, mine):

@@ -322,6 +322,15 @@ def test_what_is_not_there_has_a_page_that_says_so(browser, server):
     context.close()
 
 
+def test_an_experiment_without_a_trial_has_nothing_to_draw_and_says_so(opened, server):
+    with server.client() as client:
+        text = as_yaml(parse(asked("empty")).write())
+        client.post(server.api("/experiments"), json={"text": text})
+    page = opened("/experiments/default/empty#plots")
+    expect(page.get_by_text("There is nothing to draw yet")).to_be_visible()
+    expect(page.locator(".toast")).to_have_count(0)
+
+
 def test_an_experiment_whose_trials_people_run_has_its_pages_too(opened, server):
     with server.client() as client:
         text = as_yaml(parse(asked("by-hand")).write())
