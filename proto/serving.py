@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import grpc
 
@@ -47,11 +47,38 @@ class Tls:
     client_ca: Path | None = None
 
     def credentials(self) -> grpc.ServerCredentials:
-        return grpc.ssl_server_credentials(
-            [(self.key.read_bytes(), self.certificate.read_bytes())],
-            root_certificates=self.client_ca.read_bytes() if self.client_ca else None,
-            require_client_auth=self.client_ca is not None,
+        """Return what reads the files anew at each connection: who renews them tells nobody."""
+        known = [self._read()]
+
+        def renewed() -> Any:  # None where they are as they were, which grpc's types leave out
+            try:
+                found = self._read()
+            except OSError as error:
+                log.warning("the certificate cannot be read anew: %s", error)
+                return None
+            if found == known[0]:
+                return None
+            known[0] = found
+            return _configuration(*found)
+
+        return grpc.dynamic_ssl_server_credentials(
+            _configuration(*known[0]),
+            renewed,
+            require_client_authentication=self.client_ca is not None,
         )
+
+    def _read(self) -> "_Pem":
+        authority = self.client_ca.read_bytes() if self.client_ca else None
+        return self.key.read_bytes(), self.certificate.read_bytes(), authority
+
+
+_Pem: TypeAlias = tuple[bytes, bytes, bytes | None]
+
+
+def _configuration(
+    key: bytes, certificate: bytes, authority: bytes | None
+) -> grpc.ServerCertificateConfiguration:
+    return grpc.ssl_server_certificate_configuration([(key, certificate)], authority)
 
 
 def start(

@@ -230,7 +230,10 @@ class KubeClient:
             raise self._away(error) from error
         if answer.status >= 300:
             raise self._error(answer, text)
-        return slim(read_json(text))
+        try:
+            return slim(read_json(text))
+        except ValueError as error:  # somebody between answers in the server's place
+            raise self._away(error) from error
 
     async def _send(
         self,

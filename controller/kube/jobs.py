@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ...api.errors import Conflict, NotFound, ServerUnavailable
+from ...api.errors import Conflict, NotFound
 from ...api.experiment import API_VERSION
 from ...db.records import ExperimentRecord, TrialRecord
 from ..brief import Brief
@@ -63,8 +63,8 @@ class Jobs:
         It removes the checkpoints of the trials that are `spare`.
 
         Raises:
-            ServerUnavailable: the one of the attempt before is still there.
-            Invalid, Forbidden, Conflict: the cluster refuses it.
+            Conflict: the one of the attempt before is still there, or a stranger's.
+            Invalid, Forbidden: the cluster refuses it.
         """
         wanted = self.manifest(experiment, brief, record, uid, spare=spare)
         try:
@@ -74,9 +74,10 @@ class Jobs:
         except Conflict:
             made = await self.kube.get(self.resource, experiment.key.namespace, record.name)
             check_ours(made, wanted)
-            if attempt_of(made) != attempt_of(wanted):
+            is_going = made["metadata"].get("deletionTimestamp")
+            if is_going or attempt_of(made) != attempt_of(wanted):
                 await self.remove(made)
-                raise ServerUnavailable(f"{record.name} is still being deleted") from None
+                raise Conflict(f"{record.name} of before is still being deleted") from None
         self.cache.put(made)
 
     async def try_out(

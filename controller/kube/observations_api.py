@@ -6,6 +6,7 @@ are believed. What that person may is asked of the API server, too.
 """
 
 import asyncio
+import contextlib
 import json
 import logging
 import ssl
@@ -15,7 +16,7 @@ from typing import Any, NoReturn
 
 from aiohttp import web
 
-from ...api.errors import Forbidden, NotFound, TunewrightError
+from ...api.errors import Forbidden, NotFound, Retryable, TunewrightError
 from ...api.identity import ExperimentKey
 from ...db.archive import STREAM
 from ...db.records import TrialRecord
@@ -33,7 +34,7 @@ _READ = Right("get", "trials")
 log = logging.getLogger(__name__)
 
 AGAIN_SECONDS = 10.0
-"""How soon is looked again for an APIService."""
+"""How often the APIService is looked after, and looked for where there is none."""
 
 ALLOWED_SECONDS = 10.0
 """How long an answer to whether somebody may read a namespace's trials is believed."""
@@ -238,20 +239,22 @@ async def serve(
 async def _serve(
     kube: Kube, store: Store, host: str, port: int, clock: Callable[[], float]
 ) -> None:
-    """Serve until cancelled.
-
-    The authority of the API server's proxy is read once: a new one needs a new process.
+    """Serve until cancelled, or until the API server's proxy is known by something else.
 
     Raises:
-        NotFound: no APIService asks for it.
+        NotFound: no APIService asks for it, or none any more.
     """
     proxy, name = await read_proxy(kube), await host_of(kube)
     app = ObservationsApi(kube, store, proxy, clock=clock).app()
     with certificate(name) as (text, *files):
         async with serving(app, host, port, secured=_secured(proxy, *files)) as found:
             log.info("single values are served on port %d", found)
-            await trust(kube, text)
-            await asyncio.Event().wait()
+            while True:
+                with contextlib.suppress(Retryable):  # the API server is away: nobody asks
+                    await trust(kube, text)  # the APIService may have been made anew
+                    if await read_proxy(kube) != proxy:
+                        return
+                await asyncio.sleep(AGAIN_SECONDS)
 
 
 def _secured(proxy: Proxy, chain: str, key: str) -> ssl.SSLContext:

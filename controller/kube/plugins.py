@@ -7,6 +7,7 @@ Deployment and a Service `<experiment>-<algorithm>` in its own namespace, port
 FromVolume keeps on its claim stays.
 """
 
+import json
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -79,11 +80,29 @@ def _runtime(config: Document) -> Mapping[str, Any]:
 
 
 def _written(config: Document) -> Mapping[str, Any]:
+    data = config.get("data") or {}
     try:
-        written: Mapping[str, Any] = yaml.safe_load((config.get("data") or {}).get(KEY, "")) or {}
-    except yaml.YAMLError as error:
+        written: Mapping[str, Any] = yaml.safe_load(data[KEY]) if KEY in data else _of_before(data)
+    except (AttributeError, TypeError, ValueError, yaml.YAMLError) as error:
         raise _unreadable(error) from error
-    return written
+    return written or {}
+
+
+def _of_before(data: Mapping[str, str]) -> Mapping[str, Any]:
+    """Read what Katib wrote until 0.14: a table in JSON for each part, by name."""
+    tables = {name: json.loads(data.get(name) or "{}") for name in _BEFORE.values()}
+    runtime = {
+        part: [{"algorithmName": each, **entry} for each, entry in tables[name].items()]
+        for part, name in _BEFORE.items()
+    }
+    return {"runtime": runtime}
+
+
+_BEFORE = {
+    "suggestions": "suggestion",
+    "earlyStoppings": "early-stopping",
+    "metricsCollectors": "metrics-collector-sidecar",
+}
 
 
 def _unreadable(error: Exception) -> Invalid:

@@ -237,7 +237,10 @@ class Session:
         kind: str = "application/json",
     ) -> dict[str, Any]:
         answer = self._send(method, path, query or {}, body, kind=kind)
-        return slim(read_json(answer.data))
+        try:
+            return slim(read_json(answer.data))
+        except ValueError as error:  # somebody between answers in the server's place
+            raise _away(error) from error
 
     def _send(
         self,

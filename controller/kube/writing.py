@@ -83,6 +83,8 @@ async def _create(book: Book, kube: Kube, document: Document) -> Document:
         return await kube.create(TRIALS, namespace, document)
     except Conflict:
         made = await kube.get(TRIALS, namespace, name)
+        if made["metadata"].get("deletionTimestamp"):
+            raise ServerUnavailable(f"{name} is still being deleted") from None
         check_ours(made, document)
         if any(made["spec"].get(key) != document["spec"].get(key) for key in _OF_THE_SEARCH):
             raise Conflict(f"another operator created {name}, at another point") from None
@@ -93,12 +95,9 @@ def check_ours(there: Document, wanted: Document) -> None:
     """Make sure that what has the name is what was to be created.
 
     Raises:
-        ServerUnavailable: it is about to go: try again.
         Conflict: it is somebody else's.
     """
     metadata, name = there["metadata"], there["metadata"]["name"]
-    if metadata.get("deletionTimestamp"):
-        raise ServerUnavailable(f"{name} is still being deleted")
     ours = {each["uid"] for each in wanted["metadata"]["ownerReferences"]}
     if not ours & {each["uid"] for each in metadata.get("ownerReferences") or ()}:
         raise Conflict(f"{there.get('kind')} {name} exists and is not this experiment's: remove it")

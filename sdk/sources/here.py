@@ -148,7 +148,7 @@ class Here:
             why = "it wrote nothing" if trial.state.is_finished else "it wrote nothing yet"
             raise NotFound(f"trial {trial.index} of {record.key.name} has no {stream}: {why}")
         self._hands.note("Its directory was pruned; this is the end, which the store keeps.")
-        return kept[0 if lines is None else tail_start(BytesIO(kept), lines) :]
+        return kept[0 if lines is None else _tail_of(BytesIO(kept), lines) :]
 
 
 def log_path(place: Place, record: ExperimentRecord, trial: TrialRecord, stream: str) -> Path:

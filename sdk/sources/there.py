@@ -3,6 +3,7 @@
 import json
 import shlex
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -17,7 +18,7 @@ from ...controller.kube.session import Session
 from ...controller.kube.wishes import wishes_of
 from ...controller.plan import reasons
 from ...controller.plan.explain import ended
-from ...db.records import ExperimentRecord, TrialRecord
+from ...db.records import EventRow, ExperimentRecord, TrialRecord
 from ..rendered import command_of
 from .cluster_logs import ClusterLogs
 from .source import ALONE, Hands
@@ -84,12 +85,13 @@ class There:
     # What people ask for.
 
     def ask(self, record: ExperimentRecord, verb: str, arguments: Mapping[str, Any]) -> str:
+        before = Counter(self._refusals(record))
         asked = self._leave(record, verb, arguments)
         if not self._is_answered(record, asked):
             return "The operator has not answered yet; it carries it out when it runs."
-        refusal = self._refusal(record, asked)
-        if refusal:
-            raise Conflict(refusal)
+        time.sleep(_EVENT_SECONDS)  # the operator tells it beside its work
+        for refusal in Counter(self._refusals(record)) - before:
+            raise Conflict(refusal.message)
         return ""
 
     def _ask(self, record: ExperimentRecord, verb: str, arguments: Mapping[str, Any]) -> None:
@@ -121,13 +123,11 @@ class There:
             time.sleep(0.1)
         return False
 
-    def _refusal(self, record: ExperimentRecord, wish: int) -> str:
-        """Return why it was refused; the operator tells it beside its work, a moment later."""
-        time.sleep(_EVENT_SECONDS)
-        for event in self.records.events(record.uid, after=wish / 1000 - 1.0):
+    def _refusals(self, record: ExperimentRecord) -> Iterator[EventRow]:
+        """Yield what was refused so far: the operator's clock may be another than ours."""
+        for event in self.records.events(record.uid):
             if event.reason == reasons.WISH_REFUSED.name:
-                return event.message
-        return ""
+                yield event
 
     def suspend(self, record: ExperimentRecord, *, suspended: bool, now: bool) -> None:
         if now:

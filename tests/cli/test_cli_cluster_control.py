@@ -1,6 +1,8 @@
 """Changing a cluster's experiments: by edits of their spec, and by wishes for the operator."""
 
 import asyncio
+import time
+from dataclasses import replace
 
 import pytest
 from support.actors import Fate
@@ -111,6 +113,25 @@ def test_a_refused_wish_is_an_error_that_says_why(on_cluster):
     refused, document = on_cluster(scenario)
     assert (refused.code, "the trial has ended already" in refused.err) == (2, True)
     assert wishes(document) is None
+
+
+class Slow:
+    """A clock that is some minutes behind."""
+
+    def now(self):
+        return time.time() - 300.0
+
+
+def test_a_refusal_is_heard_of_an_operator_whose_clock_is_slow(on_cluster):
+    async def scenario(play, tunewright):
+        await play.leave(play.running[-1])
+        play.parts = replace(play.parts, clock=Slow())
+        play.operate()
+        await play.create(experiment())
+        await play.ends()
+        return [await tunewright("trials", "stop", "e", "0") for _ in range(2)]
+
+    assert [refused.code for refused in on_cluster(scenario)] == [2, 2]
 
 
 def test_a_dropped_trial_leaves_the_best_of_an_experiment_that_has_ended(on_cluster):

@@ -28,6 +28,7 @@ pytestmark = NEEDED
 
 SERVICES = Resource("", "v1", "services")
 VALUES = [("loss", 0.5 - place / 10, float(10 + place // 2), place) for place in range(5)]
+API_SERVICE = "v1.observations.tunewright.dev"
 SERVED = REPOSITORY / "deploy" / "components" / "observations" / "service.yaml"
 
 
@@ -93,6 +94,23 @@ def test_single_values_are_shown_where_they_are_served(with_values):
     assert [(each["metric"], each["value"], each["time"], each["step"]) for each in shown.json][
         -5:
     ] == VALUES
+
+
+def test_an_api_service_that_was_made_anew_trusts_them_again(with_values, monkeypatch):
+    monkeypatch.setattr(observations_api, "AGAIN_SECONDS", 0.1)
+
+    async def scenario(play, tunewright, name, port):
+        async def bundle():
+            return (await play.kube.get(API_SERVICES, None, API_SERVICE))["spec"].get("caBundle")
+
+        before = await bundle()
+        await play.kube.merge(API_SERVICES, None, API_SERVICE, {"spec": {"caBundle": None}})
+        after = await play.until(bundle)
+        monkeypatch.undo()
+        return before, after
+
+    before, after = with_values(scenario)
+    assert before == after
 
 
 def test_the_page_draws_the_curves_of_single_values_where_they_are_served(with_values):

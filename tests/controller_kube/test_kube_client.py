@@ -21,6 +21,8 @@ from tunewright.controller.kube.client import connect
 from tunewright.controller.kube.lease import Elector, Times
 from tunewright.controller.kube.port import Resource, Selection, version_of
 from tunewright.controller.kube.reflector import Reflector
+from tunewright.controller.kube.session import Context
+from tunewright.controller.kube.session import connect as open_session
 
 pytestmark = NEEDED
 
@@ -242,6 +244,31 @@ def test_an_answer_that_is_none_may_be_asked_for_again(plain, answer, after):
         return found.value.after
 
     assert asyncio.run(scene()) == after
+
+
+def test_an_answer_of_somebody_else_is_none_of_the_server(plain):
+    page = b"200 OK\r\nContent-Type: text/html\r\n\r\n<html>Sign in</html>"
+
+    async def serve(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 " + page)
+        writer.close()
+        await writer.wait_closed()
+
+    async def scene():
+        async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+            config = plain(server.sockets[0].getsockname()[1])
+            kube = await connect(kubeconfig=config)
+            try:
+                with pytest.raises(ServerUnavailable, match="does not answer"):
+                    await kube.list(Selection(MAPS))
+            finally:
+                await kube.close()
+            session = open_session(Context(config))
+            with pytest.raises(ServerUnavailable, match="cannot be reached"):
+                await asyncio.to_thread(session.get, MAPS, "default", "m")
+
+    asyncio.run(scene())
 
 
 def test_who_has_just_come_back_is_not_believed_that_it_forbids(plain, monkeypatch):

@@ -891,3 +891,42 @@ class TestOneNamespaceOnly:
         last = ended(**changes)["conditions"][-1]
         assert (last["type"], last["reason"]) == ("Failed", "InvalidSpec")
         assert said in last["message"]
+
+
+def test_a_workload_that_does_not_go_holds_up_its_own_trial_alone(within):
+    """Somebody else's finalizer keeps it, say, when another attempt is due."""
+
+    async def scenario(play):
+        play.operate(_Held(play.kube))
+        await play.create(experiment(trialPolicy={"retries": 1, "backoffSeconds": 0}))
+
+        async def others_are_done():
+            return (await play.get()).get("status", {}).get("trialsSucceeded") == 3
+
+        await play.until(others_are_done)
+        (held,) = (each for each in await play.trials() if "position" not in each["status"])
+        return held["status"]["conditions"][-1], (await play.get())["status"]["trials"]
+
+    def script(point, attempt):
+        del attempt
+        return Fate(fails=first.setdefault("x", point["x"]) == point["x"])
+
+    first = {}
+    said, trials = within(scenario, script)
+    assert said["reason"] == "RefusedByCluster"
+    assert "is still being deleted" in said["message"]
+    assert trials == 4
+
+
+class _Held:
+    """A cluster on which no workload is ever gone."""
+
+    def __init__(self, kube):
+        self._kube = kube
+
+    def __getattr__(self, name):
+        return getattr(self._kube, name)
+
+    async def delete(self, resource, namespace, name, **options):
+        if resource != JOBS:
+            await self._kube.delete(resource, namespace, name, **options)

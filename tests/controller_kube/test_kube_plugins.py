@@ -1,5 +1,7 @@
 """Algorithms in images of their own, as a `katib-config` names them."""
 
+import json
+
 import pytest
 import yaml
 from tunewright.api.errors import Invalid
@@ -96,6 +98,25 @@ def test_an_image_is_read_with_all_that_katib_says_of_it():
     }
     assert (image.account, image.mount) == ("searcher", "/state")
     assert image.claim == {"accessModes": ["ReadWriteMany"]}
+
+
+def test_a_configuration_of_an_older_katib_is_read():
+    """It had a table in JSON for each part, and no KatibConfig."""
+    mine = {"image": "registry.test/mine:1", "serviceAccountName": "searcher"}
+    parts = {
+        "suggestion": {"mine": mine, "random": {"image": "katib/hyperopt"}},
+        "early-stopping": {"medianstop": {"image": "katib/medianstop"}},
+        "metrics-collector-sidecar": {"StdOut": {"image": "collector"}},
+    }
+    older = {"data": {name: json.dumps(part) for name, part in parts.items()}}
+
+    image = images_of(older)["mine"]
+    assert (image.container, image.account) == ({"image": "registry.test/mine:1"}, "searcher")
+    assert [line.partition(":")[0] for line in ignored(older)] == [
+        *("the image of random", "runtime.earlyStoppings", "runtime.metricsCollectors"),
+    ]
+    assert "no KatibConfig" in ignored({"data": {"suggestion": "{"}})[0]
+    assert ignored({"data": {}}) == []
 
 
 def test_what_has_no_meaning_any_more_is_named():

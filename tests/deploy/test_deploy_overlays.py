@@ -106,6 +106,22 @@ def test_no_container_can_write_to_its_root(server, overlay):
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
+def test_databases_and_who_brings_their_schema_to_its_version_may_take_an_hour(server, overlay):
+    """Nothing is served meanwhile, and what is ended in the middle begins anew, or worse."""
+    found = [
+        container
+        for template in templates(rendered(server, DEPLOY / "overlays" / overlay))
+        for container in template["spec"]["containers"]
+        if container["name"] in {"metrics", "standalone", "mysql", "postgres"}
+    ]
+
+    assert found
+    for container in found:
+        probe = container["startupProbe"]
+        assert probe["periodSeconds"] * probe["failureThreshold"] >= 3600
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
 def test_katib_s_clients_find_the_metrics_service_at_the_address_of_katib_s(server, overlay):
     documents = rendered(server, DEPLOY / "overlays" / overlay)
     services = {each["metadata"]["name"]: each for each in documents if each["kind"] == "Service"}

@@ -1,5 +1,6 @@
 import asyncio
 import socket
+import ssl
 
 import pytest
 from support.certificates import self_signed
@@ -34,6 +35,24 @@ def test_the_service_speaks_tls_when_asked(tls):
             asyncio.run(ask(address, None))
     finally:
         server.stop(0).wait()
+
+
+@pytest.mark.needs("openssl")
+def test_a_certificate_that_is_renewed_is_shown_to_the_next_caller(tls, tmp_path):
+    def shown(address):
+        host, _, port = address.rpartition(":")
+        return ssl.get_server_certificate((host, int(port))).strip()
+
+    server, address = start_service("localhost:0", tls=tls)
+    try:
+        first = shown(address)
+        self_signed(tmp_path)
+        second = shown(address)
+        tls.certificate.unlink()
+        third = shown(address)
+    finally:
+        server.stop(0).wait()
+    assert first != second == third
 
 
 def test_a_file_that_is_no_certificate_is_not_taken_for_a_port_that_is_taken(tmp_path):
