@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Column, Connection, MetaData, String, Table, inspect, text
+from sqlalchemy import Column, Connection, Inspector, MetaData, String, Table, inspect, text
 
 from ..api.errors import StoreUnavailable, StoreUnwritable, Unsupported
 from .connection import Database
@@ -77,17 +77,25 @@ def _upgrade(connection: Connection, place: str) -> None:
 def _refuse_others(connection: Connection, place: str) -> None:
     """Leave another program's tables alone: a file with any, on a server those of our names.
 
-    On MySQL they may be of a creation that broke off.
+    On MySQL those with our columns are of a creation that broke off.
     """
-    there = set(inspect(connection).get_table_names())
-    if connection.dialect.name == "postgresql":
+    inspector, dialect = inspect(connection), connection.dialect.name
+    there = set(inspector.get_table_names())
+    if dialect != "sqlite":
         there &= set(metadata.tables)
-    if there and connection.dialect.name in {"sqlite", "postgresql"}:
+    if dialect in {"mysql", "mariadb"}:
+        there = {name for name in there if not _has_our_columns(inspector, name)}
+    if there:
         raise Unsupported(
             f"{place}: the store is a database of another program"
             f" (it has {', '.join(sorted(there)[:3])}):"
             " name another with --store or TUNEWRIGHT_HOME"
         )
+
+
+def _has_our_columns(inspector: Inspector, table: str) -> bool:
+    found = {column["name"] for column in inspector.get_columns(table)}
+    return found == set(metadata.tables[table].columns.keys())
 
 
 def _create(connection: Connection) -> None:

@@ -53,6 +53,9 @@ _WARNED = Prepared(
     )
     .limit(1)
 )
+_AT_ONCE = 1000
+"""Reports that one statement names: databases bound how many it may."""
+
 RULE_FAILED = "StoppingRuleFailed"
 """The reason of the Warning that a trial gets whose stopping rule fails."""
 
@@ -109,10 +112,12 @@ class Stopping(Trials):
             trial = self._trial(connection, experiment_uid, index)
             own = (curves.c.trial_id == trial.id) & (curves.c.attempt == trial.attempt)
             last = select(func.max(curves.c.report)).where(own).correlate(None).scalar_subquery()
-            query = select(curves.c.report, curves.c.mean).where(
-                own, curves.c.report.in_(reports) | (curves.c.report == last)
-            )
-            return {row.report: decode(row.mean) for row in connection.execute(query)}
+            means = select(curves.c.report, curves.c.mean).where(own)
+            found = [*connection.execute(means.where(curves.c.report == last))]
+            for start in range(0, len(reports), _AT_ONCE):
+                some = curves.c.report.in_(reports[start : start + _AT_ONCE])
+                found += connection.execute(means.where(some))
+            return {row.report: decode(row.mean) for row in found}
 
     def observation(self, uid: str, index: int, attempt: int | None = None) -> Observation:
         with self._database.reading() as connection:

@@ -93,3 +93,8 @@ class Collection:
     def seen(self) -> tuple[str, ...]:
         """Names that were seen with a number, for a trial whose metrics were not found."""
         return self._source.seen
+
+    @property
+    def headers(self) -> dict[str, bytes]:
+        """The lines of names below which tables may go on, by stream."""
+        return self._source.headers

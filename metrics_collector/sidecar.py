@@ -105,7 +105,6 @@ class Sidecar:
         self._folder = folder
         self._reported = reported
         self._source = reporter(spec.kind, reported.pod)
-        self._metrics = tuple(name.encode() for name in metrics)
         self._reads_streams = spec.kind is CollectorKind.STDOUT
         self._collection = Collection(spec, metrics, clock=clock, sleep=sleep)
         self._uplink = uplink
@@ -181,10 +180,7 @@ class Sidecar:
         self._show(line.text)
         if not self._reads_streams:
             return
-        samples = self._collection.feed(line.stream, line.text + b"\n", line.at)
-        if not samples and any(name in line.text for name in self._metrics):
-            self._position.headers[line.stream] = os.fsdecode(line.text[:4096])
-        self._take("", samples)
+        self._take("", self._collection.feed(line.stream, line.text + b"\n", line.at))
 
     async def _follow(self) -> None:
         async for file, samples in self._collection.pieces():
@@ -211,6 +207,9 @@ class Sidecar:
         ):
             return
         self._position.segment, self._position.offset = self._spool.segment, self._spool.offset
+        self._position.headers = {
+            stream: os.fsdecode(header) for stream, header in self._collection.headers.items()
+        }
         self._position.write(self._folder)
         self._spool.keep_from_here()
 

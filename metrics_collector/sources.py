@@ -53,6 +53,11 @@ class Source:
     def seen(self) -> tuple[str, ...]:
         return ()
 
+    @property
+    def headers(self) -> dict[str, bytes]:
+        """Return the headers of tables that may go on, by stream."""
+        return {}
+
 
 class _Parser(Protocol):
     def feed(self, data: bytes, at: float) -> list[PlainSample]: ...
@@ -62,9 +67,9 @@ class _Parser(Protocol):
 class Streams(Source):
     """Standard output and standard error."""
 
-    def __init__(self, make: Callable[[], _Parser]) -> None:
+    def __init__(self, make: Callable[[], TextParser]) -> None:
         self._make = make
-        self._parsers: dict[str, _Parser] = {}
+        self._parsers: dict[str, TextParser] = {}
         self._near = NearMisses()
 
     def feed(self, stream: str, data: bytes, at: float) -> list[PlainSample]:
@@ -80,6 +85,11 @@ class Streams(Source):
     @property
     def seen(self) -> tuple[str, ...]:
         return self._near.names
+
+    @property
+    def headers(self) -> dict[str, bytes]:
+        found = {stream: parser.header for stream, parser in self._parsers.items()}
+        return {stream: header for stream, header in found.items() if header}
 
 
 class LogFile(Source):

@@ -19,6 +19,7 @@ class Table:
     """Remembers the last header that names a metric; `open` while rows may follow it."""
 
     def __init__(self, metrics: Sequence[str]) -> None:
+        self.header = b""
         self._metrics = {name.encode(): name for name in metrics}
         self._columns: list[tuple[int, str]] = []
         self._width = 0
@@ -39,6 +40,7 @@ class Table:
             (i, self._metrics[name]) for i, name in enumerate(names) if name in self._metrics
         ]
         if columns:
+            self.header = line
             self._columns, self._width, self._patience = columns, len(words), _PATIENCE
             self._counts = names[0].lower() in _COUNTING
 

@@ -98,6 +98,11 @@ class TextParser:
         self._reads = False
         self._shape: Shape | None = None
 
+    @property
+    def header(self) -> bytes:
+        """The line of names below which a table may go on; nothing where there is none."""
+        return self._table.header if self._table and self._table.open else b""
+
     def feed(self, data: bytes, at: float) -> list[PlainSample]:
         """Take bytes that arrived at `at`; return the samples of the lines that ended."""
         block = self._lines.feed(data)

@@ -160,13 +160,7 @@ def test_a_newer_schema_is_refused(place: str, opened: Callable[..., Store]):
         opened()
 
 
-POSTGRES = [pytest.mark.needs("postgres"), pytest.mark.xdist_group("postgres")]
-
-
 @pytest.mark.parametrize("name", ["trials", "experiments"])
-@pytest.mark.parametrize(
-    "place", ["sqlite", pytest.param("postgres", marks=POSTGRES)], indirect=True
-)
 def test_the_tables_of_another_program_are_left_alone(place: str, name: str):
     database = Database(place)
     with database.transaction() as connection:

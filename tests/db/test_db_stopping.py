@@ -1,6 +1,6 @@
 """What every store makes of a stopping rule, whichever database is behind it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import pytest
 from tunewright.api.history import Proposal
@@ -28,11 +28,12 @@ class Fails:
 class StopsAll:
     """A rule that stops every trial, and notes the averages of trial 0 that it reads."""
 
-    def __init__(self) -> None:
+    def __init__(self, counts: Sequence[int] = (1, 2, 4)) -> None:
+        self.counts = counts
         self.read: list[Mapping[int, float]] = []
 
     def evaluate(self, uid, rule, objective, reports, log):
-        self.read.append(log.running_means(uid, 0, (1, 2, 4)))
+        self.read.append(log.running_means(uid, 0, self.counts))
         return [Stop(report.index, report.attempt, f"{rule.name}: enough") for report in reports]
 
 
@@ -87,6 +88,14 @@ def test_a_stop_is_written_with_the_report_that_caused_it(driven):
 
 def test_a_rule_reads_averages_after_the_counts_that_it_names_and_the_last(driven):
     rule = StopsAll()
+    store, uid = driven(rule)
+    report(store, uid, 0, 4.0, 2.0, 0.0)
+    assert rule.read == [{1: 4.0, 2: 3.0, 3: 2.0}]
+
+
+def test_a_rule_may_name_more_counts_than_a_statement_takes(driven):
+    """As it does for a service that began anew, and is told of a long trial from its start."""
+    rule = StopsAll(range(1, 300_000))
     store, uid = driven(rule)
     report(store, uid, 0, 4.0, 2.0, 0.0)
     assert rule.read == [{1: 4.0, 2: 3.0, 3: 2.0}]

@@ -2,6 +2,8 @@
 
 import asyncio
 import itertools
+import math
+from contextlib import suppress
 
 import pytest
 from tensorboardX import SummaryWriter
@@ -164,3 +166,49 @@ def test_a_log_that_was_rotated_is_kept_whole_over_a_new_start(folder, *, is_ren
 
     assert asyncio.run(run()) == 0
     assert kept.samples == [("loss", n) for n in range(1, 8)]
+
+
+class Ended(BaseException):
+    """What SIGKILL is to a collector."""
+
+
+class Deadly(Kept):
+    """Ends who sends it so many requests, before the last of them is kept or behind it."""
+
+    def __init__(self):
+        super().__init__()
+        self.moments = math.inf
+
+    async def send(self, request):
+        self._pass()
+        reply = await super().send(request)
+        self._pass()
+        return reply
+
+    def _pass(self):
+        if self.moments <= 0:
+            raise Ended
+        self.moments -= 1
+
+
+SAID = ("1 9.0", "epoch loss", "1 1.0", "loss falls by 3 %", "2 2.0", "it falls", "3 3.0")
+
+
+@pytest.mark.parametrize("moments", range(16))
+def test_a_table_is_read_as_it_is_whenever_the_collector_is_ended(folder, monkeypatch, moments):
+    monkeypatch.setattr("tunewright.metrics_collector.spool._PIECE", 40)
+    lines = "".join(f"{at}.000001 1 {text}\n" for at, text in enumerate(SAID))
+    (folder / "spool" / "000000").write_text(lines)
+    (folder / "spool" / "exit").write_text("0")
+    kept = Deadly()
+
+    def run():
+        return asyncio.run(sidecar(folder, kept, ("loss",), spec=CollectorSpec()).run())
+
+    kept.moments = moments
+    with suppress(Ended):
+        run()
+    kept.moments = math.inf
+    run()
+    (samples,) = kept.by_source.values()
+    assert [(each.step, each.value) for each in samples] == [(1, 1.0), (2, 2.0), (3, 3.0)]
