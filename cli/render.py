@@ -53,4 +53,7 @@ def render(files: tuple[Path, ...], assignments: tuple[str, ...], output: str) -
                 value = entry.get("value")
                 shown = shlex.quote(str(value)) if value is not None else "(from elsewhere)"
                 click.echo(f"{entry.get('name')}={shown}")
-            click.echo(shlex.join(command_of(manifest, primary)))
+            if command := command_of(manifest, primary):
+                click.echo(shlex.join(command))
+            else:
+                console.note("the template names no command; -o yaml shows all that it says")

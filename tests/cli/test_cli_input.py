@@ -199,6 +199,19 @@ def test_rendering_quotes_for_a_shell_and_fills_in_the_middle(tunewright, experi
     assert tunewright("render", experiment()).out == "sh -c 'echo loss=0.5'\n"
 
 
+def test_rendering_a_template_without_a_command_points_at_its_manifest(tunewright, experiment):
+    def change(document):
+        template = document["spec"]["trialTemplate"]
+        (container,) = template["trialSpec"]["spec"]["template"]["spec"]["containers"]
+        del container["command"]
+        container["env"] = [{"name": "X", "value": "${trialParameters.x}"}]
+
+    shown = tunewright("render", experiment(change))
+
+    assert (shown.code, shown.out) == (0, "X=0.5\n"), shown.err
+    assert "-o yaml" in shown.err
+
+
 @pytest.mark.parametrize(
     ("low", "high", "distribution"),
     [
