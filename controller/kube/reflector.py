@@ -24,6 +24,7 @@ SILENCE = 80.0
 
 _WATCH_SECONDS = 300
 _LONGEST_PAUSE = 30.0
+_MOST_DOUBLINGS = 10  # by then a pause is the longest, and no double is at its end
 
 _Refusal: TypeAlias = NotFound | Forbidden | Invalid
 
@@ -157,6 +158,7 @@ class Reflector:
 
     def _pause(self, failures: int, error: Exception) -> float:
         """Return twice as long a pause each time, half of it by chance, never less than asked."""
-        longest = min(_LONGEST_PAUSE, 0.5 * 2.0**failures)
+        doublings = min(failures, _MOST_DOUBLINGS)
+        longest = min(_LONGEST_PAUSE, 0.5 * 2.0**doublings)
         asked = error.after if isinstance(error, ServerUnavailable) else 0.0
         return max(asked, longest * (0.5 + 0.5 * self._chance()))

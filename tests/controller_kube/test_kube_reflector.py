@@ -195,6 +195,13 @@ def test_a_server_that_is_away_is_asked_less_and_less_often(follow):
     assert pauses[8:] == [1.0, 2.0]
 
 
+def test_a_kind_that_a_server_does_not_have_is_asked_for_however_long_it_lacks_it(follow):
+    pauses = follow(Scripted(*[[NotFound("no such kind")]] * 1100))[2]
+
+    assert len(pauses) == 1100
+    assert pauses[-1] == 30.0
+
+
 def test_a_server_that_forgets_at_once_is_asked_less_and_less_often_too(follow):
     assert follow(Scripted(*[[Expired("410")]] * 3))[2] == [1.0, 2.0, 4.0]
 
