@@ -32,6 +32,9 @@ from .plain import native, plain
 from .results import Sample
 from .verbs import LOOK_SECONDS, Shape, late
 
+_LONG = 1 << 20
+"""Bytes of a log in an answer that may not be all there is: a server bounds what it answers."""
+
 _PATIENCE = 150.0  # seconds for one answer: an algorithm may think
 _PAGE = 500
 _ERRORS: Mapping[int, type[Exception]] = {
@@ -150,6 +153,8 @@ class Remote:
             seen += len(told)
             if told:
                 yield told.decode(errors="replace")
+            if len(told) >= _LONG:
+                continue
             if ended or not follow:
                 break
             time.sleep(LOOK_SECONDS)

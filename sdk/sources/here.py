@@ -113,6 +113,7 @@ class Here:
         stream: str,
         tail: int | None,
         follow: bool,
+        after: int = 0,
     ) -> Iterator[bytes]:
         path = log_path(self.place, record, trial, stream)
         outages = Outages(self._hands.note)
@@ -123,11 +124,10 @@ class Here:
         while not (path.exists() or is_enough()):
             time.sleep(_LOOK_SECONDS)
         if not path.exists():
-            yield self._kept(record, trial, stream, tail)
+            yield self._kept(record, trial, stream, tail)[after:]
             return
         with path.open("rb") as written:
-            if tail is not None:
-                written.seek(_tail_of(written, tail))
+            written.seek(after if tail is None else _tail_of(written, tail))
             while True:
                 ended = is_enough()
                 while data := written.read(_CHUNK):

@@ -80,8 +80,11 @@ class Source(Protocol):
         stream: str,
         tail: int | None,
         follow: bool,
+        after: int = 0,
     ) -> Iterator[bytes]:
         """Yield what the trial's last attempt wrote, `follow` until it has ended.
+
+        Its last `tail` lines, or without these all that is behind the first `after` bytes.
 
         Raises:
             NotFound: it wrote nothing, or nothing is left of it.

@@ -214,11 +214,20 @@ class There:
         stream: str,
         tail: int | None,
         follow: bool,
+        after: int = 0,
     ) -> Iterator[bytes]:
         if stream != "stdout":
             remedy = "leave --stderr out: a container's log holds both"
             raise NotFound(f"a cluster keeps no log of stderr alone ({remedy})")
-        yield from self._logs.read(record, trial, tail=tail, follow=follow)
+        yield from _behind(after, self._logs.read(record, trial, tail=tail, follow=follow))
+
+
+def _behind(count: int, parts: Iterator[bytes]) -> Iterator[bytes]:
+    """Leave out so many bytes: the API server gives no part of a log by its place."""
+    for part in parts:
+        if len(part) > count:
+            yield part[count:]
+        count = max(0, count - len(part))
 
 
 def _said(record: ExperimentRecord) -> Iterator[str]:

@@ -181,6 +181,19 @@ def test_a_draft_that_says_no_experiment_is_refused(ask, change, said):
     assert said in answered.json()["detail"]
 
 
+def test_a_log_is_read_on_behind_what_was_read_a_part_at_a_time(ask, server):
+    server.tune("talks", trials=2)
+    log = next(server.folder.glob("home/**/talks-*/**/stdout.1.log"))
+    whole = b"0123456789abcdef" * (1 << 20)
+    log.write_bytes(whole)
+    path, parts = f"/experiments/default/talks/trials/{log.parent.name}/log", []
+    while part := ask(f"{path}?after={sum(map(len, parts))}").content:
+        parts.append(part)
+
+    assert [len(part) for part in parts] == [8 << 20] * 2
+    assert b"".join(parts) == whole
+
+
 def test_a_log_is_text_and_an_export_is_a_table(ask):
     assert "epoch=5 loss=" in ask(f"{DONE}/trials/0/log").text
     lines = ask(f"{DONE}/csv").text.splitlines()

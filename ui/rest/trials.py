@@ -1,5 +1,6 @@
 """Trials: their values, curves, metrics and logs."""
 
+import contextlib
 import csv
 import io
 from collections.abc import Callable, Iterator, Sequence
@@ -23,6 +24,7 @@ from .experiments import Found, FromBoard
 
 router = APIRouter(prefix="/experiments/{namespace}/{name}", tags=["trials"], responses=PROBLEMS)
 _SAMPLES = 20_000
+_LOG_BYTES = 8 << 20
 _Value = TypeVar("_Value")
 
 
@@ -211,20 +213,33 @@ def get_log(
     tail: Annotated[int, Query(ge=1, le=100_000)] = 1000,
     after: Annotated[int | None, Query(ge=0)] = None,
 ) -> Response:
-    """Return the last lines of what its last attempt printed, or all `after` so many bytes."""
+    """Return the last lines of what its last attempt printed.
+
+    Or what stands `after` so many bytes: 8 MiB of it at most, the rest behind these.
+    """
     lines = tail if after is None else None
-    text = b"".join(_log(board, record, trial, stream, lines))[after:]
-    return tagged(request, text, "text/plain; charset=utf-8")
+    text = bytearray()
+    for part in _log(board, record, trial, stream, lines, after or 0):
+        text += part
+        if after is not None and len(text) >= _LOG_BYTES:
+            del text[_LOG_BYTES:]
+            break
+    return tagged(request, bytes(text), "text/plain; charset=utf-8")
 
 
 def _log(
-    board: Board, record: ExperimentRecord, trial: str, stream: Stream, tail: int | None
+    board: Board,
+    record: ExperimentRecord,
+    trial: str,
+    stream: Stream,
+    tail: int | None,
+    after: int,
 ) -> Iterator[bytes]:
     found = board.trial(record, trial)
-    try:
-        yield from board.source.log(record, found, stream=stream, tail=tail, follow=False)
-    except NotFound:
-        return
+    with contextlib.suppress(NotFound):
+        yield from board.source.log(
+            record, found, stream=stream, tail=tail, follow=False, after=after
+        )
 
 
 @router.post("/trials/{trial}/{verb}", response_model=models.Said)
