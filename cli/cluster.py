@@ -85,3 +85,16 @@ def address_of(written: str) -> tuple[str, int]:
     if not host or not port.isdigit():
         raise Invalid([Fault("--http", f"{written} is no address", "write it as 0.0.0.0:8080")])
     return host, int(port)
+
+
+def namespaces_of(written: str) -> tuple[str, ...]:
+    """Read A,B,…: none at all would be all.
+
+    Raises:
+        Invalid: it names none.
+    """
+    found = tuple(name for each in written.split(",") if (name := each.strip()))
+    if not found:
+        message, remedy = "it names none", "write it as team-a,team-b, or leave it out for all"
+        raise Invalid([Fault("--namespaces", message, remedy)])
+    return found

@@ -89,7 +89,7 @@ def operator(
     given = {
         "metrics": metrics,
         "suggestion": suggestion,
-        "namespaces": None if namespaces is None else tuple(namespaces.split(",")),
+        "namespaces": None if namespaces is None else cluster.namespaces_of(namespaces),
     }
     settled = read_config(config).model_copy(
         update={name: value for name, value in given.items() if value is not None}

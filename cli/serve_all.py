@@ -88,7 +88,8 @@ def everything(
 
     settled = read_config(config)
     if namespaces is not None:
-        settled = settled.model_copy(update={"namespaces": tuple(namespaces.split(","))})
+        named = cluster.namespaces_of(namespaces)
+        settled = settled.model_copy(update={"namespaces": named})
 
     async def run(opened: Store) -> None:
         kube = await connect(kubeconfig=kubeconfig, context=context)

@@ -238,16 +238,3 @@ def _named(manifest: dict[str, Any], trial: TrialIdentity) -> dict[str, Any]:
 
 def _invalid(path: str, message: str, remedy: str = "") -> Invalid:
     return Invalid([Fault(path, message, remedy)])
-
-
-def placeholders(source: Any) -> Iterator[str]:
-    """Yield the names that a template uses, in the order of the text."""
-    if isinstance(source, Mapping):
-        for key, value in source.items():
-            yield from placeholders(key)
-            yield from placeholders(value)
-    elif isinstance(source, Sequence) and not isinstance(source, str):
-        for value in source:
-            yield from placeholders(value)
-    elif isinstance(source, str):
-        yield from _PLACEHOLDER.findall(source)

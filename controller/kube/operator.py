@@ -11,7 +11,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ...api.errors import Conflict, Invalid, NotFound, Retryable, TunewrightError
 from ..plan import reasons
@@ -383,10 +383,18 @@ def _kinds(experiments: Cache) -> Mapping[Key, str]:
     """Return of which kind the trials are of experiments that are not settled; it may be open."""
     found = {key: experiments.get(key) for key in experiments.names()}
     return {
-        key: str(((each["spec"].get("trialTemplate") or {}).get("trialSpec") or {}).get("kind", ""))
+        key: _kind_of(each)
         for key, each in found.items()
         if each is not None and not is_settled(each)
     }
+
+
+def _kind_of(experiment: Document) -> str:
+    """Return of which kind its trials are, as far as it says so: Katib's definitions take all."""
+    found: Any = experiment
+    for name in ("spec", "trialTemplate", "trialSpec", "kind"):
+        found = found.get(name) if isinstance(found, Mapping) else None
+    return str(found or "")
 
 
 def _has_begun(world: World, key: Key) -> bool:

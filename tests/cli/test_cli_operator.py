@@ -10,6 +10,7 @@ from support import command
 from support.apiserver import NEEDED
 from support.elsewhere import configuration
 from support.waiting import until
+from tunewright.cli.cluster import namespaces_of
 from tunewright.controller.kube.pod_webhook import CONFIGURATIONS, NAME
 
 pytestmark = NEEDED
@@ -48,3 +49,14 @@ def test_it_has_the_api_server_trust_the_certificate_that_it_answers_with(
             assert secured.version()
         running.send_signal(signal.SIGTERM)
         assert running.wait(timeout=30) == 0
+
+
+@pytest.mark.parametrize("command_", [("operator",), ("serve", "all")], ids=" ".join)
+def test_no_namespace_at_all_is_not_taken_for_all(tunewright, api_server, command_):
+    config = ("--kubeconfig", str(api_server.kubeconfig))
+    done = tunewright(*command_, "--namespaces", " ,", *config)
+    assert (done.code, "--namespaces" in done.err) == (2, True), done.err
+
+
+def test_blanks_between_names_of_namespaces_are_none_of_theirs():
+    assert namespaces_of("team-a, team-b,") == ("team-a", "team-b")

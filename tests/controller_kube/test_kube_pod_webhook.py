@@ -23,8 +23,10 @@ from support.elsewhere import (
     train_pods,
 )
 from support.operated import scene
+from tunewright.controller.kube.cache import Cache, Key
 from tunewright.controller.kube.labels import SERVED_AT
 from tunewright.controller.kube.notices import EVENTS
+from tunewright.controller.kube.operator import _kinds
 from tunewright.controller.kube.pod_webhook import CONFIGURATIONS, NAME
 from tunewright.controller.kube.resources import EXPERIMENTS
 from tunewright.db.sql import open_store
@@ -508,3 +510,11 @@ def test_every_replica_is_trusted(within):
 
     primary, _ = within(scenario)
     assert sidecar_of(primary)
+
+
+@pytest.mark.parametrize("rest", [{}, {"spec": {}}, {"spec": {"trialTemplate": "none"}}], ids=str)
+def test_an_experiment_that_katib_s_definitions_let_pass_may_have_any_kind_of_trials(rest):
+    cache = Cache()
+    cache.put({"metadata": {"name": "e", "namespace": "n", "resourceVersion": "1"}, **rest})
+
+    assert _kinds(cache) == {Key("n", "e"): ""}
