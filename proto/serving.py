@@ -9,11 +9,13 @@ import hmac
 import ipaddress
 import logging
 import socket
+import string
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
+from urllib.parse import quote, unquote
 
 import grpc
 
@@ -27,6 +29,10 @@ UNLIMITED = [
     ("grpc.max_send_message_length", -1),
 ]
 """A history of 10,000 trials is larger than gRPC's 4 MiB."""
+
+_AS_IT_IS = string.printable.replace("%", "")
+_LONGEST = 6000
+"""Bytes of a message as it is sent: with one of 8 KiB gRPC may lose it, and its code."""
 
 if TYPE_CHECKING:
     Interceptor = grpc.ServerInterceptor[Any, Any]
@@ -272,6 +278,12 @@ def _streaming(method: str) -> Callable[[Any], Any]:
 
 def _abort(method: str, error: Exception, context: grpc.ServicerContext) -> None:
     if isinstance(error, TunewrightError):
-        context.abort(grpc.StatusCode[error.codes.grpc], str(error))
+        context.abort(grpc.StatusCode[error.codes.grpc], _cut(str(error)))
     log.error("%s failed", method, exc_info=error)
     context.abort(grpc.StatusCode.INTERNAL, f"{method} failed: a bug; the log says more")
+
+
+def _cut(message: str) -> str:
+    """Cut a message that is too long; gRPC writes what is not ASCII as `%` and two digits."""
+    sent = quote(message, safe=_AS_IT_IS)
+    return message if len(sent) <= _LONGEST else f"{unquote(sent[:_LONGEST], errors='ignore')}…"

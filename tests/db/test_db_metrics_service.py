@@ -152,6 +152,14 @@ def test_a_wrong_request_gets_a_code_and_a_reason(store: Store, served, request_
     assert words in refused.value.details()
 
 
+@pytest.mark.parametrize("letter", ["a", "ä", "%"])
+def test_a_long_reason_leaves_the_code_as_it_is(store: Store, served, letter: str):
+    stub = api_pb2_grpc.DBManagerStub(served())
+    with pytest.raises(grpc.RpcError, match="there is no trial") as caught:
+        stub.GetObservationLog(api_pb2.GetObservationLogRequest(trial_name=letter * 20_000))
+    assert caught.value.code() is grpc.StatusCode.NOT_FOUND
+
+
 def test_a_name_of_two_namespaces_is_refused_rather_than_mixed(store: Store, served):
     with_trial(store)
     with_trial(store, "team")
