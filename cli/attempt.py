@@ -38,11 +38,13 @@ def attempt(files: tuple[Path, ...], assignments: tuple[str, ...], **given: Any)
     from ..sdk.machine import check_machine
     from ..sdk.points import parse_point
     from . import compose
+    from .preview import check_command
 
     machine = Machine(**given)
     bundle = load(files)
     code = 0
     for experiment in bundle.experiments:
+        check_command(experiment)
         point = parse_point(
             search_space(experiment.spec), assignments, path="--set", complete=False
         )

@@ -51,7 +51,9 @@ def _guarded(command: click.Command, color: bool | None) -> int:
 
 
 def _open_what_is_closed() -> None:
-    """Let what is written to a stream that was closed before the start (`>&-`) go nowhere."""
+    """Let what was closed before the start (`<&-`, `>&-`) be empty, and take what is written."""
+    if sys.stdin is None:
+        sys.stdin = Path(os.devnull).open(encoding="utf-8")  # noqa: SIM115 - to the end
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
             setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 - to the end

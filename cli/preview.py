@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from ..api.compile import problem, search_space
+from ..api.errors import Fault, Invalid
 from ..api.experiment import Experiment
 from ..api.history import Proposal
 from ..api.space import Point
@@ -15,6 +16,20 @@ from ..sdk.rendered import command_of, first_manifest, primary_name, sample_poin
 from ..suggestion.session import Session
 
 _SHOWN = 3
+
+
+def check_command(experiment: Experiment) -> None:
+    """Refuse an experiment whose trials people run: there is nothing to be shown or tried.
+
+    Raises:
+        Invalid: it is one.
+    """
+    if experiment.spec.ask_tell is not None:
+        message, remedy = (
+            "people run its trials: there is no command",
+            "Client().ask(…) gives points",
+        )
+        raise Invalid([Fault("spec.askTell", message, remedy)])
 
 
 def point_with(experiment: Experiment, assignments: Sequence[str]) -> Point:

@@ -34,9 +34,10 @@ def render(files: tuple[Path, ...], assignments: tuple[str, ...], output: str) -
 
     from ..api.documents import load
     from ..sdk.rendered import command_of, container_of, manifest_of, primary_name
-    from .preview import point_with
+    from .preview import check_command, point_with
 
     for experiment in load(files).experiments:
+        check_command(experiment)
         document = experiment.write()
         point = point_with(experiment, assignments)
         name = experiment.metadata.name or f"{experiment.metadata.generate_name}new"

@@ -47,6 +47,14 @@ def test_it_has_no_command_to_repeat(told):
     assert "people run its trials themselves" in refused.err
 
 
+@pytest.mark.parametrize("verb", ["try", "render"])
+def test_its_file_has_no_trial_to_show(tunewright, verb):
+    (tunewright.folder / "people.yaml").write_text(yaml.safe_dump(asked("people")))
+    refused = tunewright(verb, "people.yaml")
+    assert refused.code == 2
+    assert "spec.askTell: people run its trials" in refused.err
+
+
 def test_its_file_comes_back_as_it_was(told):
     document = yaml.safe_load(told("describe", "people", "-o", "yaml").out)["document"]
     assert "trialTemplate" not in document["spec"]

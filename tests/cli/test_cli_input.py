@@ -397,11 +397,26 @@ def test_a_folder_that_is_gone_is_named_as_what_it_was(tunewright):
     assert "the folder in which this was typed is gone (cd to one that is there)" in done.stderr
 
 
-def test_a_stream_that_is_closed_is_no_bug(tunewright):
-    closed = f"{shlex.join([*COMMAND, 'get'])} >&-"
-    done = subprocess.run(["sh", "-c", closed], env=tunewright.environ, check=False)
+@pytest.mark.parametrize(
+    ("typed", "code", "said"),
+    [
+        ("get >&-", 0, ""),
+        ("validate - <&-", 2, "the file is empty"),
+        ("init <&-", 2, "it asks, and nobody answers"),
+    ],
+)
+def test_a_stream_that_is_closed_is_no_bug(tunewright, typed, code, said):
+    done = subprocess.run(
+        ["sh", "-c", f"{shlex.join(COMMAND)} {typed}"],
+        cwd=tunewright.folder,
+        env=tunewright.environ,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
 
-    assert done.returncode == 0
+    assert done.returncode == code
+    assert said in done.stderr
 
 
 @pytest.mark.parametrize(
