@@ -133,7 +133,7 @@ def test_totals_and_best_are_those_of_the_rows(store: Store, script):
     ranked = sorted(
         (t.value, t.index)
         for t in trials
-        if t.state in good and t.value is not None and not math.isnan(t.value) and not t.dropped
+        if t.state in good and t.value is not None and math.isfinite(t.value) and not t.dropped
     )
     assert [t.index for t in view.experiment.best] == [index for _, index in ranked[:5]]
     log = store.history(uid)
