@@ -7,7 +7,6 @@ the place is kept, so that positions mean the same for ever.
 import bisect
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
-from operator import itemgetter
 
 from ...api.history import Dropped, Entry, Finished, Proposed
 from ...api.objective import Objective
@@ -113,8 +112,8 @@ class Tally:
         improves = loss is not None and (best is None or best - loss > self.min_delta)
         self._since_improvement = 0 if improves else self._since_improvement + 1
         if loss is not None:
-            # Of equals the earlier is better.
-            bisect.insort_right(self._best, (loss, entry.index), key=itemgetter(0))
+            # Of equals the one that was made earlier is better, as in a store.
+            bisect.insort(self._best, (loss, entry.index))
             del self._best[BEST:]
 
 

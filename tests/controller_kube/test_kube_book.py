@@ -5,7 +5,7 @@ import uuid
 from dataclasses import replace
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from tunewright.api.history import Dropped, Finished, Proposal, Proposed
 from tunewright.api.identity import ExperimentKey
@@ -130,6 +130,13 @@ def store(tmp_path):
     opened.close()
 
 
+@example(
+    script=[
+        *[("propose", 0, 0.0, TrialState.CREATED)] * 2,
+        ("finish", 1, -2.0, TrialState.SUCCEEDED),
+        ("finish", 0, -2.0, TrialState.SUCCEEDED),
+    ]
+)
 @many
 @given(script=st.lists(steps, max_size=25))
 def test_whatever_happens_a_book_says_what_a_store_says(store, script):
@@ -251,36 +258,28 @@ def test_an_edit_is_taken_over_and_takes_a_refusal_back():
     assert ours.unwritten.status
 
 
-def test_a_condition_that_another_controller_sets_on_a_trial_says_nothing_of_its_state():
+def with_strange_condition(kind: str) -> tuple[Page, Page]:
+    """A trial that was proposed, and as it is read with a condition that another hand set."""
     known = book()
     known.propose("u-1", 0, [("t-0", Proposal({"x": "1"}))], made_from=0, now=1.0)
     page = known.pages[0]
     document = trial_document(known, page, JOB)
     document["metadata"] |= {"uid": "t", "creationTimestamp": "2026-01-01T00:00:00Z"}
     status = trial_status(page)
-    strange = {"type": "QuotaReserved", "status": "True", "reason": "Reserved"}
-    found = page_of(
-        {**document, "status": {**status, "conditions": [*status["conditions"], strange]}},
-        known.objective,
-        SPACE,
-    )
+    strange = {"type": kind, "status": "True", "reason": "ByAnotherHand"}
+    conditions = [*status["conditions"], strange]
+    changed = {**document, "status": {**status, "conditions": conditions}}
+    return page, page_of(changed, known.objective, SPACE)
+
+
+def test_a_condition_that_another_controller_sets_on_a_trial_says_nothing_of_its_state():
+    page, found = with_strange_condition("QuotaReserved")
     assert found.record == replace(page.record, created_at=found.record.created_at)
     assert found.conditions == page.conditions
 
 
 def test_an_end_that_another_hand_wrote_is_none_before_it_is_acted_upon():
-    known = book()
-    known.propose("u-1", 0, [("t-0", Proposal({"x": "1"}))], made_from=0, now=1.0)
-    page = known.pages[0]
-    document = trial_document(known, page, JOB)
-    document["metadata"] |= {"uid": "t", "creationTimestamp": "2026-01-01T00:00:00Z"}
-    status = trial_status(page)
-    asked = {"type": "EarlyStopped", "status": "True", "reason": "TrialEarlyStopped"}
-    found = page_of(
-        {**document, "status": {**status, "conditions": [*status["conditions"], asked]}},
-        known.objective,
-        SPACE,
-    )
+    _, found = with_strange_condition("EarlyStopped")
     assert (found.record.state, found.finished) == (TrialState.CREATED, None)
     assert [each.index for each in book(found).unfinished] == [0]
 
