@@ -29,9 +29,13 @@ def typed(command, *lines: str) -> subprocess.CompletedProcess[str]:
     """Type lines where the home is on a disk that cannot be written, up to the first that fails."""
     home = shlex.quote(str(command.folder / "home"))
     mounted = f"mount --bind {home} {home} && mount -o remount,ro,bind {home}"
-    script = " && ".join([mounted, *(f"{shlex.join(COMMAND)} {line}" for line in lines)])
+    return mounting(command, mounted, *(f"{shlex.join(COMMAND)} {line}" for line in lines))
+
+
+def mounting(command, *lines: str) -> subprocess.CompletedProcess[str]:
+    """Run lines of a shell in a mount namespace of its own, up to the first that fails."""
     return subprocess.run(
-        ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", script],
+        ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", " && ".join(lines)],
         cwd=command.folder,
         env=command.environ,
         capture_output=True,
@@ -93,14 +97,8 @@ def test_a_change_is_refused(kept, line, said):
 
 def test_what_of_a_deleted_experiment_cannot_be_removed_is_named(kept):
     folder = next((kept.folder / "home/trials/default/echo").iterdir())
-    script = f"mount -t tmpfs none {folder} && {shlex.join(COMMAND)} delete echo --yes"
-    done = subprocess.run(
-        ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", script],
-        cwd=kept.folder,
-        env=kept.environ,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    deleting = f"{shlex.join(COMMAND)} delete echo --yes"
+    done = mounting(kept, f"mount -t tmpfs none {folder}", deleting)
+    assert done.returncode == 0, done.stderr
     assert "Deleted default/echo" in done.stdout
     assert f"1 directories cannot be removed, {folder} for one" in done.stderr

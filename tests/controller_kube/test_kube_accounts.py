@@ -1,15 +1,11 @@
 """Trials created as service accounts of their namespaces, by a real API server."""
 
-import asyncio
-from dataclasses import replace
-
 import pytest
 from support.actors import JOBS
 from support.apiserver import NEEDED, kubeconfig_of
-from support.operated import experiment, scene
+from support.operated import experiment
 from tunewright.controller.kube.client import connect
 from tunewright.controller.kube.notices import EVENTS
-from tunewright.db.sql import open_store
 
 pytestmark = NEEDED
 
@@ -23,22 +19,9 @@ ALL_BUT_IMPERSONATE = [
 
 
 @pytest.fixture
-def within(api_server, tmp_path):
+def within(within):
     """Play a scenario in a namespace whose operator impersonates."""
-
-    def play(scenario):
-        async def run():
-            store = open_store(tmp_path / "store.db")
-            try:
-                async with scene(api_server, store) as played:
-                    played.parts = replace(played.parts, impersonates=True)
-                    return await scenario(played)
-            finally:
-                store.close()
-
-        return asyncio.run(run())
-
-    return play
+    return lambda scenario: within(scenario, impersonates=True)
 
 
 def make_account(server, namespace, name, *, creates=""):

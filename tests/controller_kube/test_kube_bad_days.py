@@ -8,7 +8,7 @@ import pytest
 from support.actors import Fate
 from support.apiserver import NEEDED
 from support.killing import Killing
-from support.operated import experiment, scene
+from support.operated import Passing, experiment, scene
 from tunewright.api.errors import Conflict, StoreUnavailable
 from tunewright.controller.kube import resources
 from tunewright.controller.kube.records import EVENTS
@@ -76,16 +76,13 @@ def test_an_operator_killed_after_any_write_leaves_the_same_end(api_server, tmp_
     assert len(points) == 1, "the same seed gave other points"
 
 
-class Slow:
+class Slow(Passing):
     """A cluster on whose way the creation of one trial is held up for ever."""
 
     def __init__(self, kube, index):
-        self._kube = kube
+        super().__init__(kube)
         self._index = index
         self.sent = []
-
-    def __getattr__(self, name):
-        return getattr(self._kube, name)
 
     async def create(self, resource, namespace, document, **options):
         if resource == resources.TRIALS and document["spec"]["index"] == self._index:
@@ -94,15 +91,12 @@ class Slow:
         return await self._kube.create(resource, namespace, document, **options)
 
 
-class Landing:
+class Landing(Passing):
     """A cluster on which what another operator had sent lands before this one's own."""
 
     def __init__(self, kube, late):
-        self._kube = kube
+        super().__init__(kube)
         self._late = late
-
-    def __getattr__(self, name):
-        return getattr(self._kube, name)
 
     async def create(self, resource, namespace, document, **options):
         name = self._late["metadata"]["name"]
@@ -153,7 +147,7 @@ def test_trials_that_are_made_by_hand_neither_block_nor_burden_an_experiment(wit
     async def scenario(play):
         play.operate()
         await play.create(experiment(maxTrialCount=TRIALS, parallelTrialCount=2))
-        await play.until(lambda: waits(play, 2))
+        await play.until(lambda: play.started(2))
         (first, _) = await play.trials()
         for name, changes in [("again", {}), ("vast", {"index": 10**12, "position": 10**15})]:
             metadata = {"name": name, **{k: first["metadata"][k] for k in INHERITED}}
@@ -167,10 +161,6 @@ def test_trials_that_are_made_by_hand_neither_block_nor_burden_an_experiment(wit
 
 
 INHERITED = ("labels", "ownerReferences")
-
-
-async def waits(play, count):
-    return len(play.jobs.runs) == count
 
 
 def test_a_trial_that_katib_s_service_stops_while_no_operator_runs_is_stopped_early(within):
@@ -201,9 +191,9 @@ def test_an_edit_that_was_refused_is_mended_under_another_operator(within):
     async def scenario(play):
         first = play.operate()
         await play.create(experiment(maxTrialCount=TRIALS, parallelTrialCount=2))
-        await play.until(lambda: waits(play, 2))
+        await play.until(lambda: play.started(2))
         await play.edit(maxDuration="nonsense")
-        await play.until(lambda: condition_of(play, "EditRefused"))
+        await play.until(lambda: play.conditions("EditRefused"))
         await play.leave(first)
         play.operate()
         await play.until(lambda: was_read_anew(play))
@@ -214,11 +204,6 @@ def test_an_edit_that_was_refused_is_mended_under_another_operator(within):
     ended = within(scenario, lambda point, attempt: Fate(stays=not started))
     assert ended["status"]["trialsSucceeded"] == ended["status"]["trials"] == TRIALS
     assert "EditRefused" not in [each["type"] for each in ended["status"]["conditions"]]
-
-
-async def condition_of(play, kind):
-    conditions = (await play.get()).get("status", {}).get("conditions") or []
-    return [each for each in conditions if each["type"] == kind]
 
 
 async def was_read_anew(play):
@@ -243,23 +228,6 @@ class Away:
             return await getattr(self.archive, name)(*arguments)
 
         return ask
-
-
-@pytest.fixture
-def within(api_server, tmp_path):
-    def play(scenario, script=None):
-        async def run():
-            store = open_store(tmp_path / "store.db")
-            given = {} if script is None else {"script": script}
-            try:
-                async with scene(api_server, store, **given) as played:
-                    return await scenario(played)
-            finally:
-                store.close()
-
-        return asyncio.run(run())
-
-    return play
 
 
 def test_while_the_database_is_away_nothing_starts_and_the_trials_say_why(within):

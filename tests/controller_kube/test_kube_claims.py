@@ -8,7 +8,7 @@ import pytest
 import yaml
 from support.actors import JOBS, Fate, quadratic
 from support.apiserver import NEEDED
-from support.operated import experiment, scene
+from support.operated import Passing, experiment, scene
 from tunewright.api.errors import Conflict, NotFound
 from tunewright.controller.kube.katib import DEPLOYMENTS
 from tunewright.controller.kube.plugins import CLAIMS, CONFIG, KEY, SERVICES
@@ -230,16 +230,13 @@ def test_what_a_namesake_had_is_made_anew_when_it_has_gone(play, kind):
     play(story)
 
 
-class _Counting:
+class _Counting(Passing):
     """Knows whether something of a kind could not be created, for it was there."""
 
     def __init__(self, kube, kind):
-        self._kube = kube
+        super().__init__(kube)
         self._kind = kind
         self._tried = False
-
-    def __getattr__(self, name):
-        return getattr(self._kube, name)
 
     async def has_tried(self):
         return self._tried

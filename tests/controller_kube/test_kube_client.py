@@ -213,6 +213,21 @@ def test_a_server_that_is_not_there_is_said_to_be_away(plain):
     asyncio.run(scene())
 
 
+@contextlib.asynccontextmanager
+async def answering(*answers):
+    """A server that answers each request with the next of these; yields its port."""
+    left = iter(answers)
+
+    async def serve(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 " + next(left))
+        writer.close()
+        await writer.wait_closed()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        yield server.sockets[0].getsockname()[1]
+
+
 @pytest.mark.parametrize(
     ("answer", "after"),
     [
@@ -225,15 +240,9 @@ def test_a_server_that_is_not_there_is_said_to_be_away(plain):
     ],
 )  # fmt: skip
 def test_an_answer_that_is_none_may_be_asked_for_again(plain, answer, after):
-    async def serve(reader, writer):
-        await reader.readuntil(b"\r\n\r\n")
-        writer.write(b"HTTP/1.1 " + answer)
-        writer.close()
-        await writer.wait_closed()
-
     async def scene():
-        async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
-            kube = await connect(kubeconfig=plain(server.sockets[0].getsockname()[1]))
+        async with answering(answer) as port:
+            kube = await connect(kubeconfig=plain(port))
             try:
                 watch = kube.watch(Selection(MAPS), since=None, seconds=300, silence=5.0)
                 with pytest.raises(ServerUnavailable) as found:
@@ -249,15 +258,9 @@ def test_an_answer_that_is_none_may_be_asked_for_again(plain, answer, after):
 def test_an_answer_of_somebody_else_is_none_of_the_server(plain):
     page = b"200 OK\r\nContent-Type: text/html\r\n\r\n<html>Sign in</html>"
 
-    async def serve(reader, writer):
-        await reader.readuntil(b"\r\n\r\n")
-        writer.write(b"HTTP/1.1 " + page)
-        writer.close()
-        await writer.wait_closed()
-
     async def scene():
-        async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
-            config = plain(server.sockets[0].getsockname()[1])
+        async with answering(page, page) as port:
+            config = plain(port)
             kube = await connect(kubeconfig=config)
             try:
                 with pytest.raises(ServerUnavailable, match="does not answer"):
@@ -273,23 +276,15 @@ def test_an_answer_of_somebody_else_is_none_of_the_server(plain):
 
 def test_who_has_just_come_back_is_not_believed_that_it_forbids(plain, monkeypatch):
     """An API server answers before it has read who may do what."""
-    answers = iter(
-        [b"200 OK\r\nContent-Length: 9\r\n\r\n{", *[b"403 Forbidden\r\n\r\nnobody may"] * 2]
-    )
-
-    async def serve(reader, writer):
-        await reader.readuntil(b"\r\n\r\n")
-        writer.write(b"HTTP/1.1 " + next(answers))
-        writer.close()
-        await writer.wait_closed()
+    answers = [b"200 OK\r\nContent-Length: 9\r\n\r\n{", *[b"403 Forbidden\r\n\r\nnobody may"] * 2]
 
     async def asked(kube, error, words):
         with pytest.raises(error, match=words):
             await kube.get(MAPS, "default", "m")
 
     async def scene():
-        async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
-            kube = await connect(kubeconfig=plain(server.sockets[0].getsockname()[1]))
+        async with answering(*answers) as port:
+            kube = await connect(kubeconfig=plain(port))
             try:
                 await asked(kube, ServerUnavailable, "does not answer")
                 await asked(kube, ServerUnavailable, "after a silence .* forbids it: nobody may")

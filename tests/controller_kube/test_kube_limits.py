@@ -1,35 +1,23 @@
 """What an administrator grants a namespace, carried out on a real API server."""
 
 import asyncio
-from dataclasses import replace
 
 import pytest
-from support.actors import JOBS, Fate
+from support.actors import JOBS, Fate, quadratic
 from support.apiserver import NEEDED
-from support.operated import experiment, scene
+from support.operated import experiment
 from tunewright.api.errors import Invalid, NotFound
 from tunewright.controller.kube.config import read_config
 from tunewright.controller.kube.limiting import ahead
 from tunewright.controller.plan.limits import NO_LIMITS, Limits
-from tunewright.db.sql import open_store
 
 
 @pytest.fixture
-def within(api_server, tmp_path):
+def within(within):
     """Play a scenario in a namespace with limits."""
 
-    def play(scenario, limits, script=None):
-        async def run():
-            store = open_store(tmp_path / "store.db")
-            given = {} if script is None else {"script": script}
-            try:
-                async with scene(api_server, store, **given) as played:
-                    played.parts = replace(played.parts, limits=lambda namespace: limits)
-                    return await scenario(played)
-            finally:
-                store.close()
-
-        return asyncio.run(run())
+    def play(scenario, limits, script=quadratic):
+        return within(scenario, script, limits=lambda namespace: limits)
 
     return play
 

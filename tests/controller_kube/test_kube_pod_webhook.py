@@ -22,7 +22,7 @@ from support.elsewhere import (
     train_job,
     train_pods,
 )
-from support.operated import scene
+from support.operated import Passing, scene
 from tunewright.controller.kube.cache import Cache, Key
 from tunewright.controller.kube.labels import SERVED_AT
 from tunewright.controller.kube.notices import EVENTS
@@ -317,15 +317,12 @@ def test_who_does_not_know_the_configuration_is_told_nothing(within, api_server)
 # Without an answer.
 
 
-class Logged:
+class Logged(Passing):
     """A cluster whose pods' logs can be read, although nothing runs in them."""
 
     def __init__(self, kube):
-        self._kube = kube
+        super().__init__(kube)
         self.read = []
-
-    def __getattr__(self, name):
-        return getattr(self._kube, name)
 
     @contextlib.asynccontextmanager
     async def log(self, namespace, pod, container, *, silence):

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from support.actors import Fate
 from support.apiserver import NEEDED
-from support.operated import experiment, scene
+from support.operated import Passing, experiment, scene
 from tunewright.controller.kube import labels
 from tunewright.controller.kube.accounts import ACCOUNTS
 from tunewright.controller.kube.informers import PODS
@@ -15,15 +15,12 @@ from tunewright.db.sql import open_store
 pytestmark = NEEDED
 
 
-class WithLogs:
+class WithLogs(Passing):
     """An API server whose pods have written something: here no kubelet runs them."""
 
     def __init__(self, kube, log):
-        self._kube = kube
+        super().__init__(kube)
         self._log = log
-
-    def __getattr__(self, name):
-        return getattr(self._kube, name)
 
     async def log_end(self, _namespace, _pod, container, *, previous=False):
         del previous

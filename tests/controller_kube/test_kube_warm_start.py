@@ -1,37 +1,15 @@
 """`spec.warmStartFrom` on a cluster, by a real API server."""
 
-import asyncio
-
-import pytest
 from support.apiserver import NEEDED
 from support.killing import Killing
-from support.operated import experiment, scene
+from support.operated import experiment
 from tunewright.api.history import WARM_START
 from tunewright.controller.kube.resources import EXPERIMENTS
 from tunewright.controller.warm_start import LABEL
-from tunewright.db.sql import open_store
 
 pytestmark = NEEDED
 
 FROM = {"warmStartFrom": [{"name": "before"}]}
-
-
-@pytest.fixture
-def within(api_server, tmp_path):
-    """Play a scenario in a namespace in which an operator and a Job controller act."""
-
-    def play(scenario):
-        async def run():
-            store = open_store(tmp_path / "store.db")
-            try:
-                async with scene(api_server, store) as played:
-                    return await scenario(played)
-            finally:
-                store.close()
-
-        return asyncio.run(run())
-
-    return play
 
 
 def of(trials, name):

@@ -5,6 +5,7 @@ import contextlib
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from tunewright.api.errors import NotFound
@@ -17,6 +18,7 @@ from tunewright.controller.kube.operator import Operator, Parts
 from tunewright.controller.kube.port import Kube, Resource, Selection
 from tunewright.controller.kube.resources import EXPERIMENTS, TRIALS
 from tunewright.controller.kube.workloads.injection import Settings
+from tunewright.db.sql import open_store
 from tunewright.db.store import Store
 from tunewright.suggestion.suggester import open_suggester
 
@@ -88,6 +90,15 @@ class Scene:
         conditions = (await self.get(name)).get("status", {}).get("conditions") or [{}]
         return str(conditions[-1].get("type", ""))
 
+    async def conditions(self, kind: str, name: str = "e") -> Sequence[Any]:
+        """Return an experiment's conditions of one type."""
+        found = (await self.get(name)).get("status", {}).get("conditions") or ()
+        return [each for each in found if each["type"] == kind]
+
+    async def started(self, count: int = 1) -> bool:
+        """Whether so many Jobs have run by now."""
+        return len(self.jobs.runs) >= count
+
     async def all(self, resource: Resource) -> Sequence[Any]:
         return (await self.kube.list(Selection(resource, self.namespace))).documents
 
@@ -132,6 +143,33 @@ class Scene:
         task.cancel()
         with contextlib.suppress(BaseException):
             await task
+
+
+class Passing:
+    """A cluster that passes everything on to another; a test overrides what it changes."""
+
+    def __init__(self, kube: Kube) -> None:
+        self._kube = kube
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._kube, name)
+
+
+async def played(
+    server: Any,
+    database: Path,
+    scenario: Callable[[Scene], Awaitable[Any]],
+    script: Script = quadratic,
+    **parts: Any,
+) -> Any:
+    """Play a scenario over a store of its own; `parts` are those of its operators."""
+    store = open_store(database)
+    try:
+        async with scene(server, store, script) as made:
+            made.parts = replace(made.parts, **parts)
+            return await scenario(made)
+    finally:
+        store.close()
 
 
 @contextlib.asynccontextmanager
