@@ -26,9 +26,9 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from ..api.errors import Fault, Invalid
+from ..api.placeholders import PLACEHOLDER
 from ..api.space import Point, Value, format_value
 
-_PLACEHOLDER = re.compile(r"\$\{trialParameters\.([^}]+)\}")
 _QUOTED_OPTION = re.compile(r'(--?[\w.-]+=)"(\$\{trialParameters\.[^}]+\})"')
 _QUOTED_JSON = re.compile(r"'(\{.*\}|\[.*\])'", re.DOTALL)
 _META = re.compile(r"\$\{trialSpec\.([^}]+)\}")
@@ -160,7 +160,7 @@ def _fill(value: Any, values: Values, *, path: str, text: bool) -> Any:
         ]
     if not isinstance(value, str):
         return value
-    whole = _PLACEHOLDER.fullmatch(value)
+    whole = PLACEHOLDER.fullmatch(value)
     if whole is None or text:
         return _put(value, values, path)
     return _number(_known(whole[1], values, path))
@@ -169,7 +169,7 @@ def _fill(value: Any, values: Values, *, path: str, text: bool) -> Any:
 def _with_shell(mapping: Mapping[Any, Any]) -> Mapping[Any, Any]:
     """Return a container whose command is one line as one that runs it by a shell."""
     match mapping.get("command"):
-        case [str(line)] if " " in line and _PLACEHOLDER.search(line) and not mapping.get("args"):
+        case [str(line)] if " " in line and PLACEHOLDER.search(line) and not mapping.get("args"):
             return {**mapping, "command": ["sh", "-c", line]}
     return mapping
 
@@ -189,7 +189,7 @@ def _present(elements: Sequence[Any], values: Values) -> Iterator[tuple[int, Any
     for index, each in enumerate(elements):
         after = elements[index + 1] if index + 1 < len(elements) else None
         is_option = isinstance(each, str) and each.startswith("-") and "=" not in each
-        whole = _PLACEHOLDER.fullmatch(after) if isinstance(after, str) else None
+        whole = PLACEHOLDER.fullmatch(after) if isinstance(after, str) else None
         if _is_absent(each, values) or (is_option and whole and _is_absent(after, values)):
             continue
         yield index, each
@@ -199,7 +199,7 @@ def _is_absent(element: Any, values: Values) -> bool:
     """Say whether a scalar names a parameter that the point does not have."""
     if not isinstance(element, str):
         return False
-    return any(values.get(name, "") is None for name in _PLACEHOLDER.findall(element))
+    return any(values.get(name, "") is None for name in PLACEHOLDER.findall(element))
 
 
 def _is_text(key: Any, value: Any, *, below: bool) -> bool:
@@ -210,7 +210,7 @@ def _is_text(key: Any, value: Any, *, below: bool) -> bool:
 def _put(text: str, values: Values, path: str) -> str:
     if "$" not in text:
         return text
-    return _PLACEHOLDER.sub(lambda match: format_value(_known(match[1], values, path)), text)
+    return PLACEHOLDER.sub(lambda match: format_value(_known(match[1], values, path)), text)
 
 
 def _known(name: str, values: Values, path: str) -> Value:
