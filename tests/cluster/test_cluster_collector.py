@@ -53,13 +53,29 @@ REPORTS = """
 import os, grpc
 from tunewright.proto import api_pb2 as katib, api_pb2_grpc as stubs
 service = stubs.DBManagerStub(grpc.insecure_channel('katib-db-manager.kubeflow:6789'))
-for value in '0.5', '0.25':
+for value in {values}:
     metric = katib.MetricLog(time_stamp='2026-01-01T00:00:00Z',
                              metric=katib.Metric(name='loss', value=value))
     service.ReportObservationLog(katib.ReportObservationLogRequest(
         trial_name=os.environ['KATIB_TRIAL_NAME'],
         observation_log=katib.ObservationLog(metric_logs=[metric])))
 """
+
+WAITS = """
+import os, pathlib, time
+def parent(each):
+    return int((each / 'stat').read_text().rpartition(')')[2].split()[1])
+def firsts():
+    for each in pathlib.Path('/proc').glob('[0-9]*'):
+        if int(each.name) not in (1, os.getpid()) and not parent(each):
+            yield each
+(program,) = firsts()
+pathlib.Path('/logs/found').touch()
+while program.exists(): time.sleep(0.1)
+"""
+"""As Katib's collectors find the program, and wait until it is gone."""
+
+FOUND = "until test -e /logs/found; do sleep 0.1; done; echo 0.75 > /logs/loss"
 
 
 def event(step: int, value: float) -> bytes:
@@ -148,23 +164,26 @@ KINDS = {
 }
 """Workload, collector, and what is reported."""
 
-CUSTOM = {
-    "metricsCollectorSpec": {
-        "collector": {
-            "kind": "Custom",
-            "customCollector": {
-                "name": "theirs",
-                "image": BUSYBOX,
-                "command": [
-                    "sh",
-                    "-c",
-                    "until cat /logs/loss; do sleep 0.1; done; trap exit TERM; sleep 600 & wait",
-                ],
-            },
-        },
-        "source": at("/logs", kind="Directory"),
-    }
+STAYS = {
+    "name": "theirs",
+    "image": BUSYBOX,
+    "command": [
+        "sh",
+        "-c",
+        "until cat /logs/loss; do sleep 0.1; done; trap exit TERM; sleep 600 & wait",
+    ],
+    "restartPolicy": "Always",
 }
+
+
+def custom(container: dict) -> dict:
+    collector = {"kind": "Custom", "customCollector": container}
+    return {
+        "metricsCollectorSpec": {
+            "collector": collector,
+            "source": at("/logs", kind="Directory"),
+        }
+    }
 
 
 def by_choice(document: dict) -> dict:
@@ -179,6 +198,9 @@ def started(shared, bare_image, product_image):
     bare = {"image": bare_image, **TOLD}
     flood = ["python3", "-c", FLOOD.format(MANY)]
     by_log = ["python3", "-c", FLOOD.format(SOME)]
+    pushes = ["python", "-c", REPORTS.format(values="('0.5', '0.25')")]
+    reports = WAITS + REPORTS.format(values="open('/logs/loss').read().split()")
+    waits = {"name": "theirs", "image": product_image, "command": ["python", "-c", reports]}
     shared.start(
         *(experiment(name, work, **more) for name, (work, more, _) in KINDS.items()),
         experiment("exact", job(["/trial", *ODD], **bare)),
@@ -194,10 +216,9 @@ def started(shared, bare_image, product_image):
             **collects("StdOut", filter={"metricsFormat": [r"(\w+)=(Genotype.*)"]}),
         ),
         experiment("retried", shell("echo loss=1; exit 3", backoffLimit=1)),
-        experiment("custom", shell("echo seen > /logs/loss; sleep 2"), **CUSTOM),
-        experiment(
-            "pushed", job(["python", "-c", REPORTS], image=product_image), **collects("Push")
-        ),
+        experiment("stays", shell("echo seen > /logs/loss; sleep 2"), **custom(STAYS)),
+        experiment("waits", shell(FOUND), **custom(waits)),
+        experiment("pushed", job(pushes, image=product_image), **collects("Push")),
     )
     twin = job(["/trial", *ODD], **bare)
     shared.namespace.create(**twin, metadata={"name": "twin"})
@@ -228,10 +249,15 @@ def test_what_katib_s_client_pushes_arrives(started):
 
 
 def test_a_collector_of_the_user_s_own_shares_the_folder(started):
-    started.ends("custom")
+    started.ends("stays")
 
     # A log keeps no order between what was said there and what went to stderr while it looked.
-    assert "seen" in started.log("custom", "theirs").splitlines()
+    assert "seen" in started.log("stays", "theirs").splitlines()
+
+
+def test_a_collector_that_waits_for_the_program_s_end_still_reports(started):
+    assert state(started.trial("waits")) == "Succeeded"
+    assert started.values("waits") == [0.75]
 
 
 def test_no_line_of_a_flood_is_lost(started):

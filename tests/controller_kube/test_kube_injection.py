@@ -399,21 +399,36 @@ def test_what_is_pushed_needs_no_container():
     assert "initContainers" not in pod_of(workload)
 
 
-def test_a_custom_collector_stands_beside_and_finds_the_files_where_they_are():
-    document = {
-        "collector": {
-            "kind": "Custom",
-            "customCollector": {"name": "mine", "image": "mine:1", "args": ["-t", "x"]},
-        },
+def custom(**container):
+    return {
+        "collector": {"kind": "Custom", "customCollector": {"image": "mine:1", **container}},
         "source": {"fileSystemPath": {"path": "/out/metrics.log", "kind": "File"}},
     }
+
+
+def test_a_custom_collector_stands_beside_and_finds_the_files_where_they_are():
+    document = custom(name="mine", args=["-t", "x"])
     workload, done = instrument(job(), injection(collector=document))
-    (mine,) = pod_of(workload)["initContainers"]
+    _, mine = pod_of(workload)["containers"]
     assert done == Instrumented(Way.PUSH)
-    assert (mine["name"], mine["restartPolicy"], mine["args"]) == ("mine", "Always", ["-t", "x"])
+    assert (mine["name"], mine["args"]) == ("mine", ["-t", "x"])
     assert mounts(mine) == {"/out": "metrics-volume"} == mounts(main_of(workload))
     assert environment(mine) == {"KATIB_TRIAL_NAME": "digits-x7k2"}
     assert main_of(workload)["command"] == WORDS
+
+
+def test_a_custom_collector_sees_the_programs_processes_as_under_katib():
+    workload, _ = instrument(job(), injection(collector=custom()))
+    assert pod_of(workload)["shareProcessNamespace"] is True
+    assert "initContainers" not in pod_of(workload)
+
+
+def test_a_custom_collector_that_asks_for_it_is_a_native_sidecar():
+    workload, _ = instrument(job(), injection(collector=custom(restartPolicy="Always")))
+    (mine,) = pod_of(workload)["initContainers"]
+    assert mine["restartPolicy"] == "Always"
+    assert len(pod_of(workload)["containers"]) == 1
+    assert "shareProcessNamespace" not in pod_of(workload)
 
 
 # Any kind.
@@ -488,13 +503,8 @@ COLLECTORS = [
     collects("File", fileSystemPath={"path": "/app/metrics.log", "kind": "File"}),
     collects("TensorFlowEvent"),
     collects("PrometheusMetric"),
-    {
-        "collector": {
-            "kind": "Custom",
-            "customCollector": {"image": "mine:1", "securityContext": RESTRICTED},
-        },
-        "source": {"fileSystemPath": {"path": "/out/metrics.log", "kind": "File"}},
-    },
+    custom(securityContext=RESTRICTED),
+    custom(securityContext=RESTRICTED, restartPolicy="Always"),
 ]
 
 

@@ -102,9 +102,8 @@ class Collector:
         if shared.volume:
             _extend(pod, "volumes", {"name": _METRICS_VOLUME, "emptyDir": {}})
         if self.spec.kind is CollectorKind.CUSTOM:
-            custom = self._custom(shared)
             _extend(container, "volumeMounts", *shared.program)
-            _extend(pod, "initContainers", custom)
+            _stand_beside(pod, self._custom(shared))
             return
         secured = least_security(pod, container)
         is_launched = bool(container.get("command"))
@@ -190,7 +189,7 @@ class Collector:
         }
 
     def _custom(self, shared: _Shared) -> dict[str, Any]:
-        """Return the user's own collector; it ends with the pod, as ours does."""
+        """Return the user's own collector, with its trial's name and the files of the program."""
         written = (self.document.get("collector") or {}).get("customCollector") or {}
         theirs = written.get("env") or []
         ours = {"name": "KATIB_TRIAL_NAME", "value": self.identity["TUNEWRIGHT_TRIAL"]}
@@ -198,7 +197,6 @@ class Collector:
         return {
             "name": "metrics-collector",
             **written,
-            "restartPolicy": "Always",
             "env": theirs if taken else [ours, *theirs],
             "volumeMounts": [*(written.get("volumeMounts") or []), *shared.collector],
         }
@@ -266,6 +264,20 @@ def _mount(volume: str, path: str) -> dict[str, Any]:
 
 def _extend(node: dict[str, Any], key: str, *items: Mapping[str, Any]) -> None:
     node[key] = [*(node.get(key) or []), *items]
+
+
+def _stand_beside(pod: dict[str, Any], custom: Mapping[str, Any]) -> None:
+    """Put the user's own collector where it is meant to be.
+
+    Those that were written for Katib are one more container of the pod: they see the program's
+    processes, report once the last of them is gone, and end. One that says `restartPolicy: Always`
+    is a native sidecar, which the kubelet ends after the program.
+    """
+    if custom.get("restartPolicy") == "Always":
+        _extend(pod, "initContainers", custom)
+        return
+    pod["shareProcessNamespace"] = True
+    _extend(pod, "containers", custom)
 
 
 def _covering(container: Mapping[str, Any], path: PurePosixPath) -> Mapping[str, Any] | None:
