@@ -1,30 +1,65 @@
 """Applications that answer over HTTP."""
 
 import asyncio
+import contextlib
+import socket
 import ssl
+import weakref
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 from aiohttp import web
 
 LAST_ANSWERS_SECONDS = 5.0
 """How long an answer that has begun may take at the end; a pod has thirty for all its farewells."""
 
+_LOOKS = 100
+"""How often, a hundredth of a second apart, a connection that was shut down is looked at."""
 
-@asynccontextmanager
+
+@contextlib.asynccontextmanager
 async def serving(
     app: web.Application, host: str, port: int, *, secured: ssl.SSLContext | None = None
 ) -> AsyncIterator[int]:
     """Serve for the time of a block; yield the port. Afterwards no connection is left."""
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=LAST_ANSWERS_SECONDS)
     await runner.setup()
+    listener = _Listener(host, port)
     try:
-        await web.TCPSite(runner, host, port, ssl_context=secured).start()
-        yield runner.addresses[0][1]
+        await web.SockSite(runner, listener, ssl_context=secured).start()
+        yield listener.getsockname()[1]
     finally:
-        callers = [] if runner.server is None else runner.server.connections
-        transports = [each.transport for each in callers if each.transport is not None]
         await runner.cleanup()
-        for transport in transports:
-            transport.abort()  # TLS waits for the caller's farewell, this loop may end before it
-        await asyncio.sleep(0)  # in which they are closed
+        await listener.disconnect()
+
+
+class _Listener(socket.socket):
+    """Listens, and knows every connection that it accepted.
+
+    aiohttp knows those that have agreed on TLS, and does not wait for the caller's goodbye of them:
+    the others would be left open when the loop ends.
+    """
+
+    def __init__(self, host: str, port: int) -> None:
+        super().__init__(socket.AF_INET6 if ":" in host else socket.AF_INET)
+        self._accepted: weakref.WeakSet[socket.socket] = weakref.WeakSet()
+        self.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            self.bind((host, port))
+        except OSError:
+            self.close()
+            raise
+
+    def accept(self) -> tuple[socket.socket, object]:
+        connection, address = super().accept()
+        self._accepted.add(connection)
+        return connection, address
+
+    async def disconnect(self) -> None:
+        """Shut down what is still open; its transport sees that, and closes it."""
+        for each in self._accepted:
+            with contextlib.suppress(OSError):  # it is closed
+                each.shutdown(socket.SHUT_RDWR)
+        for _ in range(_LOOKS):
+            if all(each.fileno() < 0 for each in self._accepted):
+                return
+            await asyncio.sleep(0.01)
