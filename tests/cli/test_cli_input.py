@@ -162,6 +162,19 @@ def test_a_sample_of_output_shows_which_metrics_are_found(tunewright, experiment
     assert "loss is not in other.log" in other.err
 
 
+def test_a_sample_of_output_may_be_piped_in(tunewright, experiment):
+    file = experiment()
+
+    good = tunewright("validate", file, "--log", "-", stdin="loss=0.5\nloss=0.25\n")
+    other = tunewright("validate", file, "--log", "-", stdin="losss=0.5\n")
+    twice = tunewright("validate", "-", "--log", "-", stdin=file.read_text())
+
+    assert (good.code, "min 0.25" in good.out) == (0, True)
+    assert (other.code, "loss is not in what was piped in" in other.err) == (2, True)
+    piped_in = "the Experiment is piped in already (name a file)"
+    assert (twice.code, piped_in in twice.err) == (2, True)
+
+
 def test_an_unknown_setting_of_the_algorithm_is_refused(tunewright, experiment):
     def change(document):
         settings = [{"name": "randomstate", "value": "1"}]
