@@ -381,6 +381,21 @@ def test_of_several_experiments_none_is_run_before_all_can_be(tunewright, experi
     assert tunewright("get", "-o", "json").json == []
 
 
+def test_of_several_experiments_none_is_run_whose_name_another_has_taken(tunewright, experiment):
+    def named(document):
+        document["metadata"]["name"] = "second"
+
+    def otherwise(document):
+        named(document)
+        document["spec"]["maxTrialCount"] = 1
+
+    tunewright("run", experiment(named, "second.yaml"))
+    result = tunewright("run", experiment(), experiment(otherwise, "second.yaml"))
+
+    assert (result.code, "default/second exists with another spec" in result.err) == (2, True)
+    assert [each["name"] for each in tunewright("get", "-o", "json").json] == ["second"]
+
+
 def test_a_store_that_ends_in_a_slash_is_a_folder(tunewright, experiment, tmp_path):
     assert tunewright("run", experiment(), "--store", "new/").code == 0
     assert (tmp_path / "new" / "store.db").is_file()
