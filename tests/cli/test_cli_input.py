@@ -396,6 +396,14 @@ def test_of_several_experiments_none_is_run_whose_name_another_has_taken(tunewri
     assert [each["name"] for each in tunewright("get", "-o", "json").json] == ["second"]
 
 
+@pytest.mark.parametrize("named", ["data", ""])
+def test_a_folder_for_data_that_is_relative_says_nothing(tunewright, experiment, tmp_path, named):
+    env = {"TUNEWRIGHT_HOME": "", "XDG_DATA_HOME": named}
+    tunewright("run", experiment(), env=env)
+
+    assert (tmp_path / ".local" / "share" / "tunewright" / "store.db").is_file()
+
+
 def test_a_store_that_ends_in_a_slash_is_a_folder(tunewright, experiment, tmp_path):
     assert tunewright("run", experiment(), "--store", "new/").code == 0
     assert (tmp_path / "new" / "store.db").is_file()
