@@ -290,5 +290,5 @@ def _error(method: str, status: int, headers: Mapping[str, str], text: str) -> E
         return Forbidden(f"{error} ({_CREDENTIALS})")
     if status == 403:
         role = "tunewright-view" if method == "GET" else "tunewright-edit"
-        return Forbidden(f"{error} (ask for the ClusterRole {role})")
+        return Forbidden(f"{error} (ask for the role {role})")
     return error
