@@ -40,6 +40,8 @@ def begin(
     The worst exit code is returned.
     """
     settings = [_checked(document, others, how) for document in documents]
+    if not (how.again or how.dry_run):
+        _check_names(documents, how)
     with_them = with_files([Path(file) for file in files]) if others and how.detach else []
     arguments = [*how.machine.arguments(), *with_them]
     code = 0
@@ -69,6 +71,19 @@ def _checked(
             console.warn(why)
     program = check_machine(document, options, how.machine.directory)
     return Setting(options, fsync=how.machine.fsync, program=program)
+
+
+def _check_names(documents: Sequence[dict[str, Any]], how: How) -> None:
+    """Refuse names that are taken before the first has run, which may take days.
+
+    Raises:
+        Conflict: another spec has one of them.
+    """
+    from ..sdk.submit import existing
+
+    with how.place.opened(fsync=how.machine.fsync) as store:
+        for document in documents:
+            existing(store, document, namespace=how.namespace)
 
 
 def _begin(

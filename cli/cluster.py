@@ -46,7 +46,11 @@ def parts(kube: Kube, archive: Archive, open_suggester: OpenSuggester, settled: 
 async def drive(
     parts: Parts, *, http: str, lease_namespace: str | None, webhook_port: int | None
 ) -> None:
-    """Run an operator until this process is told to end."""
+    """Run an operator until this process is told to end.
+
+    Raises:
+        Unsupported: nothing can listen at `http`.
+    """
     host, port = address_of(http)
     webhook = None if webhook_port is None else PodWebhook(parts.kube)
     parts = replace(parts, pod_webhook=webhook)
@@ -64,7 +68,7 @@ async def drive(
             with contextlib.suppress(asyncio.CancelledError):
                 await running
     finally:
-        for each in beside:
+        for each in (running, *beside):
             each.cancel()
 
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .serving import PORT
+from .serving import PORT, end_when_told
 
 if TYPE_CHECKING:
     from ..api.problem import Problem
@@ -86,6 +86,7 @@ def operator(
     from ..suggestion.replicas import ReplicaSuggester, addresses_of
     from . import cluster
 
+    end_when_told()
     given = {
         "metrics": metrics,
         "suggestion": suggestion,

@@ -1,5 +1,6 @@
 """Putting the page together: a socket, its address, the server behind it."""
 
+import errno
 import re
 import secrets
 import socket
@@ -81,12 +82,18 @@ def listening(host: str, port: int | None) -> Iterator[socket.socket]:
             wire.close()
             if number != ports[-1] and not isinstance(error, socket.gaierror):
                 continue
-            reason = error.strerror or str(error)
-            remedy = "name another with --port, or none: the next free one is taken"
-            raise Invalid([Fault("--port", f"{host}:{number}: {reason}", remedy)]) from error
+            raise _cannot_listen(host, number, error) from error
         with closing(wire):
             yield wire
         return
+
+
+def _cannot_listen(host: str, port: int, error: OSError) -> Invalid:
+    reason = error.strerror or str(error)
+    if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
+        return Invalid([Fault("--host", f"{host}: {reason}", "name an address of this machine")])
+    remedy = "name another with --port, or none: the next free one is taken"
+    return Invalid([Fault("--port", f"{host}:{port}: {reason}", remedy)])
 
 
 def serve(

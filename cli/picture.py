@@ -75,10 +75,11 @@ def _lines(scene: Scene, width: int) -> Iterator[Text]:
 
 
 def _held_up(shot: Snapshot) -> list[str]:
-    """Return what keeps slots empty; that all are in use is no news."""
+    """Return what keeps slots empty; how many are in use, and what fills one now, is no news."""
     if len(shot.running) >= shot.parallel_trials:
         return []
-    return [reason for reason in shot.waiting_for if not reason.endswith("slots in use")]
+    no_news = ("slots in use", "is about to start")
+    return [reason for reason in shot.waiting_for if not reason.endswith(no_news)]
 
 
 def _labelled(label: str, text: Text) -> Text:

@@ -1,5 +1,7 @@
 """What a collector finds in a sample of output."""
 
+import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import click
@@ -13,18 +15,24 @@ from ..metrics_collector.spec import CollectorKind, CollectorSpec, collector_spe
 from . import console
 
 
-def try_log(experiment: Experiment, sample: Path) -> None:
-    """Print the metrics that are found in a file of output.
+def try_log(experiments: Iterable[Experiment], sample: Path) -> None:
+    """Print the metrics that each finds in a file of output; `-` is what is piped in.
 
     Raises:
-        Invalid: the file cannot be read, or the objective is not in it.
+        Invalid: the file cannot be read, or an objective is not in it.
     """
-    from dataclasses import replace
-
+    is_piped = str(sample) == "-"
     try:
-        data = sample.read_bytes()
+        data = sys.stdin.buffer.read() if is_piped else sample.read_bytes()
     except OSError as error:
         raise Invalid([Fault("--log", f"{sample} cannot be read: {error.strerror}")]) from error
+    for experiment in experiments:
+        _try(experiment, data, "what was piped in" if is_piped else str(sample))
+
+
+def _try(experiment: Experiment, data: bytes, said: str) -> None:
+    from dataclasses import replace
+
     document = experiment.write()
     compiled = objective_of(document)
     written = document["spec"].get("metricsCollectorSpec")
@@ -47,7 +55,7 @@ def try_log(experiment: Experiment, sample: Path) -> None:
             [
                 Fault(
                     "objective.objectiveMetricName",
-                    f"{compiled.metric.name} is not in {sample}",
+                    f"{compiled.metric.name} is not in {said}",
                     remedy,
                 )
             ]

@@ -8,7 +8,7 @@ import click
 from .serve_all import everything
 from .serve_metrics import metrics
 from .serve_page import page
-from .serving import PORT, address_options, announce, tls_of, token_of, wait
+from .serving import PORT, address_options, announce, end_when_told, tls_of, token_of, wait
 
 
 @click.group()
@@ -20,6 +20,7 @@ def serve() -> None:
       tunewright serve suggestion --port 6789
       tunewright serve metrics --port 6790
     """
+    end_when_told()
     # gRPC's own lines would stand before our message of a port that is taken.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
 

@@ -1,5 +1,6 @@
 """What the commands that serve have in common: how they are reached, known, and ended."""
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -54,6 +55,17 @@ def tls_of(cert: Path | None, key: Path | None) -> "Tls | None":
 
 def token_of(file: Path | None) -> str | None:
     return None if file is None else file.read_text(encoding="utf-8").strip()
+
+
+def end_when_told() -> None:
+    """Let SIGTERM end this process before it serves, too, while it waits for a database, say.
+
+    A container's first process ignores what it has not asked for: its pod would take its whole
+    grace. Event loops that serve have a handler of their own.
+    """
+    import signal
+
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
 
 
 def announce(address: str) -> None:

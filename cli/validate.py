@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     "--log",
     "sample",
     type=click.Path(path_type=Path),
-    help="A sample of output: which metrics are found in it.",
+    help="A sample of output, - to read it from a pipe: which metrics are found in it.",
 )
 @where_options
 @output_option
@@ -71,6 +71,7 @@ def validate(
         }
         console.emit(data, output, lambda: _table(experiments))
 
+    _check_piped(files, sample)
     if where.is_cluster:
         world = "cluster"
     try:
@@ -91,9 +92,18 @@ def validate(
     if sample is not None:
         from .sample import try_log
 
-        for experiment in bundle.experiments:
-            try_log(experiment, sample)
+        try_log(bundle.experiments, sample)
     return 0
+
+
+def _check_piped(files: tuple[Path, ...], sample: Path | None) -> None:
+    """Refuse to read one pipe twice.
+
+    Raises:
+        Invalid: it is asked for.
+    """
+    if sample == Path("-") and sample in files:
+        raise Invalid([Fault("--log", "the Experiment is piped in already", "name a file")])
 
 
 def _remarks(

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from typing import Any
 
 from ..api.errors import Fault, Invalid
 from ..api.history import Verdict
@@ -35,14 +36,14 @@ def kept(request: pb.KeepRequest) -> tuple[ExperimentRecord, list[TrialRecord]]:
     """Read what is to be kept.
 
     Raises:
-        Invalid: a state is unknown, or the document is none.
+        Invalid: a state or a verdict is unknown, or the document is none.
     """
     try:
         return (
             _experiment_from_wire(request.experiment),
             [_trial_from_wire(trial) for trial in request.trials],
         )
-    except ValueError as error:
+    except (ValueError, KeyError) as error:
         raise Invalid([Fault("experiment", f"is no record of this version: {error}")]) from error
 
 
@@ -122,7 +123,7 @@ def _experiment_from_wire(wire: pb.ExperimentRecord) -> ExperimentRecord:
     return ExperimentRecord(
         uid=wire.uid,
         key=ExperimentKey(wire.namespace, wire.name),
-        document=json.loads(wire.document),
+        document=_document(wire.document),
         version=wire.version,
         state=ExperimentState(wire.state),
         reason=wire.reason,
@@ -136,6 +137,19 @@ def _experiment_from_wire(wire: pb.ExperimentRecord) -> ExperimentRecord:
         active_seconds=wire.active_seconds,
         totals=Totals(),
     )
+
+
+def _document(text: str) -> dict[str, Any]:
+    """Read a document.
+
+    Raises:
+        ValueError: it is no JSON.
+        Invalid: it is none of an experiment.
+    """
+    document = json.loads(text)
+    if not isinstance(document, dict):
+        raise Invalid([Fault("experiment.document", "is no object", "send that of an Experiment")])
+    return document
 
 
 def _trial_to_wire(record: TrialRecord) -> pb.TrialRecord:

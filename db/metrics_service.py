@@ -2,7 +2,8 @@
 
 Katib's calls name a trial alone: it is looked for where its caller lives. Where
 trials of several namespaces have that name and any could be meant, the call is
-refused, never answered for the wrong one. Rows without a
+refused, never answered for the wrong one. Of a trial that nobody knows the log
+is empty, and removing it is no fault, as at Katib's: its controller waits for both. Rows without a
 sequence are appended: each call is numbered behind what its source holds.
 """
 
@@ -11,12 +12,12 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 
 import grpc
 
-from ..api.errors import Fault, Invalid, StoreUnavailable
+from ..api.errors import Fault, Invalid, NotFound, StoreUnavailable
 from ..api.observation import Batch, Sample, TextValue
 from ..api.space import format_value
 from ..proto import api_pb2, api_pb2_grpc, tunewright_pb2, tunewright_pb2_grpc
@@ -93,27 +94,28 @@ class _DBManager(api_pb2_grpc.DBManagerServicer):
         self, request: api_pb2.GetObservationLogRequest, context: grpc.ServicerContext
     ) -> api_pb2.GetObservationLogReply:
         namespace = calling(self._authority, context).to_read()
-        uid, index = self._store.find_trial(request.trial_name, namespace)
-        samples = self._store.samples(
-            uid,
-            index,
-            metric=request.metric_name or None,
-            since=_time("start_time", request.start_time) if request.start_time else None,
-            until=_time("end_time", request.end_time) if request.end_time else None,
-        )
+        since = _time("start_time", request.start_time) if request.start_time else None
+        until = _time("end_time", request.end_time) if request.end_time else None
         reply = api_pb2.GetObservationLogReply()
+        try:
+            uid, index = self._store.find_trial(request.trial_name, namespace)
+        except NotFound:
+            return reply
+        metric = request.metric_name or None
         add = reply.observation_log.metric_logs.add
+        samples = self._store.samples(uid, index, metric=metric, since=since, until=until)
         for name, value, moment, _ in samples:
             # Filled in place: made apart and copied, a row costs three times as much.
-            metric = add(time_stamp=_stamp(moment)).metric
-            metric.name, metric.value = name, format_value(value)
+            entry = add(time_stamp=_stamp(moment)).metric
+            entry.name, entry.value = name, format_value(value)
         return reply
 
     def DeleteObservationLog(  # noqa: N802 # the protocol's name
         self, request: api_pb2.DeleteObservationLogRequest, context: grpc.ServicerContext
     ) -> api_pb2.DeleteObservationLogReply:
         calling(self._authority, context).to_remove()
-        self._store.forget_samples(*self._store.find_trial(request.trial_name))
+        with suppress(NotFound):
+            self._store.forget_samples(*self._store.find_trial(request.trial_name))
         return api_pb2.DeleteObservationLogReply()
 
 

@@ -71,9 +71,15 @@ class Position:
 
     @classmethod
     def read(cls, folder: Path) -> "Position":
-        """Read what `write` left; a note that cannot be read is no reason to begin anew."""
-        note = folder / _NOTE
-        return cls(**json.loads(note.read_text(encoding="utf-8"))) if note.exists() else cls()
+        """Read what `write` left.
+
+        A note that a power cut has torn is none: what the spool still holds is sent once more,
+        behind what the service has.
+        """
+        try:
+            return cls(**json.loads((folder / _NOTE).read_text(encoding="utf-8")))
+        except (FileNotFoundError, ValueError, TypeError):
+            return cls()
 
     def write(self, folder: Path) -> None:
         fields = {name: getattr(self, name) for name in self.__slots__}

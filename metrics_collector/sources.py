@@ -13,7 +13,6 @@ from .parsers.json_lines import JsonLinesParser
 from .parsers.prometheus import PrometheusParser
 from .parsers.text import TextParser
 from .parsers.tfevent import TfEventParser
-from .scrape import fetch
 from .spec import CollectorKind, CollectorSpec, FileFormat
 
 Clock = Callable[[], float]
@@ -147,13 +146,17 @@ class Scrape(Source):
     interval = 1.0
 
     def __init__(self, spec: CollectorSpec, metrics: Sequence[str], clock: Clock) -> None:
+        # Imported here: a trial whose metrics are printed should not wait for it.
+        from .scrape import fetch
+
+        self._fetch = fetch
         self._url = f"{spec.scheme}://{spec.host}:{spec.port}{spec.path}"
         self._headers = dict(spec.headers)
         self._parser = PrometheusParser(metrics)
         self._clock = clock
 
     async def ask(self) -> list[PlainSample]:
-        page = await asyncio.to_thread(fetch, self._url, self._headers)
+        page = await asyncio.to_thread(self._fetch, self._url, self._headers)
         return [] if page is None else self._parser.scrape(page, self._clock())
 
     @property

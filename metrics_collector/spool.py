@@ -1,9 +1,12 @@
 """The collector's end of the spool that the launcher fills: read, and taken away once it is kept.
 
-A record is a line `<seconds> <1 | 2> <text>`; see `launcher/launcher.c`.
+A record is a line `<seconds> <1 | 2> <text>`; see `launcher/launcher.c`. Nobody waits for the
+disk: after a power cut a record or a number may be torn, and counts as none.
 """
 
+import contextlib
 import os
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,7 +59,7 @@ class Spool:
         end = data.rfind(b"\n") + 1
         if end:
             self.offset += end
-            return [_line(record) for record in data[: end - 1].split(b"\n")]
+            return list(_lines(data[: end - 1].split(b"\n")))
         if not later:
             return []
         self.segment, self.offset = later[0], 0
@@ -87,7 +90,7 @@ class Spool:
     def _number(self, name: str) -> int | None:
         try:
             return int((self._folder / name).read_text(encoding="ascii"))
-        except FileNotFoundError:
+        except (FileNotFoundError, ValueError):
             return None
 
 
@@ -95,6 +98,8 @@ def _name(number: int) -> str:
     return f"{number:06d}"
 
 
-def _line(record: bytes) -> Line:
-    at, stream, text = record.split(b" ", 2)
-    return Line(float(at), _STREAMS[stream], text)
+def _lines(records: Iterable[bytes]) -> Iterator[Line]:
+    for record in records:
+        with contextlib.suppress(ValueError, KeyError):
+            at, stream, text = record.split(b" ", 2)
+            yield Line(float(at), _STREAMS[stream], text)

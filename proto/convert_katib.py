@@ -328,8 +328,10 @@ def _parameter_to_katib(parameter: Parameter) -> pb.ParameterSpec:
         list=parameter.choices, distribution=_DISTRIBUTIONS_BACK[parameter.distribution]
     )
     if parameter.is_numeric:
-        space.min, space.max = str(parameter.low), str(parameter.high)
-        space.step = "" if parameter.step is None else str(parameter.step)
+        # Katib's services call int() on those of an int, which knows no point and no exponent.
+        written = int if parameter.kind is ParameterKind.INT else Decimal
+        space.min, space.max = str(written(parameter.low)), str(written(parameter.high))
+        space.step = "" if parameter.step is None else str(written(parameter.step))
     return pb.ParameterSpec(
         name=parameter.name,
         parameter_type=_KINDS_BACK[parameter.kind],

@@ -9,6 +9,7 @@ from typing import Any, Literal, Self, SupportsFloat
 
 from ..api.asked import Answer
 from ..api.space import Value
+from ..api.states import TrialState
 from .document_file import written
 from .plain import native
 from .report import values_of
@@ -149,6 +150,8 @@ class Client:
         Raises:
             ValueError: there is no such state.
         """
+        if state is not None and state not in [*TrialState]:
+            raise ValueError(f"state {state!r} is none: name one of {', '.join(TrialState)}")
         return [Trial.read(each) for each in self._verbs.trials(name, state)]
 
     def trial(self, name: str, trial: int | str) -> Trial:

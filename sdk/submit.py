@@ -4,7 +4,7 @@ import secrets
 import time
 import uuid
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -45,20 +45,17 @@ def submit(
         Invalid: it is to begin from experiments that are not there, or do not suit it.
     """
     metadata = dict(document.get("metadata") or {})
-    namespace = namespace or metadata.get("namespace") or DEFAULT_NAMESPACE
-    name = metadata.get("name")
-    if not name:
-        name = _generated(metadata["generateName"])
+    key = _key(document, namespace)
+    if not key.name:
+        key = replace(key, name=_generated(metadata["generateName"]))
     elif again:
-        name = free_name(store, name, namespace)
+        key = replace(key, name=free_name(store, key.name, key.namespace))
     else:
-        there = _existing(store, ExperimentKey(namespace, name))
+        there = existing(store, document, namespace=namespace)
         if there is not None:
-            refuse_other(there, document)
             found = Found.FINISHED if there.state.is_finished else Found.UNFINISHED
             return Submitted(there, found)
-    metadata |= {"name": name, "namespace": namespace}
-    key = ExperimentKey(namespace, name)
+    metadata |= {"name": key.name, "namespace": key.namespace}
     check_sources(store, key, document)
     seed = document["spec"].get("seed")
     record = store.create_experiment(
@@ -77,11 +74,27 @@ def _generated(stem: str) -> str:
     return stem + "".join(secrets.choice(_SUFFIX_ALPHABET) for _ in range(5))
 
 
-def _existing(store: Store, key: ExperimentKey) -> ExperimentRecord | None:
+def existing(
+    store: Store, document: Mapping[str, Any], *, namespace: str | None
+) -> ExperimentRecord | None:
+    """Return the experiment that a document is already.
+
+    Raises:
+        Conflict: another spec has the name; the message shows the difference.
+    """
     try:
-        return store.experiment(key)
+        there = store.experiment(_key(document, namespace))
     except NotFound:
         return None
+    refuse_other(there, document)
+    return there
+
+
+def _key(document: Mapping[str, Any], namespace: str | None) -> ExperimentKey:
+    """Return where it goes; the name is empty where one is to be made."""
+    metadata = document.get("metadata") or {}
+    place = namespace or metadata.get("namespace") or DEFAULT_NAMESPACE
+    return ExperimentKey(place, metadata.get("name") or "")
 
 
 def free_name(records: Records, name: str, namespace: str) -> str:

@@ -84,11 +84,13 @@ def tune(  # what an experiment has
             is wrong; `faults` names all that is.
         Conflict: another experiment has the name.
         Unsupported: the function cannot be sent to a cluster; the message says why.
-        TypeError: it is no function.
+        TypeError: the function or the client is none.
         Exception: all trials failed: that of the first one; from a cluster, `FunctionFailed`.
     """
     if not callable(function):
         raise TypeError(f"{function!r} cannot be called: give a function of the parameters")
+    if not isinstance(client, Client | None):
+        raise TypeError(f"client {client!r} is none: give a tunewright.Client, or leave it out")
     client = client or Client(cluster=cluster)
     title = name or _name_of(function)
     machine = machine or Machine()

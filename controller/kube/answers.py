@@ -1,4 +1,4 @@
-"""What an API server answers, whichever way it was asked."""
+"""What an API server is told and answers, whichever way it is asked."""
 
 import json
 import re
@@ -17,6 +17,12 @@ from ...api.errors import (
     TunewrightError,
 )
 from .port import Selection
+
+MANAGER = "tunewright"
+"""Who is said to have written what we write, and owns the fields of a status. A server that is not
+told names the HTTP library."""
+
+OURS = {"fieldManager": MANAGER}
 
 _KEPT = MOST_LEVELS + 50
 """Levels of an answer that are read: enough that a template which is too deep stays so."""

@@ -20,7 +20,7 @@ from kubernetes.aio import config
 from kubernetes.aio.client import ApiClient, Configuration
 
 from ...api.errors import Fault, Forbidden, Invalid, ServerUnavailable, TunewrightError
-from .answers import error_of, read_json, selecting, slim
+from .answers import OURS, error_of, read_json, selecting, slim
 from .port import (
     Change,
     Document,
@@ -158,14 +158,14 @@ class KubeClient:
         dry: bool = False,
         user: str | None = None,
     ) -> Document:
-        query = {"fieldValidation": "Strict"} | ({"dryRun": "All"} if dry else {})
+        query = OURS | {"fieldValidation": "Strict"} | ({"dryRun": "All"} if dry else {})
         return await self._ask("POST", resource.path(namespace), query, document, user=user)
 
     async def replace(
         self, resource: Resource, namespace: str | None, document: Document, subresource: str = ""
     ) -> Document:
         path = resource.path(namespace, name_of(document), subresource)
-        return await self._ask("PUT", path, {}, document)
+        return await self._ask("PUT", path, OURS, document)
 
     async def apply(
         self,
@@ -184,7 +184,7 @@ class KubeClient:
         self, resource: Resource, namespace: str | None, name: str, patch: Document
     ) -> Document:
         path = resource.path(namespace, name)
-        return await self._ask("PATCH", path, {}, patch, kind="application/merge-patch+json")
+        return await self._ask("PATCH", path, OURS, patch, kind="application/merge-patch+json")
 
     async def delete(
         self,

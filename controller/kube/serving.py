@@ -2,12 +2,15 @@
 
 import asyncio
 import contextlib
+import errno
 import socket
 import ssl
 import weakref
 from collections.abc import AsyncIterator
 
 from aiohttp import web
+
+from ...api.errors import Unsupported
 
 LAST_ANSWERS_SECONDS = 5.0
 """How long an answer that has begun may take at the end; a pod has thirty for all its farewells."""
@@ -20,10 +23,14 @@ _LOOKS = 100
 async def serving(
     app: web.Application, host: str, port: int, *, secured: ssl.SSLContext | None = None
 ) -> AsyncIterator[int]:
-    """Serve for the time of a block; yield the port. Afterwards no connection is left."""
+    """Serve for the time of a block; yield the port. Afterwards no connection is left.
+
+    Raises:
+        Unsupported: nothing can listen there.
+    """
+    listener = _Listener(host, port)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=LAST_ANSWERS_SECONDS)
     await runner.setup()
-    listener = _Listener(host, port)
     try:
         await web.SockSite(runner, listener, ssl_context=secured).start()
         yield listener.getsockname()[1]
@@ -45,9 +52,12 @@ class _Listener(socket.socket):
         self.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             self.bind((host, port))
-        except OSError:
+        except OSError as error:
             self.close()
-            raise
+            why = f"cannot be listened on: {error.strerror or error}"
+            if error.errno == errno.EADDRINUSE:
+                why = "is taken by another program: name another port"
+            raise Unsupported(f"{host}:{port} {why}") from error
 
     def accept(self) -> tuple[socket.socket, object]:
         connection, address = super().accept()

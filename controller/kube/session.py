@@ -23,7 +23,7 @@ from ...api.errors import (
     ServerUnavailable,
     Unsupported,
 )
-from .answers import error_of, read_json, selecting, slim
+from .answers import OURS, error_of, read_json, selecting, slim
 from .port import Change, Document, Resource, Selection, WatchEvent, name_of, version_of
 from .reflector import SILENCE
 
@@ -174,7 +174,7 @@ class Session:
         self, resource: Resource, namespace: str | None, document: Document, *, dry: bool = False
     ) -> Document:
         """Create it; unknown fields are refused. `dry` only says what would become of it."""
-        query = {"fieldValidation": "Strict"} | ({"dryRun": "All"} if dry else {})
+        query = OURS | {"fieldValidation": "Strict"} | ({"dryRun": "All"} if dry else {})
         return self._ask("POST", resource.path(namespace), query, document)
 
     def merge(
@@ -193,7 +193,7 @@ class Session:
         namespace = document["metadata"].get("namespace")
         path = resource.path(namespace, name_of(document), subresource)
         kind = "application/merge-patch+json"
-        return self._ask("PATCH", path, {}, {**patch, "metadata": metadata}, kind=kind)
+        return self._ask("PATCH", path, OURS, {**patch, "metadata": metadata}, kind=kind)
 
     def delete(self, resource: Resource, namespace: str | None, name: str, uid: str) -> None:
         options = {"propagationPolicy": "Background", "preconditions": {"uid": uid}}
@@ -290,5 +290,5 @@ def _error(method: str, status: int, headers: Mapping[str, str], text: str) -> E
         return Forbidden(f"{error} ({_CREDENTIALS})")
     if status == 403:
         role = "tunewright-view" if method == "GET" else "tunewright-edit"
-        return Forbidden(f"{error} (ask for the ClusterRole {role})")
+        return Forbidden(f"{error} (ask for the role {role})")
     return error

@@ -17,6 +17,7 @@ from ...api.experiment import API_VERSION
 from ...api.moments import written
 from ...api.states import ExperimentState, TrialState
 from ..plan import reasons
+from .answers import MANAGER
 from .book import MESSAGE, Book
 from .cache import Cache, key_of
 from .experiments import experiment_record, experiment_status, waits_for
@@ -30,9 +31,6 @@ from .wishes import wishes_of
 
 STATUS_SECONDS = 2.0
 """How long news that is no condition may wait for more of it."""
-
-MANAGER = "tunewright"
-"""Who owns the fields of a status: one writer, one name."""
 
 Render: TypeAlias = Callable[[Page], Document]
 """Makes the job of a trial."""

@@ -1,10 +1,11 @@
 """What an experiment waits for, in words."""
 
 from collections.abc import Iterator
+from math import ceil
 
 from ...api.history import SearchState
 from . import reasons
-from .budget import room
+from .budget import room, starts
 from .completion import Verdict, verdict
 from .deadlines import active_until, metrics_until, pending_until
 from .limits import held_back
@@ -78,9 +79,7 @@ def _search(view: View, now: float) -> Iterator[str]:
     elif search.state is SearchState.EXHAUSTED:
         yield "the algorithm has no more points"
     elif search.trouble:
-        again = (
-            "" if search.retry_at is None else f"; asked again in {_seconds(search.retry_at, now)}"
-        )
+        again = "" if search.retry_at is None else f"; asked again {_at(search.retry_at, now)}"
         yield f"the algorithm does not answer: {search.trouble}{again}"
     elif search.state is SearchState.WAIT and view.counts.finished == search.waited_at:
         yield "the algorithm waits for a running trial to end before it gives more points"
@@ -93,7 +92,7 @@ def _trial(view: View, trial: TrialView, now: float) -> Iterator[str]:
         if trial.retry_at is not None and trial.retry_at > now:
             yield f"{name} is tried again in {_seconds(trial.retry_at, now)}{waits_for}"
         else:
-            yield f"{name} waits for a slot"
+            yield f"{name} {_why_it_waits(view, trial, now)}"
     elif trial.stopping is not None and trial.phase.is_active:
         allowed = "at once" if trial.stopping == 0 else "within the grace of its template"
         yield f"{name} was asked to end {allowed}"
@@ -111,5 +110,19 @@ def _trial(view: View, trial: TrialView, now: float) -> Iterator[str]:
             yield f"{name} may run {_seconds(until, now)} more"
 
 
+def _why_it_waits(view: View, trial: TrialView, now: float) -> str:
+    if suspended(view) or view.leaving is not None:
+        return "runs at the next `tunewright resume`"
+    if view.ahead:
+        return "waits for the turn of its experiment"
+    is_next = any(start.index == trial.index for start in starts(view, now))
+    return "is about to start" if is_next else "waits for a slot"
+
+
+def _at(moment: float, now: float) -> str:
+    return f"in {_seconds(moment, now)}" if moment > now else "now"
+
+
 def _seconds(moment: float, now: float) -> str:
-    return f"{max(moment - now, 0.0):.0f} s"
+    """Say how long it is still, rounded up: what is to come is never 0 seconds away."""
+    return f"{ceil(max(moment - now, 0.0))} s"

@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 import socket
-import tempfile
+import stat
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -26,6 +26,7 @@ LEAVE_SECONDS = 2.0
 """How long an engine may take to leave whose experiment has ended."""
 
 _SOCKET_LIMIT = 100  # bytes of a Unix socket's path that every system takes
+_SHORT = Path("/tmp")  # noqa: S108 # the user's TMPDIR may be too long, and another at the next call
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,26 +122,36 @@ class Place:
 
     def wake(self, uid: str) -> None:
         """Touch the engine; one that is away or busy finds the wish by itself."""
+        path = self.socket(uid)
+        if path is None:
+            return
         with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as wire:
             wire.settimeout(1.0)
-            wire.connect(str(self.socket(uid)))
+            wire.connect(str(path))
 
     def ask(self, uid: str) -> list[str]:
         """Return what the engine says it waits for; nothing when none is there to answer."""
+        path = self.socket(uid)
+        if path is None:
+            return []
         with contextlib.suppress(OSError, ValueError), socket.socket(socket.AF_UNIX) as wire:
             wire.settimeout(2.0)
-            wire.connect(str(self.socket(uid)))
+            wire.connect(str(path))
             lines: list[str] = json.loads(wire.makefile("rb").read())
             return lines
         return []
 
-    def socket(self, uid: str) -> Path:
-        """Return the path of the engine's socket; a short one where the folder's is too long."""
+    def socket(self, uid: str) -> Path | None:
+        """Return the path of the engine's socket; a short one where the folder's is too long.
+
+        None where there can be none: who asks or wakes the engine does without.
+        """
         path = self._run_folder / f"{uid}.sock"
         if len(os.fsencode(path)) <= _SOCKET_LIMIT:
             return path
+        folder = _SHORT / f"tunewright-{os.getuid()}"
         digest = hashlib.sha256(os.fsencode(path)).hexdigest()[:16]
-        return Path(tempfile.gettempdir()) / f"tunewright-{os.getuid()}-{digest}.sock"
+        return folder / f"{digest}.sock" if _is_made_ours(folder) else None
 
     def _lock(self, uid: str) -> Path:
         return self._run_folder / f"{uid}.lock"
@@ -178,8 +189,22 @@ class Place:
         if not any(each.is_dir() for each in folder.glob("*")):
             remove_folder(folder)
         for path in (self._lock(uid), self.socket(uid), self.folder / "logs" / f"{uid}.log"):
-            path.unlink(missing_ok=True)
+            if path is not None:
+                path.unlink(missing_ok=True)
         return stay
+
+
+def _is_made_ours(folder: Path) -> bool:
+    """Make a folder where everybody may; say whether it is this user's, and closed to others.
+
+    Anybody else could listen in it in our engine's stead.
+    """
+    with contextlib.suppress(OSError):
+        folder.mkdir(mode=0o700, exist_ok=True)
+        found = folder.lstat()
+        is_closed = stat.S_ISDIR(found.st_mode) and not found.st_mode & 0o077
+        return is_closed and found.st_uid == os.getuid()
+    return False
 
 
 def folder_size(folder: Path) -> int:

@@ -112,14 +112,14 @@ class TestRights:
 
     def test_who_may_not_look_is_told_the_role_that_may(self, person):
         refused = person()("get")
-        assert (refused.code, "ClusterRole tunewright-view" in refused.err) == (1, True)
+        assert (refused.code, "the role tunewright-view" in refused.err) == (1, True)
 
     def test_who_may_not_change_is_told_the_role_that_may(self, person, tmp_path):
         (tmp_path / "e.json").write_text(json.dumps(experiment()))
         looking = person(LOOKING)
         assert looking("get").code == 0
         refused = looking("run", tmp_path / "e.json")
-        assert (refused.code, "ClusterRole tunewright-edit" in refused.err) == (1, True)
+        assert (refused.code, "the role tunewright-edit" in refused.err) == (1, True)
 
     def test_who_is_not_known_is_pointed_at_the_kubeconfig(
         self, api_server, tunewright, kubeconfig

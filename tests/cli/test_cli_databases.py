@@ -113,7 +113,8 @@ def test_the_password_stands_in_the_environment_alone(tunewright, kind):
 
 
 @pytest.mark.parametrize("kind", KINDS[:1])
-def test_a_database_that_is_not_up_yet_is_waited_for(tunewright, kind):
+def test_a_database_that_is_not_up_yet_is_waited_for_until_told_to_end(tunewright, kind):
+    """A container's first process is told so as this one, and would not be killed by it."""
     store = "postgresql://tune@127.0.0.1:1/tune"
     words = ("serve", "metrics", "--port", "0", "--store", store)
     process = tunewright.start(*words, env={"TUNEWRIGHT_STORE_PASSWORD": PASSWORD})
@@ -122,6 +123,7 @@ def test_a_database_that_is_not_up_yet_is_waited_for(tunewright, kind):
     out, err = process.communicate(timeout=30)
     assert line.startswith("waiting for postgresql://tune@127.0.0.1:1/tune: ")
     assert PASSWORD not in line + err + out
+    assert process.returncode == 0
 
 
 @contextmanager

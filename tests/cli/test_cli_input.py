@@ -162,6 +162,19 @@ def test_a_sample_of_output_shows_which_metrics_are_found(tunewright, experiment
     assert "loss is not in other.log" in other.err
 
 
+def test_a_sample_of_output_may_be_piped_in(tunewright, experiment):
+    file = experiment()
+
+    good = tunewright("validate", file, "--log", "-", stdin="loss=0.5\nloss=0.25\n")
+    other = tunewright("validate", file, "--log", "-", stdin="losss=0.5\n")
+    twice = tunewright("validate", "-", "--log", "-", stdin=file.read_text())
+
+    assert (good.code, "min 0.25" in good.out) == (0, True)
+    assert (other.code, "loss is not in what was piped in" in other.err) == (2, True)
+    piped_in = "the Experiment is piped in already (name a file)"
+    assert (twice.code, piped_in in twice.err) == (2, True)
+
+
 def test_an_unknown_setting_of_the_algorithm_is_refused(tunewright, experiment):
     def change(document):
         settings = [{"name": "randomstate", "value": "1"}]
@@ -366,6 +379,29 @@ def test_of_several_experiments_none_is_run_before_all_can_be(tunewright, experi
 
     assert (result.code, "unknown algorithm name nonsense" in result.err) == (2, True)
     assert tunewright("get", "-o", "json").json == []
+
+
+def test_of_several_experiments_none_is_run_whose_name_another_has_taken(tunewright, experiment):
+    def named(document):
+        document["metadata"]["name"] = "second"
+
+    def otherwise(document):
+        named(document)
+        document["spec"]["maxTrialCount"] = 1
+
+    tunewright("run", experiment(named, "second.yaml"))
+    result = tunewright("run", experiment(), experiment(otherwise, "second.yaml"))
+
+    assert (result.code, "default/second exists with another spec" in result.err) == (2, True)
+    assert [each["name"] for each in tunewright("get", "-o", "json").json] == ["second"]
+
+
+@pytest.mark.parametrize("named", ["data", ""])
+def test_a_folder_for_data_that_is_relative_says_nothing(tunewright, experiment, tmp_path, named):
+    env = {"TUNEWRIGHT_HOME": "", "XDG_DATA_HOME": named}
+    tunewright("run", experiment(), env=env)
+
+    assert (tmp_path / ".local" / "share" / "tunewright" / "store.db").is_file()
 
 
 def test_a_store_that_ends_in_a_slash_is_a_folder(tunewright, experiment, tmp_path):

@@ -60,3 +60,12 @@ def test_no_namespace_at_all_is_not_taken_for_all(tunewright, api_server, comman
 
 def test_blanks_between_names_of_namespaces_are_none_of_theirs():
     assert namespaces_of("team-a, team-b,") == ("team-a", "team-b")
+
+
+def test_a_port_that_is_taken_is_told_with_the_remedy(tunewright, api_server):
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        taken = f"127.0.0.1:{other.getsockname()[1]}"
+        done = tunewright("operator", "--kubeconfig", api_server.kubeconfig, "--http", taken)
+
+    assert done.code == 2
+    assert done.err == f"error: {taken} is taken by another program: name another port\n"

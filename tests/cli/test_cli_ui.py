@@ -67,6 +67,15 @@ def test_a_port_that_is_named_and_not_free_is_an_error(tunewright):
     assert "the next free one is taken" in refused.err
 
 
+@pytest.mark.parametrize("host", ["192.0.2.1", "nowhere.invalid"])
+def test_a_host_that_is_no_address_of_this_machine_is_named(tunewright, host):
+    refused = tunewright("ui", "--no-open", "--host", host)
+
+    assert refused.code == 2
+    assert refused.err.startswith(f"error: --host: {host}: ")
+    assert refused.err.endswith(" (name an address of this machine)\n")
+
+
 def test_under_ssh_it_says_how_the_page_is_reached_from_the_other_end(tunewright):
     env = {"SSH_CONNECTION": "10.0.0.1 5000 10.0.0.2 22", "USER": "ada"}
     with serving(tunewright, "--port", "0", env=env) as (address, said):

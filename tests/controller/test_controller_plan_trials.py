@@ -17,7 +17,7 @@ from support.views import (
 from tunewright.api.history import SearchState
 from tunewright.api.policy import OnLost, Policy
 from tunewright.api.states import TrialState
-from tunewright.controller.plan import plan
+from tunewright.controller.plan import explain, plan
 from tunewright.controller.plan.actions import (
     AddTrial,
     Adopt,
@@ -36,6 +36,7 @@ from tunewright.controller.plan.view import (
     EndReason,
     Exit,
     InitialTrial,
+    Leaving,
     Search,
     TrialView,
     Verb,
@@ -362,3 +363,51 @@ def test_a_trial_that_a_person_stopped_is_killed():
     end = first(seen)
     assert isinstance(end, Finish)
     assert (end.state, end.reason) == (TrialState.KILLED, "TrialKilled")
+
+
+@pytest.mark.parametrize(
+    ("seen", "lines"),
+    [
+        pytest.param(
+            view(running(0), waiting(1), waiting(2)),
+            ["1 of 2 slots in use", "trial 1 is about to start", "trial 2 waits for a slot"],
+            id="there are slots for some",
+        ),
+        pytest.param(
+            view(waiting(0), suspended=True),
+            [
+                "suspended: nothing new starts until `tunewright resume`",
+                "trial 0 runs at the next `tunewright resume`",
+            ],
+            id="it is paused",
+        ),
+        pytest.param(
+            view(waiting(0), leaving=Leaving.GENTLY),
+            [
+                "the engine leaves: 0 running trials end within their grace",
+                "trial 0 runs at the next `tunewright resume`",
+            ],
+            id="its engine leaves",
+        ),
+        pytest.param(
+            view(waiting(0, retry_at=NOW + 0.2)),
+            ["0 of 2 slots in use", "trial 0 is tried again in 1 s"],
+            id="it is to be tried again in a moment",
+        ),
+        pytest.param(
+            view(search=Search(trouble="it is away", retry_at=NOW + 0.2)),
+            [
+                "0 of 2 slots in use",
+                "the algorithm does not answer: it is away; asked again in 1 s",
+            ],
+            id="its algorithm is asked in a moment",
+        ),
+        pytest.param(
+            view(search=Search(trouble="it is away", retry_at=NOW)),
+            ["0 of 2 slots in use", "the algorithm does not answer: it is away; asked again now"],
+            id="its algorithm is asked now",
+        ),
+    ],
+)
+def test_what_it_waits_for_is_said(seen: View, lines: list[str]):
+    assert list(explain(seen, NOW)) == lines

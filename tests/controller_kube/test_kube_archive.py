@@ -5,7 +5,7 @@ import math
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pytest
 from tunewright.api.errors import Invalid, StoreUnavailable
@@ -216,13 +216,22 @@ def test_a_failure_of_the_service_is_one_of_the_moment(served: str, monkeypatch)
     asyncio.run(run())
 
 
-def test_a_record_that_the_service_does_not_know_is_refused_with_the_reason(served: str):
-    unknown = replace(EXPERIMENT, state="Paused")
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        pytest.param({"state": "Paused"}, "Paused", id="a state"),
+        pytest.param({"document": 5}, "experiment.document: is no object", id="a document"),
+    ],
+)
+def test_a_record_that_the_service_does_not_know_is_refused_with_the_reason(
+    served: str, change: dict[str, Any], reason: str
+):
+    unknown = replace(EXPERIMENT, **change)
 
     async def run() -> None:
         remote = RemoteArchive(Service(served))
         try:
-            with pytest.raises(Invalid, match="Paused"):
+            with pytest.raises(Invalid, match=reason):
                 await remote.keep(unknown, [])
         finally:
             await remote.close()

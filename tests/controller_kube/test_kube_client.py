@@ -79,6 +79,17 @@ def test_what_is_created_is_read_replaced_and_deleted(within):
     assert "managedFields" not in made["metadata"]
 
 
+def test_what_is_written_is_ours(api_server, within):
+    async def scenario(kube, space):
+        made = await kube.create(MAPS, space, config_map("m", a="1"))
+        await kube.replace(MAPS, space, {**made, "data": {"a": "2"}})
+        await kube.merge(MAPS, space, "m", {"data": {"b": "3"}})
+        return api_server.ask("GET", MAPS.path(space, "m"))[1]
+
+    managed = within(scenario)["metadata"]["managedFields"]
+    assert {each["manager"] for each in managed} == {"tunewright"}
+
+
 def test_what_is_there_already_and_what_changed_meanwhile_is_a_conflict(within):
     async def scenario(kube, space):
         made = await kube.create(MAPS, space, config_map("m"))

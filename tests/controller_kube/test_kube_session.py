@@ -84,3 +84,15 @@ def test_a_watch_that_falls_silent_is_told_as_a_server_that_is_away(silent_serve
 
     with pytest.raises(ServerUnavailable, match="cannot be reached"):
         next(watching.watch(Selection(NAMESPACES), "1", 600))
+
+
+def test_what_a_person_writes_by_it_is_said_to_be_ours(api_server):
+    space, maps = api_server.namespace(), Resource("", "v1", "configmaps")
+    person = connect(Context(kubeconfig=str(api_server.kubeconfig)))
+    head = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "m"}}
+
+    made = person.create(maps, space, {**head, "data": {"b": "2"}})
+    person.merge(maps, made, {"data": {"a": "1"}})
+
+    managed = api_server.ask("GET", maps.path(space, "m"))[1]["metadata"]["managedFields"]
+    assert {each["manager"] for each in managed} == {"tunewright"}

@@ -128,15 +128,17 @@ def test_a_deleted_log_is_empty(store: Store, served):
 
 
 @pytest.mark.parametrize(
-    ("request_", "code", "words"),
+    ("call", "request_", "code", "words"),
     [
         pytest.param(
-            api_pb2.GetObservationLogRequest(trial_name="nobody"),
+            "ReportObservationLog",
+            api_pb2.ReportObservationLogRequest(trial_name="nobody"),
             grpc.StatusCode.NOT_FOUND,
             "there is no trial nobody",
             id="an unknown trial",
         ),
         pytest.param(
+            "GetObservationLog",
             api_pb2.GetObservationLogRequest(trial_name="a-0", start_time="yesterday"),
             grpc.StatusCode.INVALID_ARGUMENT,
             "start_time: 'yesterday' is no time",
@@ -144,19 +146,29 @@ def test_a_deleted_log_is_empty(store: Store, served):
         ),
     ],
 )
-def test_a_wrong_request_gets_a_code_and_a_reason(store: Store, served, request_, code, words):
+def test_a_wrong_request_gets_a_code_and_a_reason(
+    store: Store, served, call, request_, code, words
+):
     with_trial(store)
     with pytest.raises(grpc.RpcError) as refused:
-        api_pb2_grpc.DBManagerStub(served()).GetObservationLog(request_)
+        getattr(api_pb2_grpc.DBManagerStub(served()), call)(request_)
     assert refused.value.code() is code
     assert words in refused.value.details()
+
+
+def test_a_trial_that_nobody_knows_has_an_empty_log_which_may_be_removed(served):
+    """Katib's controller and its clients ask before anything was reported, and once it is gone."""
+    stub = api_pb2_grpc.DBManagerStub(served())
+    found = stub.GetObservationLog(api_pb2.GetObservationLogRequest(trial_name="nobody"))
+    assert not found.observation_log.metric_logs
+    stub.DeleteObservationLog(api_pb2.DeleteObservationLogRequest(trial_name="nobody"))
 
 
 @pytest.mark.parametrize("letter", ["a", "ä", "%"])
 def test_a_long_reason_leaves_the_code_as_it_is(store: Store, served, letter: str):
     stub = api_pb2_grpc.DBManagerStub(served())
     with pytest.raises(grpc.RpcError, match="there is no trial") as caught:
-        stub.GetObservationLog(api_pb2.GetObservationLogRequest(trial_name=letter * 20_000))
+        stub.ReportObservationLog(api_pb2.ReportObservationLogRequest(trial_name=letter * 20_000))
     assert caught.value.code() is grpc.StatusCode.NOT_FOUND
 
 

@@ -159,6 +159,15 @@ def test_the_metrics_service_of_named_namespaces_may_follow_pods_there_and_its_o
     assert ("ConfigMap", maps["config"]) in named
 
 
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_there_are_roles_for_people_wherever_experiments_are(server, overlay):
+    documents = rendered(server, DEPLOY / "overlays" / overlay)
+    kind = "Role" if overlay == "namespaced" else "ClusterRole"
+    roles = {each["metadata"]["name"] for each in documents if each["kind"] == kind}
+
+    assert {"tunewright-view", "tunewright-edit", "tunewright-admin"} <= roles
+
+
 def test_a_tenant_s_roles_say_what_the_cluster_roles_say(server):
     of_tenant = {
         each["metadata"]["name"]: each["rules"]

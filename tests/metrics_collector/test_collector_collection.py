@@ -284,11 +284,15 @@ class Page:
         self.text = ""
         self.length = None  # that is told, where one is
         self.is_endless = False
+        self.head_is_endless = False
         self.asked = {}
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self):
                 page.asked = self.headers
+                with suppress(OSError):  # who asked has gone
+                    while page.head_is_endless:
+                        self.wfile.write(b"HTTP/1.0 100 Continue\r\n\r\n")
                 self.send_response(200)
                 if page.length is not None:
                     self.send_header("Content-Length", str(page.length))
@@ -394,6 +398,21 @@ def test_a_page_without_an_end_is_given_up(page, monkeypatch):
         page.text, page.is_endless = "loss 0.5\n", True
         assert await run.look() == []
         page.is_endless = False
+        await run.look()
+        return await run.finish()
+
+    assert asyncio.run(main()) == [("loss", 0.5)]
+
+
+def test_a_page_whose_head_has_no_end_is_given_up(page, monkeypatch):
+    """Where it is not, the test runs into its time limit."""
+    monkeypatch.setattr(scrape, "_PATIENCE", 0.05)
+
+    async def main():
+        run = Run(page.spec, "loss")
+        page.text, page.head_is_endless = "loss 0.5\n", True
+        assert await run.look() == []
+        page.head_is_endless = False
         await run.look()
         return await run.finish()
 

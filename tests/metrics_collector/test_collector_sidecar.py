@@ -212,3 +212,26 @@ def test_a_table_is_read_as_it_is_whenever_the_collector_is_ended(folder, monkey
     run()
     (samples,) = kept.by_source.values()
     assert [(each.step, each.value) for each in samples] == [(1, 1.0), (2, 2.0), (3, 3.0)]
+
+
+def test_a_collector_begins_anew_where_a_power_cut_tore_its_note(folder):
+    spool, kept = folder / "spool", Kept()
+    spec = CollectorSpec(CollectorKind.STDOUT)
+    (spool / "position").write_bytes(b"")
+    (spool / "000000").write_text("1.5 1 step=1 loss=1\n")
+    (spool / "exit").write_text("0")
+
+    assert asyncio.run(sidecar(folder, kept, ("loss",), spec=spec).run()) == 0
+    assert kept.samples == [("loss", 1)]
+
+
+def test_records_that_a_power_cut_tore_are_passed_over(folder):
+    spool, kept = folder / "spool", Kept()
+    spec = CollectorSpec(CollectorKind.STDOUT)
+    (spool / "000000").write_bytes(b"1.5 1 step=1 loss=1\n" + bytes(40) + b"7 1 x\n1.6\n")
+    (spool / "000001").write_text("2.5 1 step=2 loss=2\n")
+    (spool / "dropped").write_bytes(b"")
+    (spool / "exit").write_text("0")
+
+    assert asyncio.run(sidecar(folder, kept, ("loss",), spec=spec).run()) == 0
+    assert kept.samples == [("loss", 1), ("loss", 2)]

@@ -13,7 +13,13 @@ from tunewright.api.history import Finished, Proposal, Proposed, SearchState, Su
 from tunewright.api.objective import Constraint, Direction, Further, Metric, Strategy
 from tunewright.api.observation import TextValue
 from tunewright.api.problem import Architecture, Operation
-from tunewright.api.space import Distribution, ParameterCondition, ParameterKind, SearchSpace
+from tunewright.api.space import (
+    Distribution,
+    Parameter,
+    ParameterCondition,
+    ParameterKind,
+    SearchSpace,
+)
 from tunewright.api.states import TrialState
 from tunewright.proto import api_pb2, convert, convert_katib
 
@@ -185,6 +191,14 @@ def test_an_int_without_a_step_has_steps_of_one():
     wire.spec.parameter_specs.parameters[0].feasible_space.step = ""
     (parameter,) = convert_katib.problem_from_katib(wire).space.parameters
     assert parameter.step == Decimal(1)
+
+
+def test_the_ends_of_an_int_are_digits_at_katib_however_the_file_writes_them():
+    """Its services call int() on them."""
+    exponents = Parameter("n", ParameterKind.INT, Decimal("1.0"), Decimal("1e3"), Decimal("1e1"))
+    wire = convert_katib.experiment_to_katib(problem(exponents), {})
+    space = wire.spec.parameter_specs.parameters[0].feasible_space
+    assert (space.min, space.max, space.step) == ("1", "1000", "10")
 
 
 @pytest.mark.parametrize(

@@ -197,6 +197,11 @@ def test_what_a_command_ends_with_is_raised(said, kind, text):
     assert text in str(error)
 
 
+def test_a_state_that_is_none_is_told_which_there_are(client):
+    with pytest.raises(ValueError, match="state 'zz' is none: name one of Created, Running, "):
+        client.trials("none", state="zz")
+
+
 def test_an_experiment_of_no_client_is_not_asked():
     data = dict.fromkeys(("name", "namespace", "state", "reason", "message"), "x")
     with pytest.raises(ValueError, match="came from no client"):

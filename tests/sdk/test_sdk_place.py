@@ -1,13 +1,20 @@
-"""The lock of an experiment: one engine has it, and who only looks takes it from nobody."""
+"""What an engine holds of its place: the lock of an experiment, and a socket to be woken by."""
 
+import asyncio
 import contextlib
 import fcntl
+import os
+import shutil
+import stat
+import tempfile
 import threading
+from pathlib import Path
 
 import pytest
 from support import places
 from tunewright import Conflict
 from tunewright.api.identity import ExperimentKey
+from tunewright.controller.doorbell import listening
 from tunewright.sdk.sources import place as module
 from tunewright.sdk.sources.here import Here
 from tunewright.sdk.sources.place import Place
@@ -84,3 +91,51 @@ def test_what_an_engine_that_leaves_does_not_take_is_done_without_it(place, does
         assert store.view(record.uid).wishes == ()
         assert (spec["maxTrialCount"] == 77) == (does == "edits")
         assert spec.get("suspend", False) == (does == "pauses")
+
+
+@pytest.fixture
+def deep(tmp_path, monkeypatch):
+    """A place whose path is too long for a socket, with a folder for the short paths of such."""
+    short = Path(tempfile.mkdtemp(dir="/tmp"))
+    monkeypatch.setattr(module, "_SHORT", short)
+    yield Place.of(str(tmp_path / ("d" * 100) / "store.db"))
+    shutil.rmtree(short)
+
+
+def answering(place, lines):
+    async def scene():
+        async with listening(place.socket(UID), lambda: lines):
+            return await asyncio.to_thread(place.ask, UID)
+
+    return asyncio.run(scene())
+
+
+def test_an_engine_of_a_long_path_is_asked_in_a_folder_of_this_user_alone(deep):
+    assert answering(deep, ["it waits"]) == ["it waits"]
+
+    (folder,) = module._SHORT.iterdir()
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    (folder / deep.socket(UID).name).touch()  # as a killed engine leaves it
+    deep.remove_files(ExperimentKey("default", "e"), UID, [])
+    assert list(folder.iterdir()) == []
+
+
+def plant_link(folder):
+    folder.with_name("elsewhere").mkdir(mode=0o700)
+    folder.symlink_to(folder.with_name("elsewhere"))
+
+
+@pytest.mark.parametrize(
+    "plant",
+    [
+        pytest.param(lambda folder: (folder.mkdir(), folder.chmod(0o777)), id="open to others"),
+        pytest.param(plant_link, id="a link"),
+        pytest.param(Path.touch, id="a file"),
+    ],
+)
+def test_where_somebody_else_could_listen_nobody_is_asked(deep, plant):
+    plant(module._SHORT / f"tunewright-{os.getuid()}")
+
+    assert deep.socket(UID) is None
+    assert answering(deep, ["it waits"]) == []
+    deep.wake(UID)

@@ -224,6 +224,11 @@ def test_what_cannot_be_called_is_refused():
         tune(3, {"x": search.double(0, 1)})
 
 
+def test_what_is_no_client_is_refused():
+    with pytest.raises(TypeError, match="client 3 is none: give a"):
+        tune(lambda x: x, {"x": search.double(0, 1)}, client=3)
+
+
 def test_a_function_that_fails_at_some_points_is_tuned_all_the_same():
     def sometimes(x):
         if x > 0.5:
