@@ -10,7 +10,8 @@ from ..db.store import Store
 from ..sdk.sources.here import Here
 from ..sdk.sources.place import Place
 from . import console
-from .drive import INTERRUPTED, Setting
+from .drive import Setting
+from .exits import INTERRUPTED
 from .run_options import Machine, with_files
 
 if TYPE_CHECKING:
