@@ -8,7 +8,16 @@ import click
 
 from ..sdk.sources.place import Place
 from .options import store_option
-from .serving import PORT, address_options, announce, end, tls_of, token_of, wait
+from .serving import (
+    PORT,
+    address_options,
+    announce,
+    end,
+    open_option,
+    tls_of,
+    token_of,
+    wait,
+)
 
 if TYPE_CHECKING:
     import grpc
@@ -41,13 +50,7 @@ Start = Callable[["Store", "Authority | None"], "list[grpc.Server]"]
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="The operator's settings file: the namespaces that it names; with --cluster.",
 )
-@click.option(
-    "--open",
-    "is_open",
-    is_flag=True,
-    envvar="TUNEWRIGHT_OPEN",
-    help="Let everybody report and read: for meshes and pods on their node's network.",
-)
+@open_option
 @click.option(
     "--address",
     envvar="TUNEWRIGHT_METRICS",
