@@ -122,13 +122,17 @@ def metrics(
     user = _user(operator_account, token_file) if cluster else ""
     with compose.awaited(Place.of(store), metrics_address=address) as opened:
         if cluster:
-            observations = None if observations_port is None else (host, observations_port)
             from ..controller.kube.config import read_config
 
-            namespaces = read_config(config).namespaces
+            observations = None if observations_port is None else (host, observations_port)
             _serve_on_cluster(
-                *(opened, start, user, kubeconfig, context, observations),
-                namespaces=namespaces,
+                opened,
+                start,
+                user,
+                kubeconfig=kubeconfig,
+                context=context,
+                observations=observations,
+                namespaces=read_config(config).namespaces,
                 is_open=is_open,
             )
         else:
@@ -157,10 +161,10 @@ def _serve_on_cluster(
     store: "Store",
     start: Start,
     operator: str,
+    *,
     kubeconfig: str | None,
     context: str | None,
     observations: tuple[str, int] | None,
-    *,
     namespaces: Sequence[str],
     is_open: bool,
 ) -> None:
@@ -177,7 +181,8 @@ def _serve_on_cluster(
     async def run() -> None:
         kube = await connect(kubeconfig=kubeconfig, context=context)
         authority = PodAuthority(
-            *(kube, operator),
+            kube,
+            operator,
             namespaces=namespaces,
             is_open=is_open,
             clock=time.time,
