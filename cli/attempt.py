@@ -9,6 +9,7 @@ import click
 
 from ..sdk.sources.place import Place
 from . import console
+from .exits import INTERRUPTED
 from .options import set_option
 from .run_options import Machine, machine_options
 
@@ -105,7 +106,7 @@ def _run(place: Place, document: dict[str, Any], options: Any, workdir: str) -> 
             over.set()
             reader.join()
         if outcome.interrupted:
-            return 130
+            return INTERRUPTED
         return _report(store, store.experiment(record.key))
 
 

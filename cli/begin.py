@@ -10,7 +10,8 @@ from ..db.store import Store
 from ..sdk.sources.here import Here
 from ..sdk.sources.place import Place
 from . import console
-from .drive import INTERRUPTED, Setting
+from .drive import Setting
+from .exits import INTERRUPTED
 from .run_options import Machine, with_files
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def begin(
 def _checked(
     document: Mapping[str, Any], others: Sequence[Mapping[str, Any]], how: How
 ) -> Setting | None:
-    """Return what its engine is told; None for one whose trials people run."""
+    """Check that it can run here; return its engine's setting, None if people run its trials."""
     from ..api.asked import is_asked
     from ..sdk.machine import check_machine
     from ..suggestion.check import check_algorithm, check_plugins
@@ -89,11 +90,8 @@ def _check_names(documents: Sequence[dict[str, Any]], how: How) -> None:
 def _begin(
     document: dict[str, Any], setting: Setting | None, how: How, arguments: Sequence[str]
 ) -> int:
-    """Drive it, or leave it to an engine that is told `arguments`."""
     if setting is None:
-        if not how.dry_run:
-            _keep(document, how)
-        return 0
+        return 0 if how.dry_run else _create(document, how)
     if how.dry_run:
         from .preview import show_commands
 
@@ -102,19 +100,23 @@ def _begin(
     return _run(document, setting, how, arguments)
 
 
-def _keep(document: dict[str, Any], how: How) -> None:
-    """Write down an experiment whose trials people run: there is nothing to drive."""
+def _create(document: dict[str, Any], how: How) -> int:
+    """Create an experiment whose trials people run themselves: no engine drives it."""
     from ..sdk.submit import Found
 
     with how.place.opened(fsync=how.machine.fsync) as store:
-        found = _submit(store, document, how)
-    name = found.record.key.name
-    there = "is created" if found.found is Found.NEW else "is there already"
+        submitted = _submit(store, document, how)
+    name = submitted.record.key.name
+    there = "is created" if submitted.found is Found.NEW else "is there already"
     console.note(f"{name} {there}; its points are asked for: Client().ask({name!r})")
+    return 0
 
 
 def _run(document: dict[str, Any], setting: Setting, how: How, arguments: Sequence[str]) -> int:
-    """Drive it, or leave it to an engine that is told `arguments`; show what has ended."""
+    """Drive it here, or in a background process that is given `arguments`.
+
+    One that runs already is followed, one that has ended is shown.
+    """
     from ..sdk.submit import Found
     from .drive import detach_engine, drive
 

@@ -41,7 +41,7 @@ def opened(
     place: Place, *, fsync: bool = False, metrics_address: str | None = None
 ) -> Iterator[Store]:
     """Open the store with the rules of early stopping behind it, for an engine or a service."""
-    from .plugins import Stopping
+    from .early_stopping import Stopping
 
     stopping = Stopping(metrics_address)
     with (

@@ -15,13 +15,12 @@ from ..db.store import Store
 from ..sdk.sources.here import Here
 from ..sdk.sources.place import Place
 from . import console
+from .exits import INTERRUPTED
 
 if TYPE_CHECKING:
     from ..controller.engine import Engine, Outcome
     from ..controller.local.options import LocalOptions
     from ..controller.progress import Observer
-
-INTERRUPTED = 130
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ _KEPT = 600  # values that the spark lines are drawn from
 
 
 class Display:
-    """An observer that keeps the newest picture; rich's thread draws it, four times a second."""
+    """An observer that keeps the newest snapshot; rich's thread draws it, four times a second."""
 
     def __init__(
         self,
@@ -30,7 +30,6 @@ class Display:
         self._values: list[float] = []
         self._bests: list[float] = []
         self._failure = ""
-        self._failures = 0
         for value in known:
             self._take(value)
         self._live = Live(
@@ -46,7 +45,7 @@ class Display:
         yield Text("\n").join(self.picture(options.max_width))
 
     def picture(self, width: int) -> list[Text]:
-        """Return the lines of this moment."""
+        """Return the lines to draw now."""
         if self._snapshot is None:
             return [Text(f"{self._name}  starting")]
         scene = Scene(
@@ -55,7 +54,7 @@ class Display:
         return draw(scene, width)
 
     def open(self) -> None:
-        """Begin to draw."""
+        """Start drawing."""
         self._live.start()
 
     def close(self) -> None:
@@ -63,15 +62,14 @@ class Display:
         self._live.stop()
 
     def snapshot(self, snapshot: Snapshot) -> None:
-        """Take the newest picture."""
+        """Keep the newest state, for the next time it is drawn."""
         self._snapshot = snapshot
 
     def finished(self, trial: FinishedTrial) -> None:
-        """Take a trial into the spark lines; the first failure of each kind is kept on show."""
+        """Add a trial's value to the curves; show the message of the newest failure."""
         if trial.value is not None and trial.is_good:
             self._take(trial.value)
         if trial.state in {"Failed", "MetricsUnavailable"} and trial.message:
-            self._failures += 1
             self._failure = f"trial {trial.index}: {trial.message}"
 
     def event(self, at: float, kind: str, reason: str, message: str, *, trial: str | None) -> None:
@@ -88,4 +86,4 @@ class Display:
         self._bests.append(value if best is None or self._objective.better(value, best) else best)
         if len(self._values) > 2 * _KEPT:
             del self._values[:_KEPT]
-            self._bests[:] = self._bests[::2] if len(self._bests) > 2 * _KEPT else self._bests
+            self._bests = self._bests[::2]

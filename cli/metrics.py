@@ -52,7 +52,7 @@ def metrics(
     shown = shapes.metrics(found.observation or {}, objective)
     shown = {key: value for key, value in shown.items() if metric in {None, key}}
     data = {"trial": found.index, "metrics": shown}
-    console.emit(data, output, lambda: _summaries(shown))
+    console.emit(data, output, lambda: show_summaries(shown))
 
 
 def _samples(
@@ -71,7 +71,8 @@ def _samples(
         return None
 
 
-def _summaries(shown: Mapping[str, Mapping[str, object]]) -> None:
+def show_summaries(shown: Mapping[str, Mapping[str, object]]) -> None:
+    """Print a table of metrics, as `sdk.shapes.metrics` returns them."""
     columns = ("value", "strategy", "step", "min", "max", "latest", "count")
     console.table(
         ["metric", "value", "by", "step", "min", "max", "latest", "reports"],

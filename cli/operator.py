@@ -5,7 +5,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .serving import PORT, end_when_told
+from .serving import (
+    end_when_told,
+    http_option,
+    namespaces_option,
+    own_cluster_options,
+    webhook_port_option,
+)
 
 if TYPE_CHECKING:
     from ..api.problem import Problem
@@ -20,7 +26,7 @@ if TYPE_CHECKING:
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="The settings file (YAML); options win over it.",
 )
-@click.option("--namespaces", help="Only these, with commas between; all by default.")
+@namespaces_option
 @click.option("--metrics", help="The metrics service, HOST:PORT.")
 @click.option("--suggestion", help="The suggestion service, HOST:PORT.")
 @click.option(
@@ -35,21 +41,14 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path),
     help="The authority of the metrics service's certificate; without it there is no TLS.",
 )
-@click.option(
-    "--http", default="127.0.0.1:8080", show_default=True, help="/healthz, /readyz and /metrics."
-)
-@click.option(
-    "--webhook-port",
-    type=PORT,
-    help="Put the collector into pods that are made elsewhere: the API server asks here.",
-)
+@http_option
+@webhook_port_option
 @click.option(
     "--lease-namespace",
     envvar="POD_NAMESPACE",
     help="Where replicas agree on a leader; without it there is none but this one.",
 )
-@click.option("--kubeconfig", help="The cluster; by default the one that this process runs in.")
-@click.option("--context", help="The context of the kubeconfig.")
+@own_cluster_options
 def operator(
     *,
     config: Path | None,

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from dataclasses import fields
 from typing import Any
 
 import click
@@ -31,7 +32,7 @@ class _Run(click.Command):
             raise click.UsageError(f"{error.format_message()} {remedy}", ctx) from error
 
 
-@click.command(cls=_Run, context_settings={"ignore_unknown_options": False})
+@click.command(cls=_Run)
 @click.argument(
     "words", nargs=-1, metavar="FILE... | [-- COMMAND...]", shell_complete=complete.files
 )
@@ -106,12 +107,7 @@ def run(
       tunewright run --param x=0.0..1.0 --minimize loss --print -- ./train {x} > experiment.yaml
       tunewright run experiment.yaml --cluster --context production
     """
-    machine = Machine(
-        **{
-            key: given.pop(key)
-            for key in ("workdir", "runtime", "env_file", "mounts", "trials_per_gpu", "fsync")
-        }
-    )
+    machine = Machine(**{each.name: given.pop(each.name) for each in fields(Machine)})
     wants = wanted(words, given, where, printed=print_only)
     if print_only:
         click.echo(console.as_yaml(wants.raw), nl=False)  # without what defaults say

@@ -1,7 +1,9 @@
 """What a collector finds in a sample of output."""
 
+import asyncio
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -9,9 +11,9 @@ import click
 from ..api.errors import Fault, Invalid
 from ..api.excerpts import objective_of
 from ..api.experiment import Experiment
-from ..api.observation import summarize
+from ..api.observation import Observation, summarize
 from ..metrics_collector.collection import Collection
-from ..metrics_collector.spec import CollectorKind, CollectorSpec, collector_spec
+from ..metrics_collector.spec import CollectorKind, collector_spec
 from . import console
 
 
@@ -31,42 +33,31 @@ def try_log(experiments: Iterable[Experiment], sample: Path) -> None:
 
 
 def _try(experiment: Experiment, data: bytes, said: str) -> None:
-    from dataclasses import replace
-
     document = experiment.write()
-    compiled = objective_of(document)
+    objective = objective_of(document)
     written = document["spec"].get("metricsCollectorSpec")
-    spec: CollectorSpec = replace(collector_spec(written), kind=CollectorKind.STDOUT)
-    collection = Collection(spec, compiled.metric_names)
-    samples = collection.feed("stdout", data, 0.0)
-    import asyncio
-
-    samples += asyncio.run(collection.finish(0.0))
-    found = summarize(samples)
-    rows = [
-        [name, found[name].count if name in found else 0, *_ends(found.get(name))]
-        for name in compiled.metric_names
-    ]
-    console.table(["metric", "values", "range"], [[r[0], r[1], r[2]] for r in rows])
-    if compiled.metric.name not in found:
+    spec = replace(collector_spec(written), kind=CollectorKind.STDOUT)
+    collection = Collection(spec, objective.metric_names)
+    found = asyncio.run(_collected(collection, data))
+    console.table(["metric", "values", "range"], _rows(objective.metric_names, found))
+    if objective.metric.name not in found:
         seen = ", ".join(collection.seen)
         remedy = f"seen with a number: {seen}" if seen else "print it as name=value"
-        raise Invalid(
-            [
-                Fault(
-                    "objective.objectiveMetricName",
-                    f"{compiled.metric.name} is not in {said}",
-                    remedy,
-                )
-            ]
-        )
+        message = f"{objective.metric.name} is not in {said}"
+        raise Invalid([Fault("objective.objectiveMetricName", message, remedy)])
     click.echo("The objective is found.")
 
 
-def _ends(summary: object) -> list[str]:
-    from ..api.observation import Summary
+async def _collected(collection: Collection, data: bytes) -> Observation:
+    samples = collection.feed("stdout", data, 0.0)
+    return summarize([*samples, *await collection.finish(0.0)])
 
-    if not isinstance(summary, Summary):
-        return ["-"]
-    ends = {"min": summary.min, "max": summary.max, "latest": summary.latest}
-    return [", ".join(f"{name} {console.number(value)}" for name, value in ends.items())]
+
+def _rows(names: Sequence[str], found: Observation) -> Iterator[Sequence[object]]:
+    for name in names:
+        if (summary := found.get(name)) is None:
+            yield name, 0, "-"
+            continue
+        ends = {"min": summary.min, "max": summary.max, "latest": summary.latest}
+        span = ", ".join(f"{end} {console.number(value)}" for end, value in ends.items())
+        yield name, summary.count, span

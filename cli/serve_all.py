@@ -6,7 +6,14 @@ import click
 
 from ..sdk.sources.place import Place
 from .options import store_option
-from .serving import PORT
+from .serving import (
+    PORT,
+    http_option,
+    namespaces_option,
+    open_option,
+    own_cluster_options,
+    webhook_port_option,
+)
 
 
 @click.command("all")
@@ -16,7 +23,7 @@ from .serving import PORT
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="The settings file (YAML); see `tunewright operator`.",
 )
-@click.option("--namespaces", help="Only these, with commas between; all by default.")
+@namespaces_option
 @click.option("--host", default="0.0.0.0", show_default=True, help="Where collectors reach it.")  # noqa: S104 -- it serves a cluster, and asks who calls
 @click.option(
     "--plain-port",
@@ -25,26 +32,13 @@ from .serving import PORT
     show_default=True,
     help="The metrics service, without TLS.",
 )
-@click.option(
-    "--http", default="127.0.0.1:8080", show_default=True, help="/healthz, /readyz and /metrics."
-)
-@click.option(
-    "--webhook-port",
-    type=PORT,
-    help="Put the collector into pods that are made elsewhere: the API server asks here.",
-)
-@click.option(
-    "--open",
-    "is_open",
-    is_flag=True,
-    envvar="TUNEWRIGHT_OPEN",
-    help="Let everybody report and read: for meshes and pods on their node's network.",
-)
+@http_option
+@webhook_port_option
+@open_option
 @click.option(
     "--observations-port", type=PORT, help="Serve single values through the API server, too."
 )
-@click.option("--kubeconfig", help="The cluster; by default the one that this process runs in.")
-@click.option("--context", help="The context of the kubeconfig.")
+@own_cluster_options
 @store_option
 def everything(
     *,

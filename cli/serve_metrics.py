@@ -8,7 +8,16 @@ import click
 
 from ..sdk.sources.place import Place
 from .options import store_option
-from .serving import PORT, address_options, announce, end, tls_of, token_of, wait
+from .serving import (
+    PORT,
+    address_options,
+    announce,
+    end,
+    open_option,
+    tls_of,
+    token_of,
+    wait,
+)
 
 if TYPE_CHECKING:
     import grpc
@@ -41,13 +50,7 @@ Start = Callable[["Store", "Authority | None"], "list[grpc.Server]"]
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="The operator's settings file: the namespaces that it names; with --cluster.",
 )
-@click.option(
-    "--open",
-    "is_open",
-    is_flag=True,
-    envvar="TUNEWRIGHT_OPEN",
-    help="Let everybody report and read: for meshes and pods on their node's network.",
-)
+@open_option
 @click.option(
     "--address",
     envvar="TUNEWRIGHT_METRICS",
@@ -119,13 +122,17 @@ def metrics(
     user = _user(operator_account, token_file) if cluster else ""
     with compose.awaited(Place.of(store), metrics_address=address) as opened:
         if cluster:
-            observations = None if observations_port is None else (host, observations_port)
             from ..controller.kube.config import read_config
 
-            namespaces = read_config(config).namespaces
+            observations = None if observations_port is None else (host, observations_port)
             _serve_on_cluster(
-                *(opened, start, user, kubeconfig, context, observations),
-                namespaces=namespaces,
+                opened,
+                start,
+                user,
+                kubeconfig=kubeconfig,
+                context=context,
+                observations=observations,
+                namespaces=read_config(config).namespaces,
                 is_open=is_open,
             )
         else:
@@ -154,10 +161,10 @@ def _serve_on_cluster(
     store: "Store",
     start: Start,
     operator: str,
+    *,
     kubeconfig: str | None,
     context: str | None,
     observations: tuple[str, int] | None,
-    *,
     namespaces: Sequence[str],
     is_open: bool,
 ) -> None:
@@ -174,7 +181,8 @@ def _serve_on_cluster(
     async def run() -> None:
         kube = await connect(kubeconfig=kubeconfig, context=context)
         authority = PodAuthority(
-            *(kube, operator),
+            kube,
+            operator,
             namespaces=namespaces,
             is_open=is_open,
             clock=time.time,

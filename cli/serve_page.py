@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..sdk.sources.where import Where
-from .serving import PORT, announce
+from .serving import PORT, announce, own_cluster_options
 
 if TYPE_CHECKING:
     from ..ui.access import UserAccess
@@ -37,8 +37,7 @@ if TYPE_CHECKING:
     metavar="NAME",
     help="The header of the user's groups, with commas between, as kubeflow-groups.",
 )
-@click.option("--kubeconfig", help="The cluster; by default the one that this process runs in.")
-@click.option("--context", help="The context of the kubeconfig.")
+@own_cluster_options
 def page(
     *,
     port: int,

@@ -19,6 +19,33 @@ PORT = click.IntRange(0, 65535)
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
+namespaces_option = click.option(
+    "--namespaces", help="Only these, with commas between; all by default."
+)
+http_option = click.option(
+    "--http", default="127.0.0.1:8080", show_default=True, help="/healthz, /readyz and /metrics."
+)
+webhook_port_option = click.option(
+    "--webhook-port",
+    type=PORT,
+    help="Put the collector into pods that are made elsewhere: the API server asks here.",
+)
+open_option = click.option(
+    "--open",
+    "is_open",
+    is_flag=True,
+    envvar="TUNEWRIGHT_OPEN",
+    help="Let everybody report and read: for meshes and pods on their node's network.",
+)
+
+
+def own_cluster_options(command: _Command) -> _Command:
+    """Add which cluster a service belongs to: by default that in which it runs."""
+    command = click.option("--context", help="The context of the kubeconfig.")(command)
+    return click.option(
+        "--kubeconfig", help="The cluster; by default the one that this process runs in."
+    )(command)
+
 
 def address_options(command: _Command) -> _Command:
     for option in (

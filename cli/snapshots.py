@@ -1,4 +1,4 @@
-"""The picture of an experiment that another process drives, read from the store."""
+"""Snapshots of an experiment that another process drives, read from the store or the cluster."""
 
 from collections.abc import Iterator
 
@@ -10,7 +10,10 @@ from ..db.records import ExperimentRecord, TrialRecord
 
 
 class Reader:
-    """Reads snapshots, and each finished trial once; costs what is unfinished and what is new."""
+    """Reads snapshots, and each finished trial once.
+
+    A read costs as much as there are unfinished and newly finished trials.
+    """
 
     def __init__(self, records: Records, record: ExperimentRecord, objective: Objective) -> None:
         self._records = records
@@ -20,16 +23,10 @@ class Reader:
         self._position = records.view(record.uid).experiment.totals.position
 
     def read(self, now: float) -> tuple[ExperimentRecord, Snapshot]:
-        """Return the experiment as it stands, and its picture."""
+        """Return the experiment as it stands, and what a display shows of it."""
         record = self._records.experiment(self._key)
         view = self._records.view(record.uid)
         spec = record.document["spec"]
-        limit = spec.get("maxTrialCount")
-        done = record.totals.finished
-        left = None
-        if limit and done and not record.state.is_finished:
-            left = record.active_seconds / done * max(limit - done, 0)
-        best = record.best[0] if record.best else None
         running = tuple(
             self._running(trial)
             for trial in view.unfinished
@@ -43,14 +40,12 @@ class Reader:
             suspended=record.suspended,
             leaving=False,
             counts=tuple((str(state), count) for state, count in record.totals.by_state.items()),
-            max_trials=limit,
+            max_trials=spec.get("maxTrialCount"),
             parallel_trials=spec.get("parallelTrialCount") or 3,
-            best=None
-            if best is None or best.value is None
-            else BestTrial(best.index, best.name, best.proposal.point, best.value),
+            best=_best(record),
             running=running,
             active_seconds=record.active_seconds,
-            seconds_left=left,
+            seconds_left=_seconds_left(record),
             # A cluster's resource says so, a document in a store does not.
             waiting_for=tuple((record.document.get("status") or {}).get("waitsFor") or ()),
         )
@@ -58,13 +53,24 @@ class Reader:
     def finished(self) -> Iterator[FinishedTrial]:
         """Yield the trials that ended since the last call."""
         for entry in self._records.history(self._uid, after=self._position):
-            ended = isinstance(entry, Finished) and self._ended(entry)
-            self._position = entry.position  # not before: what could not be read is tried again
-            if ended:
+            ended = self._ended(entry) if isinstance(entry, Finished) else None
+            # Only now: a trial that could not be read is read again at the next call.
+            self._position = entry.position
+            if ended is not None:
                 yield ended
 
     def _ended(self, entry: Finished) -> FinishedTrial:
-        return _finished(self._records.trial(self._uid, entry.index), entry.verdict)
+        trial = self._records.trial(self._uid, entry.index)
+        return FinishedTrial(
+            index=trial.index,
+            name=trial.name,
+            state=str(trial.state),
+            reason=trial.reason,
+            message=trial.message,
+            value=trial.value,
+            is_good=entry.verdict is Verdict.OBSERVED,
+            point=trial.proposal.point,
+        )
 
     def _running(self, trial: TrialRecord) -> RunningTrial:
         attempt = trial.attempt
@@ -81,14 +87,16 @@ class Reader:
         )
 
 
-def _finished(trial: TrialRecord, verdict: Verdict) -> FinishedTrial:
-    return FinishedTrial(
-        index=trial.index,
-        name=trial.name,
-        state=str(trial.state),
-        reason=trial.reason,
-        message=trial.message,
-        value=trial.value,
-        is_good=verdict is Verdict.OBSERVED,
-        point=trial.proposal.point,
-    )
+def _best(record: ExperimentRecord) -> BestTrial | None:
+    best = record.best[0] if record.best else None
+    if best is None or best.value is None:
+        return None
+    return BestTrial(best.index, best.name, best.proposal.point, best.value)
+
+
+def _seconds_left(record: ExperimentRecord) -> float | None:
+    """Estimate by the pace so far."""
+    budget, finished = record.document["spec"].get("maxTrialCount"), record.totals.finished
+    if not budget or not finished or record.state.is_finished:
+        return None
+    return record.active_seconds / finished * max(budget - finished, 0)

@@ -6,19 +6,12 @@ from typing import Any
 
 import click
 
+from ..api.states import TrialState
 from ..sdk.sources.where import Where
 from . import console
 from .options import name_argument, output_option, where_options
 
-_STATES = [
-    "Created",
-    "Running",
-    "Succeeded",
-    "MetricsUnavailable",
-    "EarlyStopped",
-    "Failed",
-    "Killed",
-]
+_STATES = [str(state) for state in TrialState]
 
 
 class _ListByDefault(click.Group):
@@ -75,7 +68,6 @@ def list_trials(
       tunewright trials digits --state Running
     """
     from ..api.excerpts import objective_of
-    from ..api.states import TrialState
     from ..sdk import shapes
     from ..sdk.names import find_experiment
 

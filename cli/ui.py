@@ -10,15 +10,14 @@ import click
 from ..sdk.sources.where import Where
 from . import console
 from .options import where_options
+from .serving import PORT
 
 if TYPE_CHECKING:
     from .page import Address
 
 
 @click.command()
-@click.option(
-    "--port", type=click.IntRange(0, 65535), help="[default: 8765, or the next one that is free]"
-)
+@click.option("--port", type=PORT, help="[default: 8765, or the next one that is free]")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Where it listens.")
 @click.option(
     "--allow-host",

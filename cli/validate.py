@@ -1,6 +1,7 @@
 """`tunewright validate`."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -51,25 +52,6 @@ def validate(
       tunewright validate experiment.yaml --cluster
     """
     from ..api.documents import load
-    from ..api.experiment import Experiment
-
-    def show(experiments: tuple[Experiment, ...], faults: tuple[Fault, ...]) -> None:
-        data = {
-            "valid": not faults,
-            "experiments": [e.metadata.name or e.metadata.generate_name for e in experiments],
-            "faults": [
-                {
-                    "file": f.file,
-                    "line": f.line,
-                    "path": f.path,
-                    "message": f.message,
-                    "remedy": f.remedy,
-                    "kind": f.kind,
-                }
-                for f in faults
-            ],
-        }
-        console.emit(data, output, lambda: _table(experiments))
 
     _check_piped(files, sample)
     if where.is_cluster:
@@ -86,9 +68,9 @@ def validate(
     except Invalid as error:
         if output == "table":
             raise
-        show((), error.faults)
+        _show((), error.faults, output)
         return 2
-    show(bundle.experiments, ())
+    _show(bundle.experiments, (), output)
     if sample is not None:
         from .sample import try_log
 
@@ -116,12 +98,19 @@ def _remarks(
         yield from check_sources(experiment, where)
 
 
-def _table(experiments: tuple[object, ...]) -> None:
-    from ..api.experiment import Experiment
+def _show(experiments: Sequence["Experiment"], faults: Sequence[Fault], output: str) -> None:
+    data = {
+        "valid": not faults,
+        "experiments": [e.metadata.name or e.metadata.generate_name for e in experiments],
+        "faults": [asdict(fault) for fault in faults],
+    }
+    console.emit(data, output, lambda: _table(experiments))
+
+
+def _table(experiments: Sequence["Experiment"]) -> None:
     from ..api.problem import ALGORITHM
 
     for experiment in experiments:
-        assert isinstance(experiment, Experiment)
         name = experiment.metadata.name or f"{experiment.metadata.generate_name}…"
         spec = experiment.spec
         limit = f"{spec.max_trial_count} trials" if spec.max_trial_count else "no limit of trials"

@@ -11,6 +11,7 @@ from ..sdk.sources.source import Source
 from ..sdk.sources.waiting import PATIENCE_SECONDS, Outages
 from ..sdk.sources.where import Where
 from . import console
+from .exits import INTERRUPTED
 from .options import name_argument, where_options
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def attach(source: Source, record: ExperimentRecord) -> int:
         record = _follow(source, record, objective)
     except KeyboardInterrupt:
         console.note(f"{record.key.name} goes on; `tunewright watch {record.key.name}` comes back.")
-        return 130
+        return INTERRUPTED
     summary.show(source, record, interrupted=True)
     return 0 if record.state == "Succeeded" else 1
 

@@ -135,8 +135,14 @@ class Turns:
         for event in events:
             if isinstance(event, Suggested):
                 self._tell_of_note(event.suggestion.note, memory, now)
-                finished = counts_of(stored.experiment).finished
-                _searched(memory, event.suggestion, finished, now)
+                known = 0 if event.suggestion.proposals else self._known_ends(event, stored)
+                _searched(memory, event.suggestion, known, now)
+
+    def _known_ends(self, answer: Suggested, stored: StoredView) -> int:
+        """Return how many trials had ended when the algorithm was asked: it knew of no other."""
+        entries = self._store.history(self._uid, after=answer.position)
+        later = sum(isinstance(entry, Finished) for entry in entries)
+        return counts_of(stored.experiment).finished - later
 
     def _brief_of(self, stored: StoredView) -> Brief:
         if self._brief is None or self._brief.version != stored.experiment.version:
@@ -239,7 +245,7 @@ def _searched(memory: Memory, suggestion: Suggestion, finished: int, now: float)
     if suggestion.proposals or suggestion.state is SearchState.EXHAUSTED:
         memory.search = replace(search, waits=0, retry_at=None)
         return
-    waits = search.waits + 1
+    waits = 1 + (search.waits if finished == search.waited_at else 0)
     memory.search = replace(
         search,
         state=SearchState.WAIT,

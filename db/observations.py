@@ -16,7 +16,7 @@ from ..api.errors import Fault, Invalid, NotFound
 from ..api.observation import Batch, PlainSample, Sample, Summary, as_text
 from ..api.states import TrialState
 from . import trial_statements as run
-from .connection import unfit
+from .driver_errors import unfit
 from .records import Ack, Reporter
 from .rows import reporter_of, stop_row
 from .schema import (

@@ -1,7 +1,8 @@
-"""Between the wire and the language of `api/`, for tunewright.v1 and api.v1.beta1.
+"""Between tunewright.v1 and the language of `api/`: problems, points, the log.
 
-The only place that knows both. What arrives malformed becomes `Invalid` with
-the path of the field.
+`convert_stopping` does the same for early stopping, `convert_katib` and
+`convert_katib_stopping` for Katib's api.v1.beta1. A malformed message becomes
+`Invalid`, with the path of the field.
 """
 
 import math

@@ -8,6 +8,7 @@ history that grows is a log that grows.
 import hashlib
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import TypeAlias
 
@@ -59,6 +60,7 @@ _STATES = {
 _STATES_BACK = {number: state for state, number in _STATES.items()}
 _KINDS_BACK = {kind: number for number, kind in _KINDS.items()}
 _DISTRIBUTIONS_BACK = {kind: number for number, kind in _DISTRIBUTIONS.items()}
+_START = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 # From Katib.
@@ -241,6 +243,24 @@ def _point_of(
     return {one.name: read(one, texts[one.name]) for one in problem.space.parameters}
 
 
+def proposal_from_katib(
+    problem: Problem,
+    wire: Answer,
+    *,
+    nearest: bool = False,
+) -> Proposal:
+    """Read a point of a plug-in; with `nearest` a number beside the space is the next one in it.
+
+    Labels that no cluster takes are left out: Katib's pbt makes such of long names.
+
+    Raises:
+        ValueError: it is outside the search space; the message says where.
+    """
+    point = _point_of(problem, wire.assignments, _nearest if nearest else Parameter.parse)
+    labels = sorted(label for label in wire.labels.items() if is_label(*label))
+    return Proposal(point, labels=tuple(labels), name=wire.trial_name or None)
+
+
 def _nearest(parameter: Parameter, text: str) -> Value:
     try:
         return parameter.parse(text)
@@ -249,6 +269,9 @@ def _nearest(parameter: Parameter, text: str) -> Value:
         if number is None or not math.isfinite(number):
             raise
         return parameter.nearest(number)
+
+
+# To Katib.
 
 
 def proposals_to_katib(proposals: Iterable[Proposal]) -> pb.GetSuggestionsReply:
@@ -264,9 +287,6 @@ def answer_to_katib(proposal: Proposal) -> Answer:
         trial_name=proposal.name or "",
         labels=dict(proposal.labels),
     )
-
-
-# To Katib.
 
 
 def experiment_to_katib(problem: Problem, settings: Mapping[str, str]) -> pb.Experiment:
@@ -386,28 +406,6 @@ def _metrics(objective: Objective, entry: Finished) -> list[pb.Metric]:
     return [pb.Metric(name=name, value=format_value(value)) for name, value in values]
 
 
-def proposal_from_katib(
-    problem: Problem,
-    wire: Answer,
-    *,
-    nearest: bool = False,
-) -> Proposal:
-    """Read a point of a plug-in; with `nearest` a number beside the space is the next one in it.
-
-    Labels that no cluster takes are left out: Katib's pbt makes such of long names.
-
-    Raises:
-        ValueError: it is outside the search space; the message says where.
-    """
-    point = _point_of(problem, wire.assignments, _nearest if nearest else Parameter.parse)
-    labels = sorted(label for label in wire.labels.items() if is_label(*label))
-    return Proposal(point, labels=tuple(labels), name=wire.trial_name or None)
-
-
 def _stamp(position: int) -> str:
     """Return a time that grows with the position, as Katib writes times."""
-    minutes, seconds = divmod(position, 60)
-    hours, minutes = divmod(minutes, 60)
-    days, hours = divmod(hours, 24)
-    years, days = divmod(days, 28)
-    return f"{2000 + years:04}-01-{days + 1:02}T{hours:02}:{minutes:02}:{seconds:02}Z"
+    return f"{_START + timedelta(seconds=position):%Y-%m-%dT%H:%M:%SZ}"

@@ -71,7 +71,9 @@ def ask(view: View, counts: Counts, unfinished: Iterable[int], now: float) -> As
 def _may_ask(view: View, counts: Counts, waiting: int, now: float) -> bool:
     search = view.search
     due = search.retry_at is None or search.retry_at <= now
-    if search.state is SearchState.WAIT and counts.finished == search.waited_at:
+    if search.state is not SearchState.WAIT:
+        return due
+    if counts.finished == search.waited_at:
         # Only an end could change the answer; with nothing left to end, ask now and then.
         return due and not waiting
-    return due
+    return due or not search.trouble

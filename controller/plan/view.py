@@ -149,10 +149,11 @@ class Search:
     """How the algorithm stands.
 
     `asking` points are being made now. `waited_at` is the number of finished
-    trials when it answered "wait", `waits` how often in a row it did while
-    nothing else happened; it is asked again after `retry_at` or when a trial
-    ended. `ahead` points may be made before there is room to run them.
-    `failure` is why it cannot go on, `note` what it said of its last answer.
+    trials that it knew of when it answered "wait", `waits` how often in a row it
+    did while no trial ended. It is asked again as soon as another trial ends and,
+    when none is left that could, after `retry_at`. `ahead` points may be made before
+    there is room to run them. `failure` is why it cannot go on, `note` what it said
+    of its last answer.
     """
 
     state: SearchState = SearchState.MORE

@@ -9,8 +9,8 @@ from ...api.errors import Fault
 from ...api.objective import Objective
 from ...api.stopping import CurveLog, Progress, Stop, StoppingRule
 from ...proto import api_pb2_grpc, tunewright_pb2, tunewright_pb2_grpc
-from ...proto.convert_rules import rule_to_wire
-from ...proto.convert_stopping import settings_request
+from ...proto.convert_katib_stopping import settings_request
+from ...proto.convert_stopping import rule_to_wire
 from .katib import KatibStopping, Source
 from .registry import SETTINGS_PATH
 from .remote import RemoteStopping

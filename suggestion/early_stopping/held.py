@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from ...api.observation import Observation
 from ...api.stopping import Stop
-from ...proto.convert_rules import Ended, Question, Running
+from ...proto.convert_stopping import Ended, Question, Running
 from ..held import SendAll
 from .curves import means_after
 from .registry import Rules

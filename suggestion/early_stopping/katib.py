@@ -25,7 +25,7 @@ from ...api.objective import Objective
 from ...api.problem import Problem
 from ...api.stopping import CurveLog, Progress, Stop, StoppingRule
 from ...proto import api_pb2, api_pb2_grpc
-from ...proto.convert_stopping import Limit, limit_from_katib, rules_request
+from ...proto.convert_katib_stopping import Limit, limit_from_katib, rules_request
 from .curves import KEPT_SECONDS
 from .stubs import Stubs, told
 

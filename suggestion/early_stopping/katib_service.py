@@ -22,7 +22,7 @@ from ...api.observation import Observation
 from ...api.stopping import StoppingRule
 from ...proto import api_pb2, api_pb2_grpc
 from ...proto.convert_katib import objective_from_katib
-from ...proto.convert_stopping import limit_to_katib, rule_from_katib
+from ...proto.convert_katib_stopping import limit_to_katib, rule_from_katib
 from ..endpoint import Endpoint
 from ..katib_words import in_katibs_words
 from ..settings import setting_values

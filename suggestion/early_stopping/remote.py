@@ -16,8 +16,8 @@ import grpc
 from ...api.errors import PluginBroken, TunewrightError
 from ...api.objective import Objective
 from ...api.stopping import CurveLog, Progress, Stop, StoppingRule
-from ...proto import convert_rules, tunewright_pb2, tunewright_pb2_grpc
-from ...proto.convert_rules import Ended, Question, Running
+from ...proto import convert_stopping, tunewright_pb2, tunewright_pb2_grpc
+from ...proto.convert_stopping import Ended, Question, Running
 from .curves import COUNTS, KEPT_SECONDS
 from .stubs import Stubs, told
 
@@ -155,7 +155,9 @@ class RemoteStopping:
         for _ in range(2):
             question = about.question(known, waiting)
             try:
-                reply = stub.Judge(convert_rules.question_to_wire(question), timeout=self._timeout)
+                reply = stub.Judge(
+                    convert_stopping.question_to_wire(question), timeout=self._timeout
+                )
             except grpc.RpcError as error:
                 if error.code() is not grpc.StatusCode.FAILED_PRECONDITION:
                     raise
@@ -165,7 +167,7 @@ class RemoteStopping:
             known.sent |= {key: reports[-1].reports for key, reports in waiting.items()}
             for trial in question.ended:
                 known.forget(trial.index)
-            return convert_rules.stops_from_wire(reply)
+            return convert_stopping.stops_from_wire(reply)
         raise PluginBroken(f"{about.rule.endpoint} does not take the log from its start")
 
     def _is_known(self, rule: StoppingRule, stub: tunewright_pb2_grpc.EarlyStoppingStub) -> bool:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from ...api.errors import Invalid
-from ...proto import convert_rules, tunewright_pb2, tunewright_pb2_grpc
+from ...proto import convert_stopping, tunewright_pb2, tunewright_pb2_grpc
 from ..settings_wire import setting_to_wire
 from . import registry
 from .held import Experiments
@@ -18,16 +18,16 @@ class EarlyStoppingService(tunewright_pb2_grpc.EarlyStoppingServicer):
     def Judge(  # noqa: N802  # the protocol's name
         self, request: tunewright_pb2.JudgeRequest, _context: Any
     ) -> tunewright_pb2.JudgeReply:
-        question = convert_rules.question_from_wire(request)
+        question = convert_stopping.question_from_wire(request)
         faults = registry.validate_rule(question.rule)
         if faults:
             raise Invalid(faults)
-        return convert_rules.stops_to_wire(self._experiments.judge(question))
+        return convert_stopping.stops_to_wire(self._experiments.judge(question))
 
     def ValidateRule(  # noqa: N802  # the protocol's name
         self, request: tunewright_pb2.ValidateRuleRequest, _context: Any
     ) -> tunewright_pb2.ValidateRuleReply:
-        faults = registry.validate_rule(convert_rules.rule_from_wire(request.rule))
+        faults = registry.validate_rule(convert_stopping.rule_from_wire(request.rule))
         if faults:
             raise Invalid(faults)
         return tunewright_pb2.ValidateRuleReply()

@@ -16,6 +16,8 @@ from ..client import RemoteSuggester
 from ..inline import History, InlineSuggester
 from ..suggester import AnySuggester
 
+_LOOK_SECONDS = 0.02  # between two looks whether a plug-in that was started listens
+
 _REMEDIES = {
     PermissionError: "make it executable: chmod +x, or put its interpreter before it",
     FileNotFoundError: "check its path; a relative one begins where you are",
@@ -129,7 +131,7 @@ class AtAddress:
         except OSError as error:
             why = f"{written} cannot be started: {error.strerror}"
             raise Unsupported(f"{why} ({_REMEDIES.get(type(error), 'name a program')})") from error
-        for _ in range(int(self.timeout * 10)):
+        for _ in range(int(self.timeout / _LOOK_SECONDS)):
             if await asyncio.to_thread(self._answers):
                 return
             code = self._process.poll()
@@ -137,7 +139,7 @@ class AtAddress:
                 raise PluginBroken(
                     f"{written} ended with exit code {code} before it listened on {self.address}"
                 )
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(_LOOK_SECONDS)
         raise PluginUnavailable(f"{written} does not listen on {self.address}")
 
     def _client(self, history: History, *, stateless: bool) -> RemoteSuggester:

@@ -62,13 +62,35 @@ CONTAINER = {"name": "main", "image": "katib:1"}
 CONFIG = "runtime: {suggestions: [{algorithmName: tpe, image: katib/hyperopt}]}"
 
 
-@pytest.fixture
-def server():
+MADE = [
+    *(f"/apis/admissionregistration.k8s.io/v1/{each}" for each in WEBHOOKS),
+    f"/apis/{GROUP}/v1beta1/namespaces/vision/experiments",
+    "/apis/apps/v1/namespaces/kubeflow/deployments",
+    "/api/v1/namespaces/kubeflow/configmaps",
+    "/api/v1/namespaces/kubeflow/services",
+]
+"""What the tests make, the webhooks first, which would hold up the rest."""
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    """A cluster of these tests alone: what is looked for is looked for everywhere."""
     with apiserver.api_server() as made:
         made.install()
         made.kubectl("create", "namespace", "kubeflow")
         made.kubectl("create", "namespace", "vision")
         yield made
+
+
+@pytest.fixture
+def server(cluster):
+    yield cluster
+    for path in MADE:
+        for each in cluster.ask("GET", path)[1]["items"]:
+            where = f"{path}/{each['metadata']['name']}"
+            if each["metadata"].pop("finalizers", None):
+                cluster.ask("PUT", where, each)
+            cluster.ask("DELETE", where)
 
 
 @pytest.fixture

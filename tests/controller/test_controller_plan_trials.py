@@ -271,10 +271,12 @@ def search(search: Search, *trials: TrialView, finished: int = 3, policy: Policy
         pytest.param(search(Search(retry_at=NOW + 1)), None, id="its service is away"),
         pytest.param(search(Search(retry_at=NOW)), Ask(3, 2), id="its service is tried again"),
         pytest.param(search(WAITS, running(3)), None, id="it waits for what runs"),
-        pytest.param(search(WAITS, running(4), finished=4), None, id="a trial ended: not yet due"),
         pytest.param(
-            search(replace(WAITS, retry_at=None), running(4), finished=4), Ask(5, 1),
-            id="a trial ended: asked again",
+            search(WAITS, running(4), finished=4), Ask(5, 1), id="a trial ended: asked at once"
+        ),
+        pytest.param(
+            search(replace(WAITS, trouble="away"), running(4), finished=4), None,
+            id="a trial ended while its service is away",
         ),
         pytest.param(search(replace(WAITS, retry_at=NOW)), Ask(3, 2), id="it waits for nothing"),
         pytest.param(search(Search(state=SearchState.EXHAUSTED), running(3)), None, id="no more"),

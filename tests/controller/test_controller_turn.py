@@ -4,14 +4,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tunewright.api.history import Proposal, Suggestion
+from tunewright.api.history import Proposal, SearchState, Suggestion
 from tunewright.api.identity import ExperimentKey
 from tunewright.api.observation import Batch, Sample
 from tunewright.api.states import TrialState
 from tunewright.controller.loading import Memory, Passing
 from tunewright.controller.plan import explain
 from tunewright.controller.plan.view import EndReason
-from tunewright.controller.turn import StopAttempt, Suggested, Turns
+from tunewright.controller.turn import AskFor, StopAttempt, Suggested, Turn, Turns
 from tunewright.db.records import Usage
 from tunewright.db.sql import open_store
 from tunewright.db.store import Store
@@ -47,17 +47,21 @@ def store(tmp_path: Path) -> Iterator[Store]:
     made.close()
 
 
-@pytest.fixture
-def uid(store: Store) -> str:
-    """An experiment whose first attempt is recorded as starting at 100."""
+def create(store: Store, **spec: object) -> str:
     document = {
         "apiVersion": "kubeflow.org/v1beta1",
         "kind": "Experiment",
         "metadata": {"name": "turn"},
-        "spec": SPEC,
+        "spec": {**SPEC, **spec},
     }
     key = ExperimentKey("default", "turn")
-    uid = store.create_experiment(key, document, seed=1, workdir="/", now=1.0).uid
+    return store.create_experiment(key, document, seed=1, workdir="/", now=1.0).uid
+
+
+@pytest.fixture
+def uid(store: Store) -> str:
+    """An experiment whose first attempt is recorded as starting at 100."""
+    uid = create(store)
     store.propose(uid, 0, [("turn-0", Proposal({"x": 0.5}))], made_from=0, now=90.0)
     store.start_attempt(uid, 0, 1, token="t", now=100.0)
     return uid
@@ -286,3 +290,43 @@ def test_a_trial_that_is_taken_out_reaches_no_goal(store: Store):
     store.drop_trial(uid, 1, now=7.5)
     Turns(store, uid).take([], Memory(), 8.0)
     assert store.view(uid).experiment.reason != "ExperimentGoalReached"
+
+
+def searching(store: Store, rung: int) -> str:
+    """Create an experiment whose algorithm has given a rung of points; all of them run."""
+    uid = create(store, parallelTrialCount=rung, maxTrialCount=4 * rung, trialPolicy={})
+    points = [(f"turn-{index}", Proposal({"x": 0.5})) for index in range(rung)]
+    store.propose(uid, 0, points, made_from=0, now=90.0)
+    Turns(store, uid).take([], Memory(), 95.0)
+    return uid
+
+
+def succeed(store: Store, uid: str, index: int, at: float) -> None:
+    store.record([Batch(uid, index, 1, "s", 0, (Sample("loss", 1.0, at),))], now=at)
+    store.finish_trial(uid, index, TrialState.SUCCEEDED, reason="r", message="", now=at)
+
+
+def answer_to_wait(turn: Turn) -> Suggested:
+    """Return the answer to the turn's question that there are no points yet."""
+    [asked] = [effect for effect in turn.effects if isinstance(effect, AskFor)]
+    return Suggested(asked.first_index, asked.position, Suggestion((), SearchState.WAIT))
+
+
+def test_a_search_that_waits_for_the_end_of_one_trial_after_another_has_not_stalled(store: Store):
+    uid = searching(store, rung=12)
+    turns, memory = Turns(store, uid), Memory()
+    for index in range(12):
+        at = 100.0 + 100 * index
+        succeed(store, uid, index, at)
+        turns.take([answer_to_wait(turns.take([], memory, at))], memory, at)
+    assert not store.view(uid).experiment.state.is_finished
+
+
+def test_an_end_of_which_a_waiting_search_could_not_know_has_it_asked_at_once(store: Store):
+    uid = searching(store, rung=2)
+    turns, memory = Turns(store, uid), Memory()
+    succeed(store, uid, 0, 100.0)
+    answer = answer_to_wait(turns.take([], memory, 100.0))
+    succeed(store, uid, 1, 100.0)
+    asked = turns.take([answer], memory, 100.0).effects
+    assert [type(effect) for effect in asked] == [AskFor]

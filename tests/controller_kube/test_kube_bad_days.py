@@ -17,7 +17,7 @@ from tunewright.db.sql import open_store
 
 pytestmark = [*NEEDED, pytest.mark.timeout(240)]
 
-TRIALS = 6
+TRIALS = 4
 AT_ONCE = 4  # scenarios, each in a namespace of its own
 
 
@@ -28,7 +28,7 @@ async def played(server, folder, last):
         async with scene(server, store) as play:
             killing = Killing(play.kube, last)
             first = play.operate(killing)
-            spec = {"seed": 7, "maxTrialCount": TRIALS, "parallelTrialCount": 3}
+            spec = {"seed": 7, "maxTrialCount": TRIALS, "parallelTrialCount": 2}
             await play.create(experiment(**spec))
             was_killed = await killed_or_done(play, first, killing)
             if was_killed:

@@ -7,10 +7,8 @@ import pymysql
 import pytest
 from psycopg import errors as pg
 from tunewright.api.errors import Invalid, NotFound, StoreUnavailable, StoreUnwritable
-from tunewright.db import connection
-from tunewright.db.connection import translate
+from tunewright.db.driver_errors import LostError, translate
 
-LOST = connection._LostError
 NO_RIGHT = StoreUnwritable
 FULL = "could not extend file: No space left on device"
 
@@ -19,19 +17,19 @@ FULL = "could not extend file: No space left on device"
     ("error", "ours"),
     [
         (sqlite3.OperationalError("database or disk is full"), StoreUnwritable),
-        (sqlite3.OperationalError("database is locked"), LOST),
-        (sqlite3.IntegrityError("UNIQUE constraint failed: trials.name"), LOST),
+        (sqlite3.OperationalError("database is locked"), LostError),
+        (sqlite3.IntegrityError("UNIQUE constraint failed: trials.name"), LostError),
         (sqlite3.IntegrityError("FOREIGN KEY constraint failed"), NotFound),
-        (pymysql.err.OperationalError(1213, "Deadlock found", sqlstate="40001"), LOST),
-        (pymysql.err.IntegrityError(1062, "Duplicate entry"), LOST),
+        (pymysql.err.OperationalError(1213, "Deadlock found", sqlstate="40001"), LostError),
+        (pymysql.err.IntegrityError(1062, "Duplicate entry"), LostError),
         (pymysql.err.OperationalError(2006, "server has gone away"), StoreUnavailable),
         (pymysql.err.OperationalError(1044, "Access denied to database 'd'"), NO_RIGHT),
         (pymysql.err.OperationalError(1142, "CREATE command denied to user 'u'"), NO_RIGHT),
         (pymysql.err.DataError(1406, "Data too long"), Invalid),
-        (pg.SerializationFailure("Zugriff konnte nicht serialisiert werden"), LOST),
-        (pg.DeadlockDetected("Verklemmung"), LOST),
-        (pg.LockNotAvailable("canceling statement due to lock timeout"), LOST),
-        (pg.UniqueViolation("doppelter Schlüsselwert"), LOST),
+        (pg.SerializationFailure("Zugriff konnte nicht serialisiert werden"), LostError),
+        (pg.DeadlockDetected("Verklemmung"), LostError),
+        (pg.LockNotAvailable("canceling statement due to lock timeout"), LostError),
+        (pg.UniqueViolation("doppelter Schlüsselwert"), LostError),
         (pg.ForeignKeyViolation("verletzt Fremdschlüssel"), NotFound),
         (pg.DiskFull(FULL), StoreUnwritable),
         (pg.IoError("could not read block"), StoreUnwritable),

@@ -13,8 +13,8 @@ from tunewright.api.identity import ExperimentKey
 from tunewright.api.observation import Batch, Sample
 from tunewright.api.states import TrialState
 from tunewright.db import experiments, observations, trial_statements, trials
-from tunewright.db.connection import refuse_network_file_system
 from tunewright.db.sql import open_store
+from tunewright.db.sqlite import refuse_network_file_system
 from tunewright.db.statements import Prepared
 from tunewright.db.store import Store
 

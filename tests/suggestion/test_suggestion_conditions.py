@@ -40,7 +40,7 @@ def loss(point):
             return ((point["slope"] - 0.8) ** 2 + (point["rate"] - 0.3) ** 2) / 3
 
 
-def searched(algorithm, seed, trials=50):
+def searched(algorithm, seed, trials=30):
     fold = registry.start(problem(space=SPACE, algorithm=algorithm, seed=seed))
     log, points = Log(), []
     for index in range(trials):
@@ -63,7 +63,7 @@ def test_it_finds_the_best_branch_and_in_it_better_points_than_chance(algorithm)
 @pytest.mark.parametrize("algorithm", [*SEARCH, "random", "sobol"])
 def test_points_have_what_is_active_in_them_in_the_order_of_the_file(algorithm):
     names = list(SPACE.by_name)
-    for point in searched(algorithm, 1, 30):
+    for point in searched(algorithm, 1):
         assert SPACE.contains(point)
         assert sorted(point, key=names.index) == list(point)
 

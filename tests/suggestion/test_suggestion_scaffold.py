@@ -10,6 +10,8 @@ from support.command import COMMAND
 from tunewright.api.errors import Conflict, Invalid
 from tunewright.suggestion.plugin import scaffold
 
+pytestmark = pytest.mark.xdist_group("scaffold")  # one worker installs the packages, once
+
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory):

@@ -44,10 +44,12 @@ def address():
     server.stop(0).wait()
 
 
-@pytest.mark.parametrize("name", ["medianstop", "asha"])
-def test_a_rule_keeps_its_contract_over_the_wire(name, address):
-    """Each replica of the store asks the service, which is sent what it lacks."""
-    assert examine_rule(at(address, name)).broken == []
+def test_a_rule_keeps_its_contract_over_the_wire(address):
+    """Each replica of the store asks the service, which is sent what it lacks.
+
+    Another rule is examined so by `tunewright plugin test`.
+    """
+    assert examine_rule(at(address, "medianstop")).broken == []
 
 
 def test_every_built_in_rule_is_examined():

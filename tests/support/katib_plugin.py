@@ -2,8 +2,8 @@
 
     python katib_plugin.py PORT
 
-It counts through the points of a space, or draws them, and fails on a trial that it
-did not propose. Its names count too, so that after a restart it gives them again.
+It counts through the points of a space of few parameters, or draws them, and fails on a
+trial that it did not propose. Its names count too, so that after a restart it gives them again.
 """
 
 import contextlib
@@ -20,6 +20,7 @@ from tunewright.suggestion import registry
 from tunewright.suggestion.algorithm import Fold
 
 PROGRAM = (sys.executable, __file__)
+MOST = 3
 
 
 class Remembering(api_pb2_grpc.SuggestionServicer):
@@ -47,6 +48,9 @@ class Remembering(api_pb2_grpc.SuggestionServicer):
         return convert_katib.proposals_to_katib(named)
 
     def ValidateAlgorithmSettings(self, request, context):  # noqa: N802
+        if len(request.experiment.spec.parameter_specs.parameters) > MOST:
+            context.set_code(grpc.StatusCode.INVALID_ARGUMENT)
+            context.set_details(f"more than {MOST} parameters")
         return api_pb2.ValidateAlgorithmSettingsReply()
 
 

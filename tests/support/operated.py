@@ -10,8 +10,8 @@ from typing import Any
 
 from tunewright.api.errors import NotFound
 from tunewright.controller.engine import WallClock
+from tunewright.controller.kube import client
 from tunewright.controller.kube.archive import StoreArchive
-from tunewright.controller.kube.client import connect
 from tunewright.controller.kube.figures import Figures
 from tunewright.controller.kube.lease import Elector
 from tunewright.controller.kube.operator import Operator, Parts
@@ -23,6 +23,8 @@ from tunewright.db.store import Store
 from tunewright.suggestion.suggester import open_suggester
 
 from .actors import JOBS, JobController, Script, quadratic
+
+client.FAREWELL_SECONDS = 0.03  # the API server is on this machine
 
 SETTINGS = Settings(image="collector:1", metrics="metrics:6789")
 
@@ -174,7 +176,7 @@ async def played(
 
 @contextlib.asynccontextmanager
 async def scene(server: Any, store: Store, script: Script = quadratic) -> AsyncIterator[Scene]:
-    kube = await connect(kubeconfig=str(server.kubeconfig))
+    kube = await client.connect(kubeconfig=str(server.kubeconfig))
     namespace = server.namespace()
     clock = WallClock()
     parts = Parts(

@@ -1,4 +1,4 @@
-"""Early stopping by plug-ins, for an engine of this machine."""
+"""The early-stopping rules that a store is given, those of plug-ins among them."""
 
 import tempfile
 import time
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     from ..api.stopping import Evaluator, Stop
 
 _PAGE = 5000
-_CALLS = 8  # to services of rules at once, so that a slow one holds up no other experiment
+_CALLS = 8  # to plug-ins at once, so that a slow one delays no other experiment
 
 
 class Stopping:
-    """The rules of early stopping, for a store; those of plug-ins learn of trials from it.
+    """Evaluates early-stopping rules for a store. Plug-ins' rules read the trials from that store.
 
-    Nothing of the plug-ins is there before the first of them is asked. `address` is
-    where they find the metrics, where that is not this machine.
+    What plug-ins need, threads and a metrics service, is started when the first of them is asked.
+    `address` is where they find the metrics; without one they are served on a socket here.
     """
 
     def __init__(self, address: str | None = None) -> None:
@@ -36,7 +36,7 @@ class Stopping:
 
     @contextmanager
     def reading(self, store: Store) -> Iterator[None]:
-        """Let plug-ins learn from the store for the time of a block."""
+        """Let plug-ins read the store while the block runs."""
         self._store = store
         with self._held:
             yield
@@ -66,7 +66,7 @@ class Stopping:
         self._store.decide_stop(uid, stop, now=time.time())
 
     def metrics_address(self) -> str:
-        """Serve the metrics on a socket that only this user can reach."""
+        """Return where plug-ins find the metrics; serve them on a private socket if nowhere yet."""
         if self._address is None:
             from ..db.metrics_service import serve
 
