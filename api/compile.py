@@ -122,9 +122,7 @@ def policy(experiment: Experiment) -> Policy:
         on_lost=OnLost(trial.on_lost or OnLost.RETRY),
         max_duration=None if spec.max_duration is None else parse_duration(spec.max_duration),
         no_improvement=_no_improvement(spec.stop_when),
-        suspend=bool(spec.suspend),
         repeats=spec.repeats or 1,
-        ttl_seconds=spec.ttl_seconds_after_finished,
         retain=bool(template and template.retain),
         lease=_lease(spec.ask_tell),
     )

@@ -51,9 +51,7 @@ class Policy:
     on_lost: OnLost = OnLost.RETRY
     max_duration: float | None = None
     no_improvement: NoImprovement | None = None
-    suspend: bool = False
     repeats: int = 1
-    ttl_seconds: float | None = None
     retain: bool = False
     lease: float | None = None
 
