@@ -222,10 +222,8 @@ class View:
     """All that `plan` needs of an experiment: bounded by what is unfinished.
 
     `trials` are the unfinished ones by index. `active_seconds` counts the time
-    in which the experiment was driven and not suspended. `metrics_away` says
-    that the store is known to be out of the reporters' reach. A reporter may be
-    silent for `metrics_grace`. `ahead` are the experiments that took all the places
-    which `limits` grant: this one waits for one.
+    in which the experiment was driven and not suspended. `ahead` are the experiments
+    that took all the places which `limits` grant: this one waits for one.
     """
 
     policy: Policy
@@ -241,8 +239,6 @@ class View:
     suspended: bool = False
     active_seconds: float = 0.0
     leaving: Leaving | None = None
-    metrics_away: bool = False
-    metrics_grace: float = 30.0
     limits: Limits = NO_LIMITS
     ahead: tuple[str, ...] = ()
 

@@ -64,10 +64,6 @@ class Hindrance:
     def message(self) -> str:
         return self.reason.about(self.detail)
 
-    @property
-    def remedy(self) -> str:
-        return self.reason.remedy
-
 
 @dataclass(frozen=True, slots=True)
 class Crashed:
