@@ -31,6 +31,7 @@ from .port import (
     name_of,
     version_of,
 )
+from .resources import PODS
 
 REQUEST_SECONDS = 30.0
 FAREWELL_SECONDS = 0.25
@@ -43,7 +44,6 @@ LINES, LIMIT = 2000, 1 << 22
 """How much is read of the end of a log; a server that is given bytes alone cuts at the end."""
 
 _PIECE = 1 << 16
-_PODS = Resource("", "v1", "pods")
 _FAILURES = (aiohttp.ClientError, asyncio.TimeoutError, ssl.SSLError, ConnectionError)
 
 
@@ -124,7 +124,7 @@ class KubeClient:
         self, namespace: str, pod: str, container: str, *, silence: float
     ) -> AsyncIterator[AsyncIterator[bytes]]:
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=REQUEST_SECONDS, sock_read=silence)
-        path = _PODS.path(namespace, pod, "log")
+        path = PODS.path(namespace, pod, "log")
         query = {"container": container, "follow": "true", "timestamps": "true"}
         answer = await self._send("GET", path, query, patience=timeout)
         try:
@@ -137,7 +137,7 @@ class KubeClient:
     async def log_end(
         self, namespace: str, pod: str, container: str, *, previous: bool = False
     ) -> bytes:
-        path = _PODS.path(namespace, pod, "log")
+        path = PODS.path(namespace, pod, "log")
         query = {"container": container, "tailLines": str(LINES), "limitBytes": str(LIMIT)}
         query |= {"previous": "true"} if previous else {}
         patience = aiohttp.ClientTimeout(total=REQUEST_SECONDS)

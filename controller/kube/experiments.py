@@ -12,8 +12,8 @@ from ...api.space import format_value
 from ...api.states import ExperimentState, TrialState
 from ...db.records import ExperimentRecord, Totals, TrialRecord
 from .book import Book
+from .fields import LATEST, assignments, moment_of, text_of, without_nothing
 from .port import Document, name_of, namespace_of
-from .resources import LATEST, assignments, moment_of, text_of, without_nothing
 from .trials import observation_status
 from .wishes import wishes_of
 

@@ -23,13 +23,13 @@ from ...api.errors import NotFound, ServerUnavailable
 from ...db.authority import Caller
 from . import labels
 from .cache import Cache, Key
-from .port import Document, Kube, Resource, Selection, name_of, namespace_of
+from .port import Document, Kube, Selection, name_of, namespace_of
 from .reflector import Reflector
+from .resources import PODS
 from .review import TOKEN_REVIEWS, Believed, token_review
 from .workloads.pods import OVER
 
 AUDIENCE = "tunewright"
-PODS = Resource("", "v1", "pods")
 _POD = "authentication.kubernetes.io/pod-name"
 _POD_UID = "authentication.kubernetes.io/pod-uid"
 _ACCOUNT = "system:serviceaccount:"

@@ -13,9 +13,9 @@ from ..render import TrialIdentity, render
 from . import labels
 from .accounts import check_account, user_of
 from .cache import Cache, Key
-from .notices import EVENTS
+from .fields import owner
 from .port import Document, Kube, Resource, Selection
-from .resources import owner
+from .resources import EVENTS
 from .workloads.checkpoints import PATH as CHECKPOINT
 from .workloads.checkpoints import Kept
 from .workloads.injection import Injection, Instrumented, Settings, Way, instrument
@@ -118,7 +118,7 @@ class Jobs:
             keep_until_seen(made)
         metadata = {
             **made["metadata"],
-            "ownerReferences": [owner(API_VERSION, "Trial", record.name, uid)],
+            "ownerReferences": [owner("Trial", record.name, uid)],
         }
         return {**made, "metadata": metadata}
 

@@ -32,8 +32,8 @@ from ..brief import Brief
 from ..ports import Clock
 from .archive import Archive
 from .cache import Key
-from .informers import PODS
 from .port import Document, Kube, Selection, name_of
+from .resources import PODS
 from .workloads.pods import is_primary
 
 SEND_SECONDS = 0.5

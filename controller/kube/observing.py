@@ -14,9 +14,10 @@ from ..ports import AttemptRef, Ended, Started
 from ..turn import Event
 from .attempts import Attempts, is_going, is_starting
 from .cache import Key
+from .fields import moment_of
 from .jobs import attempt_of
 from .port import Document
-from .resources import TRIALS, moment_of
+from .resources import TRIALS
 from .trials import is_ahead
 from .waiting import Explainer, crash_of
 from .workloads.hindrance import hindrance

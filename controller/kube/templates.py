@@ -5,9 +5,8 @@ from typing import Any
 
 from ...api import documents
 from ...api.errors import Fault, Forbidden, Invalid, NotFound
-from .port import Document, Kube, Resource, namespace_of
-
-CONFIG_MAPS = Resource("", "v1", "configmaps")
+from .port import Document, Kube, namespace_of
+from .resources import CONFIG_MAPS
 
 _COMPONENT, _TEMPLATES = "katib.kubeflow.org/component", "trial-templates"
 _PATH = "spec.trialTemplate.configMap"

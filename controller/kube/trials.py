@@ -25,9 +25,9 @@ from ...api.trial import (
 from ...db.records import AttemptRecord, AttemptState, TrialRecord
 from . import labels
 from .book import Book
+from .fields import assignments, moment_of, owner, plain, text_of, without_nothing
 from .page import Page
 from .port import Document
-from .resources import assignments, moment_of, owner, plain, text_of, without_nothing
 
 UNAVAILABLE = "unavailable"
 """What Katib writes where there is no number."""
@@ -189,9 +189,7 @@ def trial_document(book: Book, page: Page, run: Document) -> dict[str, Any]:
                 **dict(record.proposal.labels),
                 labels.EXPERIMENT: experiment.key.name,
             },
-            "ownerReferences": [
-                owner(API_VERSION, "Experiment", experiment.key.name, experiment.uid)
-            ],
+            "ownerReferences": [owner("Experiment", experiment.key.name, experiment.uid)],
         },
         "spec": without_nothing(spec),
     }

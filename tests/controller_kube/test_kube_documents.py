@@ -7,9 +7,7 @@ import pytest
 from support.actors import JOBS, Fate
 from support.apiserver import NEEDED
 from support.operated import experiment
-from tunewright.controller.kube.notices import EVENTS
-from tunewright.controller.kube.resources import EXPERIMENTS
-from tunewright.controller.kube.templates import CONFIG_MAPS
+from tunewright.controller.kube.resources import CONFIG_MAPS, EVENTS, EXPERIMENTS
 
 pytestmark = NEEDED
 

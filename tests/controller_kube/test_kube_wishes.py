@@ -9,8 +9,7 @@ from support.apiserver import NEEDED
 from support.killing import Killing
 from support.operated import experiment, scene
 from tunewright.controller.kube.labels import WISHES
-from tunewright.controller.kube.notices import EVENTS
-from tunewright.controller.kube.resources import EXPERIMENTS
+from tunewright.controller.kube.resources import EVENTS, EXPERIMENTS
 from tunewright.controller.kube.wishes import wishes_of
 from tunewright.db.sql import open_store
 
