@@ -27,9 +27,9 @@ from .port import Document, Kube, Selection, name_of, namespace_of
 from .reflector import Reflector
 from .resources import PODS
 from .review import TOKEN_REVIEWS, Believed, token_review
+from .workloads.collector import AUDIENCE
 from .workloads.pods import OVER
 
-AUDIENCE = "tunewright"
 _POD = "authentication.kubernetes.io/pod-name"
 _POD_UID = "authentication.kubernetes.io/pod-uid"
 _ACCOUNT = "system:serviceaccount:"
