@@ -56,6 +56,11 @@ class Policy:
     lease: float | None = None
 
     @property
+    def min_delta(self) -> float:
+        """By how much a trial must better the best to count as an improvement."""
+        return self.no_improvement.min_delta if self.no_improvement else 0.0
+
+    @property
     def may_restart(self) -> bool:
         """Say whether a raised budget opens an experiment that ended by it."""
         return self.resume_policy is not ResumePolicy.NEVER

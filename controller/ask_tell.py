@@ -81,7 +81,7 @@ class AskTell:
         if failure is None and self._metric not in values:
             told = ", ".join(values) or "nothing"
             raise Invalid([Fault(self._metric, f"the objective is missing, told was {told}")])
-        ref = AttemptRef(self._uid, index, record.name, attempt.attempt, token)
+        ref = AttemptRef.last_of(self._uid, record)
         events = _told(ref, attempt, values, failure, self._clock.now())
         await self._take(events, [], room=0)
         return True

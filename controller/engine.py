@@ -393,7 +393,7 @@ class Engine:
             return
         await self._workloads.end_strays([attempt.token for _, attempt in left])
         for record, attempt in left:
-            ref = AttemptRef(self._uid, record.index, record.name, attempt.attempt, attempt.token)
+            ref = AttemptRef.last_of(self._uid, record)
             message, at = "its engine went away", attempt.started_at or 0.0
             self._inbox.append(Ended(ref, EndReason.STOPPED, None, message, Usage(), at))
 

@@ -11,7 +11,7 @@ from typing import Any, Protocol, TypeAlias
 
 from ..api.history import Suggestion
 from ..api.problem import Problem
-from ..db.records import Usage
+from ..db.records import TrialRecord, Usage
 from .plan.view import EndReason as EndReason
 
 
@@ -24,6 +24,13 @@ class AttemptRef:
     trial: str
     attempt: int
     token: str
+
+    @classmethod
+    def last_of(cls, uid: str, trial: TrialRecord) -> "AttemptRef":
+        """Return the last attempt of a trial that has one; `uid` is the experiment's."""
+        last = trial.attempt
+        assert last is not None
+        return cls(uid, trial.index, trial.name, last.attempt, last.token)
 
 
 @dataclass(frozen=True, slots=True)

@@ -237,11 +237,7 @@ def _write_parameters(brief: Brief, point: Point, directory: Path) -> str:
         Retryable: this process has too many files open.
         StoreUnwritable: it cannot be written.
     """
-    space = brief.problem.space.by_name
-    natives = {
-        name: space[name].native(value) if name in space else value for name, value in point.items()
-    }
-    parameters = json.dumps(natives)
+    parameters = json.dumps(brief.problem.space.natives(point))
     try:
         directory.mkdir(parents=True, exist_ok=True)
         with (directory / "parameters.json").open("wb", buffering=0) as file:

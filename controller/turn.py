@@ -271,7 +271,7 @@ class _Recorder:
             case do.Start():
                 self._start(action)
             case do.Stop():
-                ref = self._ref(action.index)
+                ref = AttemptRef.last_of(self._uid, self._trials[action.index])
                 self._turn.effects.append(StopAttempt(ref, action.grace))
             case do.Repeat():
                 self._store.retry_trial(
@@ -332,7 +332,6 @@ class _Recorder:
         self._turn.effects.append(StartAttempt(ref, record.proposal, runs))
 
     def _finish(self, action: do.Finish) -> None:
-        patience = self._turn.brief.policy.no_improvement
         entry = self._store.finish_trial(
             self._uid,
             action.index,
@@ -340,7 +339,7 @@ class _Recorder:
             reason=action.reason,
             message=action.message,
             own_failure=action.own_failure,
-            min_delta=patience.min_delta if patience else 0.0,
+            min_delta=self._turn.brief.policy.min_delta,
             now=self._now,
         )
         record = self._trials[action.index]
@@ -413,12 +412,6 @@ class _Recorder:
 
     def _wish(self, wish: int) -> Mapping[str, Any]:
         return next(found.arguments for found in self._turn.stored.wishes if found.id == wish)
-
-    def _ref(self, index: int) -> AttemptRef:
-        record = self._trials[index]
-        assert record.attempt is not None
-        attempt = record.attempt
-        return AttemptRef(self._uid, index, record.name, attempt.attempt, attempt.token)
 
     def _refuse(self, why: str) -> None:
         """Tell whoever asked, also in another process, why a wish is not carried out."""

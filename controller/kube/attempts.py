@@ -105,9 +105,7 @@ class Attempts:
         return {i: each.crash for i, each in self._of.items() if each.crash is not None}
 
     def ref(self, record: TrialRecord) -> AttemptRef:
-        assert record.attempt is not None
-        attempt, uid = record.attempt, self.book.experiment.uid
-        return AttemptRef(uid, record.index, record.name, attempt.attempt, attempt.token)
+        return AttemptRef.last_of(self.book.experiment.uid, record)
 
     def workload(self, record: TrialRecord) -> Document | None:
         return self.jobs.get(self.book.experiment, record.name)

@@ -331,16 +331,16 @@ async def open_driver(world: World, document: Document, before: int | None) -> D
     resource = await world.informers.resource(source["apiVersion"], source["kind"])
     check_kind(resource, limits, record.key.namespace)
     cache = await world.informers.workloads(resource)
-    patience = brief.policy.no_improvement
     pages = [
         page_of(trial, brief.objective, brief.problem.space)
         for trial in await world.informers.trials_of(key_of(document), anew=before is not None)
         if is_ours(trial, record.uid)
     ]
-    delta = patience.min_delta if patience else 0.0
     known = max(before or 0, record.totals.proposed)
     record = replace(record, totals=Totals(proposed=known))
-    book = Book(record, conditions or created(world.clock.now()), pages, min_delta=delta)
+    book = Book(
+        record, conditions or created(world.clock.now()), pages, min_delta=brief.policy.min_delta
+    )
     jobs = Jobs(world.kube, cache, resource, world.settings, world.impersonates)
     own = [page.record for page in pages]
     warm = await warm_trials(world.informers, record, brief, own, proposed=book.proposed)

@@ -184,11 +184,7 @@ def injection_of(
     experiment: ExperimentRecord, brief: Brief, record: TrialRecord, settings: Settings
 ) -> Injection:
     """Return what the pods of a trial's last attempt get, but for its checkpoint."""
-    space, attempt = brief.problem.space.by_name, record.attempt
-    natives = {
-        name: space[name].native(value) if name in space else value
-        for name, value in record.proposal.point.items()
-    }
+    attempt = record.attempt
     return Injection(
         experiment=experiment.key.name,
         trial=record.name,
@@ -196,7 +192,7 @@ def injection_of(
         attempt=attempt.attempt if attempt else 1,
         container=brief.primary_container,
         metrics=brief.objective.metric_names,
-        parameters=json.dumps(natives),
+        parameters=json.dumps(brief.problem.space.natives(record.proposal.point)),
         settings=settings,
         collector=brief.collector_document,
         primary_labels=brief.primary_labels,

@@ -244,9 +244,7 @@ class View:
 
     def ending(self, counts: Counts, state: TrialState, outcome: Outcome) -> Counts:
         """Return the totals after one more trial ended so."""
-        patience = self.policy.no_improvement
-        delta = patience.min_delta if patience else 0.0
-        return counts.ending(state, outcome, self.objective, delta)
+        return counts.ending(state, outcome, self.objective, self.policy.min_delta)
 
     @property
     def parallel(self) -> int:
