@@ -20,13 +20,14 @@ from ..ports import Clock
 from .admission import Admission
 from .archive import Archive
 from .cache import Cache, Key, key_of
-from .driver import Driver, open_driver
+from .driver import Driver
 from .experiments import experiment_record, is_driven_here, is_settled
 from .figures import Figures
 from .informers import BY_EXPERIMENT, HELD, Informers
 from .katib import lift_finalizers, return_when_it_is_back, wait_for_its_end
 from .lease import Elector
 from .notices import Notices
+from .opening import open_driver
 from .plugins import tell_ignored
 from .pod_webhook import PodWebhook
 from .port import Document, Kube
