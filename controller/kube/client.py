@@ -5,7 +5,6 @@ know no custom resource. Only here is it imported.
 """
 
 import asyncio
-import json
 import math
 import os
 import ssl
@@ -20,9 +19,8 @@ from kubernetes.aio import config
 from kubernetes.aio.client import ApiClient, Configuration
 
 from ...api.errors import Fault, Forbidden, Invalid, ServerUnavailable, TunewrightError
-from .answers import error_of, read_json, selecting, slim
+from .answers import error_of, read_event, read_object, selecting, slim
 from .port import (
-    Change,
     Document,
     Listing,
     Resource,
@@ -114,7 +112,7 @@ class KubeClient:
         answer = await self._send("GET", path, query, patience=timeout)
         try:
             if answer.status != 200:
-                raise self._error(answer, await answer.text())
+                raise self._error(answer, await answer.text(errors="replace"))
             yield self._events(answer)
         finally:
             _hang_up(answer)
@@ -129,7 +127,7 @@ class KubeClient:
         answer = await self._send("GET", path, query, patience=timeout)
         try:
             if answer.status != 200:
-                raise self._error(answer, await answer.text())
+                raise self._error(answer, await answer.text(errors="replace"))
             yield self._lines(answer)
         finally:
             _hang_up(answer)
@@ -144,7 +142,7 @@ class KubeClient:
         answer = await self._send("GET", path, query, patience=patience)
         try:
             if answer.status != 200:
-                raise self._error(answer, await answer.text())
+                raise self._error(answer, await answer.text(errors="replace"))
             return await answer.read()
         except _FAILURES as error:
             raise self._away(error) from error
@@ -225,14 +223,14 @@ class KubeClient:
             method, path, query or {}, body, kind=kind, user=user, patience=timeout
         )
         try:
-            text = await answer.text()
+            text = await answer.text(errors="replace")
         except _FAILURES as error:
             raise self._away(error) from error
         if answer.status >= 300:
             raise self._error(answer, text)
         try:
-            return slim(read_json(text))
-        except ValueError as error:  # somebody between answers in the server's place
+            return read_object(text)
+        except ValueError as error:
             raise self._away(error) from error
 
     async def _send(
@@ -270,15 +268,8 @@ class KubeClient:
         """Read one event a line; an error in the stream is raised as what it is."""
         try:
             async for line in answer.content:
-                event = read_json(line)
-                document = event["object"]
-                if event["type"] == "ERROR":
-                    raise error_of(int(document.get("code", 500)), {}, line.decode())
-                yield WatchEvent(Change(event["type"]), slim(document))
-        except (
-            *_FAILURES,
-            json.JSONDecodeError,
-        ) as error:  # a line may break off with its connection
+                yield read_event(line)
+        except (*_FAILURES, ValueError) as error:
             raise self._away(error) from error
 
     async def _lines(self, answer: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
