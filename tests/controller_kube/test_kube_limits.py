@@ -209,3 +209,19 @@ def test_a_limit_that_is_none_is_named(tmp_path):
 
     with pytest.raises(Invalid, match=r"limits\.0\.parallelTrialCount\.max"):
         read_config(tmp_path / "config.yaml")
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        pytest.param(b"metrics: caf\xe9:6789", id="another encoding"),
+        pytest.param(b"metrics: 2026-02-31", id="no day"),
+        pytest.param(b"metrics: !!int five", id="no number"),
+        pytest.param(b"[" * 2000, id="no end of lists"),
+    ],
+)
+def test_settings_that_cannot_be_read_are_named_by_their_file(tmp_path, written):
+    (tmp_path / "config.yaml").write_bytes(written)
+
+    with pytest.raises(Invalid, match=r"config\.yaml"):
+        read_config(tmp_path / "config.yaml")
