@@ -123,6 +123,8 @@ UNREADABLE = [
     {"verb": "trial-add"},
     {"verb": "trial-add", "point": "x=1"},
     {"verb": "edit", "maxTrialCount": "many"},
+    {"verb": "edit", "now": True, "labels": {"team": "a"}},
+    {"verb": "edit", "now": True, "note": "seen"},
     {},
 ]
 
