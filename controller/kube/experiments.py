@@ -13,7 +13,7 @@ from ...api.states import ExperimentState, TrialState
 from ...db.records import ExperimentRecord, Totals, TrialRecord
 from .book import Book
 from .fields import LATEST, assignments, moment_of, text_of, without_nothing
-from .port import Document, name_of, namespace_of
+from .port import Document, at, name_of, namespace_of
 from .trials import observation_status
 from .wishes import wishes_of
 
@@ -42,7 +42,7 @@ def experiment_record(document: Document) -> tuple[ExperimentRecord, Conditions]
         message=state.message if state else "",
         seed=status.seed if status.seed is not None else seed_of(uid),
         workdir="",
-        suspended=bool(document["spec"].get("suspend")),
+        suspended=bool(at(document, "spec", "suspend")),
         created_at=read(metadata["creationTimestamp"]),
         started_at=moment_of(status.start_time),
         finished_at=moment_of(status.completion_time),

@@ -11,7 +11,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from ...api.errors import Conflict, Invalid, NotFound, Retryable, TunewrightError
 from ..plan import reasons
@@ -30,7 +30,7 @@ from .notices import Notices
 from .opening import open_driver
 from .plugins import tell_ignored
 from .pod_webhook import PodWebhook
-from .port import Document, Kube
+from .port import Document, Kube, at
 from .queue import WorkQueue
 from .resources import EXPERIMENTS, TRIALS
 from .retention import keep_sweeping
@@ -392,10 +392,7 @@ def _kinds(experiments: Cache) -> Mapping[Key, str]:
 
 def _kind_of(experiment: Document) -> str:
     """Return of which kind its trials are, as far as it says so: Katib's definitions take all."""
-    found: Any = experiment
-    for name in ("spec", "trialTemplate", "trialSpec", "kind"):
-        found = found.get(name) if isinstance(found, Mapping) else None
-    return str(found or "")
+    return str(at(experiment, "spec", "trialTemplate", "trialSpec", "kind") or "")
 
 
 def _has_begun(world: World, key: Key) -> bool:
@@ -406,5 +403,5 @@ def _has_begun(world: World, key: Key) -> bool:
 
 
 def _ttl(document: Document) -> float | None:
-    ttl: float | None = document["spec"].get("ttlSecondsAfterFinished")
+    ttl: float | None = at(document, "spec", "ttlSecondsAfterFinished")
     return ttl

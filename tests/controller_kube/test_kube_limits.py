@@ -184,6 +184,13 @@ def test_places_go_to_those_that_have_begun_and_then_by_age(others, expected):
     assert ahead(me, [*others, me], NO_LIMITS) == ()
 
 
+def test_an_experiment_without_a_spec_takes_no_place_of_others():
+    bare = {"metadata": {"name": "bare", "uid": "b", "creationTimestamp": "2020-01-01T00:00:00Z"}}
+    me = {**bare, "metadata": {**bare["metadata"], "name": "me", "uid": "m"}, "spec": {"seed": 1}}
+
+    assert ahead(me, [bare, me], Limits(experiments=1)) == ()
+
+
 SETTINGS = """
 limits:
 - namespaces: [team-a]
