@@ -14,11 +14,12 @@ from ..api.observation import Batch, Sample
 from ..db.ledger import Ledger
 from ..db.records import AttemptRecord, AttemptState, ExperimentRecord, Usage
 from .asking import ask
+from .effects import AskFor, Effect, Event, StartAttempt, StopAttempt, Turn
 from .loading import Memory, view_of
 from .plan import explain
 from .plan.view import EndReason
 from .ports import AttemptRef, Clock, Ended, Started, Suggester
-from .turn import AskFor, Effect, Event, StartAttempt, StopAttempt, Turn, Turns
+from .turn import Turns
 
 SOURCE = "tell"
 

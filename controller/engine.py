@@ -22,6 +22,16 @@ from ..db.records import AttemptState, Usage
 from ..db.store import Store
 from .asking import ask
 from .doorbell import listening
+from .effects import (
+    AskFor,
+    Effect,
+    Event,
+    Noted,
+    StartAttempt,
+    StopAttempt,
+    TrialFinished,
+    Turn,
+)
 from .lineage import Lineage
 from .loading import Memory, view_of
 from .plan import explain
@@ -31,17 +41,7 @@ from .progress import Observer
 from .snapshots import Pictures
 from .sweeping import Sweeper, remove
 from .trials import RunningTrials
-from .turn import (
-    AskFor,
-    Effect,
-    Event,
-    Noted,
-    StartAttempt,
-    StopAttempt,
-    TrialFinished,
-    Turn,
-    Turns,
-)
+from .turn import Turns
 from .warm_start import warm_trials
 
 WorkloadsFactory: TypeAlias = Callable[[Callable[[Change], None]], Workloads]

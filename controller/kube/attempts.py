@@ -11,9 +11,9 @@ from itertools import islice
 
 from ...db.records import AttemptState, TrialRecord
 from ..brief import Brief
+from ..effects import Effect, StartAttempt, StopAttempt, TrialFinished
 from ..loading import Memory
 from ..ports import AttemptRef, Ended
-from ..turn import Effect, StartAttempt, StopAttempt, TrialFinished
 from .book import Book
 from .cache import Key
 from .informers import BY_EXPERIMENT

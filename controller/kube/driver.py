@@ -16,11 +16,12 @@ from ...api.states import ExperimentState, TrialState
 from ...db.records import PendingStop, StopRow
 from ..asking import ask
 from ..brief import Brief, brief_of
+from ..effects import AskFor, Event, TrialFinished, Turn
 from ..loading import Memory
 from ..plan import explain, reasons
 from ..plan.limits import held_back
 from ..plan.view import View
-from ..turn import AskFor, Event, TrialFinished, Turn, Turns
+from ..turn import Turns
 from .attempts import AGAIN_SECONDS, Attempts
 from .book import Book
 from .claims import with_claim

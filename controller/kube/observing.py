@@ -8,10 +8,10 @@ from ...api.states import TrialState
 from ...db.archive import Looked
 from ...db.records import TrialRecord, Usage
 from ...metrics_collector.spec import CollectorKind
+from ..effects import Event
 from ..plan import reasons
 from ..plan.view import EndReason
 from ..ports import AttemptRef, Ended, Started
-from ..turn import Event
 from .attempts import Attempts, is_going, is_starting
 from .cache import Key
 from .fields import moment_of

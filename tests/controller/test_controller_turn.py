@@ -8,10 +8,11 @@ from tunewright.api.history import Proposal, Suggestion
 from tunewright.api.identity import ExperimentKey
 from tunewright.api.observation import Batch, Sample
 from tunewright.api.states import TrialState
+from tunewright.controller.effects import StopAttempt, Suggested
 from tunewright.controller.loading import Memory, Passing
 from tunewright.controller.plan import explain
 from tunewright.controller.plan.view import EndReason
-from tunewright.controller.turn import StopAttempt, Suggested, Turns
+from tunewright.controller.turn import Turns
 from tunewright.db.records import Usage
 from tunewright.db.sql import open_store
 from tunewright.db.store import Store
