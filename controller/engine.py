@@ -7,7 +7,6 @@ a turn that has to wait for it, or has much to write, is taken in a thread.
 
 import asyncio
 import contextlib
-import time
 from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -73,13 +72,6 @@ class Outcome:
     reason: str
     message: str
     interrupted: bool
-
-
-class WallClock:
-    """The time of this machine."""
-
-    def now(self) -> float:
-        return time.time()
 
 
 class Engine:

@@ -4,6 +4,7 @@ The store is `db.store.Store`. Implementations: `local` here, `kube` on a
 cluster.
 """
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -103,6 +104,13 @@ class Clock(Protocol):
     def now(self) -> float:
         """Return seconds since the epoch, UTC."""
         ...
+
+
+class WallClock:
+    """The time of this machine."""
+
+    def now(self) -> float:
+        return time.time()
 
 
 class Workloads(Protocol):
