@@ -181,12 +181,12 @@ class Engine:
         if kept is None or kept.keep is Keep.ALL:
             return
         if any(isinstance(effect, StartAttempt) for effect in turn.effects):
-            names = await self._in_writer(lambda: self._sweeper.spare(record, kept))
+            names = await self._in_writer(lambda: self._sweeper.spare(record))
             if names:
                 self._spawn(asyncio.to_thread(remove, self._home, names))
-        if turn.done:
+        if turn.done and record.state.is_finished and kept.keep is Keep.BEST:
             names = await self._in_writer(
-                lambda: self._sweeper.left(self._store.view(self._uid).experiment, kept)
+                lambda: self._sweeper.left(self._store.view(self._uid).experiment)
             )
             await asyncio.to_thread(remove, self._home, names)
 

@@ -457,15 +457,8 @@ class Book:
             return page.finished
         self._tally.min_delta = min_delta
         outcome = self.objective.outcome([*page.record.earlier, page.record.observation or {}])
-        entry = Finished(
-            self._tally.next_position,
-            index,
-            state,
-            verdict_of(outcome, state, own_failure=own_failure),
-            outcome.value,
-            outcome.values,
-            outcome.deviation,
-        )
+        verdict = verdict_of(outcome, state, own_failure=own_failure)
+        entry = Finished.of(self._tally.next_position, index, state, verdict, outcome)
         self._change(
             index,
             finished_at=now,
