@@ -137,20 +137,8 @@ class Book:
         page = self.pages.get(index)
         if page is not None:
             return page.record
-        return TrialRecord(
-            index=index,
-            name=trial_name(self.key.name, self.experiment.uid, index),
-            state=TrialState.CREATED,
-            reason=reasons.TRIAL_CREATED.name,
-            message=reasons.TRIAL_CREATED.message,
-            proposal=Proposal({}),
-            made_from=0,
-            created_at=self.experiment.created_at,
-            started_at=None,
-            finished_at=None,
-            value=None,
-            attempt=None,
-        )
+        name = trial_name(self.key.name, self.experiment.uid, index)
+        return _new_record(index, name, Proposal({}), 0, self.experiment.created_at)
 
     def history(self, uid: str, after: int = 0, limit: int | None = None) -> Sequence[Entry]:
         """Return the log behind a position."""
@@ -334,20 +322,7 @@ class Book:
             for offset, (_, proposal) in enumerate(proposals)
         ]
         for entry, (name, proposal) in zip(entries, proposals, strict=True):
-            record = TrialRecord(
-                index=entry.index,
-                name=name,
-                state=TrialState.CREATED,
-                reason=reasons.TRIAL_CREATED.name,
-                message=reasons.TRIAL_CREATED.message,
-                proposal=proposal,
-                made_from=made_from,
-                created_at=now,
-                started_at=None,
-                finished_at=None,
-                value=None,
-                attempt=None,
-            )
+            record = _new_record(entry.index, name, proposal, made_from, now)
             page = Page(record, entry.position, _created(record.reason, record.message, now))
             self.pages[entry.index] = page
             self._indexes[name] = entry.index
@@ -523,6 +498,26 @@ class Book:
 def without_refusal(conditions: Conditions) -> Conditions:
     """Take back that an edit was refused: the document can be read again."""
     return tuple(each for each in conditions if each.type != EDIT_REFUSED)
+
+
+def _new_record(
+    index: int, name: str, proposal: Proposal, made_from: int, now: float
+) -> TrialRecord:
+    """Return the record of a trial that was proposed, and of which nothing has begun."""
+    return TrialRecord(
+        index=index,
+        name=name,
+        state=TrialState.CREATED,
+        reason=reasons.TRIAL_CREATED.name,
+        message=reasons.TRIAL_CREATED.message,
+        proposal=proposal,
+        made_from=made_from,
+        created_at=now,
+        started_at=None,
+        finished_at=None,
+        value=None,
+        attempt=None,
+    )
 
 
 def _created(reason: str, message: str, now: float) -> Conditions:

@@ -107,30 +107,18 @@ class KubeClient:
             query |= {"sendInitialEvents": "true", "resourceVersionMatch": "NotOlderThan"}
         else:
             query["resourceVersion"] = since
-        timeout = aiohttp.ClientTimeout(total=None, sock_connect=REQUEST_SECONDS, sock_read=silence)
         path = selection.resource.path(selection.namespace)
-        answer = await self._send("GET", path, query, patience=timeout)
-        try:
-            if answer.status != 200:
-                raise self._error(answer, await answer.text(errors="replace"))
+        async with self._stream(path, query, silence) as answer:
             yield self._events(answer)
-        finally:
-            _hang_up(answer)
 
     @asynccontextmanager
     async def log(
         self, namespace: str, pod: str, container: str, *, silence: float
     ) -> AsyncIterator[AsyncIterator[bytes]]:
-        timeout = aiohttp.ClientTimeout(total=None, sock_connect=REQUEST_SECONDS, sock_read=silence)
         path = PODS.path(namespace, pod, "log")
         query = {"container": container, "follow": "true", "timestamps": "true"}
-        answer = await self._send("GET", path, query, patience=timeout)
-        try:
-            if answer.status != 200:
-                raise self._error(answer, await answer.text(errors="replace"))
+        async with self._stream(path, query, silence) as answer:
             yield self._lines(answer)
-        finally:
-            _hang_up(answer)
 
     async def log_end(
         self, namespace: str, pod: str, container: str, *, previous: bool = False
@@ -232,6 +220,20 @@ class KubeClient:
             return read_object(text)
         except ValueError as error:
             raise self._away(error) from error
+
+    @asynccontextmanager
+    async def _stream(
+        self, path: str, query: Mapping[str, str], silence: float
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        """Ask for what comes bit by bit; after so many seconds of silence it is given up."""
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=REQUEST_SECONDS, sock_read=silence)
+        answer = await self._send("GET", path, query, patience=timeout)
+        try:
+            if answer.status != 200:
+                raise self._error(answer, await answer.text(errors="replace"))
+            yield answer
+        finally:
+            _hang_up(answer)
 
     async def _send(
         self,

@@ -79,6 +79,17 @@ def is_settled(document: Document) -> bool:
     return seen == document["metadata"].get("generation") and not wishes_of(document)
 
 
+def kind_of_trials(document: Document) -> str:
+    """Return of which kind an experiment's trials are, "" where it does not say so."""
+    return str(at(document, "spec", "trialTemplate", "trialSpec", "kind") or "")
+
+
+def ttl_of(document: Document) -> float | None:
+    """Return how long an experiment asks to stay after its end, in seconds."""
+    ttl: float | None = at(document, "spec", "ttlSecondsAfterFinished")
+    return ttl
+
+
 def experiment_status(book: Book, lines: Sequence[str] = ()) -> dict[str, Any]:
     """Return the whole status, Katib's fields and ours; 0 is absent, as Katib has it.
 

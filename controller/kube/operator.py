@@ -21,7 +21,7 @@ from .admission import Admission
 from .archive import Archive
 from .cache import Cache, Key, key_of
 from .driver import Driver
-from .experiments import experiment_record, is_driven_here, is_settled
+from .experiments import experiment_record, is_driven_here, is_settled, kind_of_trials, ttl_of
 from .figures import Figures
 from .informers import BY_EXPERIMENT, HELD, Informers
 from .katib import lift_finalizers, return_when_it_is_back, wait_for_its_end
@@ -30,7 +30,7 @@ from .notices import Notices
 from .opening import open_driver
 from .plugins import tell_ignored
 from .pod_webhook import PodWebhook
-from .port import Document, Kube, at
+from .port import Document, Kube
 from .queue import WorkQueue
 from .resources import EXPERIMENTS, TRIALS
 from .retention import keep_sweeping
@@ -277,7 +277,7 @@ class Operator:
         await self._drop(key)
         soon = world.clock.now() + AFTER_SECONDS
         self._give_place(key)
-        ends = expires_at(soon, _ttl(document), world.limits(key.namespace))
+        ends = expires_at(soon, ttl_of(document), world.limits(key.namespace))
         return wake_at if ends is None else soon
 
     def _created_before(self, key: Key, document: Document) -> int | None:
@@ -297,7 +297,7 @@ class Operator:
             return None
         record, _ = experiment_record(document)
         namespace, name = record.key.namespace, record.key.name
-        at = expires_at(record.finished_at, _ttl(document), world.limits(namespace))
+        at = expires_at(record.finished_at, ttl_of(document), world.limits(namespace))
         if at is None or world.clock.now() < at:
             return at
         self._notices.say(document, "Normal", reasons.EXPIRED.name, reasons.EXPIRED.message)
@@ -384,15 +384,10 @@ def _kinds(experiments: Cache) -> Mapping[Key, str]:
     """Return of which kind the trials are of experiments that are not settled; it may be open."""
     found = {key: experiments.get(key) for key in experiments.names()}
     return {
-        key: _kind_of(each)
+        key: kind_of_trials(each)
         for key, each in found.items()
         if each is not None and not is_settled(each)
     }
-
-
-def _kind_of(experiment: Document) -> str:
-    """Return of which kind its trials are, as far as it says so: Katib's definitions take all."""
-    return str(at(experiment, "spec", "trialTemplate", "trialSpec", "kind") or "")
 
 
 def _has_begun(world: World, key: Key) -> bool:
@@ -400,8 +395,3 @@ def _has_begun(world: World, key: Key) -> bool:
     document = world.informers.experiments.get(key)
     uid = document["metadata"]["uid"] if document else ""
     return any(is_ours(each, uid) for each in world.informers.trials.under(BY_EXPERIMENT, key))
-
-
-def _ttl(document: Document) -> float | None:
-    ttl: float | None = at(document, "spec", "ttlSecondsAfterFinished")
-    return ttl
