@@ -370,10 +370,10 @@ class Engine:
     # From an engine before this one, and at the end of this one.
 
     async def _recover(self) -> None:
-        """End what an engine that was killed left behind; its attempts were interrupted by us.
+        """End what an engine that was killed left behind, and tell of the attempts as stopped.
 
-        Nobody knows when: had they ended only now, the time in which nothing drove them would
-        count as theirs, and deadlines would be over that they never came to.
+        When they ended nobody knows. Their start is told as their end: the time in which no
+        engine ran must not count against their deadlines.
         """
         view = await self._in_writer(lambda: self._store.view(self._uid))
         left = [
@@ -423,9 +423,9 @@ class Engine:
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._over)
+        task.add_done_callback(self._on_task_done)
 
-    def _over(self, task: asyncio.Task[None]) -> None:
+    def _on_task_done(self, task: asyncio.Task[None]) -> None:
         """Let what went wrong in a task end the engine: nobody else would hear of it."""
         self._tasks.discard(task)
         if not task.cancelled() and task.exception() is not None:

@@ -97,7 +97,7 @@ class Counts:
     """Totals of the experiment's trials.
 
     `best` is the best value so far, never NaN; `reached` says that a trial reaches every goal.
-    `unbegun` trials were ended before they had an attempt; `by_state` leaves them out.
+    `unbegun` trials were ended before they had an attempt; `by_state` does not count them.
     """
 
     proposed: int = 0
