@@ -80,7 +80,7 @@ class Attempts:
         await self.logs.close()
 
     def to_clear(self) -> set[str]:
-        """Return what is to be taken away now: the first that failed stay until the end."""
+        """Return whose workloads to delete now: the first few that failed stay until the end."""
         if self.book.experiment.state.is_finished:
             return set(self.leftovers)
         failed = {name: at for name in self.leftovers if (at := self.book.failed_at(name))}

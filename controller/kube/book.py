@@ -129,10 +129,10 @@ class Book:
         return page.finished.position
 
     def told(self, index: int) -> TrialRecord:
-        """Return what is told of a trial.
+        """Return the record of a trial, to be told to the metrics service.
 
-        One without a resource was deleted, or is still on its way: what is told of it must
-        not keep it from running.
+        One without a resource was deleted, or its creation is not seen yet. It is told as just
+        created: the service would take no reports of a trial that it knows as ended.
         """
         page = self.pages.get(index)
         if page is not None:
@@ -154,7 +154,7 @@ class Book:
     # What comes from elsewhere.
 
     def note(self, condition: Condition, now: float) -> None:
-        """Say of the experiment what is no state of it: the state stays the last condition."""
+        """Set a condition that is no state, before the others: the last one is the state."""
         known = [each for each in self.conditions if each.type == condition.type]
         said = set_condition(known, condition, now=written(now))
         if said != tuple(known):

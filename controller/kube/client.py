@@ -34,7 +34,10 @@ from .resources import PODS
 REQUEST_SECONDS = 30.0
 FAREWELL_SECONDS = 0.25
 DOUBT_SECONDS = 30.0
-"""How long after a silence a refusal is doubted: who has just started knows nobody's rights."""
+"""How long after the server was away a Forbidden is taken for temporary.
+
+An API server that has just started has not loaded its roles yet.
+"""
 
 PAGE = 500
 CONNECTIONS = 64

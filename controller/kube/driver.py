@@ -30,7 +30,7 @@ from .informers import asks_to_stop
 from .jobs import Jobs, rendered
 from .limiting import ahead
 from .making import Maker
-from .observing import Observer
+from .observing import AttemptObserver
 from .page import Page
 from .plugins import Plugin, served_by
 from .port import Document
@@ -38,10 +38,10 @@ from .templates import with_template
 from .trials import is_ours
 from .wishes import wish_of, wishes_of
 from .world import World
-from .writing import STATUS_SECONDS, Told, strike, write_spec, write_trials
+from .writing import STATUS_SECONDS, StatusWriter, strike_wishes, write_spec, write_trials
 
 HELD_SECONDS = 10.0
-"""How often one that waits for a place looks whether there is one."""
+"""How often an experiment that waits for a place in its namespace looks for one."""
 
 BUG_SECONDS = 30.0
 """How soon an algorithm is asked again that failed by a bug."""
@@ -80,7 +80,7 @@ class Driver:
         self._turns = Turns(book, book.experiment.uid)
         self._memory = memory
         self._attempts = Attempts(world, book, self._memory, brief, jobs)
-        self._observer = Observer(self._attempts)
+        self._observer = AttemptObserver(self._attempts)
         self._maker = Maker(self._attempts)
         self._suggester = world.open_suggester(
             brief.problem,
@@ -91,7 +91,7 @@ class Driver:
         self._asking: asyncio.Task[None] | None = None
         self._is_tried = bool(book.pages)
         self._counted_at = world.steady()
-        self._told = Told()
+        self._status = StatusWriter()
         self._missed = ""  # a trial that the book lacks
         self._carried_out: set[int] = set()  # wishes that a cache may still show
 
@@ -145,14 +145,14 @@ class Driver:
         if self._missed:
             raise Conflict(f"{self._missed} appeared late")
         await self._learn(document)
-        self._weigh(document)
+        self._see_limits(document)
         self._inbox += await self._observer.observe()
         turn = self._take()
         self._attempts.note(turn.effects)
         await self._write(turn)
         await self._maker.make()
-        await self._told.tell(self._book, self._world.kube, self._world.steady(), self.lines)
-        await self._strike()
+        await self._status.write(self._book, self._world.kube, self._world.steady(), self.lines)
+        await self._strike_wishes()
         self._announce(turn)
         self._ask(turn)
         return self._wake_at(turn)
@@ -201,7 +201,7 @@ class Driver:
             self._brief = self._attempts.brief = adapted(brief, self._plugin, self._book.key.name)
             self._book.learn(edited)
 
-    def _weigh(self, document: Document) -> None:
+    def _see_limits(self, document: Document) -> None:
         """See what the namespace is granted, and whether others have taken it."""
         key, memory = self._book.key, self._memory
         memory.limits = self._world.limits(key.namespace)
@@ -243,12 +243,12 @@ class Driver:
         await self._try_first()
         await write_trials(book, kube, self._world.informers.trials, self._render)
 
-    async def _strike(self) -> None:
-        """Strike off the wishes that are carried out: until then a crash finds them again."""
+    async def _strike_wishes(self) -> None:
+        """Remove the wishes that are carried out; a crash before this carries them out again."""
         answered = self._book.unwritten.answered
         if answered:
             self._carried_out |= answered
-            await strike(self._book, self._world.kube)
+            await strike_wishes(self._book, self._world.kube)
 
     async def _try_first(self) -> None:
         """Ask the server what it says to the first trial's workload, before anything is created."""

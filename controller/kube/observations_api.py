@@ -26,7 +26,7 @@ from .certificates import certificate
 from .observations import API_VERSION, GROUP, VERSION, Cursor, Question, page
 from .port import Document, Kube
 from .resources import CONFIG_MAPS
-from .review import ACCESS_REVIEWS, Believed, Person, Right, access_review, is_allowed
+from .review import ACCESS_REVIEWS, ExpiringCache, Person, Right, access_review, is_allowed
 from .serving import serving
 
 _READ = Right("get", "trials")
@@ -100,7 +100,7 @@ class ObservationsApi:
         self._kube = kube
         self._store = store
         self._proxy = proxy
-        self._allowed: Believed[tuple[Person, Right], bool] = Believed(clock)
+        self._allowed: ExpiringCache[tuple[Person, Right], bool] = ExpiringCache(clock)
 
     def app(self) -> web.Application:
         app = web.Application(middlewares=[_told])

@@ -58,8 +58,7 @@ AGAIN_SECONDS = 30.0
 class Parts:
     """What an operator is made of. `namespaces` holds None alone for all.
 
-    `steady` gives seconds that pass alike whatever the clock is set to: what is waited for
-    is measured by them.
+    `steady` measures how long is waited: it is a clock that nobody sets.
     `pod_webhook` is None where the API server is not to ask about pods.
     """
 
