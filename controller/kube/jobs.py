@@ -18,7 +18,7 @@ from .port import Document, Kube, Resource, Selection
 from .resources import EVENTS
 from .workloads.checkpoints import PATH as CHECKPOINT
 from .workloads.checkpoints import Kept
-from .workloads.injection import Injection, Instrumented, Settings, Way, instrument
+from .workloads.injection import Injection, Settings, Way, instrument
 from .workloads.lasting import keep_until_seen
 from .workloads.stopping import stop_patch
 from .writing import check_ours
@@ -124,7 +124,7 @@ class Jobs:
 
     def way(self, experiment: ExperimentRecord, brief: Brief, record: TrialRecord) -> Way:
         """Say how the metrics of a trial come: all trials of an experiment are alike in that."""
-        return self._instrumented(experiment, brief, record)[1].way
+        return self._instrumented(experiment, brief, record)[1]
 
     def _instrumented(
         self,
@@ -132,7 +132,7 @@ class Jobs:
         brief: Brief,
         record: TrialRecord,
         spare: Sequence[str] = (),
-    ) -> tuple[dict[str, Any], Instrumented]:
+    ) -> tuple[dict[str, Any], Way]:
         injection = injection_of(experiment, brief, record, self.settings)
         kept = _kept(brief, record, spare)
         return instrument(rendered(experiment, brief, record), replace(injection, kept=kept))
