@@ -252,10 +252,7 @@ class Operator:
         if document is not None:
             await self._let_go(world, document)
         if document is None or document["metadata"].get("deletionTimestamp"):
-            await self._drop(key)
-            self._driven.pop(key, None)  # what it owns goes with it
-            if world.pod_webhook is not None:
-                await world.pod_webhook.forget(key)
+            await self._forget(world, key)
             return None
         driver = self._drivers.get(key)
         if driver is not None and driver.uid != document["metadata"]["uid"]:
@@ -264,25 +261,35 @@ class Operator:
         if driver is None:
             if is_settled(document):
                 return await self._expire(world, document)
-            before = self._created_before(key, document)
-            if before is not None:
-                document = await world.kube.get(EXPERIMENTS, *key)
-            driver = self._drivers[key] = await open_driver(world, document, before)
-            self._driven[key] = _Driven(driver.uid, driver.created)
+            driver, document = await self._open(world, key, document)
         wake_at = await driver.step(document)
         if not driver.is_over:
             return wake_at
         await driver.end()
         await self._drop(key)
-        soon = world.clock.now() + AFTER_SECONDS
         self._give_place(key)
+        soon = world.clock.now() + AFTER_SECONDS
         ends = expires_at(soon, ttl_of(document), world.limits(key.namespace))
         return wake_at if ends is None else soon
 
-    def _created_before(self, key: Key, document: Document) -> int | None:
-        """Return how many trials there were when it was driven here; None when it was not."""
-        known = self._driven.get(key)
-        return known.created if known and known.uid == document["metadata"]["uid"] else None
+    async def _forget(self, world: World, key: Key) -> None:
+        """Forget an experiment that is gone, or being deleted: what it owns goes with it."""
+        await self._drop(key)
+        self._driven.pop(key, None)
+        if world.pod_webhook is not None:
+            await world.pod_webhook.forget(key)
+
+    async def _open(self, world: World, key: Key, document: Document) -> tuple[Driver, Document]:
+        """Open a driver; return it with the experiment as it was read for that.
+
+        A cache may not have what a driver before this one has just written: then it is read anew.
+        """
+        known, before = self._driven.get(key), None
+        if known is not None and known.uid == document["metadata"]["uid"]:
+            document, before = await world.kube.get(EXPERIMENTS, *key), known.created
+        driver = self._drivers[key] = await open_driver(world, document, before)
+        self._driven[key] = _Driven(driver.uid, driver.created)
+        return driver, document
 
     def _give_place(self, key: Key) -> None:
         """Have those looked at that wait for the place of one that has ended."""
