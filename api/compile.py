@@ -49,11 +49,15 @@ def search_space(spec: ExperimentSpec) -> SearchSpace:
 def _written_space(spec: ExperimentSpec) -> SearchSpace:
     return SearchSpace(
         tuple(map(parameter, spec.parameters)),
-        tuple(
-            ParameterCondition(entry.parameter, entry.when.parameter, entry.when.in_)
-            for entry in spec.parameter_conditions
-            if entry.when is not None
-        ),
+        conditions(spec),
+    )
+
+
+def conditions(spec: ExperimentSpec) -> tuple[ParameterCondition, ...]:
+    return tuple(
+        ParameterCondition(entry.parameter, entry.when.parameter, entry.when.in_)
+        for entry in spec.parameter_conditions
+        if entry.when is not None
     )
 
 
