@@ -20,7 +20,10 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What asking came to: a point, or none now. `over`: nor later. `why` says so in lines."""
+    """The answer to asking for a point: `point` is None if there is none now.
+
+    `over` says that there will be none later either, `why` explains it in lines.
+    """
 
     point: Asked | None
     over: bool

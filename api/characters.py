@@ -1,8 +1,8 @@
-"""What a text is made of."""
+"""Whether a text is valid Unicode."""
 
 
 def is_unicode(text: str) -> bool:
-    """Whether every store, pipe and file takes a text: JSON and names of files hold halves, too."""
+    """Whether a text can be written as UTF-8: what JSON and file names give may hold surrogates."""
     try:
         text.encode()
     except UnicodeEncodeError:

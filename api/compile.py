@@ -49,11 +49,15 @@ def search_space(spec: ExperimentSpec) -> SearchSpace:
 def _written_space(spec: ExperimentSpec) -> SearchSpace:
     return SearchSpace(
         tuple(map(parameter, spec.parameters)),
-        tuple(
-            ParameterCondition(entry.parameter, entry.when.parameter, entry.when.in_)
-            for entry in spec.parameter_conditions
-            if entry.when is not None
-        ),
+        conditions(spec),
+    )
+
+
+def conditions(spec: ExperimentSpec) -> tuple[ParameterCondition, ...]:
+    return tuple(
+        ParameterCondition(entry.parameter, entry.when.parameter, entry.when.in_)
+        for entry in spec.parameter_conditions
+        if entry.when is not None
     )
 
 
@@ -122,9 +126,7 @@ def policy(experiment: Experiment) -> Policy:
         on_lost=OnLost(trial.on_lost or OnLost.RETRY),
         max_duration=None if spec.max_duration is None else parse_duration(spec.max_duration),
         no_improvement=_no_improvement(spec.stop_when),
-        suspend=bool(spec.suspend),
         repeats=spec.repeats or 1,
-        ttl_seconds=spec.ttl_seconds_after_finished,
         retain=bool(template and template.retain),
         lease=_lease(spec.ask_tell),
     )

@@ -56,9 +56,9 @@ def pass_to(
 ) -> Conditions:
     """Return the conditions of an object that has become `state`.
 
-    What is over turns False and keeps its reason: Running at an end, and where
-    a trial goes back to Created. A restart removes the ends before it, and
-    stays True: Katib's clients wait for it while the experiment runs again.
+    Running turns False, and keeps its reason, when the object ends or a trial goes back to
+    Created. Restarting removes Succeeded and Failed, and stays True: Katib's clients wait for
+    it while the experiment runs again.
     """
     kept = tuple(conditions)
     if state is ExperimentState.RESTARTING:

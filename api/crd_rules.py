@@ -12,9 +12,11 @@ from .checkpoint import Keep
 from .collector_spec import CollectorKind
 from .defaults import PARALLEL_TRIALS
 from .identity import ACCOUNT, LONGEST_ACCOUNT
+from .objective import Direction, Strategy
 from .observation import LONGEST_NAME
 from .policy import OnLost, ResumePolicy
 from .problem import ALGORITHM
+from .space import Distribution, ParameterKind
 
 Schema: TypeAlias = dict[str, Any]
 
@@ -26,7 +28,7 @@ class Rule(NamedTuple):
     message: str
 
 
-_DIRECTION: Schema = {"enum": ["minimize", "maximize"]}
+_DIRECTION: Schema = {"enum": [each.value for each in Direction]}
 _METRIC: Schema = {"minLength": 1, "maxLength": LONGEST_NAME}
 _PLACEHOLDER: Schema = {"pattern": r"^[^{}]+$", "maxLength": 255}
 _NUMBER: Schema = {
@@ -57,14 +59,14 @@ def _different(most: int) -> Schema:
 _PARAMETER: Mapping[str, Schema] = {
     "": _keyed("name"),
     "[].name": _PLACEHOLDER,
-    "[].parameterType": {"enum": ["double", "int", "discrete", "categorical"]},
+    "[].parameterType": {"enum": [each.value for each in ParameterKind]},
     "[].feasibleSpace.min": _NUMBER,
     "[].feasibleSpace.max": _NUMBER,
     "[].feasibleSpace.step": _NUMBER,
     "[].feasibleSpace.list": _different(4096),
     "[].feasibleSpace.distribution": {
-        "enum": ["uniform", "logUniform", "normal", "logNormal"],
-        "default": "uniform",
+        "enum": [each.value for each in Distribution],
+        "default": Distribution.UNIFORM.value,
     },
 }
 _SEARCHED: Mapping[str, Schema] = {
@@ -123,7 +125,7 @@ FACTS: Mapping[str, Schema] = {
     "spec.objective.additionalMetricNames": _different(128),
     "spec.objective.additionalMetricNames[]": _METRIC,
     "spec.objective.metricStrategies": _keyed("name"),
-    "spec.objective.metricStrategies[].value": {"enum": ["min", "max", "latest"]},
+    "spec.objective.metricStrategies[].value": {"enum": [each.value for each in Strategy]},
     "spec.objectives": _keyed("metric"),
     "spec.objectives[].metric": _METRIC,
     "spec.objectives[].type": _DIRECTION,

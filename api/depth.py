@@ -3,7 +3,7 @@
 from typing import Any
 
 MOST_LEVELS = 100
-"""Of a trial's template. What people write has some twenty."""
+"""How deep a trial's template may be. Those that people write have some twenty levels."""
 
 
 def is_deeper(value: Any, levels: int) -> bool:

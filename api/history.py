@@ -88,6 +88,13 @@ class Finished:
     values: tuple[tuple[str, float], ...] = ()
     deviation: float | None = None
 
+    @classmethod
+    def of(
+        cls, position: int, index: int, state: TrialState, verdict: Verdict, outcome: Outcome
+    ) -> "Finished":
+        value, values, deviation = outcome.value, outcome.values, outcome.deviation
+        return cls(position, index, state, verdict, value, values, deviation)
+
     def loss(self, objective: Objective) -> float | None:
         """Return what the best has least of, None where it is out of question.
 

@@ -117,9 +117,8 @@ class Summary:
 
     `min` and `max` are over the numbers that are not NaN (NaN when there were
     none); `latest` is by time, the later row winning a tie, and may be a
-    `TextValue`; `best_step` is not kept: `latest_step` is the step of `latest`, `min_step` and
-    `max_step` of the extremes. `count` counts all values; `sum` and `numbers` are of those that
-    are not NaN.
+    `TextValue`. `latest_step` is the step of `latest`, `min_step` and `max_step` those of the
+    extremes. `count` counts all values, `numbers` those that are not NaN, and `sum` adds these up.
     """
 
     min: float

@@ -51,11 +51,14 @@ class Policy:
     on_lost: OnLost = OnLost.RETRY
     max_duration: float | None = None
     no_improvement: NoImprovement | None = None
-    suspend: bool = False
     repeats: int = 1
-    ttl_seconds: float | None = None
     retain: bool = False
     lease: float | None = None
+
+    @property
+    def min_delta(self) -> float:
+        """By how much a trial must better the best to count as an improvement."""
+        return self.no_improvement.min_delta if self.no_improvement else 0.0
 
     @property
     def may_restart(self) -> bool:

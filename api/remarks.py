@@ -37,7 +37,7 @@ def asked_labels(written: Iterable[str]) -> dict[str, str | None]:
     """Read changes of labels as people type them: `name=value`, or `name-` to take one away.
 
     Raises:
-        Invalid: with a fault for each that cannot be read.
+        Invalid: one of them cannot be read.
     """
     asked: dict[str, str | None] = {}
     for each in written:

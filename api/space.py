@@ -268,6 +268,14 @@ class SearchSpace:
         names = self.active(point)
         return {name: value for name, value in point.items() if name in names}
 
+    def natives(self, point: Point) -> dict[str, Value]:
+        """Return a point as a program wants it. Names outside the space keep their values."""
+        known = self.by_name
+        return {
+            name: known[name].native(value) if name in known else value
+            for name, value in point.items()
+        }
+
 
 def format_value(value: Value) -> str:
     """Write a value as templates, files and the wire carry it."""

@@ -11,7 +11,6 @@ from dataclasses import replace
 from typing import NoReturn
 
 from ..api.errors import Fault, Invalid
-from ..controller.engine import WallClock
 from ..controller.kube import admission
 from ..controller.kube.archive import Archive
 from ..controller.kube.config import Config
@@ -22,6 +21,7 @@ from ..controller.kube.operator import Operator, Parts
 from ..controller.kube.pod_webhook import PodWebhook
 from ..controller.kube.port import Kube
 from ..controller.kube.world import OpenSuggester
+from ..controller.ports import WallClock
 from . import console
 
 LEASE = "tunewright-operator"

@@ -77,8 +77,9 @@ def engine(
     """Make the engine of one experiment on this machine."""
     from ..api.compile import answer_seconds, problem
     from ..api.experiment import Experiment
-    from ..controller.engine import Engine, WallClock
+    from ..controller.engine import Engine
     from ..controller.local.runner import LocalWorkloads
+    from ..controller.ports import WallClock
     from ..suggestion.registry import may_be_early
     from ..suggestion.suggester import open_suggester
 

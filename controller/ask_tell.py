@@ -14,11 +14,12 @@ from ..api.observation import Batch, Sample
 from ..db.ledger import Ledger
 from ..db.records import AttemptRecord, AttemptState, ExperimentRecord, Usage
 from .asking import ask
+from .effects import AskFor, Effect, Event, StartAttempt, StopAttempt, Turn
 from .loading import Memory, view_of
 from .plan import explain
 from .plan.view import EndReason
 from .ports import AttemptRef, Clock, Ended, Started, Suggester
-from .turn import AskFor, Effect, Event, StartAttempt, StopAttempt, Turn, Turns
+from .turn import Turns
 
 SOURCE = "tell"
 
@@ -81,7 +82,7 @@ class AskTell:
         if failure is None and self._metric not in values:
             told = ", ".join(values) or "nothing"
             raise Invalid([Fault(self._metric, f"the objective is missing, told was {told}")])
-        ref = AttemptRef(self._uid, index, record.name, attempt.attempt, token)
+        ref = AttemptRef.last_of(self._uid, record)
         events = _told(ref, attempt, values, failure, self._clock.now())
         await self._take(events, [], room=0)
         return True

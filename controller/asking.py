@@ -3,10 +3,11 @@
 from dataclasses import replace
 
 from ..api.errors import Retryable, TunewrightError
+from ..api.history import SearchState, Suggestion
 from ..api.problem import Problem
+from .effects import AskFor, Suggested
 from .loading import Memory
 from .ports import Clock, Suggester
-from .turn import AskFor, Suggested
 
 
 async def ask(
@@ -29,3 +30,26 @@ async def ask(
         memory.search = replace(search, asking=0, failure=str(error))
         return None
     return Suggested(question.first_index, question.position, suggestion)
+
+
+def note_answer(memory: Memory, suggestion: Suggestion, finished: int, now: float) -> None:
+    """Note what an answer says of the algorithm; it knew of so many trials that had ended."""
+    search = replace(
+        memory.search,
+        asking=0,
+        trouble="",
+        failure=None,
+        state=suggestion.state,
+        note=suggestion.note,
+    )
+    if suggestion.proposals or suggestion.state is SearchState.EXHAUSTED:
+        memory.search = replace(search, waits=0, retry_at=None)
+        return
+    waits = 1 + (search.waits if finished == search.waited_at else 0)
+    memory.search = replace(
+        search,
+        state=SearchState.WAIT,
+        waits=waits,
+        waited_at=finished,
+        retry_at=now + min(60.0, 0.5 * 2**waits),
+    )

@@ -5,11 +5,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..api import compile as compiled
-from ..api import defaults, documents
+from ..api import defaults, documents, policy_spec
 from ..api.checkpoint import Checkpoint
 from ..api.objective import Objective
 from ..api.policy import Policy
 from ..api.problem import ANSWER_SECONDS, Problem
+from ..api.space import SearchSpace
 from ..api.template_spec import TrialTemplate
 from ..db.records import ExperimentRecord
 from ..metrics_collector.spec import CollectorKind, CollectorSpec, collector_spec
@@ -51,19 +52,13 @@ def brief_of(record: ExperimentRecord) -> Brief:
     template = experiment.spec.trial_template or TrialTemplate()
     written = _written(experiment.spec.metrics_collector_spec)
     collector = collector_spec(written)
+    conditional = frozenset(each.parameter for each in problem.space.conditions)
     return Brief(
         version=record.version,
         policy=compiled.policy(experiment),
         objective=problem.objective,
         problem=problem,
-        template=Template(
-            template.trial_spec or {},
-            tuple(
-                TrialParameter(entry.name, entry.reference)
-                for entry in template.trial_parameters or ()
-            ),
-            frozenset(each.parameter for each in problem.space.conditions),
-        ),
+        template=_template(template, conditional),
         primary_container=template.primary_container_name or "",
         collector=collector,
         primary_labels=template.primary_pod_labels,
@@ -74,17 +69,22 @@ def brief_of(record: ExperimentRecord) -> Brief:
         answer_seconds=compiled.answer_seconds(experiment),
         takes_port=collector.kind is CollectorKind.PROMETHEUS and takes_port(template.trial_spec),
         warm_from=tuple(each.name for each in experiment.spec.warm_start_from),
-        initial=tuple(
-            InitialTrial(
-                {
-                    name: problem.space.by_name[name].parse(text)
-                    for name, text in (entry.assignments or {}).items()
-                },
-                tuple((entry.observation or {}).items()),
-            )
-            for entry in experiment.spec.initial_trials
-        ),
+        initial=tuple(_initial(each, problem.space) for each in experiment.spec.initial_trials),
     )
+
+
+def _template(written: TrialTemplate, conditional: frozenset[str]) -> Template:
+    parameters = (
+        TrialParameter(each.name, each.reference) for each in written.trial_parameters or ()
+    )
+    return Template(written.trial_spec or {}, tuple(parameters), conditional)
+
+
+def _initial(written: policy_spec.InitialTrial, space: SearchSpace) -> InitialTrial:
+    point = {
+        name: space.by_name[name].parse(text) for name, text in (written.assignments or {}).items()
+    }
+    return InitialTrial(point, tuple((written.observation or {}).items()))
 
 
 def _written(spec: Any) -> Mapping[str, Any]:

@@ -19,7 +19,7 @@ GOAL, NO_GOAL = "objective.goal", "none"
 
 
 def asked(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the changes that arguments ask for: None says nothing, NO_GOAL takes a goal away."""
+    """Return the changes that arguments ask for: None leaves as is, NO_GOAL removes the goal."""
     changes = {path: value for path, value in given.items() if value is not None}
     if changes.get(GOAL) == NO_GOAL:
         changes[GOAL] = None
@@ -32,15 +32,16 @@ def budgets_of(changes: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def changes_of(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a wish asks to change; whatever else it says is no change."""
+    """Return the changes in a wish's arguments, which hold other things, too (`now`, `id`)."""
     return {path: arguments[path] for path in (*EDITABLE, LABELS, NOTE) if path in arguments}
 
 
 def edited(document: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the document with the changes; the one that is given stays as it is.
+    """Return a copy of the document with the changes.
 
     Raises:
-        Invalid: a label or the note cannot be so; budgets are whoever parses its to judge.
+        Invalid: a label or the note is not valid. Budgets are not checked here: whoever parses
+            the document does that.
     """
     labels, note = changes.get(LABELS) or {}, changes.get(NOTE)
     check_remarks(labels, note)

@@ -7,7 +7,6 @@ a turn that has to wait for it, or has much to write, is taken in a thread.
 
 import asyncio
 import contextlib
-import time
 from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -22,6 +21,16 @@ from ..db.records import AttemptState, Usage
 from ..db.store import Store
 from .asking import ask
 from .doorbell import listening
+from .effects import (
+    AskFor,
+    Effect,
+    Event,
+    Noted,
+    StartAttempt,
+    StopAttempt,
+    TrialFinished,
+    Turn,
+)
 from .lineage import Lineage
 from .loading import Memory, view_of
 from .plan import explain
@@ -31,17 +40,7 @@ from .progress import Observer
 from .snapshots import Pictures
 from .sweeping import Sweeper, remove
 from .trials import RunningTrials
-from .turn import (
-    AskFor,
-    Effect,
-    Event,
-    Noted,
-    StartAttempt,
-    StopAttempt,
-    TrialFinished,
-    Turn,
-    Turns,
-)
+from .turn import Turns
 from .warm_start import warm_trials
 
 WorkloadsFactory: TypeAlias = Callable[[Callable[[Change], None]], Workloads]
@@ -73,13 +72,6 @@ class Outcome:
     reason: str
     message: str
     interrupted: bool
-
-
-class WallClock:
-    """The time of this machine."""
-
-    def now(self) -> float:
-        return time.time()
 
 
 class Engine:
@@ -189,12 +181,12 @@ class Engine:
         if kept is None or kept.keep is Keep.ALL:
             return
         if any(isinstance(effect, StartAttempt) for effect in turn.effects):
-            names = await self._in_writer(lambda: self._sweeper.spare(record, kept))
+            names = await self._in_writer(lambda: self._sweeper.spare(record))
             if names:
                 self._spawn(asyncio.to_thread(remove, self._home, names))
-        if turn.done:
+        if turn.done and record.state.is_finished and kept.keep is Keep.BEST:
             names = await self._in_writer(
-                lambda: self._sweeper.left(self._store.view(self._uid).experiment, kept)
+                lambda: self._sweeper.left(self._store.view(self._uid).experiment)
             )
             await asyncio.to_thread(remove, self._home, names)
 
@@ -378,10 +370,10 @@ class Engine:
     # From an engine before this one, and at the end of this one.
 
     async def _recover(self) -> None:
-        """End what an engine that was killed left behind; its attempts were interrupted by us.
+        """End what an engine that was killed left behind, and tell of the attempts as stopped.
 
-        Nobody knows when: had they ended only now, the time in which nothing drove them would
-        count as theirs, and deadlines would be over that they never came to.
+        When they ended nobody knows. Their start is told as their end: the time in which no
+        engine ran must not count against their deadlines.
         """
         view = await self._in_writer(lambda: self._store.view(self._uid))
         left = [
@@ -393,7 +385,7 @@ class Engine:
             return
         await self._workloads.end_strays([attempt.token for _, attempt in left])
         for record, attempt in left:
-            ref = AttemptRef(self._uid, record.index, record.name, attempt.attempt, attempt.token)
+            ref = AttemptRef.last_of(self._uid, record)
             message, at = "its engine went away", attempt.started_at or 0.0
             self._inbox.append(Ended(ref, EndReason.STOPPED, None, message, Usage(), at))
 
@@ -431,9 +423,9 @@ class Engine:
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._over)
+        task.add_done_callback(self._on_task_done)
 
-    def _over(self, task: asyncio.Task[None]) -> None:
+    def _on_task_done(self, task: asyncio.Task[None]) -> None:
         """Let what went wrong in a task end the engine: nobody else would hear of it."""
         self._tasks.discard(task)
         if not task.cancelled() and task.exception() is not None:

@@ -1,8 +1,8 @@
 """Whether a trial has reached every goal, where several objectives have one.
 
-Of one objective the best value tells it. Of several no total does: the trial that
-reaches all goals may be the best by none. It is a fold over the log, kept from
-turn to turn and made anew when the goals are edited.
+With one objective the best value tells. With several no total does: the trial that
+reaches all goals may be the best by none of them. So the log is read, each turn from
+where the last one ended, and from the start when the goals are edited.
 """
 
 from ..api.history import Dropped, Finished, Verdict
@@ -21,6 +21,7 @@ class Goals:
         self._there: set[int] = set()
 
     def reached(self, objective: Objective) -> bool:
+        """Say whether a trial reaches every goal; False where only the first objective has one."""
         if not any(further.goal is not None for further in objective.further):
             return False
         if objective != self._objective:

@@ -1,9 +1,9 @@
 """Which checkpoints nobody will go on from any more.
 
-A population is trained generation by generation: what is still to come goes on from
-trials of the last two generations, or once more from where one of those began. All
-else that carries a generation is spare, but for the best trial's. Trials that carry
-none may be continued at any time: theirs are never spare.
+A population is trained generation by generation: a trial to come continues one of the last
+two generations, or starts again from the parent of one of those. The checkpoints of all older
+generations are spare, except the best trial's. Trials without a generation may be continued at
+any time, so theirs are never spare.
 """
 
 from collections.abc import Sequence

@@ -28,8 +28,8 @@ from .plan.view import (
 
 
 @dataclass(slots=True)
-class Passing:
-    """What an engine knows of a trial and need not survive it."""
+class TrialMemory:
+    """What an engine remembers of a trial; that a crash loses it does no harm."""
 
     stopping: float | None = None
     waits_for: str = ""
@@ -40,10 +40,10 @@ class Passing:
 
 @dataclass(slots=True)
 class Memory:
-    """What an engine knows of its experiment and need not survive it."""
+    """What an engine remembers of its experiment; that a crash loses it does no harm."""
 
     search: Search = field(default_factory=Search)
-    trials: dict[int, Passing] = field(default_factory=dict)
+    trials: dict[int, TrialMemory] = field(default_factory=dict)
     leaving: Leaving | None = None
     warm: tuple[InitialTrial, ...] = ()
     unsaved_seconds: float = 0.0
@@ -51,8 +51,8 @@ class Memory:
     limits: Limits = NO_LIMITS
     ahead: tuple[str, ...] = ()  # the experiments that took all the places
 
-    def of(self, index: int) -> Passing:
-        return self.trials.setdefault(index, Passing())
+    def of(self, index: int) -> TrialMemory:
+        return self.trials.setdefault(index, TrialMemory())
 
 
 def view_of(stored: StoredView, brief: Brief, memory: Memory, *, reached: bool = False) -> View:
@@ -97,7 +97,7 @@ def counts_of(record: ExperimentRecord) -> Counts:
 
 
 def _trial(record: TrialRecord, objective: Objective, memory: Memory) -> TrialView:
-    attempt, passing = record.attempt, memory.trials.get(record.index) or Passing()
+    attempt, passing = record.attempt, memory.trials.get(record.index) or TrialMemory()
     phase = _phase(record)
     stop, outcome = record.stop, _outcome(record, objective)
     return TrialView(

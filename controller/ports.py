@@ -4,6 +4,7 @@ The store is `db.store.Store`. Implementations: `local` here, `kube` on a
 cluster.
 """
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any, Protocol, TypeAlias
 
 from ..api.history import Suggestion
 from ..api.problem import Problem
-from ..db.records import Usage
+from ..db.records import TrialRecord, Usage
 from .plan.view import EndReason as EndReason
 
 
@@ -24,6 +25,13 @@ class AttemptRef:
     trial: str
     attempt: int
     token: str
+
+    @classmethod
+    def last_of(cls, uid: str, trial: TrialRecord) -> "AttemptRef":
+        """Return the last attempt of a trial that has one; `uid` is the experiment's."""
+        last = trial.attempt
+        assert last is not None
+        return cls(uid, trial.index, trial.name, last.attempt, last.token)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +104,13 @@ class Clock(Protocol):
     def now(self) -> float:
         """Return seconds since the epoch, UTC."""
         ...
+
+
+class WallClock:
+    """The time of this machine."""
+
+    def now(self) -> float:
+        return time.time()
 
 
 class Workloads(Protocol):

@@ -26,13 +26,11 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from ..api.errors import Fault, Invalid
-from ..api.placeholders import PLACEHOLDER
+from ..api.placeholders import PLACEHOLDER, is_meta, parse_meta
 from ..api.space import Point, Value, format_value
 
 _QUOTED_OPTION = re.compile(r'(--?[\w.-]+=)"(\$\{trialParameters\.[^}]+\})"')
 _QUOTED_JSON = re.compile(r"'(\{.*\}|\[.*\])'", re.DOTALL)
-_META = re.compile(r"\$\{trialSpec\.([^}]+)\}")
-_KEYED = re.compile(r"(.+)\[(.+)\]")
 _NUMBER = re.compile(r"[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?")
 
 _TEXT_FIELDS = frozenset(
@@ -108,10 +106,10 @@ def _value(
     known: Values,
     trial: TrialIdentity,
 ) -> Value | None:
-    meta = _META.fullmatch(parameter.reference)
-    if meta is None and parameter.reference in known:
+    is_metadata = is_meta(parameter.reference)
+    if not is_metadata and parameter.reference in known:
         return known[parameter.reference]
-    found = None if meta is None else _metadata(meta[1], manifest, trial)
+    found = _metadata(parameter.reference, manifest, trial) if is_metadata else None
     if found is None:
         raise _invalid(
             f"spec.trialTemplate.trialParameters[{index}].reference",
@@ -122,19 +120,22 @@ def _value(
     return found
 
 
-def _metadata(key: str, manifest: Mapping[str, Any], trial: TrialIdentity) -> str | None:
+def _metadata(reference: str, manifest: Mapping[str, Any], trial: TrialIdentity) -> str | None:
+    """Return what `${trialSpec.…}` stands for; None where the trial has nothing of that name."""
+    try:
+        meta = parse_meta(reference)
+    except ValueError:
+        return None
     fixed = {
         "Name": trial.name,
         "Namespace": trial.namespace,
         "Kind": manifest.get("kind"),
         "APIVersion": manifest.get("apiVersion"),
     }
-    keyed = _KEYED.fullmatch(key)
-    if keyed is None:
-        return fixed.get(key)
+    if meta.key is None:
+        return fixed[meta.field]
     metadata = manifest.get("metadata") or {}
-    table = {"Labels": "labels", "Annotations": "annotations"}.get(keyed[1])
-    found = (metadata.get(table) or {}).get(keyed[2]) if table else None
+    found = (metadata.get(meta.field.lower()) or {}).get(meta.key)
     return None if found is None else str(found)
 
 

@@ -2,12 +2,12 @@
 
 from ..api.history import Proposal, Verdict
 from ..db.records import TrialRecord
+from .effects import TrialFinished, Turn
 from .plan import explain
 from .plan.view import Phase
 from .ports import Clock
 from .progress import BestTrial, FinishedTrial, Observer, RunningTrial, Snapshot
 from .trials import RunningTrials
-from .turn import TrialFinished, Turn
 
 EVERY = 0.2
 """Seconds between two pictures at the least."""

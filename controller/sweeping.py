@@ -1,9 +1,8 @@
-"""Checkpoints on this machine that nobody will go on from are removed as a search goes on."""
+"""Which checkpoints of an experiment to remove as its search goes on, and the removal."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from ..api.checkpoint import Checkpoint, Keep
 from ..db.records import ExperimentRecord
 from . import checkpoints
 from .lineage import Lineage, newest_generation, spare
@@ -17,10 +16,8 @@ class Sweeper:
         self._swept = -1
         self._named: set[str] = set()
 
-    def spare(self, experiment: ExperimentRecord, kept: Checkpoint | None) -> Sequence[str]:
+    def spare(self, experiment: ExperimentRecord) -> Sequence[str]:
         """Return the trials whose checkpoints are spare since another generation began."""
-        if kept is None or kept.keep is Keep.ALL:
-            return ()
         members = self._lineage.members(experiment.key.name)
         newest = newest_generation(members)
         if newest <= self._swept:
@@ -28,10 +25,8 @@ class Sweeper:
         self._swept = newest
         return self._new(spare(members, _best(experiment)))
 
-    def left(self, experiment: ExperimentRecord, kept: Checkpoint | None) -> Sequence[str]:
-        """Return the trials whose checkpoints are of no use now that the experiment has ended."""
-        if kept is None or kept.keep is not Keep.BEST or not experiment.state.is_finished:
-            return ()
+    def left(self, experiment: ExperimentRecord) -> Sequence[str]:
+        """Return all trials but the best: of an experiment that has ended, and keeps no other."""
         members = self._lineage.members(experiment.key.name)
         best = _best(experiment)
         return self._new(each.name for each in members if each.name != best)

@@ -28,7 +28,6 @@ PUSHED = "push"
 @dataclass(slots=True)
 class _Running:
     ref: AttemptRef
-    proposal: Proposal
     collection: Collection
     objective: str
     is_started: bool = False
@@ -94,13 +93,6 @@ class RunningTrials:
         if places is not None:
             parent = None if proposal.parent is None else self._home / proposal.parent
             variables |= await asyncio.to_thread(restore, places, parent)
-        running = _Running(
-            ref,
-            proposal,
-            Collection(collector, brief.objective.metric_names, clock=self._clock.now),
-            brief.objective.metric.name,
-        )
-        self._by_index[ref.index] = running
         variables |= {
             "TUNEWRIGHT_EXPERIMENT": experiment.key.name,
             "TUNEWRIGHT_TRIAL": ref.trial,
@@ -112,18 +104,25 @@ class RunningTrials:
             "TUNEWRIGHT_REPORT": self._push.address,
             "KATIB_TRIAL_NAME": ref.trial,
         }
+        workload = _workload(
+            ref,
+            proposal.point,
+            experiment,
+            brief,
+            directory=directory,
+            variables=variables,
+            mounts=() if places is None else places.mounts,
+        )
+        names = brief.objective.metric_names
+        collection = Collection(collector, names, clock=self._clock.now)
+        await self._begin(workload, _Running(ref, collection, brief.objective.metric.name))
+
+    async def _begin(self, workload: Workload, running: _Running) -> None:
+        """Start it, and follow what it writes; it is known while it starts, for it may report."""
+        ref = running.ref
+        self._by_index[ref.index] = running
         try:
-            await self._workloads.start(
-                _workload(
-                    ref,
-                    proposal,
-                    experiment,
-                    brief,
-                    directory=directory,
-                    variables=variables,
-                    mounts=() if places is None else places.mounts,
-                )
-            )
+            await self._workloads.start(workload)
         except BaseException:
             self._by_index.pop(ref.index, None)
             raise
@@ -237,11 +236,7 @@ def _write_parameters(brief: Brief, point: Point, directory: Path) -> str:
         Retryable: this process has too many files open.
         StoreUnwritable: it cannot be written.
     """
-    space = brief.problem.space.by_name
-    natives = {
-        name: space[name].native(value) if name in space else value for name, value in point.items()
-    }
-    parameters = json.dumps(natives)
+    parameters = json.dumps(brief.problem.space.natives(point))
     try:
         directory.mkdir(parents=True, exist_ok=True)
         with (directory / "parameters.json").open("wb", buffering=0) as file:
@@ -259,7 +254,7 @@ def _write_parameters(brief: Brief, point: Point, directory: Path) -> str:
 
 def _workload(
     ref: AttemptRef,
-    proposal: Proposal,
+    point: Point,
     experiment: ExperimentRecord,
     brief: Brief,
     *,
@@ -271,7 +266,7 @@ def _workload(
     identity = TrialIdentity(ref.trial, experiment.key.namespace)
     return Workload(
         ref=ref,
-        manifest=render(brief.template, proposal.point, identity),
+        manifest=render(brief.template, point, identity),
         primary_container=brief.primary_container,
         directory=directory,
         workdir=Path(experiment.workdir),

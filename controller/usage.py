@@ -9,16 +9,17 @@ from ..db.records import Usage
 from .ports import Ended
 
 SOURCE = "usage"
-"""The source under which they stand."""
+"""The source that their samples are recorded under."""
 
 NAMES = frozenset(asdict(Usage()))
 """The metrics that are measured: wall_seconds, cpu_seconds, peak_memory_bytes, device_seconds."""
 
 
 def record_usage(store: Ledger, ended: Ended, metrics: Collection[str]) -> None:
-    """Record those of an experiment's metrics that are measured, and were not reported.
+    """Record what was measured of an attempt, where it is a metric of the experiment.
 
-    An attempt that never ran has none.
+    What the program reported itself under such a name is left alone. An attempt that never
+    ran has no usage.
     """
     wanted = NAMES.intersection(metrics)
     if not wanted or not ended.usage.wall_seconds:

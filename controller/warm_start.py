@@ -1,9 +1,9 @@
 """`spec.warmStartFrom`: from the experiments it names to points that are tried first.
 
-They are read before the first trial that is not the file's own is recorded, and what is taken
-of them is recorded as trials at once: what becomes of those experiments later changes nothing.
-A cluster takes one trial after the other, and whoever writes them may end in between; another
-then goes on with those that are left.
+The sources are read once, before any trial is recorded besides the file's own `initialTrials`,
+and the points taken from them become trials at once: later changes of a source have no effect.
+On a cluster those trials are created one by one, and the operator may be killed in between: the
+next one finds which are recorded (`recorded_of`) and adds the rest (`with_rest`).
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -137,10 +137,13 @@ def trials_of(brief: Brief, sources: Iterable[Source]) -> tuple[InitialTrial, ..
     )
 
 
-def begun(brief: Brief, proposed: int, trials: Iterable[TrialRecord]) -> tuple[InitialTrial, ...]:
-    """Return the points of sources that are recorded already, () once others stand behind them.
+def recorded_of(
+    brief: Brief, proposed: int, trials: Iterable[TrialRecord]
+) -> tuple[InitialTrial, ...]:
+    """Return the points of sources that are recorded already, while nothing else follows them.
 
-    `trials` are those that there are, `proposed` how many there were at least.
+    Nothing once a trial of another origin follows, or a trial was deleted: then the search has
+    gone on. `trials` are those that exist, `proposed` says how many there ever were.
     """
     behind = sorted(
         (trial for trial in trials if trial.index >= len(brief.initial)),
@@ -155,10 +158,10 @@ def begun(brief: Brief, proposed: int, trials: Iterable[TrialRecord]) -> tuple[I
     )
 
 
-def gone_on(
+def with_rest(
     recorded: Sequence[InitialTrial], found: Sequence[InitialTrial]
 ) -> tuple[InitialTrial, ...]:
-    """Return what is recorded with what is left of the points that are found now."""
+    """Return the recorded points, and after them those found now that are not recorded yet."""
     known = [trial.point for trial in recorded]
     left = [trial for trial in found if trial.point not in known]
     return (*recorded, *left[: max(len(found) - len(recorded), 0)])

@@ -12,7 +12,7 @@ from ..api.compile import answer_seconds, problem
 from ..api.errors import Conflict
 from ..api.experiment import Experiment
 from ..controller.ask_tell import AskTell
-from ..controller.engine import WallClock
+from ..controller.ports import WallClock
 from ..db.records import ExperimentRecord
 from ..db.store import Store
 from ..suggestion.suggester import open_suggester

@@ -13,7 +13,7 @@ from ..controller.kube.port import Document, Resource
 from ..controller.kube.review import (
     ACCESS_REVIEWS,
     TOKEN_REVIEWS,
-    Believed,
+    ExpiringCache,
     Person,
     Right,
     access_review,
@@ -140,8 +140,8 @@ class UserAccess:
     def __init__(self, ask: Ask, proxy: Proxy | None, clock: Callable[[], float]) -> None:
         self._ask = ask
         self._proxy = proxy
-        self._allowed: Believed[tuple[Person, Right], bool] = Believed(clock)
-        self._holders: Believed[bytes, Person] = Believed(clock)
+        self._allowed: ExpiringCache[tuple[Person, Right], bool] = ExpiringCache(clock)
+        self._holders: ExpiringCache[bytes, Person] = ExpiringCache(clock)
 
     def introduced(self, headers: Headers) -> Asker | None:
         person = self._proxy.person(headers) if self._proxy else None

@@ -5,7 +5,6 @@ its path, and reports to `Report`. A rule that Katib has keeps Katib's path and
 kind of error.
 """
 
-from .edit import check_edit
 from .experiment import check_experiment
 
-__all__ = ["check_edit", "check_experiment"]
+__all__ = ["check_experiment"]

@@ -5,11 +5,13 @@ from collections.abc import Sequence
 
 from ..algorithm_spec import Setting
 from ..experiment import ExperimentSpec
+from ..objective import Direction, Strategy
 from ..objective_spec import ObjectiveSpec
 from ..observation import LONGEST_NAME, is_metric_name
 from .report import REQUIRED, Report
 
-DIRECTIONS = ["minimize", "maximize"]
+DIRECTIONS = [each.value for each in Direction]
+STRATEGIES = [each.value for each in Strategy]
 
 
 def check_objective(spec: ExperimentSpec, report: Report) -> None:
@@ -71,7 +73,7 @@ def _check_first(objective: ObjectiveSpec, beside: Sequence[str], report: Report
                 list(dict.fromkeys([name, *additional, *beside])),
                 f"the metric {strategy.name!r} is not collected",
             )
-        report.one_of(f"{where}.value", strategy.value, ["min", "max", "latest"])
+        report.one_of(f"{where}.value", strategy.value, STRATEGIES)
 
 
 def _check_name(path: str, name: str | None, report: Report) -> None:

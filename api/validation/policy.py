@@ -5,6 +5,7 @@ import re
 from collections.abc import Mapping
 
 from ..checkpoint import Keep
+from ..compile import conditions
 from ..compile import parameter as compile_parameter
 from ..defaults import PARALLEL_TRIALS
 from ..durations import parse_duration
@@ -13,7 +14,7 @@ from ..identity import ACCOUNT, LONGEST_ACCOUNT
 from ..parameter_spec import ParameterSpec
 from ..policy import OnLost, ResumePolicy
 from ..policy_spec import InitialTrial
-from ..space import Parameter, ParameterCondition, ParameterKind, SearchSpace
+from ..space import Parameter, ParameterKind, SearchSpace
 from .report import REQUIRED, Report
 from .space import exists
 
@@ -135,13 +136,8 @@ def _check_stop_when(spec: ExperimentSpec, report: Report) -> None:
 
 def _active(spec: ExperimentSpec, assignments: Mapping[str, str]) -> frozenset[str]:
     """Return the parameters that a point of these values has."""
-    conditions = tuple(
-        ParameterCondition(each.parameter, each.when.parameter, each.when.in_)
-        for each in spec.parameter_conditions
-        if each.when is not None
-    )
     names = (Parameter(each.name, ParameterKind.CATEGORICAL) for each in spec.parameters)
-    return SearchSpace(tuple(names), conditions).active(assignments)
+    return SearchSpace(tuple(names), conditions(spec)).active(assignments)
 
 
 def _check_value(text: str, parameter: ParameterSpec, path: str, report: Report) -> None:

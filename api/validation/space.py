@@ -5,13 +5,13 @@ from decimal import Decimal
 
 from ..experiment import ExperimentSpec
 from ..parameter_spec import FeasibleSpace, ParameterConditionSpec, ParameterSpec
-from ..space import is_beyond
+from ..space import Distribution, ParameterKind, is_beyond
 from .report import INVALID, REQUIRED, Report, number
 
-NUMERIC = ("double", "int")
-LISTED = ("discrete", "categorical")
+NUMERIC = (ParameterKind.DOUBLE.value, ParameterKind.INT.value)
+LISTED = (ParameterKind.DISCRETE.value, ParameterKind.CATEGORICAL.value)
 KINDS = [*NUMERIC, *LISTED]
-DISTRIBUTIONS = ["uniform", "logUniform", "normal", "logNormal"]
+DISTRIBUTIONS = [each.value for each in Distribution]
 
 
 def check_space(spec: ExperimentSpec, report: Report) -> None:

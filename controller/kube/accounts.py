@@ -1,6 +1,6 @@
 """The service account that a trial's workload is created as, where the operator impersonates.
 
-Then a tenant has created only what an account of their own namespace may create, whatever
+So an experiment can create no more than an account of its own namespace may, however much
 the operator may.
 """
 
@@ -14,12 +14,12 @@ _PATH = "spec.trialServiceAccount"
 
 
 def account_of(experiment: ExperimentRecord) -> str:
-    """Return the account's name: that of pods that name none, where the experiment names none."""
+    """Return the account that the experiment names, else `default`, as pods without one have."""
     return experiment.document["spec"].get("trialServiceAccount") or "default"
 
 
 def user_of(experiment: ExperimentRecord) -> str:
-    """Return what the API server calls the account."""
+    """Return the account's user name, as the API server knows it."""
     return f"system:serviceaccount:{experiment.key.namespace}:{account_of(experiment)}"
 
 

@@ -1,7 +1,7 @@
-"""What the API server is answered about a pod that is made elsewhere: what is added to it.
+"""The admission webhook for pods that other controllers make: what is added to them.
 
-A pod of a trial gets what a template of ours would have given it. Any other, and one about
-which something cannot be found out, is let through as it is: then its log is read.
+A pod of a trial gets what it would have had from a pod template that we instrumented. Any other
+pod, and one whose trial cannot be found, is let through unchanged: its log is read instead.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""Standing behind the API server: its APIService says under which name, and whom to trust."""
+"""Our APIService: by which name the API server calls us, and which certificates it trusts."""
 
 from ...api.errors import Conflict
 from .certificates import with_authority

@@ -16,7 +16,7 @@ from ...api.errors import (
     ServerUnavailable,
     TunewrightError,
 )
-from .port import Selection
+from .port import Change, Selection, WatchEvent
 
 MANAGER = "tunewright"
 """Who is said to have written what we write, and owns the fields of a status. A server that is not
@@ -63,6 +63,34 @@ def _shallow(text: str) -> str:
                 pieces.append("null")
                 begin = token.end()
     return "".join((*pieces, text[begin:]))
+
+
+def read_object(text: str | bytes) -> dict[str, Any]:
+    """Read an answer that is one object, or a page of a list.
+
+    Raises:
+        ValueError: it is none: somebody between answers in the server's place.
+    """
+    found = read_json(text)
+    if not isinstance(found, dict):
+        raise ValueError("it is no object")  # noqa: TRY004 - it came over a wire
+    return slim(found)
+
+
+def read_event(line: bytes) -> WatchEvent:
+    """Read one line of a watch.
+
+    Raises:
+        ValueError: it is no event: it broke off, or somebody between answers.
+        TunewrightError: the server's own error, which comes as an event.
+    """
+    event = read_json(line)
+    document = event.get("object") if isinstance(event, dict) else None
+    if not isinstance(document, dict):
+        raise ValueError("it is no event")  # noqa: TRY004 - it came over a wire
+    if event.get("type") == "ERROR":
+        raise error_of(int(document.get("code", 500)), {}, line.decode())
+    return WatchEvent(Change(event.get("type")), slim(document))
 
 
 def slim(document: dict[str, Any]) -> dict[str, Any]:

@@ -11,9 +11,9 @@ from itertools import islice
 
 from ...db.records import AttemptState, TrialRecord
 from ..brief import Brief
+from ..effects import Effect, StartAttempt, StopAttempt, TrialFinished
 from ..loading import Memory
 from ..ports import AttemptRef, Ended
-from ..turn import Effect, StartAttempt, StopAttempt, TrialFinished
 from .book import Book
 from .cache import Key
 from .informers import BY_EXPERIMENT
@@ -80,7 +80,7 @@ class Attempts:
         await self.logs.close()
 
     def to_clear(self) -> set[str]:
-        """Return what is to be taken away now: the first that failed stay until the end."""
+        """Return whose workloads to delete now: the first few that failed stay until the end."""
         if self.book.experiment.state.is_finished:
             return set(self.leftovers)
         failed = {name: at for name in self.leftovers if (at := self.book.failed_at(name))}
@@ -105,9 +105,7 @@ class Attempts:
         return {i: each.crash for i, each in self._of.items() if each.crash is not None}
 
     def ref(self, record: TrialRecord) -> AttemptRef:
-        assert record.attempt is not None
-        attempt, uid = record.attempt, self.book.experiment.uid
-        return AttemptRef(uid, record.index, record.name, attempt.attempt, attempt.token)
+        return AttemptRef.last_of(self.book.experiment.uid, record)
 
     def workload(self, record: TrialRecord) -> Document | None:
         return self.jobs.get(self.book.experiment, record.name)

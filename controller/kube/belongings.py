@@ -1,8 +1,8 @@
-"""What belongs to an experiment beside its trials: made once, and known from a stranger's.
+"""Objects of an experiment besides its trials: its plug-in's Service and Deployment, its claim.
 
-An object is called after its experiment, so that it may be there already: made before, by
-people, by Katib, or for a namesake that was deleted a moment ago. That last one goes soon,
-and whoever took it for ours would then be without.
+Their names are made of the experiment's, so one of that name may exist already: made by this
+operator before, by people, by Katib, or for an earlier experiment of the same name. That last
+one is about to be garbage-collected, and must not be taken for this experiment's.
 """
 
 import contextlib
@@ -53,7 +53,7 @@ async def _find(kube: Kube, resource: Resource, namespace: str, name: str) -> Do
 
 
 def _is_going(there: Document, experiment: ExperimentRecord) -> bool:
-    """Whether an object is being deleted, or will be: a namesake owned it."""
+    """Whether an object is being deleted, or will be: an earlier experiment owned it."""
     uids = {each["uid"] for each in _owners(there) if each["kind"] == "Experiment"}
     return bool(there["metadata"].get("deletionTimestamp")) or bool(uids - {experiment.uid})
 

@@ -129,28 +129,16 @@ class Book:
         return page.finished.position
 
     def told(self, index: int) -> TrialRecord:
-        """Return what is told of a trial.
+        """Return the record of a trial, to be told to the metrics service.
 
-        One without a resource was deleted, or is still on its way: what is told of it must
-        not keep it from running.
+        One without a resource was deleted, or its creation is not seen yet. It is told as just
+        created: the service would take no reports of a trial that it knows as ended.
         """
         page = self.pages.get(index)
         if page is not None:
             return page.record
-        return TrialRecord(
-            index=index,
-            name=trial_name(self.key.name, self.experiment.uid, index),
-            state=TrialState.CREATED,
-            reason=reasons.TRIAL_CREATED.name,
-            message=reasons.TRIAL_CREATED.message,
-            proposal=Proposal({}),
-            made_from=0,
-            created_at=self.experiment.created_at,
-            started_at=None,
-            finished_at=None,
-            value=None,
-            attempt=None,
-        )
+        name = trial_name(self.key.name, self.experiment.uid, index)
+        return _new_record(index, name, Proposal({}), 0, self.experiment.created_at)
 
     def history(self, uid: str, after: int = 0, limit: int | None = None) -> Sequence[Entry]:
         """Return the log behind a position."""
@@ -166,7 +154,7 @@ class Book:
     # What comes from elsewhere.
 
     def note(self, condition: Condition, now: float) -> None:
-        """Say of the experiment what is no state of it: the state stays the last condition."""
+        """Set a condition that is no state, before the others: the last one is the state."""
         known = [each for each in self.conditions if each.type == condition.type]
         said = set_condition(known, condition, now=written(now))
         if said != tuple(known):
@@ -334,20 +322,7 @@ class Book:
             for offset, (_, proposal) in enumerate(proposals)
         ]
         for entry, (name, proposal) in zip(entries, proposals, strict=True):
-            record = TrialRecord(
-                index=entry.index,
-                name=name,
-                state=TrialState.CREATED,
-                reason=reasons.TRIAL_CREATED.name,
-                message=reasons.TRIAL_CREATED.message,
-                proposal=proposal,
-                made_from=made_from,
-                created_at=now,
-                started_at=None,
-                finished_at=None,
-                value=None,
-                attempt=None,
-            )
+            record = _new_record(entry.index, name, proposal, made_from, now)
             page = Page(record, entry.position, _created(record.reason, record.message, now))
             self.pages[entry.index] = page
             self._indexes[name] = entry.index
@@ -457,15 +432,8 @@ class Book:
             return page.finished
         self._tally.min_delta = min_delta
         outcome = self.objective.outcome([*page.record.earlier, page.record.observation or {}])
-        entry = Finished(
-            self._tally.next_position,
-            index,
-            state,
-            verdict_of(outcome, state, own_failure=own_failure),
-            outcome.value,
-            outcome.values,
-            outcome.deviation,
-        )
+        verdict = verdict_of(outcome, state, own_failure=own_failure)
+        entry = Finished.of(self._tally.next_position, index, state, verdict, outcome)
         self._change(
             index,
             finished_at=now,
@@ -530,6 +498,26 @@ class Book:
 def without_refusal(conditions: Conditions) -> Conditions:
     """Take back that an edit was refused: the document can be read again."""
     return tuple(each for each in conditions if each.type != EDIT_REFUSED)
+
+
+def _new_record(
+    index: int, name: str, proposal: Proposal, made_from: int, now: float
+) -> TrialRecord:
+    """Return the record of a trial that was proposed, and of which nothing has begun."""
+    return TrialRecord(
+        index=index,
+        name=name,
+        state=TrialState.CREATED,
+        reason=reasons.TRIAL_CREATED.name,
+        message=reasons.TRIAL_CREATED.message,
+        proposal=proposal,
+        made_from=made_from,
+        created_at=now,
+        started_at=None,
+        finished_at=None,
+        value=None,
+        attempt=None,
+    )
 
 
 def _created(reason: str, message: str, now: float) -> Conditions:

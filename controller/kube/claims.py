@@ -14,15 +14,15 @@ from dataclasses import replace
 from typing import Any
 
 from ...api.checkpoint import TRIAL_DIR
-from ...api.experiment import API_VERSION
 from ...api.policy import ResumePolicy
 from ...db.records import ExperimentRecord
 from ..brief import Brief
 from .belongings import make
+from .fields import owner
 from .labels import EXPERIMENT
-from .plugins import CLAIMS, OWN, claim_spec
+from .plugins import OWN, claim_spec
 from .port import Kube
-from .resources import owner
+from .resources import CLAIMS
 
 SHARED: Mapping[str, Any] = {
     "accessModes": ["ReadWriteMany"],
@@ -62,7 +62,7 @@ async def make_claim(
             "name": name,
             "namespace": key.namespace,
             "labels": {EXPERIMENT: key.name},
-            "ownerReferences": [owner(API_VERSION, "Experiment", key.name, experiment.uid)],
+            "ownerReferences": [owner("Experiment", key.name, experiment.uid)],
         },
         "spec": await claim_spec(kube, brief.problem.algorithm, namespaces) or usual,
     }

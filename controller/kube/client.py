@@ -5,7 +5,6 @@ know no custom resource. Only here is it imported.
 """
 
 import asyncio
-import json
 import math
 import os
 import ssl
@@ -20,9 +19,8 @@ from kubernetes.aio import config
 from kubernetes.aio.client import ApiClient, Configuration
 
 from ...api.errors import Fault, Forbidden, Invalid, ServerUnavailable, TunewrightError
-from .answers import OURS, error_of, read_json, selecting, slim
+from .answers import OURS, error_of, read_event, read_object, selecting, slim
 from .port import (
-    Change,
     Document,
     Listing,
     Resource,
@@ -31,11 +29,15 @@ from .port import (
     name_of,
     version_of,
 )
+from .resources import PODS
 
 REQUEST_SECONDS = 30.0
 FAREWELL_SECONDS = 0.25
 DOUBT_SECONDS = 30.0
-"""How long after a silence a refusal is doubted: who has just started knows nobody's rights."""
+"""How long after the server was away a Forbidden is taken for temporary.
+
+An API server that has just started has not loaded its roles yet.
+"""
 
 PAGE = 500
 CONNECTIONS = 64
@@ -43,7 +45,6 @@ LINES, LIMIT = 2000, 1 << 22
 """How much is read of the end of a log; a server that is given bytes alone cuts at the end."""
 
 _PIECE = 1 << 16
-_PODS = Resource("", "v1", "pods")
 _FAILURES = (aiohttp.ClientError, asyncio.TimeoutError, ssl.SSLError, ConnectionError)
 
 
@@ -109,42 +110,30 @@ class KubeClient:
             query |= {"sendInitialEvents": "true", "resourceVersionMatch": "NotOlderThan"}
         else:
             query["resourceVersion"] = since
-        timeout = aiohttp.ClientTimeout(total=None, sock_connect=REQUEST_SECONDS, sock_read=silence)
         path = selection.resource.path(selection.namespace)
-        answer = await self._send("GET", path, query, patience=timeout)
-        try:
-            if answer.status != 200:
-                raise self._error(answer, await answer.text())
+        async with self._stream(path, query, silence) as answer:
             yield self._events(answer)
-        finally:
-            _hang_up(answer)
 
     @asynccontextmanager
     async def log(
         self, namespace: str, pod: str, container: str, *, silence: float
     ) -> AsyncIterator[AsyncIterator[bytes]]:
-        timeout = aiohttp.ClientTimeout(total=None, sock_connect=REQUEST_SECONDS, sock_read=silence)
-        path = _PODS.path(namespace, pod, "log")
+        path = PODS.path(namespace, pod, "log")
         query = {"container": container, "follow": "true", "timestamps": "true"}
-        answer = await self._send("GET", path, query, patience=timeout)
-        try:
-            if answer.status != 200:
-                raise self._error(answer, await answer.text())
+        async with self._stream(path, query, silence) as answer:
             yield self._lines(answer)
-        finally:
-            _hang_up(answer)
 
     async def log_end(
         self, namespace: str, pod: str, container: str, *, previous: bool = False
     ) -> bytes:
-        path = _PODS.path(namespace, pod, "log")
+        path = PODS.path(namespace, pod, "log")
         query = {"container": container, "tailLines": str(LINES), "limitBytes": str(LIMIT)}
         query |= {"previous": "true"} if previous else {}
         patience = aiohttp.ClientTimeout(total=REQUEST_SECONDS)
         answer = await self._send("GET", path, query, patience=patience)
         try:
             if answer.status != 200:
-                raise self._error(answer, await answer.text())
+                raise self._error(answer, await answer.text(errors="replace"))
             return await answer.read()
         except _FAILURES as error:
             raise self._away(error) from error
@@ -225,15 +214,29 @@ class KubeClient:
             method, path, query or {}, body, kind=kind, user=user, patience=timeout
         )
         try:
-            text = await answer.text()
+            text = await answer.text(errors="replace")
         except _FAILURES as error:
             raise self._away(error) from error
         if answer.status >= 300:
             raise self._error(answer, text)
         try:
-            return slim(read_json(text))
-        except ValueError as error:  # somebody between answers in the server's place
+            return read_object(text)
+        except ValueError as error:
             raise self._away(error) from error
+
+    @asynccontextmanager
+    async def _stream(
+        self, path: str, query: Mapping[str, str], silence: float
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        """Ask for what comes bit by bit; after so many seconds of silence it is given up."""
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=REQUEST_SECONDS, sock_read=silence)
+        answer = await self._send("GET", path, query, patience=timeout)
+        try:
+            if answer.status != 200:
+                raise self._error(answer, await answer.text(errors="replace"))
+            yield answer
+        finally:
+            _hang_up(answer)
 
     async def _send(
         self,
@@ -270,15 +273,8 @@ class KubeClient:
         """Read one event a line; an error in the stream is raised as what it is."""
         try:
             async for line in answer.content:
-                event = read_json(line)
-                document = event["object"]
-                if event["type"] == "ERROR":
-                    raise error_of(int(document.get("code", 500)), {}, line.decode())
-                yield WatchEvent(Change(event["type"]), slim(document))
-        except (
-            *_FAILURES,
-            json.JSONDecodeError,
-        ) as error:  # a line may break off with its connection
+                yield read_event(line)
+        except (*_FAILURES, ValueError) as error:
             raise self._away(error) from error
 
     async def _lines(self, answer: aiohttp.ClientResponse) -> AsyncIterator[bytes]:

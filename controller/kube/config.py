@@ -121,10 +121,10 @@ def read_config(path: Path | None) -> Config:
         return Config.model_validate(written)
     except OSError as error:
         raise Invalid([Fault("--config", f"{path} cannot be read: {error.strerror}")]) from error
-    except yaml.YAMLError as error:
-        raise Invalid([Fault("--config", f"{path} is no YAML: {error}")]) from error
     except ValidationError as error:
         raise Invalid(
             Fault(".".join(map(str, each["loc"])), each["msg"], file=str(path))
             for each in error.errors()
         ) from error
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise Invalid([Fault("--config", f"{path} is no YAML: {error}")]) from error

@@ -13,37 +13,35 @@ from functools import partial
 
 from ...api.errors import Conflict, Invalid
 from ...api.states import ExperimentState, TrialState
-from ...db.records import PendingStop, StopRow, Totals
-from ...suggestion.check import check_algorithm
+from ...db.records import PendingStop, StopRow
 from ..asking import ask
 from ..brief import Brief, brief_of
+from ..effects import AskFor, Event, TrialFinished, Turn
 from ..loading import Memory
 from ..plan import explain, reasons
 from ..plan.limits import held_back
 from ..plan.view import View
-from ..turn import AskFor, Event, TrialFinished, Turn, Turns
+from ..turn import Turns
 from .attempts import AGAIN_SECONDS, Attempts
-from .book import Book, without_refusal
-from .cache import key_of
-from .claims import make_claim, with_claim
+from .book import Book
+from .claims import with_claim
 from .experiments import experiment_record
-from .informers import BY_EXPERIMENT, asks_to_stop
+from .informers import asks_to_stop
 from .jobs import Jobs, rendered
-from .limiting import ahead, check_kind, check_plugins
+from .limiting import ahead
 from .making import Maker
-from .observing import Observer
+from .observing import AttemptObserver
 from .page import Page
-from .plugins import Plugin, check_endpoints, plugin_of, served_by
+from .plugins import Plugin, served_by
 from .port import Document
 from .templates import with_template
-from .trials import is_ours, page_of
-from .warm_start import warm_trials
+from .trials import is_ours
 from .wishes import wish_of, wishes_of
 from .world import World
-from .writing import STATUS_SECONDS, Told, created, strike, write_spec, write_trials
+from .writing import STATUS_SECONDS, StatusWriter, strike_wishes, write_spec, write_trials
 
 HELD_SECONDS = 10.0
-"""How often one that waits for a place looks whether there is one."""
+"""How often an experiment that waits for a place in its namespace looks for one."""
 
 BUG_SECONDS = 30.0
 """How soon an algorithm is asked again that failed by a bug."""
@@ -53,8 +51,14 @@ log = logging.getLogger(__name__)
 _BAD_ENDS = {TrialState.FAILED, TrialState.METRICS_UNAVAILABLE}
 
 
+def adapted(brief: Brief, plugin: Plugin | None, experiment: str) -> Brief:
+    """Return the brief with what exists for the experiment on a cluster: its plug-in, its claim."""
+    served = brief if plugin is None else served_by(brief, plugin.endpoint)
+    return with_claim(served, experiment)
+
+
 class Driver:
-    """Drives one experiment, one `step` at a time. Opened by `open_driver`."""
+    """Drives one experiment, one `step` at a time. Opened by `opening.open_driver`."""
 
     def __init__(
         self,
@@ -76,7 +80,7 @@ class Driver:
         self._turns = Turns(book, book.experiment.uid)
         self._memory = memory
         self._attempts = Attempts(world, book, self._memory, brief, jobs)
-        self._observer = Observer(self._attempts)
+        self._observer = AttemptObserver(self._attempts)
         self._maker = Maker(self._attempts)
         self._suggester = world.open_suggester(
             brief.problem,
@@ -87,7 +91,7 @@ class Driver:
         self._asking: asyncio.Task[None] | None = None
         self._is_tried = bool(book.pages)
         self._counted_at = world.steady()
-        self._told = Told()
+        self._status = StatusWriter()
         self._missed = ""  # a trial that the book lacks
         self._carried_out: set[int] = set()  # wishes that a cache may still show
 
@@ -141,14 +145,14 @@ class Driver:
         if self._missed:
             raise Conflict(f"{self._missed} appeared late")
         await self._learn(document)
-        self._weigh(document)
+        self._see_limits(document)
         self._inbox += await self._observer.observe()
         turn = self._take()
         self._attempts.note(turn.effects)
         await self._write(turn)
         await self._maker.make()
-        await self._told.tell(self._book, self._world.kube, self._world.steady(), self.lines)
-        await self._strike()
+        await self._status.write(self._book, self._world.kube, self._world.steady(), self.lines)
+        await self._strike_wishes()
         self._announce(turn)
         self._ask(turn)
         return self._wake_at(turn)
@@ -194,11 +198,10 @@ class Driver:
             version = document["metadata"]["generation"]
             self._book.refuse_edit(version, str(error), self._world.clock.now())
         else:
-            served = brief if self._plugin is None else served_by(brief, self._plugin.endpoint)
-            self._brief = self._attempts.brief = with_claim(served, self._book.key.name)
+            self._brief = self._attempts.brief = adapted(brief, self._plugin, self._book.key.name)
             self._book.learn(edited)
 
-    def _weigh(self, document: Document) -> None:
+    def _see_limits(self, document: Document) -> None:
         """See what the namespace is granted, and whether others have taken it."""
         key, memory = self._book.key, self._memory
         memory.limits = self._world.limits(key.namespace)
@@ -240,12 +243,12 @@ class Driver:
         await self._try_first()
         await write_trials(book, kube, self._world.informers.trials, self._render)
 
-    async def _strike(self) -> None:
-        """Strike off the wishes that are carried out: until then a crash finds them again."""
+    async def _strike_wishes(self) -> None:
+        """Remove the wishes that are carried out; a crash before this carries them out again."""
         answered = self._book.unwritten.answered
         if answered:
             self._carried_out |= answered
-            await strike(self._book, self._world.kube)
+            await strike_wishes(self._book, self._world.kube)
 
     async def _try_first(self) -> None:
         """Ask the server what it says to the first trial's workload, before anything is created."""
@@ -304,52 +307,3 @@ class Driver:
         if self._book.unwritten.is_left:
             moments.append(now + STATUS_SECONDS)
         return min((moment for moment in moments if moment is not None), default=None)
-
-
-async def open_driver(world: World, document: Document, before: int | None) -> Driver:
-    """Read an experiment and its trials as the cluster has them.
-
-    `before` is how many trials there were when it was driven here a moment ago,
-    None when it was not: a cache may not have all that was written then.
-
-    Raises:
-        Invalid: the document is not what validation lets pass.
-        NotFound: the kind of its trials is not installed.
-        ServerUnavailable: what a namesake had beside its trials is still there.
-    """
-    record, conditions = experiment_record(
-        await with_template(world.kube, document, world.template_namespaces)
-    )
-    brief = brief_of(record)
-    conditions = without_refusal(conditions)
-    limits = world.limits(record.key.namespace)
-    check_plugins(record.document["spec"], limits, record.key.namespace)
-    check_endpoints(record.document["spec"], record.key.namespace)
-    plugin = await plugin_of(world.kube, record, brief, world.katib_configs)
-    check_algorithm(record.document, elsewhere=plugin is not None)
-    source = brief.template.source
-    resource = await world.informers.resource(source["apiVersion"], source["kind"])
-    check_kind(resource, limits, record.key.namespace)
-    cache = await world.informers.workloads(resource)
-    patience = brief.policy.no_improvement
-    pages = [
-        page_of(trial, brief.objective, brief.problem.space)
-        for trial in await world.informers.trials_of(key_of(document), anew=before is not None)
-        if is_ours(trial, record.uid)
-    ]
-    delta = patience.min_delta if patience else 0.0
-    known = max(before or 0, record.totals.proposed)
-    record = replace(record, totals=Totals(proposed=known))
-    book = Book(record, conditions or created(world.clock.now()), pages, min_delta=delta)
-    jobs = Jobs(world.kube, cache, resource, world.settings, world.impersonates)
-    own = [page.record for page in pages]
-    warm = await warm_trials(world.informers, record, brief, own, proposed=book.proposed)
-    if plugin is not None:
-        await plugin.begin()
-        brief = served_by(brief, plugin.endpoint)
-    await make_claim(world.kube, record, brief, world.katib_configs)
-    brief = with_claim(brief, record.key.name)
-    driver = Driver(world, book, brief, jobs, plugin, memory=Memory(warm=warm))
-    for trial in world.informers.trials.under(BY_EXPERIMENT, key_of(document)):
-        driver.hear_of(trial)  # it may have come while all this was read
-    return driver

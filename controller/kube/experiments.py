@@ -12,8 +12,8 @@ from ...api.space import format_value
 from ...api.states import ExperimentState, TrialState
 from ...db.records import ExperimentRecord, Totals, TrialRecord
 from .book import Book
-from .port import Document, name_of, namespace_of
-from .resources import LATEST, assignments, moment_of, text_of, without_nothing
+from .fields import LATEST, assignments, moment_of, text_of, without_nothing
+from .port import Document, at, name_of, namespace_of
 from .trials import observation_status
 from .wishes import wishes_of
 
@@ -42,7 +42,7 @@ def experiment_record(document: Document) -> tuple[ExperimentRecord, Conditions]
         message=state.message if state else "",
         seed=status.seed if status.seed is not None else seed_of(uid),
         workdir="",
-        suspended=bool(document["spec"].get("suspend")),
+        suspended=bool(at(document, "spec", "suspend")),
         created_at=read(metadata["creationTimestamp"]),
         started_at=moment_of(status.start_time),
         finished_at=moment_of(status.completion_time),
@@ -77,6 +77,17 @@ def is_settled(document: Document) -> bool:
         # One that another controller ended is left as that left it.
         return ended
     return seen == document["metadata"].get("generation") and not wishes_of(document)
+
+
+def kind_of_trials(document: Document) -> str:
+    """Return of which kind an experiment's trials are, "" where it does not say so."""
+    return str(at(document, "spec", "trialTemplate", "trialSpec", "kind") or "")
+
+
+def ttl_of(document: Document) -> float | None:
+    """Return how long an experiment asks to stay after its end, in seconds."""
+    ttl: float | None = at(document, "spec", "ttlSecondsAfterFinished")
+    return ttl
 
 
 def experiment_status(book: Book, lines: Sequence[str] = ()) -> dict[str, Any]:

@@ -1,11 +1,11 @@
 """Who calls the metrics service on a cluster: pods, known by token or by address.
 
-A collector shows a token of its pod, which the API server reviews. Whoever shows
-none, as Katib's own clients, is the pod that has the peer's address. Either way
-the pod's label says for which trial it may report; what is not known is nobody.
+A collector shows a token of its pod, which the API server reviews. A caller without a
+token, as Katib's own clients are, is taken for the pod that has its address. Either way
+the pod's label says for which trial it may report. A caller that is neither is nobody.
 
-Reviews have no namespace: who serves some namespaces only may not ask for them. There
-everybody is known by address, the operator by that of its own pods.
+TokenReviews are no namespaced resource, so a service that serves some namespaces only may not
+create them. There every caller is known by address, the operator by the address of its pods.
 """
 
 import asyncio
@@ -23,13 +23,13 @@ from ...api.errors import NotFound, ServerUnavailable
 from ...db.authority import Caller
 from . import labels
 from .cache import Cache, Key
-from .port import Document, Kube, Resource, Selection, name_of, namespace_of
+from .port import Document, Kube, Selection, name_of, namespace_of
 from .reflector import Reflector
-from .review import TOKEN_REVIEWS, Believed, token_review
+from .resources import PODS
+from .review import TOKEN_REVIEWS, ExpiringCache, token_review
+from .workloads.collector import AUDIENCE
 from .workloads.pods import OVER
 
-AUDIENCE = "tunewright"
-PODS = Resource("", "v1", "pods")
 _POD = "authentication.kubernetes.io/pod-name"
 _POD_UID = "authentication.kubernetes.io/pod-uid"
 _ACCOUNT = "system:serviceaccount:"
@@ -72,7 +72,7 @@ class PodAuthority:
             Reflector(kube, each, self._pods, lambda _before, _after: None, chance=chance)
             for each in self._selections
         ]
-        self._believed: Believed[bytes, Caller] = Believed(clock)
+        self._believed: ExpiringCache[bytes, Caller] = ExpiringCache(clock)
 
     async def run(self) -> None:
         """Follow the pods of trials until cancelled."""

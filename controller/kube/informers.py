@@ -15,11 +15,10 @@ from . import labels
 from .cache import Cache, Key, key_of
 from .port import Document, Kube, Resource, Selection, namespace_of
 from .reflector import OnChange, Reflector
-from .resources import EXPERIMENTS, TRIALS
+from .resources import EXPERIMENTS, PODS, TRIALS
 from .trials import slim_trial
 from .workloads.elsewhere import ELSEWHERE
 
-PODS = Resource("", "v1", "pods")
 BY_EXPERIMENT = "experiment"
 BY_TRIAL = "trial"
 IN_NAMESPACE = "namespace"

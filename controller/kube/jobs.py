@@ -13,12 +13,12 @@ from ..render import TrialIdentity, render
 from . import labels
 from .accounts import check_account, user_of
 from .cache import Cache, Key
-from .notices import EVENTS
+from .fields import owner
 from .port import Document, Kube, Resource, Selection
-from .resources import owner
+from .resources import EVENTS
 from .workloads.checkpoints import PATH as CHECKPOINT
 from .workloads.checkpoints import Kept
-from .workloads.injection import Injection, Instrumented, Settings, Way, instrument
+from .workloads.injection import Injection, Settings, Way, instrument
 from .workloads.lasting import keep_until_seen
 from .workloads.stopping import stop_patch
 from .writing import check_ours
@@ -118,13 +118,13 @@ class Jobs:
             keep_until_seen(made)
         metadata = {
             **made["metadata"],
-            "ownerReferences": [owner(API_VERSION, "Trial", record.name, uid)],
+            "ownerReferences": [owner("Trial", record.name, uid)],
         }
         return {**made, "metadata": metadata}
 
     def way(self, experiment: ExperimentRecord, brief: Brief, record: TrialRecord) -> Way:
         """Say how the metrics of a trial come: all trials of an experiment are alike in that."""
-        return self._instrumented(experiment, brief, record)[1].way
+        return self._instrumented(experiment, brief, record)[1]
 
     def _instrumented(
         self,
@@ -132,7 +132,7 @@ class Jobs:
         brief: Brief,
         record: TrialRecord,
         spare: Sequence[str] = (),
-    ) -> tuple[dict[str, Any], Instrumented]:
+    ) -> tuple[dict[str, Any], Way]:
         injection = injection_of(experiment, brief, record, self.settings)
         kept = _kept(brief, record, spare)
         return instrument(rendered(experiment, brief, record), replace(injection, kept=kept))
@@ -184,11 +184,7 @@ def injection_of(
     experiment: ExperimentRecord, brief: Brief, record: TrialRecord, settings: Settings
 ) -> Injection:
     """Return what the pods of a trial's last attempt get, but for its checkpoint."""
-    space, attempt = brief.problem.space.by_name, record.attempt
-    natives = {
-        name: space[name].native(value) if name in space else value
-        for name, value in record.proposal.point.items()
-    }
+    attempt = record.attempt
     return Injection(
         experiment=experiment.key.name,
         trial=record.name,
@@ -196,7 +192,7 @@ def injection_of(
         attempt=attempt.attempt if attempt else 1,
         container=brief.primary_container,
         metrics=brief.objective.metric_names,
-        parameters=json.dumps(natives),
+        parameters=json.dumps(brief.problem.space.natives(record.proposal.point)),
         settings=settings,
         collector=brief.collector_document,
         primary_labels=brief.primary_labels,

@@ -12,11 +12,11 @@ from collections.abc import Sequence
 
 from ...api.errors import Forbidden, NotFound, Retryable, TunewrightError
 from .port import Document, Kube, Resource, Selection, name_of, namespace_of
+from .resources import DEPLOYMENTS
 
 FINALIZERS = frozenset({"update-prometheus-metrics", "clean-metrics-in-db"})
 """Those of its Experiments and Trials. Nothing outside the cluster is to be cleaned up here."""
 
-DEPLOYMENTS = Resource("apps", "v1", "deployments")
 CONTROLLER = "katib.kubeflow.org/component=controller"
 WEBHOOKS = tuple(
     Resource("admissionregistration.k8s.io", "v1", plural)

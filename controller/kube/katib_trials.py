@@ -4,7 +4,8 @@ from ...api.conditions import Condition, pass_to
 from ...api.errors import Conflict
 from ...api.moments import written
 from ...api.states import TrialState
-from .resources import TRIALS, plain
+from .fields import plain
+from .resources import TRIALS
 from .session import Session
 
 

@@ -5,6 +5,9 @@ TRIAL = "katib.kubeflow.org/trial"
 ATTEMPT = "tunewright.dev/attempt"
 """Which attempt of its trial an object belongs to."""
 
+QUEUE = "kueue.x-k8s.io/queue-name"
+"""Kueue's label of a workload that it manages."""
+
 READS_LOGS = "tunewright.dev/reads-logs"
 """An annotation of an Experiment: `true` has standard output read from the pods' logs."""
 

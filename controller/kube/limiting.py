@@ -7,7 +7,7 @@ from ...suggestion.early_stopping.registry import BUILT_IN as RULES
 from ...suggestion.registry import BUILT_IN as ALGORITHMS
 from ..plan.limits import Limits
 from .experiments import is_ended
-from .port import Document, Resource, name_of
+from .port import Document, Resource, at, name_of
 
 
 def ahead(document: Document, others: Iterable[Document], limits: Limits) -> tuple[str, ...]:
@@ -26,8 +26,8 @@ def ahead(document: Document, others: Iterable[Document], limits: Limits) -> tup
 
 
 def _wants_a_place(document: Document) -> bool:
-    idle = document["spec"].get("suspend") or document["metadata"].get("deletionTimestamp")
-    return not (idle or is_ended(document))
+    idle = at(document, "spec", "suspend") or document["metadata"].get("deletionTimestamp")
+    return bool(at(document, "spec")) and not (idle or is_ended(document))
 
 
 def _turn(document: Document) -> tuple[bool, str, str]:

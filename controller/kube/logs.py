@@ -1,10 +1,10 @@
 """Metrics of trials whose pods have no collector: read from their logs, through the API server.
 
-A log is read from its beginning; one that breaks off, or whose reader was ended
-with its operator, is read from its beginning again. A server that goes away ends it
-like a container that ends: which it was the pod tells. The same lines give the same
-samples under the same numbers, so that what was kept changes nothing. So does
-the log of a pod whose collector could not tell all, read under that one's name.
+A log is read from its beginning, and from there again if it breaks off or the operator was
+restarted: the same lines give the same samples under the same numbers, so that those already
+stored change nothing. A log also ends when the server goes away; the pod's status tells
+whether its container has ended. Where a collector could not deliver everything, the log is
+read in its place and under its source name, for the same reason.
 """
 
 import asyncio
@@ -32,8 +32,8 @@ from ..brief import Brief
 from ..ports import Clock
 from .archive import Archive
 from .cache import Key
-from .informers import PODS
 from .port import Document, Kube, Selection, name_of
+from .resources import PODS
 from .workloads.pods import is_primary
 
 SEND_SECONDS = 0.5
@@ -90,7 +90,7 @@ class LogReaders:
     ) -> None:
         """Begin to read the primary pods of a trial whose logs are not read yet.
 
-        `instead`: of the collectors in them, which told a part at the most.
+        `instead` says that the pods have collectors, which delivered a part at most.
         """
         for pod in pods:
             starts, uid = _starts(pod, brief), pod["metadata"]["uid"]

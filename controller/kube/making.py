@@ -1,4 +1,4 @@
-"""Making the workloads as the book says: ended, begun, taken away."""
+"""Making the cluster's workloads what the book says: stopping, creating, deleting them."""
 
 from collections.abc import Iterable, Sequence
 
@@ -14,13 +14,15 @@ from .workloads.stopping import stop_patch
 from .writing import together
 
 _SWEPT = 4
-"""Generations of a population whose checkpoints are looked at: older ones were before."""
+"""The newest generations whose checkpoints are looked at; those of older ones are gone already."""
 
 _PART = 500
-"""How many trials a metrics service that was lost is told of at once."""
+"""How many trials are told at once to a metrics service that has lost its database."""
 
 
 class Maker:
+    """Stops, creates and deletes the workloads of one experiment's trials."""
+
     def __init__(self, attempts: Attempts) -> None:
         self._attempts = attempts
         self._world = attempts.world

@@ -13,12 +13,11 @@ from typing import Any
 
 from ...api.errors import NotFound, Unsupported
 from . import labels
-from .katib import CONTROLLER, DEPLOYMENTS, WEBHOOK, WEBHOOKS, is_held, left_finalizers
+from .katib import CONTROLLER, WEBHOOK, WEBHOOKS, is_held, left_finalizers
 from .plugins import CONFIG, ignored
 from .port import Document, Resource, Selection, name_of, namespace_of
-from .resources import EXPERIMENTS, TRIALS
+from .resources import CONFIG_MAPS, DEPLOYMENTS, EXPERIMENTS, SERVICES, TRIALS
 from .session import Session
-from .templates import CONFIG_MAPS
 
 KEPT = "tunewright-katib-webhooks"
 """The ConfigMap that keeps the webhook configurations."""
@@ -29,7 +28,6 @@ OPERATOR = (
 """What drives experiments: a Deployment of its own, or the one that is everything."""
 
 DATABASES = ("katib-mysql", "katib-postgres")
-SERVICES = Resource("", "v1", "services")
 
 _ENDS = {"Succeeded", "Failed"}
 _OWN = ("uid", "resourceVersion", "creationTimestamp", "generation", "managedFields")

@@ -13,10 +13,8 @@ from typing import Any
 from ...api.errors import TunewrightError
 from ...api.moments import written
 from ..ports import Clock
-from .port import Document, Kube, Resource, name_of, namespace_of
-
-EVENTS = Resource("", "v1", "events")
-"""The older of the two kinds: those of `events.k8s.io` lack the first time, which clients read."""
+from .port import Document, Kube, name_of, namespace_of
+from .resources import EVENTS
 
 COMPONENT = "tunewright-operator"
 

@@ -24,11 +24,11 @@ from ...db.store import Store
 from .aggregation import host_of, trust
 from .certificates import certificate
 from .observations import API_VERSION, GROUP, VERSION, Cursor, Question, page
-from .port import Document, Kube, Resource
-from .review import ACCESS_REVIEWS, Believed, Person, Right, access_review, is_allowed
+from .port import Document, Kube
+from .resources import CONFIG_MAPS
+from .review import ACCESS_REVIEWS, ExpiringCache, Person, Right, access_review, is_allowed
 from .serving import serving
 
-_CONFIG_MAPS = Resource("", "v1", "configmaps")
 _READ = Right("get", "trials")
 
 log = logging.getLogger(__name__)
@@ -74,7 +74,7 @@ async def read_proxy(kube: Kube) -> Proxy:
     Raises:
         NotFound: this one proxies for nobody.
     """
-    found = await kube.get(_CONFIG_MAPS, "kube-system", "extension-apiserver-authentication")
+    found = await kube.get(CONFIG_MAPS, "kube-system", "extension-apiserver-authentication")
     data = found.get("data") or {}
     authority = data.get("requestheader-client-ca-file")
     if not authority:
@@ -100,7 +100,7 @@ class ObservationsApi:
         self._kube = kube
         self._store = store
         self._proxy = proxy
-        self._allowed: Believed[tuple[Person, Right], bool] = Believed(clock)
+        self._allowed: ExpiringCache[tuple[Person, Right], bool] = ExpiringCache(clock)
 
     def app(self) -> web.Application:
         app = web.Application(middlewares=[_told])

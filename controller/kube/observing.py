@@ -8,15 +8,16 @@ from ...api.states import TrialState
 from ...db.archive import Looked
 from ...db.records import TrialRecord, Usage
 from ...metrics_collector.spec import CollectorKind
+from ..effects import Event
 from ..plan import reasons
 from ..plan.view import EndReason
 from ..ports import AttemptRef, Ended, Started
-from ..turn import Event
 from .attempts import Attempts, is_going, is_starting
 from .cache import Key
+from .fields import moment_of
 from .jobs import attempt_of
 from .port import Document
-from .resources import TRIALS, moment_of
+from .resources import TRIALS
 from .trials import is_ahead
 from .waiting import Explainer, crash_of
 from .workloads.hindrance import hindrance
@@ -25,7 +26,9 @@ from .workloads.judgement import Conditions, judge, runs, started_at
 from .workloads.pods import exit_code, is_collected, stands_still
 
 
-class Observer:
+class AttemptObserver:
+    """Sees what became of the attempts of one experiment's trials."""
+
     def __init__(self, attempts: Attempts) -> None:
         self._attempts = attempts
         self._world = attempts.world
@@ -69,7 +72,7 @@ class Observer:
         return False
 
     def _forsake(self, record: TrialRecord) -> None:
-        """End a trial that was deleted: there is nothing left to write it to."""
+        """End a trial whose resource was deleted: its end cannot be written there any more."""
         reason, now = reasons.TRIAL_DELETED, self._world.clock.now()
         uid, index = self._book.experiment.uid, record.index
         self._book.finish_trial(
@@ -93,7 +96,7 @@ class Observer:
         return self._book.trial(uid, record.index)
 
     async def _observe(self, record: TrialRecord) -> list[Event]:
-        """Return that an attempt runs; note its end."""
+        """Return the event that an attempt has begun to run, if so; note its end in `attempts`."""
         if not is_going(record):
             return []
         ref, attempt = self._attempts.ref(record), self._attempts.of(record.index)
@@ -116,7 +119,7 @@ class Observer:
     async def _begun(
         self, record: TrialRecord, found: Document, pods: Sequence[Document], end: Ended | None
     ) -> list[Event]:
-        """Return that an attempt runs which was starting, or say why it does not."""
+        """Return the event that a starting attempt runs, or say why it does not."""
         has_run = runs(found, pods)
         if end is None and not has_run:
             await self._explainer.explain(record, found, pods)
@@ -208,7 +211,7 @@ class Observer:
         return [ready[index] for index in told]
 
     def _take_in(self, index: int, found: Looked | None) -> None:
-        """Take in what an attempt reported; nobody was ever told of one that is not found."""
+        """Take in what an attempt reported; None: the metrics service was never told of it."""
         if found is None:
             return
         passing, metric = self._memory.of(index), self._book.objective.metric.name

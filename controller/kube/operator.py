@@ -11,7 +11,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from ...api.errors import Conflict, Invalid, NotFound, Retryable, TunewrightError
 from ..plan import reasons
@@ -20,13 +20,14 @@ from ..ports import Clock
 from .admission import Admission
 from .archive import Archive
 from .cache import Cache, Key, key_of
-from .driver import Driver, open_driver
-from .experiments import experiment_record, is_driven_here, is_settled
+from .driver import Driver
+from .experiments import experiment_record, is_driven_here, is_settled, kind_of_trials, ttl_of
 from .figures import Figures
 from .informers import BY_EXPERIMENT, HELD, Informers
 from .katib import lift_finalizers, return_when_it_is_back, wait_for_its_end
 from .lease import Elector
 from .notices import Notices
+from .opening import open_driver
 from .plugins import tell_ignored
 from .pod_webhook import PodWebhook
 from .port import Document, Kube
@@ -57,8 +58,7 @@ AGAIN_SECONDS = 30.0
 class Parts:
     """What an operator is made of. `namespaces` holds None alone for all.
 
-    `steady` gives seconds that pass alike whatever the clock is set to: what is waited for
-    is measured by them.
+    `steady` measures how long is waited: it is a clock that nobody sets.
     `pod_webhook` is None where the API server is not to ask about pods.
     """
 
@@ -252,10 +252,7 @@ class Operator:
         if document is not None:
             await self._let_go(world, document)
         if document is None or document["metadata"].get("deletionTimestamp"):
-            await self._drop(key)
-            self._driven.pop(key, None)  # what it owns goes with it
-            if world.pod_webhook is not None:
-                await world.pod_webhook.forget(key)
+            await self._forget(world, key)
             return None
         driver = self._drivers.get(key)
         if driver is not None and driver.uid != document["metadata"]["uid"]:
@@ -264,25 +261,35 @@ class Operator:
         if driver is None:
             if is_settled(document):
                 return await self._expire(world, document)
-            before = self._created_before(key, document)
-            if before is not None:
-                document = await world.kube.get(EXPERIMENTS, *key)
-            driver = self._drivers[key] = await open_driver(world, document, before)
-            self._driven[key] = _Driven(driver.uid, driver.created)
+            driver, document = await self._open(world, key, document)
         wake_at = await driver.step(document)
         if not driver.is_over:
             return wake_at
         await driver.end()
         await self._drop(key)
-        soon = world.clock.now() + AFTER_SECONDS
         self._give_place(key)
-        ends = expires_at(soon, _ttl(document), world.limits(key.namespace))
+        soon = world.clock.now() + AFTER_SECONDS
+        ends = expires_at(soon, ttl_of(document), world.limits(key.namespace))
         return wake_at if ends is None else soon
 
-    def _created_before(self, key: Key, document: Document) -> int | None:
-        """Return how many trials there were when it was driven here; None when it was not."""
-        known = self._driven.get(key)
-        return known.created if known and known.uid == document["metadata"]["uid"] else None
+    async def _forget(self, world: World, key: Key) -> None:
+        """Forget an experiment that is gone, or being deleted: what it owns goes with it."""
+        await self._drop(key)
+        self._driven.pop(key, None)
+        if world.pod_webhook is not None:
+            await world.pod_webhook.forget(key)
+
+    async def _open(self, world: World, key: Key, document: Document) -> tuple[Driver, Document]:
+        """Open a driver; return it with the experiment as it was read for that.
+
+        A cache may not have what a driver before this one has just written: then it is read anew.
+        """
+        known, before = self._driven.get(key), None
+        if known is not None and known.uid == document["metadata"]["uid"]:
+            document, before = await world.kube.get(EXPERIMENTS, *key), known.created
+        driver = self._drivers[key] = await open_driver(world, document, before)
+        self._driven[key] = _Driven(driver.uid, driver.created)
+        return driver, document
 
     def _give_place(self, key: Key) -> None:
         """Have those looked at that wait for the place of one that has ended."""
@@ -296,7 +303,7 @@ class Operator:
             return None
         record, _ = experiment_record(document)
         namespace, name = record.key.namespace, record.key.name
-        at = expires_at(record.finished_at, _ttl(document), world.limits(namespace))
+        at = expires_at(record.finished_at, ttl_of(document), world.limits(namespace))
         if at is None or world.clock.now() < at:
             return at
         self._notices.say(document, "Normal", reasons.EXPIRED.name, reasons.EXPIRED.message)
@@ -383,18 +390,10 @@ def _kinds(experiments: Cache) -> Mapping[Key, str]:
     """Return of which kind the trials are of experiments that are not settled; it may be open."""
     found = {key: experiments.get(key) for key in experiments.names()}
     return {
-        key: _kind_of(each)
+        key: kind_of_trials(each)
         for key, each in found.items()
         if each is not None and not is_settled(each)
     }
-
-
-def _kind_of(experiment: Document) -> str:
-    """Return of which kind its trials are, as far as it says so: Katib's definitions take all."""
-    found: Any = experiment
-    for name in ("spec", "trialTemplate", "trialSpec", "kind"):
-        found = found.get(name) if isinstance(found, Mapping) else None
-    return str(found or "")
 
 
 def _has_begun(world: World, key: Key) -> bool:
@@ -402,8 +401,3 @@ def _has_begun(world: World, key: Key) -> bool:
     document = world.informers.experiments.get(key)
     uid = document["metadata"]["uid"] if document else ""
     return any(is_ours(each, uid) for each in world.informers.trials.under(BY_EXPERIMENT, key))
-
-
-def _ttl(document: Document) -> float | None:
-    ttl: float | None = document["spec"].get("ttlSecondsAfterFinished")
-    return ttl

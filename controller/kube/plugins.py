@@ -16,24 +16,20 @@ from typing import Any
 import yaml
 
 from ...api.errors import Fault, Forbidden, Invalid, NotFound, TunewrightError
-from ...api.experiment import API_VERSION
 from ...api.policy import Policy, ResumePolicy
 from ...db.records import ExperimentRecord
 from ...suggestion.endpoint import Endpoint
 from ...suggestion.registry import names
 from ..brief import Brief
 from .belongings import make, remove
-from .katib import DEPLOYMENTS
+from .fields import owner
 from .labels import EXPERIMENT
 from .notices import Notices
-from .port import Document, Kube, Resource, namespace_of
-from .resources import owner
-from .templates import CONFIG_MAPS
+from .port import Document, Kube, namespace_of
+from .resources import CLAIMS, CONFIG_MAPS, DEPLOYMENTS, SERVICES
 
 CONFIG, KEY = "katib-config", "katib-config.yaml"
 PORT = 6789
-SERVICES = Resource("", "v1", "services")
-CLAIMS = Resource("", "v1", "persistentvolumeclaims")
 DEPLOYMENT = "katib.kubeflow.org/deployment"
 
 OWN: Mapping[str, Any] = {
@@ -199,7 +195,7 @@ class Plugin:
             "name": self.name,
             "namespace": key.namespace,
             "labels": self._labels(),
-            "ownerReferences": [owner(API_VERSION, "Experiment", key.name, self.experiment.uid)],
+            "ownerReferences": [owner("Experiment", key.name, self.experiment.uid)],
         }
         return {"apiVersion": api_version, "kind": kind, "metadata": metadata}
 

@@ -1,8 +1,8 @@
-"""By what the API server asks us about pods that are made elsewhere: as few as can be.
+"""The MutatingWebhookConfiguration that has the API server ask us about as few pods as possible.
 
-The MutatingWebhookConfiguration is installed empty, and written here whole: a webhook for each
-kind, for the namespaces that hold such trials at this moment, and no other. It asks
-about pods as they are created, waits two seconds at most, and goes on without an answer.
+It is installed without webhooks, and filled here: one for each kind whose pods another
+controller makes, limited to the namespaces that hold such trials at the moment. The API server
+asks when a pod is created, waits two seconds at most, and goes on without an answer.
 """
 
 import asyncio

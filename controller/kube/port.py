@@ -199,6 +199,16 @@ class Kube(Protocol):
 INITIAL_END = "k8s.io/initial-events-end"
 
 
+def at(document: Any, *keys: str) -> Any:
+    """Return what stands below these keys; None where one of them is not there.
+
+    Katib's definitions let anything stand in a spec, or no spec at all.
+    """
+    for key in keys:
+        document = document.get(key) if isinstance(document, Mapping) else None
+    return document
+
+
 def name_of(document: Document) -> str:
     return str(document["metadata"].get("name", ""))
 

@@ -36,12 +36,10 @@ from .catalog import Catalog, CatalogFeed
 from .experiments import experiment_record
 from .followed import Followed
 from .observations import API_VERSION, read_sample, trial_path
-from .port import Document, Resource, Selection, name_of, namespace_of
-from .resources import EXPERIMENTS, TRIALS
+from .port import Document, Selection, name_of, namespace_of
+from .resources import EVENTS, EXPERIMENTS, TRIALS
 from .session import Session
 from .trials import experiment_of, is_ours, page_of
-
-EVENTS = Resource("", "v1", "events")
 
 _SERVED_SECONDS = 30.0
 """How long single values are taken for served, once they were."""

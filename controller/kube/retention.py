@@ -1,8 +1,8 @@
 """What a deleted experiment recorded is kept for a while, and then removed.
 
-The metrics service notes since when a resource is missing; how long is too long is the
-namespace's. One is removed only that was missing when it was looked before, too: what
-is created at this moment may be recorded before it is seen.
+The metrics service notes since when an experiment's resource is missing; its namespace's limits
+say how long it is kept then. It is removed only if it was missing at the look before, too: an
+experiment that is just being created may be recorded before this operator has seen it.
 """
 
 import asyncio

@@ -83,7 +83,7 @@ def person_of(review: Document) -> Person | None:
     return Person(user["username"], tuple(user.get("groups") or ()))
 
 
-class Believed(Generic[_Key, _Value]):
+class ExpiringCache(Generic[_Key, _Value]):
     """Answers that are believed for a while. `clock` gives seconds."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
@@ -95,7 +95,7 @@ class Believed(Generic[_Key, _Value]):
         return value if until > self._clock() else None
 
     def keep(self, key: _Key, value: _Value, seconds: float) -> None:
-        """Believe it so long; what is over is forgotten."""
+        """Keep an answer for so many seconds, and forget those whose time is over."""
         now = self._clock()
         self._known = {each: known for each, known in self._known.items() if known[0] > now}
         self._known[key] = (now + seconds, value)

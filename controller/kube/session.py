@@ -23,8 +23,8 @@ from ...api.errors import (
     ServerUnavailable,
     Unsupported,
 )
-from .answers import OURS, error_of, read_json, selecting, slim
-from .port import Change, Document, Resource, Selection, WatchEvent, name_of, version_of
+from .answers import OURS, error_of, read_event, read_object, selecting, slim
+from .port import Document, Resource, Selection, WatchEvent, name_of, version_of
 from .reflector import SILENCE
 
 try:
@@ -151,10 +151,11 @@ class Session:
         query |= {"resourceVersion": since, "timeoutSeconds": str(seconds)}
         path = selection.resource.path(selection.namespace)
         for line in self._lines(path, query, silence=SILENCE):
-            event = read_json(line)
-            if event["type"] == "ERROR":
-                raise error_of(int(event["object"].get("code", 500)), {}, line.decode())
-            yield WatchEvent(Change(event["type"]), slim(event["object"]))
+            try:
+                event = read_event(line)
+            except ValueError as error:
+                raise _away(error) from error
+            yield event
 
     def stream(
         self, path: str, query: Mapping[str, str], *, silence: float | None = None
@@ -226,6 +227,8 @@ class Session:
         for part in self.stream(path, query, silence=silence):
             *lines, rest = (rest + part).split(b"\n")
             yield from lines
+        if rest:
+            yield rest
 
     def _ask(
         self,
@@ -238,8 +241,8 @@ class Session:
     ) -> dict[str, Any]:
         answer = self._send(method, path, query or {}, body, kind=kind)
         try:
-            return slim(read_json(answer.data))
-        except ValueError as error:  # somebody between answers in the server's place
+            return read_object(answer.data)
+        except ValueError as error:
             raise _away(error) from error
 
     def _send(
@@ -270,7 +273,9 @@ class Session:
         except urllib3.exceptions.HTTPError as error:
             raise _away(error) from error
         if answer.status >= 300:
-            raise _error(method, answer.status, answer.headers, answer.data.decode())
+            raise _error(
+                method, answer.status, answer.headers, answer.data.decode(errors="replace")
+            )
         return answer
 
 

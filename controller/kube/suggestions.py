@@ -7,7 +7,7 @@ from ...api.moments import written
 from ...api.policy import ResumePolicy
 from ...db.records import ExperimentRecord
 from .book import Book
-from .resources import LATEST, assignments, owner, text_of, without_nothing
+from .fields import LATEST, assignments, owner, text_of, without_nothing
 
 
 def suggestion_document(book: Book) -> dict[str, Any]:
@@ -21,9 +21,7 @@ def suggestion_document(book: Book) -> dict[str, Any]:
         "kind": "Suggestion",
         "metadata": {
             "name": experiment.key.name,
-            "ownerReferences": [
-                owner(API_VERSION, "Experiment", experiment.key.name, experiment.uid)
-            ],
+            "ownerReferences": [owner("Experiment", experiment.key.name, experiment.uid)],
         },
         "spec": without_nothing(
             {

@@ -5,9 +5,8 @@ from typing import Any
 
 from ...api import documents
 from ...api.errors import Fault, Forbidden, Invalid, NotFound
-from .port import Document, Kube, Resource, namespace_of
-
-CONFIG_MAPS = Resource("", "v1", "configmaps")
+from .port import Document, Kube, at, namespace_of
+from .resources import CONFIG_MAPS
 
 _COMPONENT, _TEMPLATES = "katib.kubeflow.org/component", "trial-templates"
 _PATH = "spec.trialTemplate.configMap"
@@ -24,8 +23,8 @@ async def with_template(kube: Kube, document: Document, shared: Sequence[str]) -
         Invalid: there is no such ConfigMap, it may not be read, lacks the key, or what it
             holds is no template.
     """
-    source = ((document.get("spec") or {}).get("trialTemplate") or {}).get("configMap") or {}
-    name, namespace = source.get("configMapName"), source.get("configMapNamespace")
+    source = at(document, "spec", "trialTemplate", "configMap")
+    name, namespace = at(source, "configMapName"), at(source, "configMapNamespace")
     others = []
     if name and namespace:
         own = namespace_of(document) == namespace

@@ -20,14 +20,15 @@ from ...api.trial import (
     ObservationStatus,
     ParameterAssignment,
     Trial,
+    TrialSpec,
     TrialStatus,
 )
 from ...db.records import AttemptRecord, AttemptState, TrialRecord
 from . import labels
 from .book import Book
+from .fields import assignments, moment_of, owner, plain, text_of, without_nothing
 from .page import Page
 from .port import Document
-from .resources import assignments, moment_of, owner, plain, text_of, without_nothing
 
 UNAVAILABLE = "unavailable"
 """What Katib writes where there is no number."""
@@ -95,12 +96,7 @@ def page_of(document: Document, objective: Objective, space: SearchSpace) -> Pag
         state=state,
         reason=last.reason,
         message=last.message,
-        proposal=Proposal(
-            point={each.name: _value(each, space) for each in spec.parameter_assignments},
-            reason=spec.origin or "",
-            labels=tuple((spec.labels or {}).items()),
-            parent=spec.parent,
-        ),
+        proposal=_proposal(spec, space),
         made_from=spec.made_from or 0,
         created_at=read(trial.metadata.creation_timestamp or "1970-01-01T00:00:00Z"),
         started_at=moment_of(status.start_time),
@@ -117,15 +113,7 @@ def page_of(document: Document, objective: Objective, space: SearchSpace) -> Pag
     )
     finished = None
     if status.position is not None and state.is_finished:
-        finished = Finished(
-            status.position,
-            record.index,
-            state,
-            verdict,
-            outcome.value,
-            outcome.values,
-            outcome.deviation,
-        )
+        finished = Finished.of(status.position, record.index, state, verdict, outcome)
     return Page(
         record,
         spec.position or 0,
@@ -133,6 +121,15 @@ def page_of(document: Document, objective: Objective, space: SearchSpace) -> Pag
         finished,
         status.dropped,
         trial.metadata.uid or "",
+    )
+
+
+def _proposal(spec: TrialSpec, space: SearchSpace) -> Proposal:
+    return Proposal(
+        point={each.name: _value(each, space) for each in spec.parameter_assignments},
+        reason=spec.origin or "",
+        labels=tuple((spec.labels or {}).items()),
+        parent=spec.parent,
     )
 
 
@@ -189,9 +186,7 @@ def trial_document(book: Book, page: Page, run: Document) -> dict[str, Any]:
                 **dict(record.proposal.labels),
                 labels.EXPERIMENT: experiment.key.name,
             },
-            "ownerReferences": [
-                owner(API_VERSION, "Experiment", experiment.key.name, experiment.uid)
-            ],
+            "ownerReferences": [owner("Experiment", experiment.key.name, experiment.uid)],
         },
         "spec": without_nothing(spec),
     }

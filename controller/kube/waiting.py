@@ -28,6 +28,8 @@ _UNREAD = (
 
 
 class Explainer:
+    """Tells people why an attempt does not run, and of crashes and metrics that are not read."""
+
     def __init__(self, attempts: Attempts) -> None:
         self._attempts = attempts
         self._world = attempts.world
@@ -70,7 +72,7 @@ class Explainer:
             attempt.told_crash, attempt.crash = why.detail, why
 
     async def tell_of_crashes(self) -> None:
-        """Say them at once, with what was written last."""
+        """Say all crashes that were noted, each with the last lines that its container wrote."""
         crashes = self._attempts.crashes
         await asyncio.gather(*(self._tell_of_crash(*each) for each in crashes.items()))
 
@@ -94,6 +96,6 @@ class Explainer:
 
 
 def crash_of(found: Document, pods: Sequence[Document]) -> Hindrance | None:
-    """Return that a container has failed, of a workload that goes on."""
+    """Return the failed container of a workload that goes on, None where there is none."""
     why = hindrance(found, pods, ())
     return why if why is not None and why.crashed is not None else None

@@ -7,7 +7,7 @@ from ...api.excerpts import objective_of
 from ...db.records import ExperimentRecord, TrialRecord
 from ..brief import Brief
 from ..plan.view import InitialTrial
-from ..warm_start import begun, gone_on, is_due, records_of, source_of, space_of, trials_of
+from ..warm_start import is_due, recorded_of, records_of, source_of, space_of, trials_of, with_rest
 from .cache import Key
 from .experiments import experiment_record
 from .informers import Informers
@@ -24,19 +24,19 @@ async def warm_trials(
 ) -> tuple[InitialTrial, ...]:
     """Return the points that the experiment tries first, after its own; () once it has gone on.
 
-    `trials` are its own. An operator that ended while it wrote the first of them leaves the
-    rest to this one, which does without sources that are gone meanwhile.
+    `trials` are the experiment's. Where another operator ended while it created the first of
+    them, the rest is found again; sources that are gone meanwhile are done without.
 
     Raises:
         Invalid: a source is not there, or does not suit it.
     """
     if is_due(brief, proposed):
         return await _found(informers, record, brief)
-    recorded = begun(brief, proposed, trials) if brief.warm_from else ()
+    recorded = recorded_of(brief, proposed, trials) if brief.warm_from else ()
     if not recorded:
         return ()
     try:
-        return gone_on(recorded, await _found(informers, record, brief))
+        return with_rest(recorded, await _found(informers, record, brief))
     except Invalid:
         return recorded
 

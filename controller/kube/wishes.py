@@ -7,6 +7,7 @@ from typing import Any
 
 from ...api.space import Point, SearchSpace
 from ...db.records import Wish
+from ..edits import LABELS, NOTE
 from ..plan.view import Verb
 from . import labels
 from .port import Document
@@ -25,6 +26,8 @@ def wishes_of(document: Document) -> list[dict[str, Any]]:
 
 
 _OF_TRIALS = {Verb.TRIAL_STOP, Verb.TRIAL_RETRY, Verb.TRIAL_DROP}
+_WRITTEN_AT_ONCE = {LABELS, NOTE}
+"""What people change in the metadata themselves: the operator writes budgets alone."""
 
 
 def wish_of(written: Mapping[str, Any], space: SearchSpace) -> Wish:
@@ -34,6 +37,9 @@ def wish_of(written: Mapping[str, Any], space: SearchSpace) -> Wish:
         point = _point(written.get("point"), space)
         if point is not None:
             return replace(wish, arguments={**written, "point": point})
+    elif wish.verb == Verb.EDIT:
+        if not written.keys() & _WRITTEN_AT_ONCE:
+            return wish
     elif wish.verb not in _OF_TRIALS or type(written.get("index")) is int:
         return wish
     return replace(wish, verb="")

@@ -41,7 +41,7 @@ def unlimited(namespace: str) -> Limits:
 class World:
     """The cluster, the metrics service, the algorithms, and time.
 
-    `clock` tells what is written, `steady` how long something takes, whatever the clock is set to.
+    `clock` gives the times that are written, `steady` measures durations: nobody sets it.
     `touch` has an experiment looked at soon; `settings` say what is put beside trials;
     `katib_configs` are the namespaces in which Katib's configuration may be,
     `template_namespaces` those whose trial templates all may use. `pod_webhook` is None

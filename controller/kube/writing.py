@@ -1,7 +1,7 @@
-"""Carrying a book's pages to the API server.
+"""Writing what the book has and the API server lacks: trials, statuses, budgets.
 
-What was carried is struck off at once, so that a break in the middle costs no
-repetition, and a repetition changes nothing.
+Each thing is taken off `book.unwritten` as soon as it is written: a step that breaks off in the
+middle goes on from there. Writing something twice changes nothing.
 """
 
 import asyncio
@@ -50,7 +50,7 @@ async def write_trials(book: Book, kube: Kube, seen: Cache, render: Render) -> N
 async def _create_trials(
     book: Book, kube: Kube, seen: Cache, pages: Sequence[Page], render: Render
 ) -> None:
-    """Create one after the other: where one is missing below another, it was deleted."""
+    """Create them in the order of their indexes, so that a gap means: that one was deleted."""
     for page in pages:
         made = await _create(book, kube, trial_document(book, page, render(page)))
         seen.put(made)
@@ -102,17 +102,20 @@ def check_ours(there: Document, wanted: Document) -> None:
 
 
 @dataclass(slots=True)
-class Told:
-    """What was told last of an experiment: its conditions at once, its counts now and then."""
+class StatusWriter:
+    """Writes an experiment's status: new conditions at once, new counts only now and then.
+
+    `at` is when it wrote last, `conditions` what it wrote then.
+    """
 
     at: float = -math.inf
     conditions: Conditions | None = None
 
-    async def tell(self, book: Book, kube: Kube, now: float, lines: Sequence[str]) -> None:
+    async def write(self, book: Book, kube: Kube, now: float, lines: Sequence[str]) -> None:
         """Write the experiment's status and its suggestion's, when that is due.
 
-        `now` goes on steadily, whatever the clock is set to. `lines` say what it waits for;
-        they go with other news, and are none.
+        `now` is of a clock that nobody sets. `lines` say what the experiment waits for: they
+        are written with other news, and are no reason to write.
         """
         if not book.unwritten.status:
             return
@@ -151,8 +154,8 @@ async def write_spec(book: Book, kube: Kube) -> Document:
     return made
 
 
-async def strike(book: Book, kube: Kube) -> None:
-    """Strike off the wishes that are answered; those that came meanwhile stay."""
+async def strike_wishes(book: Book, kube: Kube) -> None:
+    """Remove the answered wishes from the annotation; those that came meanwhile stay."""
     key = book.key
     while book.unwritten.answered:
         there = await kube.get(EXPERIMENTS, key.namespace, key.name)

@@ -1,0 +1,1 @@
+"""Trials on one machine: processes, their devices, directories and limits."""

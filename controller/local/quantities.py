@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 from ...api.errors import Unsupported
@@ -13,6 +13,9 @@ _SUFFIXES = {
     "P": Decimal(10**15), "E": Decimal(10**18), "Ki": Decimal(2**10), "Mi": Decimal(2**20),
     "Gi": Decimal(2**30), "Ti": Decimal(2**40), "Pi": Decimal(2**50), "Ei": Decimal(2**60),
 }  # fmt: skip
+_GREATEST = 2**63
+"""Kubernetes counts no further."""
+
 DEVICES = ("nvidia.com/gpu", "amd.com/gpu")
 
 
@@ -35,11 +38,13 @@ def quantity(text: object) -> Decimal:
     number = value.rstrip("numkMGTPEKi")
     suffix = value[len(number) :]
     try:
-        return Decimal(number) * _SUFFIXES[suffix]
-    except (InvalidOperation, KeyError):
-        raise Unsupported(
-            f"{value!r} is no quantity; write one such as 2, 500m, 1.5Gi or 200M"
-        ) from None
+        read = Decimal(number) * _SUFFIXES[suffix]
+        is_one = 0 <= read < _GREATEST
+    except (ArithmeticError, KeyError):
+        is_one = False
+    if not is_one:
+        raise Unsupported(f"{value!r} is no quantity; write one such as 2, 500m, 1.5Gi or 200M")
+    return read
 
 
 def limits_of(resources: Mapping[str, Any]) -> Limits:

@@ -8,9 +8,10 @@ from .view import Counts, Phase, TrialView, View
 
 
 def room(view: View) -> int | None:
-    """How many more trials the budget can take: all that are recorded will be counted.
+    """How many more trials the budget can take, None without a budget.
 
-    But for those that came with their result, and those that never began.
+    Every recorded trial counts, except those that came with their result and those that were
+    ended before they began.
     """
     if view.policy.max_trials is None:
         return None

@@ -4,6 +4,9 @@ from collections.abc import Iterator
 
 from .view import Phase, TrialView, View
 
+METRICS_GRACE = 30.0
+"""Seconds that a reporter may be silent after its trial's workload has ended."""
+
 
 def active_until(view: View, trial: TrialView) -> float | None:
     """When the attempt has run as long as it may."""
@@ -27,12 +30,12 @@ def leased_until(view: View, trial: TrialView) -> float | None:
     return None if lease is None or trial.began_at is None else trial.began_at + lease
 
 
-def metrics_until(view: View, trial: TrialView) -> float | None:
+def metrics_until(trial: TrialView) -> float | None:
     """Until when a trial whose workload ended waits for its metrics; None: no longer."""
     if trial.exit is None or not trial.metrics_open:
         return None
     last_sign = max(trial.exit.at, trial.last_sign_at or trial.exit.at)
-    return last_sign + view.metrics_grace
+    return last_sign + METRICS_GRACE
 
 
 def moments(view: View) -> Iterator[float]:
@@ -45,7 +48,7 @@ def moments(view: View) -> Iterator[float]:
             for moment in (limit(view, trial) for limit in limits):
                 if moment is not None:
                     yield moment
-        grace = metrics_until(view, trial)
+        grace = metrics_until(trial)
         if grace is not None:
             yield grace
     if view.search.retry_at is not None:

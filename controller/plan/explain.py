@@ -101,7 +101,7 @@ def _trial(view: View, trial: TrialView, now: float) -> Iterator[str]:
         limit = "" if until is None else f"; it fails in {_seconds(until, now)}"
         yield f"{name} is starting{waits_for}{limit}"
     elif trial.phase is Phase.ENDED:
-        until = metrics_until(view, trial)
+        until = metrics_until(trial)
         if until is not None:
             yield f"{name} ended and waits {_seconds(until, now)} more for its metrics"
     else:

@@ -17,10 +17,10 @@ _BUDGETS = frozenset(
         reasons.NO_OBSERVATION.name,
     }
 )
-"""Ends that a raised budget takes back without a word from anybody."""
+"""Ends that a raised budget takes back by itself, without a `resume`."""
 
 _TRIALS = frozenset({reasons.MAX_TRIALS_REACHED.name, reasons.NO_OBSERVATION.name})
-"""What the end of a budget of trials is called: the second where none has a value."""
+"""The reasons for which maxTrialCount ends an experiment: the second if no trial has a value."""
 
 NEVER = "resumePolicy is Never in the file: start a new experiment, or remove that line"
 
@@ -30,7 +30,7 @@ def standing(view: View) -> Status:
 
 
 def passed(view: View, state: ExperimentState, reason: str, message: str) -> Status:
-    """Return the status behind the door, or as it stands when it is there already."""
+    """Return the status in that state; the present one, reason and all, if it is in it already."""
     if state is view.state:
         return standing(view)
     return Status(passage(EXPERIMENT_EDGES, view.state, state), reason, message)

@@ -32,8 +32,8 @@ def completed(view: View, trial: TrialView, now: float) -> Finish | Repeat | Non
         reason = reasons.CONSTRAINT_BROKEN if trial.broken else reasons.TRIAL_SUCCEEDED
         text = reason.about(trial.broken)
         return Finish(trial.index, TrialState.SUCCEEDED, reason.name, text)
-    until = metrics_until(view, trial)
-    if until is not None and (now < until or view.metrics_away):
+    until = metrics_until(trial)
+    if until is not None and now < until:
         return None
     reason = reasons.METRICS_UNAVAILABLE
     text = reason.about(view.objective.metric.name)

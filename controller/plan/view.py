@@ -97,7 +97,7 @@ class Counts:
     """Totals of the experiment's trials.
 
     `best` is the best value so far, never NaN; `reached` says that a trial reaches every goal.
-    `unbegun` trials were ended before they had an attempt; `by_state` leaves them out.
+    `unbegun` trials were ended before they had an attempt; `by_state` does not count them.
     """
 
     proposed: int = 0
@@ -223,10 +223,8 @@ class View:
     """All that `plan` needs of an experiment: bounded by what is unfinished.
 
     `trials` are the unfinished ones by index. `active_seconds` counts the time
-    in which the experiment was driven and not suspended. `metrics_away` says
-    that the store is known to be out of the reporters' reach. A reporter may be
-    silent for `metrics_grace`. `ahead` are the experiments that took all the places
-    which `limits` grant: this one waits for one.
+    in which the experiment was driven and not suspended. `ahead` are the experiments
+    that took all the places which `limits` grant: this one waits for one.
     """
 
     policy: Policy
@@ -242,16 +240,12 @@ class View:
     suspended: bool = False
     active_seconds: float = 0.0
     leaving: Leaving | None = None
-    metrics_away: bool = False
-    metrics_grace: float = 30.0
     limits: Limits = NO_LIMITS
     ahead: tuple[str, ...] = ()
 
     def ending(self, counts: Counts, state: TrialState, outcome: Outcome) -> Counts:
         """Return the totals after one more trial ended so."""
-        patience = self.policy.no_improvement
-        delta = patience.min_delta if patience else 0.0
-        return counts.ending(state, outcome, self.objective, delta)
+        return counts.ending(state, outcome, self.objective, self.policy.min_delta)
 
     @property
     def parallel(self) -> int:

@@ -143,19 +143,24 @@ def _is_fulfilled(view: View, wish: Wish, left: frozenset[int], *, over: bool) -
 
 
 def _runs_again(trial: TrialView) -> bool:
-    """Whether an unfinished trial's next attempt is due; of one that ended by itself it is open."""
+    """Whether another attempt is sure to follow; after an end of its own that is yet undecided."""
     was_stopped = trial.exit is not None and trial.exit.reason is EndReason.STOPPED
     return trial.phase is Phase.WAITING or was_stopped
 
 
 def _is_held(view: View, wish: Wish) -> bool:
-    """Whether an edit waits for one before it, which takes two plans: the last one asked wins."""
+    """Whether an edit waits for an earlier one with `now`, which takes two plans.
+
+    So edits are carried out in the order in which they were asked for.
+    """
     before = itertools.takewhile(lambda each: each.id != wish.id, view.wishes)
     return wish.verb is Verb.EDIT and any(each.verb is Verb.EDIT and each.now for each in before)
 
 
 def _edit(wish: Wish) -> Iterator[Action]:
-    """Change the document; whom that leaves no room is asked to end by the plan that answers."""
+    """Change the document. With `now` the answer waits for the next plan, which sees the new
+    parallelTrialCount and stops the trials that exceed it.
+    """
     if not wish.applied:
         yield ApplyEdit(wish.id)
     if wish.applied or not wish.now:

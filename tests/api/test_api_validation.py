@@ -6,8 +6,6 @@ import math
 import pytest
 from tunewright.api.documents import parse
 from tunewright.api.errors import Invalid
-from tunewright.api.experiment import Experiment
-from tunewright.api.validation import check_edit
 
 BASE = {
     "apiVersion": "kubeflow.org/v1beta1",
@@ -424,35 +422,3 @@ def test_parallel_trials_left_out_fit_the_budget():
 
 def test_an_absent_resume_policy_stays_absent():
     assert "resumePolicy" not in parse(changed(("spec", "resumePolicy", None))).write()["spec"]
-
-
-EDITS = [
-    ("the budget raised", ("spec", "maxTrialCount", 9), {}, set()),
-    (
-        "the budget lowered below the started",
-        ("spec", "maxTrialCount", 3),
-        {},
-        {"spec.maxTrialCount"},
-    ),
-    ("parallelism lowered", ("spec", "parallelTrialCount", 1), {}, set()),
-    ("suspended", ("spec", "suspend", True), {}, set()),
-    ("another goal", ("spec", "objective", "goal", 0.5), {}, set()),
-    ("more patience", ("spec", "stopWhen", {"noImprovement": {"trials": 9}}), {}, set()),
-    ("another metric", ("spec", "objective", "objectiveMetricName", "other"), {}, {"spec"}),
-    ("another algorithm", ("spec", "algorithm", "algorithmName", "tpe"), {}, {"spec"}),
-    (
-        "raised after the end, with Never",
-        ("spec", "maxTrialCount", 9),
-        {"finished": True},
-        {"spec.resumePolicy"},
-    ),
-]
-
-
-@pytest.mark.parametrize(
-    ("change", "state", "where"), [row[1:] for row in EDITS], ids=[row[0] for row in EDITS]
-)
-def test_an_edit(change, state, where):
-    old, new = Experiment.read(BASE), Experiment.read(changed(change))
-
-    assert {fault.path for fault in check_edit(old, new, trials=6, **state)} == where

@@ -13,9 +13,9 @@ from support.scripted import Run, Script
 from tunewright.api.errors import StoreUnavailable, StoreUnwritable, Unsupported
 from tunewright.api.history import Proposal
 from tunewright.api.states import ExperimentState, TrialState
+from tunewright.controller.effects import Turn
 from tunewright.controller.engine import LONGEST_STEP, Engine, Outcome
 from tunewright.controller.ports import Workload
-from tunewright.controller.turn import Turn
 from tunewright.db.records import Usage
 
 

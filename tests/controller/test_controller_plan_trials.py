@@ -171,10 +171,6 @@ def test_it_runs_again(trial: TrialView, policy: Policy, counted_: bool, at: flo
         pytest.param(
             view(ended(0, metrics_open=True, last_sign_at=971.0)), id="the reporter was just heard"
         ),
-        pytest.param(
-            view(ended(0, metrics_open=True, last_sign_at=900.0), metrics_away=True),
-            id="the store is out of the reporter's reach",
-        ),
     ],
 )
 def test_late_metrics_are_waited_for(seen: View):

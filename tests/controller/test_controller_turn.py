@@ -8,10 +8,11 @@ from tunewright.api.history import Proposal, SearchState, Suggestion
 from tunewright.api.identity import ExperimentKey
 from tunewright.api.observation import Batch, Sample
 from tunewright.api.states import TrialState
-from tunewright.controller.loading import Memory, Passing
+from tunewright.controller.effects import AskFor, StopAttempt, Suggested, Turn
+from tunewright.controller.loading import Memory, TrialMemory
 from tunewright.controller.plan import explain
 from tunewright.controller.plan.view import EndReason
-from tunewright.controller.turn import AskFor, StopAttempt, Suggested, Turn, Turns
+from tunewright.controller.turn import Turns
 from tunewright.db.records import Usage
 from tunewright.db.sql import open_store
 from tunewright.db.store import Store
@@ -103,7 +104,7 @@ def test_a_trial_past_its_active_deadline_is_stopped_and_then_failed(store: Stor
 
 def test_a_trial_that_could_not_start_in_time_fails(store: Store, uid: str):
     end(store, uid, 111.0)
-    memory = Memory(trials={0: Passing(waits_for="its image is not there")})
+    memory = Memory(trials={0: TrialMemory(waits_for="its image is not there")})
     Turns(store, uid).take([], memory, 111.0)
     trial = store.trial(uid, 0)
     assert (trial.state, trial.reason) == (TrialState.FAILED, "PendingDeadlineExceeded")

@@ -5,7 +5,7 @@ from support.actors import JOBS
 from support.apiserver import NEEDED, kubeconfig_of
 from support.operated import experiment
 from tunewright.controller.kube.client import connect
-from tunewright.controller.kube.notices import EVENTS
+from tunewright.controller.kube.resources import EVENTS
 
 pytestmark = NEEDED
 

@@ -11,8 +11,7 @@ from support.killing import Killing
 from support.operated import Passing, experiment, scene
 from tunewright.api.errors import Conflict, StoreUnavailable
 from tunewright.controller.kube import resources
-from tunewright.controller.kube.records import EVENTS
-from tunewright.controller.kube.resources import EXPERIMENTS
+from tunewright.controller.kube.resources import EVENTS, EXPERIMENTS
 from tunewright.db.sql import open_store
 
 pytestmark = [*NEEDED, pytest.mark.timeout(240)]

@@ -10,10 +10,14 @@ from support.actors import JOBS, Fate, quadratic
 from support.apiserver import NEEDED
 from support.operated import Passing, experiment, scene
 from tunewright.api.errors import Conflict, NotFound
-from tunewright.controller.kube.katib import DEPLOYMENTS
-from tunewright.controller.kube.plugins import CLAIMS, CONFIG, KEY, SERVICES
-from tunewright.controller.kube.resources import EXPERIMENTS
-from tunewright.controller.kube.templates import CONFIG_MAPS
+from tunewright.controller.kube.plugins import CONFIG, KEY
+from tunewright.controller.kube.resources import (
+    CLAIMS,
+    CONFIG_MAPS,
+    DEPLOYMENTS,
+    EXPERIMENTS,
+    SERVICES,
+)
 from tunewright.controller.kube.workloads.checkpoints import NAME
 from tunewright.db.sql import open_store
 

@@ -266,21 +266,37 @@ def test_an_answer_that_is_none_may_be_asked_for_again(plain, answer, after):
     assert asyncio.run(scene()) == after
 
 
-def test_an_answer_of_somebody_else_is_none_of_the_server(plain):
-    page = b"200 OK\r\nContent-Type: text/html\r\n\r\n<html>Sign in</html>"
+@pytest.mark.parametrize(
+    ("status", "page"),
+    [
+        pytest.param("200 OK", "<html>Sign in</html>", id="a page to sign in"),
+        pytest.param("200 OK", "<html>Bestätigen</html>", id="in another encoding"),
+        pytest.param("502 Bad Gateway", "<html>Gestört</html>", id="of an error"),
+        pytest.param("200 OK", '"Sign in"', id="a text in JSON"),
+        pytest.param("200 OK", '["Sign in"]', id="a list in JSON"),
+    ],
+)
+def test_an_answer_of_somebody_else_is_none_of_the_server(plain, status, page):
+    written = f"{status}\r\nContent-Type: text/html\r\n\r\n{page}".encode("latin-1")
 
     async def scene():
-        async with answering(page, page) as port:
+        async with answering(*[written] * 4) as port:
             config = plain(port)
             kube = await connect(kubeconfig=config)
             try:
-                with pytest.raises(ServerUnavailable, match="does not answer"):
+                with pytest.raises(ServerUnavailable):
                     await kube.list(Selection(MAPS))
+                watch = kube.watch(Selection(MAPS), since="1", seconds=300, silence=5.0)
+                with pytest.raises(ServerUnavailable):
+                    async with watch as events:
+                        await anext(events)
             finally:
                 await kube.close()
             session = open_session(Context(config))
-            with pytest.raises(ServerUnavailable, match="cannot be reached"):
+            with pytest.raises(ServerUnavailable):
                 await asyncio.to_thread(session.get, MAPS, "default", "m")
+            with pytest.raises(ServerUnavailable):
+                await asyncio.to_thread(list, session.watch(Selection(MAPS), "1", 300))
 
     asyncio.run(scene())
 

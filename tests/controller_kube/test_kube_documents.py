@@ -7,9 +7,11 @@ import pytest
 from support.actors import JOBS, Fate
 from support.apiserver import NEEDED
 from support.operated import experiment
-from tunewright.controller.kube.notices import EVENTS
-from tunewright.controller.kube.resources import EXPERIMENTS
-from tunewright.controller.kube.templates import CONFIG_MAPS
+from tunewright.api.errors import Invalid
+from tunewright.controller.brief import brief_of
+from tunewright.controller.kube.experiments import experiment_record
+from tunewright.controller.kube.resources import CONFIG_MAPS, EVENTS, EXPERIMENTS
+from tunewright.controller.kube.templates import with_template
 
 pytestmark = NEEDED
 
@@ -200,3 +202,27 @@ def test_a_config_map_of_another_namespace_is_not_read_for_whoever_asks(within):
     last = within(scenario)
     assert (last["type"], last["reason"]) == ("Failed", "InvalidSpec")
     assert "templates of the namespace kube-system are not shared" in last["message"]
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        {},
+        {"spec": None},
+        {"spec": {"trialTemplate": "none"}},
+        {"spec": {"trialTemplate": {"configMap": "none"}}},
+    ],
+    ids=str,
+)
+def test_an_experiment_that_katib_s_definitions_let_pass_is_read_and_found_wrong(rest):
+    metadata = {
+        "name": "e",
+        "namespace": "n",
+        "uid": "u",
+        "creationTimestamp": "2020-01-01T00:00:00Z",
+    }
+    filled = asyncio.run(with_template(None, {"metadata": metadata, **rest}, ()))
+    record, _ = experiment_record(filled)
+
+    with pytest.raises(Invalid, match=r"spec\.objective"):
+        brief_of(record)

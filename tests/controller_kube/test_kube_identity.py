@@ -9,8 +9,10 @@ import pytest
 from support.apiserver import NEEDED, ApiServer, kubeconfig_of
 from tunewright.controller.kube import labels
 from tunewright.controller.kube.client import KubeClient, connect
-from tunewright.controller.kube.identity import AUDIENCE, PODS, PodAuthority
+from tunewright.controller.kube.identity import PodAuthority
 from tunewright.controller.kube.port import Resource
+from tunewright.controller.kube.resources import PODS
+from tunewright.controller.kube.workloads.collector import AUDIENCE
 from tunewright.db.authority import Caller
 
 pytestmark = NEEDED

@@ -7,7 +7,6 @@ import pytest
 from support.apiserver import NEEDED
 from tunewright.controller.kube.workloads.injection import (
     Injection,
-    Instrumented,
     Settings,
     Way,
     instrument,
@@ -174,9 +173,7 @@ def test_a_train_job_passes_the_variables_on_to_its_node():
     workload, done = instrument(manifest, injection(container="node"))
     assert environment(workload["spec"]["trainer"])["TUNEWRIGHT_TRIAL"] == "digits-x7k2"
     assert workload["spec"]["trainer"]["command"] == ["a"]
-    assert done == Instrumented(
-        Way.LOGS, "no pod template of this TrainJob holds the container node"
-    )
+    assert done is Way.LOGS
 
 
 # The launcher.
@@ -204,26 +201,30 @@ def test_the_collector_brings_the_launcher_before_the_container_starts():
 
 
 @pytest.mark.parametrize(
-    ("manifest", "given", "why"),
+    ("manifest", "given"),
     [
-        (job(command=None, args=["--lr", "1"]), {}, "names no command"),
-        (job(), {"reads_logs": True}, "the settings ask for it"),
-        (job(), {"container": "other"}, "no pod template of this Job holds the container other"),
-        (replicas("TFJob", "tfReplicaSpecs", Worker=2), {}, "several pods come from one template"),
-        ({"kind": "PipelineRun", "spec": {"pipelineSpec": {"tasks": []}}}, {}, "no pod template"),
-        (
+        pytest.param(job(command=None, args=["--lr", "1"]), {}, id="no command"),
+        pytest.param(job(), {"reads_logs": True}, id="asked for"),
+        pytest.param(job(), {"container": "other"}, id="no such container"),
+        pytest.param(replicas("TFJob", "tfReplicaSpecs", Worker=2), {}, id="any of several pods"),
+        pytest.param(
+            {"kind": "PipelineRun", "spec": {"pipelineSpec": {"tasks": []}}},
+            {},
+            id="no pod template",
+        ),
+        pytest.param(
             {
                 "kind": "TrainJob",
                 "spec": {"podSpecOverrides": [{"containers": [{"name": "main"}]}]},
             },
             {},
-            "no pod template",
+            id="overrides of pods alone",
         ),
     ],
 )
-def test_where_no_launcher_can_stand_the_log_is_read_and_no_container_added(manifest, given, why):
+def test_where_no_launcher_can_stand_the_log_is_read_and_no_container_added(manifest, given):
     workload, done = instrument(manifest, injection(**given))
-    assert (done.way, why in done.why) == (Way.LOGS, True)
+    assert done is Way.LOGS
     assert "initContainers" not in json.dumps(workload)
     assert "/tunewright/" not in json.dumps(workload)
 
@@ -377,7 +378,7 @@ def test_metrics_in_a_volume_of_the_users_are_read_there():
 
 def test_a_file_is_collected_although_no_command_is_named():
     workload, done = instrument(job(command=None), injection(collector=collects("File")))
-    assert done == Instrumented(Way.SIDECAR)
+    assert done is Way.SIDECAR
     assert main_of(workload)["command"] is None
     assert [each["name"] for each in pod_of(workload)["initContainers"]] == [
         "metrics-logger-and-collector"
@@ -387,13 +388,13 @@ def test_a_file_is_collected_although_no_command_is_named():
 def test_a_page_of_the_containers_is_asked_for_in_its_pod():
     document = collects("PrometheusMetric", httpGet={"port": 9000, "path": "/metrics"})
     workload, done = instrument(job(), injection(collector=document))
-    assert done.way is Way.SIDECAR
+    assert done is Way.SIDECAR
     assert collected(sidecar_of(pod_of(workload))) == document
 
 
 def test_what_is_pushed_needs_no_container():
     workload, done = instrument(job(), injection(collector=collects("Push")))
-    assert done == Instrumented(Way.PUSH)
+    assert done is Way.PUSH
     assert main_of(workload)["command"] == WORDS
     assert environment(main_of(workload))["KATIB_TRIAL_NAME"] == "digits-x7k2"
     assert "initContainers" not in pod_of(workload)
@@ -410,7 +411,7 @@ def test_a_custom_collector_stands_beside_and_finds_the_files_where_they_are():
     document = custom(name="mine", args=["-t", "x"])
     workload, done = instrument(job(), injection(collector=document))
     _, mine = pod_of(workload)["containers"]
-    assert done == Instrumented(Way.PUSH)
+    assert done is Way.PUSH
     assert (mine["name"], mine["args"]) == ("mine", ["-t", "x"])
     assert mounts(mine) == {"/out": "metrics-volume"} == mounts(main_of(workload))
     assert environment(mine) == {"KATIB_TRIAL_NAME": "digits-x7k2"}
@@ -447,7 +448,7 @@ def test_the_container_is_found_wherever_its_template_stands():
     }
     workload, done = instrument(ray, injection())
     cluster = workload["spec"]["rayClusterSpec"]
-    assert done.way is Way.SIDECAR
+    assert done is Way.SIDECAR
     assert sidecar_of(cluster["headGroupSpec"]["template"]["spec"]) is not None
     for template in (cluster["workerGroupSpecs"][0]["template"],
                      workload["spec"]["submitterPodTemplate"]):  # fmt: skip

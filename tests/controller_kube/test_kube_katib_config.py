@@ -7,8 +7,7 @@ import pytest
 import yaml
 from support.apiserver import NEEDED
 from support.operated import scene
-from tunewright.controller.kube.notices import EVENTS
-from tunewright.controller.kube.templates import CONFIG_MAPS
+from tunewright.controller.kube.resources import CONFIG_MAPS, EVENTS
 from tunewright.db.sql import open_store
 
 pytestmark = NEEDED

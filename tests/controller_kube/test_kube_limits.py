@@ -184,6 +184,13 @@ def test_places_go_to_those_that_have_begun_and_then_by_age(others, expected):
     assert ahead(me, [*others, me], NO_LIMITS) == ()
 
 
+def test_an_experiment_without_a_spec_takes_no_place_of_others():
+    bare = {"metadata": {"name": "bare", "uid": "b", "creationTimestamp": "2020-01-01T00:00:00Z"}}
+    me = {**bare, "metadata": {**bare["metadata"], "name": "me", "uid": "m"}, "spec": {"seed": 1}}
+
+    assert ahead(me, [bare, me], Limits(experiments=1)) == ()
+
+
 SETTINGS = """
 limits:
 - namespaces: [team-a]
@@ -208,4 +215,20 @@ def test_a_limit_that_is_none_is_named(tmp_path):
     (tmp_path / "config.yaml").write_text("limits: [{parallelTrialCount: {max: 0}}]")
 
     with pytest.raises(Invalid, match=r"limits\.0\.parallelTrialCount\.max"):
+        read_config(tmp_path / "config.yaml")
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        pytest.param(b"metrics: caf\xe9:6789", id="another encoding"),
+        pytest.param(b"metrics: 2026-02-31", id="no day"),
+        pytest.param(b"metrics: !!int five", id="no number"),
+        pytest.param(b"[" * 2000, id="no end of lists"),
+    ],
+)
+def test_settings_that_cannot_be_read_are_named_by_their_file(tmp_path, written):
+    (tmp_path / "config.yaml").write_bytes(written)
+
+    with pytest.raises(Invalid, match=r"config\.yaml"):
         read_config(tmp_path / "config.yaml")

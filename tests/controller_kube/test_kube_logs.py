@@ -9,11 +9,11 @@ from tunewright.api.errors import Forbidden, StoreUnavailable
 from tunewright.api.history import Proposal
 from tunewright.api.states import TrialState
 from tunewright.controller.brief import brief_of
-from tunewright.controller.engine import WallClock
 from tunewright.controller.kube import logs
 from tunewright.controller.kube.experiments import experiment_record
 from tunewright.controller.kube.logs import LogReaders
 from tunewright.controller.kube.port import Listing
+from tunewright.controller.ports import WallClock
 from tunewright.db.records import TrialRecord
 
 AT = "2026-01-01T00:00:00Z"

@@ -13,13 +13,10 @@ from tunewright.api.errors import Forbidden, ServerUnavailable
 from tunewright.controller.kube import katib
 from tunewright.controller.kube.client import connect
 from tunewright.controller.kube.figures import Figures
-from tunewright.controller.kube.informers import PODS
-from tunewright.controller.kube.katib import DEPLOYMENTS
 from tunewright.controller.kube.labels import READS_LOGS
-from tunewright.controller.kube.notices import EVENTS
 from tunewright.controller.kube.operator import Operator
 from tunewright.controller.kube.port import Listing
-from tunewright.controller.kube.resources import EXPERIMENTS, TRIALS
+from tunewright.controller.kube.resources import DEPLOYMENTS, EVENTS, EXPERIMENTS, PODS, TRIALS
 
 pytestmark = NEEDED
 

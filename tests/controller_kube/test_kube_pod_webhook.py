@@ -25,10 +25,9 @@ from support.elsewhere import (
 from support.operated import Passing, scene
 from tunewright.controller.kube.cache import Cache, Key
 from tunewright.controller.kube.labels import SERVED_AT
-from tunewright.controller.kube.notices import EVENTS
 from tunewright.controller.kube.operator import _kinds
 from tunewright.controller.kube.pod_webhook import CONFIGURATIONS, NAME
-from tunewright.controller.kube.resources import EXPERIMENTS
+from tunewright.controller.kube.resources import EVENTS, EXPERIMENTS
 from tunewright.db.sql import open_store
 
 pytestmark = NEEDED

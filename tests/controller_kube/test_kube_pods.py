@@ -8,8 +8,7 @@ from support.apiserver import NEEDED
 from support.operated import Passing, experiment, scene
 from tunewright.controller.kube import labels
 from tunewright.controller.kube.accounts import ACCOUNTS
-from tunewright.controller.kube.informers import PODS
-from tunewright.controller.kube.resources import EXPERIMENTS
+from tunewright.controller.kube.resources import EXPERIMENTS, PODS
 from tunewright.db.sql import open_store
 
 pytestmark = NEEDED

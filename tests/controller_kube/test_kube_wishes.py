@@ -9,8 +9,7 @@ from support.apiserver import NEEDED
 from support.killing import Killing
 from support.operated import experiment, scene
 from tunewright.controller.kube.labels import WISHES
-from tunewright.controller.kube.notices import EVENTS
-from tunewright.controller.kube.resources import EXPERIMENTS
+from tunewright.controller.kube.resources import EVENTS, EXPERIMENTS
 from tunewright.controller.kube.wishes import wishes_of
 from tunewright.db.sql import open_store
 
@@ -124,6 +123,8 @@ UNREADABLE = [
     {"verb": "trial-add"},
     {"verb": "trial-add", "point": "x=1"},
     {"verb": "edit", "maxTrialCount": "many"},
+    {"verb": "edit", "now": True, "labels": {"team": "a"}},
+    {"verb": "edit", "now": True, "note": "seen"},
     {},
 ]
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from support.runtime import container, job
+from tunewright.api.errors import Unsupported
 from tunewright.controller.local.cgroups import (
     Place,
     held,
@@ -55,6 +56,12 @@ def test_memory_above_the_limit_ends_it_and_says_which(run, places_):
 @pytest.mark.parametrize("none", ["0", 0, "0Mi"])
 def test_a_limit_of_0_is_none(none):
     assert limits_of({"limits": {"memory": none, "cpu": none}}) == Limits()
+
+
+@pytest.mark.parametrize("none", ["inf", "nan", "-1Gi", "1e99", "1e999999999", "1GB", ""])
+def test_a_limit_that_is_no_quantity_is_refused(none):
+    with pytest.raises(Unsupported, match="is no quantity"):
+        limits_of({"limits": {"memory": none}})
 
 
 def test_a_resource_is_told_in_whole_parts_and_a_part_of_0_is_one(run):

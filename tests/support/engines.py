@@ -8,8 +8,8 @@ from typing import Any
 
 from tunewright.api.identity import ExperimentKey
 from tunewright.api.states import TrialState
-from tunewright.controller.engine import Engine, Outcome, WallClock
-from tunewright.controller.ports import Workload
+from tunewright.controller.engine import Engine, Outcome
+from tunewright.controller.ports import WallClock, Workload
 from tunewright.db.records import ExperimentRecord
 from tunewright.db.sql import open_store
 from tunewright.db.store import Store

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from tunewright.api.errors import NotFound
-from tunewright.controller.engine import WallClock
 from tunewright.controller.kube import client
 from tunewright.controller.kube.archive import StoreArchive
 from tunewright.controller.kube.figures import Figures
@@ -18,6 +17,7 @@ from tunewright.controller.kube.operator import Operator, Parts
 from tunewright.controller.kube.port import Kube, Resource, Selection
 from tunewright.controller.kube.resources import EXPERIMENTS, TRIALS
 from tunewright.controller.kube.workloads.injection import Settings
+from tunewright.controller.ports import WallClock
 from tunewright.db.sql import open_store
 from tunewright.db.store import Store
 from tunewright.suggestion.suggester import open_suggester

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ....api.errors import Fault
+from ...checkpoints import DIRECTORY, RESUME_FROM
 from .collector import Settings, least_security
 from .templates import PodTemplate
 
@@ -47,10 +48,10 @@ class Kept:
     @property
     def variables(self) -> Mapping[str, str]:
         """What the trial is told. It may find nothing where its parent left nothing."""
-        told = {"TUNEWRIGHT_CHECKPOINT_DIR": self.path}
+        told = {DIRECTORY: self.path}
         if self.parent is None and not self.is_retried:
             return told
-        return {**told, "TUNEWRIGHT_RESUME_FROM": self.path}
+        return {**told, RESUME_FROM: self.path}
 
 
 def keep(template: PodTemplate, container: str, kept: Kept, settings: Settings) -> None:

@@ -12,9 +12,9 @@ from typing import Any
 
 from ...plan import reasons
 from ...plan.reasons import Reason
+from .. import labels
 from ..port import Document, name_of
 
-_QUEUE = "kueue.x-k8s.io/queue-name"
 _LONGEST = 500
 _DEVICE = re.compile(r"Insufficient [\w.-]+/[\w.-]+")
 _DEFAULT_BACKOFF = 6
@@ -63,10 +63,6 @@ class Hindrance:
     @property
     def message(self) -> str:
         return self.reason.about(self.detail)
-
-    @property
-    def remedy(self) -> str:
-        return self.reason.remedy
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,7 +223,7 @@ def _suspension(workload: Document) -> Hindrance | None:
 
 
 def _queue(workload: Document) -> str:
-    name = (workload["metadata"].get("labels") or {}).get(_QUEUE)
+    name = (workload["metadata"].get("labels") or {}).get(labels.QUEUE)
     return f"queue {name}" if name else ""
 
 

@@ -18,7 +18,7 @@ from .collector import Collector, Settings, literal
 from .pods import is_primary
 from .templates import PodTemplate, Reporting, pod_templates, reporting
 
-__all__ = ["Injection", "Instrumented", "Settings", "Way", "instrument", "instrument_pod"]
+__all__ = ["Injection", "Settings", "Way", "instrument", "instrument_pod"]
 
 _NOTHING = {"collector": {"kind": CollectorKind.NONE.value}}
 
@@ -56,17 +56,7 @@ class Injection:
     kept: Kept | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Instrumented:
-    """What became of it; `why` says why a log is read."""
-
-    way: Way
-    why: str = ""
-
-
-def instrument(
-    manifest: Mapping[str, Any], injection: Injection
-) -> tuple[dict[str, Any], Instrumented]:
+def instrument(manifest: Mapping[str, Any], injection: Injection) -> tuple[dict[str, Any], Way]:
     """Return the workload as it is created, and how its metrics are read.
 
     Raises:
@@ -145,19 +135,15 @@ def _set_environment(container: dict[str, Any], injection: Injection) -> None:
     container["env"] = [*ours, *theirs]
 
 
-def _collect(kind: str, holders: list[PodTemplate], injection: Injection) -> Instrumented:
+def _collect(kind: str, holders: list[PodTemplate], injection: Injection) -> Way:
     spec = collector_spec(injection.collector)
     if spec.kind in {CollectorKind.PUSH, CollectorKind.NONE}:
-        return Instrumented(Way.PUSH)
+        return Way.PUSH
     if not holders:
-        return Instrumented(
-            Way.LOGS, f"no pod template of this {kind} holds the container {injection.container}"
-        )
+        return Way.LOGS
     chosen = reporting(kind, holders, injection.primary_labels)
-    if spec.kind is CollectorKind.STDOUT:
-        why = _why_logs(chosen, injection)
-        if why:
-            return Instrumented(Way.LOGS, why)
+    if spec.kind is CollectorKind.STDOUT and _reads_log(chosen, injection):
+        return Way.LOGS
     collector = Collector(
         injection.settings,
         spec,
@@ -171,19 +157,19 @@ def _collect(kind: str, holders: list[PodTemplate], injection: Injection) -> Ins
     )
     for template in chosen.templates:
         collector.join(template, injection.container)
-    return Instrumented(Way.PUSH if spec.kind is CollectorKind.CUSTOM else Way.SIDECAR)
+    return Way.PUSH if spec.kind is CollectorKind.CUSTOM else Way.SIDECAR
 
 
-def _why_logs(chosen: Reporting, injection: Injection) -> str:
-    """Say why standard output is read from the log; nothing where it need not be."""
-    name = injection.container
-    if injection.settings.reads_logs or injection.reads_logs:
-        return "the settings ask for it"
-    if not chosen.is_certain:
-        return "several pods come from one template, and one of them is the primary"
-    if any(not (each.container(name) or {}).get("command") for each in chosen.templates):
-        return f"the container {name} names no command: its image's runs"
-    return ""
+def _reads_log(chosen: Reporting, injection: Injection) -> bool:
+    """Whether standard output is read from the log: asked for, or no launcher can stand there.
+
+    Of several pods of one template it can be open which is the primary one; and where a container
+    names no command, only its image knows what the launcher would have to start.
+    """
+    if injection.settings.reads_logs or injection.reads_logs or not chosen.is_certain:
+        return True
+    primaries = (each.container(injection.container) or {} for each in chosen.templates)
+    return not all(each.get("command") for each in primaries)
 
 
 def _table(node: dict[str, Any], key: str) -> dict[str, Any]:

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from ....api.gjson import evaluate
-from ....api.workload_kinds import KINDS
 from ..port import Document
 
 _RUNNING = 'status.conditions.#(type=="Running")#|#(status=="True")#'
@@ -26,14 +25,6 @@ class Verdict:
     succeeded: bool
     reason: str = ""
     message: str = ""
-
-
-def conditions_of(kind: str, success: str | None, failure: str | None) -> Conditions:
-    """Return the conditions that are given; those that are not are the kind's own."""
-    known = KINDS.get(kind)
-    return Conditions(
-        success or (known.success if known else ""), failure or (known.failure if known else "")
-    )
 
 
 def judge(workload: Document, conditions: Conditions) -> Verdict | None:

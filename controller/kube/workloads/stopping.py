@@ -2,9 +2,8 @@
 
 from collections.abc import Mapping
 
+from .. import labels
 from ..port import Document
-
-_QUEUE = "kueue.x-k8s.io/queue-name"
 
 _SUSPENDED = {"spec": {"suspend": True}}
 _RUN_SUSPENDED = {"spec": {"runPolicy": {"suspend": True}}}
@@ -31,7 +30,7 @@ def stop_patch(workload: Document, *, retain: bool) -> Document | None:
 
     What Kueue manages it would start again, so that is deleted.
     """
-    labels = (workload.get("metadata") or {}).get("labels") or {}
-    if not retain or _QUEUE in labels:
+    written = (workload.get("metadata") or {}).get("labels") or {}
+    if not retain or labels.QUEUE in written:
         return None
     return _STOPS.get(str(workload.get("kind")))
