@@ -37,10 +37,17 @@ _FIXED = (
     help="The format.  [default: by the file's ending, else csv]",
 )
 @click.option(
-    "--output-file", "-f", type=click.Path(dir_okay=False, path_type=Path), help="Where to."
+    "--output-file",
+    "-f",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="The file to write.",
 )
-@click.option("--to", "service", type=click.Choice(["mlflow"]), help="A run for each trial, there.")
-@click.option("--tracking-uri", metavar="URI", help="Where MLflow is.  [default: MLflow's own]")
+@click.option(
+    "--to", "service", type=click.Choice(["mlflow"]), help="Create a run for each trial there."
+)
+@click.option(
+    "--tracking-uri", metavar="URI", help="The address of MLflow.  [default: MLflow's own]"
+)
 @where_options
 def export(
     name: str,
@@ -50,10 +57,10 @@ def export(
     tracking_uri: str | None,
     where: Where,
 ) -> None:
-    """Write one row a trial: its state, parameters (`param.…`) and metrics (`metric.…`).
+    """Write one row per trial: its state, parameters (`param.…`) and metrics (`metric.…`).
 
-    Times are seconds since the epoch. With `--to mlflow` each trial that has ended becomes a
-    run there instead; exporting again adds what has ended since.
+    Times are seconds since the epoch. With `--to mlflow`, each finished trial becomes a run
+    there instead; exporting again adds the trials that have finished since.
 
     \b
     Examples:

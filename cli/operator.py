@@ -18,38 +18,43 @@ if TYPE_CHECKING:
     "--config",
     envvar="TUNEWRIGHT_CONFIG",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="The settings file (YAML); options win over it.",
+    help="The settings file (YAML); options override it.",
 )
-@click.option("--namespaces", help="Only these, with commas between; all by default.")
+@click.option("--namespaces", help="Only these namespaces, separated by commas.  [default: all]")
 @click.option("--metrics", help="The metrics service, HOST:PORT.")
 @click.option("--suggestion", help="The suggestion service, HOST:PORT.")
 @click.option(
     "--token-file",
     envvar="TUNEWRIGHT_METRICS_TOKEN",
     type=click.Path(path_type=Path),
-    help="What the metrics service knows us by.",
+    help="A file with the token for the metrics service.",
 )
 @click.option(
     "--ca",
     envvar="TUNEWRIGHT_METRICS_CA",
     type=click.Path(path_type=Path),
-    help="The authority of the metrics service's certificate; without it there is no TLS.",
+    help="The CA of the metrics service's certificate; without it, TLS is off.",
 )
 @click.option(
-    "--http", default="127.0.0.1:8080", show_default=True, help="/healthz, /readyz and /metrics."
+    "--http",
+    default="127.0.0.1:8080",
+    show_default=True,
+    help="The address of /healthz, /readyz and /metrics.",
 )
 @click.option(
     "--webhook-port",
     type=PORT,
-    help="Put the collector into pods that are made elsewhere: the API server asks here.",
+    help="The port of the webhook that adds the collector to pods of other controllers.",
 )
 @click.option(
     "--lease-namespace",
     envvar="POD_NAMESPACE",
-    help="Where replicas agree on a leader; without it there is none but this one.",
+    help="The namespace of the lease that elects a leader; without it, this is the only replica.",
 )
-@click.option("--kubeconfig", help="The cluster; by default the one that this process runs in.")
-@click.option("--context", help="The context of the kubeconfig.")
+@click.option(
+    "--kubeconfig", help="The kubeconfig of the cluster.  [default: the cluster of this process]"
+)
+@click.option("--context", help="The context in the kubeconfig.")
 def operator(
     *,
     config: Path | None,
@@ -64,9 +69,9 @@ def operator(
     kubeconfig: str | None,
     context: str | None,
 ) -> None:
-    """Carry out the Experiments of a cluster.
+    """Run the Experiments of a cluster.
 
-    Settings may stand in a file: collector (image, imagePullPolicy, imagePullSecrets, resources),
+    The settings file may have collector (image, imagePullPolicy, imagePullSecrets, resources),
     metrics, suggestion, namespaces. Environment: TUNEWRIGHT_CONFIG, TUNEWRIGHT_METRICS_TOKEN,
     TUNEWRIGHT_METRICS_CA, POD_NAMESPACE. Port 8080 answers /healthz, /readyz and /metrics.
 

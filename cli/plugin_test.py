@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("words", nargs=-1, required=True, metavar="NAME | ADDRESS | -- COMMAND...")
-@click.option("--algorithm", help="The name to ask for, where a service has several.")
-@early_stopping_option("An early-stopping rule is meant.")
+@click.option("--algorithm", help="The name of the algorithm or rule, if a service has several.")
+@early_stopping_option("Test an early-stopping rule.")
 @click.option(
     "--setting", "settings", multiple=True, metavar="NAME=VALUE", help="A setting of the rule."
 )
@@ -27,11 +27,11 @@ def plugin_test(
     early_stopping: bool,
     settings: tuple[str, ...],
 ) -> int:
-    """Run the conformance suite against an algorithm that is installed, or against a service.
+    """Run the conformance suite against an installed algorithm, or against a service.
 
-    With a COMMAND, where `{port}` stands for the port, restarts are tested too. A rule that is
-    broken is shown with the smallest history that breaks it. A stopping rule is shown losses in
-    (0, 1), of which those above a half are bad: its --setting must suit them.
+    With a COMMAND, in which `{port}` is replaced by the port, restarts are tested too. A violated
+    rule is shown with the smallest history that violates it. An early-stopping rule gets losses
+    between 0 and 1, of which those above a half are bad; its --setting must suit them.
 
     \b
     Examples:

@@ -19,7 +19,7 @@ def machine_options(command: _Command) -> _Command:
             click.option(
                 "--workdir",
                 type=click.Path(),
-                help="Where trials start.  [default: here; at resume, where `run` was typed]",
+                help="Directory in which trials start.  [default: where `run` was typed]",
             ),
             click.option(
                 "--runtime",
@@ -31,22 +31,22 @@ def machine_options(command: _Command) -> _Command:
                 "--env-file",
                 multiple=True,
                 type=click.Path(),
-                help="Variables, one NAME=VALUE a line.",
+                help="File of variables, one NAME=VALUE per line.",
             ),
             click.option(
                 "--mount",
                 "mounts",
                 multiple=True,
                 metavar="NAME=DIR",
-                help="Where a claim or host path is.",
+                help="Directory for a claim or host path.",
             ),
             click.option(
                 "--trials-per-gpu",
                 type=click.IntRange(1),
                 default=1,
-                help="Trials that share a GPU.",
+                help="Number of trials that share a GPU.",
             ),
-            click.option("--fsync", is_flag=True, help="Survive a power cut, too."),
+            click.option("--fsync", is_flag=True, help="Also survive a power cut."),
         ]
     ):
         command = option(command)

@@ -16,22 +16,30 @@ from .serving import PORT
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="The settings file (YAML); see `tunewright operator`.",
 )
-@click.option("--namespaces", help="Only these, with commas between; all by default.")
-@click.option("--host", default="0.0.0.0", show_default=True, help="Where collectors reach it.")  # noqa: S104 -- it serves a cluster, and asks who calls
+@click.option("--namespaces", help="Only these namespaces, separated by commas.  [default: all]")
+@click.option(
+    "--host",
+    default="0.0.0.0",  # noqa: S104 -- it serves a cluster, and asks who calls
+    show_default=True,
+    help="The address to listen on for collectors.",
+)
 @click.option(
     "--plain-port",
     type=PORT,
     default=6789,
     show_default=True,
-    help="The metrics service, without TLS.",
+    help="The port of the metrics service, without TLS.",
 )
 @click.option(
-    "--http", default="127.0.0.1:8080", show_default=True, help="/healthz, /readyz and /metrics."
+    "--http",
+    default="127.0.0.1:8080",
+    show_default=True,
+    help="The address of /healthz, /readyz and /metrics.",
 )
 @click.option(
     "--webhook-port",
     type=PORT,
-    help="Put the collector into pods that are made elsewhere: the API server asks here.",
+    help="The port of the webhook that adds the collector to pods of other controllers.",
 )
 @click.option(
     "--open",
@@ -41,10 +49,12 @@ from .serving import PORT
     help="Let everybody report and read: for meshes and pods on their node's network.",
 )
 @click.option(
-    "--observations-port", type=PORT, help="Serve single values through the API server, too."
+    "--observations-port", type=PORT, help="The port on which the API server fetches single values."
 )
-@click.option("--kubeconfig", help="The cluster; by default the one that this process runs in.")
-@click.option("--context", help="The context of the kubeconfig.")
+@click.option(
+    "--kubeconfig", help="The kubeconfig of the cluster.  [default: the cluster of this process]"
+)
+@click.option("--context", help="The context in the kubeconfig.")
 @store_option
 def everything(
     *,
@@ -60,10 +70,11 @@ def everything(
     context: str | None,
     store: str | None,
 ) -> None:
-    """Carry out the Experiments of a cluster: operator, algorithms and metrics in one process.
+    """Run the operator and its services in one process.
 
-    For a store that one process keeps, SQLite on a volume. Two of these must not run at once.
-    Ports: 6789 takes metrics, from pods of trials alone; 8080 answers /healthz, /readyz, /metrics.
+    This is for a store that a single process uses, such as SQLite on a volume. Two of these must
+    not run at once. Port 6789 receives metrics, only from pods of trials. Port 8080 serves
+    /healthz, /readyz and /metrics.
 
     \b
     Examples:

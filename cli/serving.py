@@ -24,16 +24,23 @@ def address_options(command: _Command) -> _Command:
         click.option(
             "--token-file",
             type=click.Path(exists=True, path_type=Path),
-            help="Callers must know what it holds.",
+            help="A file with the token that callers must send.",
         ),
         click.option(
-            "--tls-key", type=click.Path(exists=True, path_type=Path), help="Its private key."
+            "--tls-key",
+            type=click.Path(exists=True, path_type=Path),
+            help="The private key of the certificate.",
         ),
         click.option(
-            "--tls-cert", type=click.Path(exists=True, path_type=Path), help="Serve over TLS."
+            "--tls-cert",
+            type=click.Path(exists=True, path_type=Path),
+            help="The certificate for TLS.",
         ),
         click.option(
-            "--host", default="127.0.0.1", show_default=True, help="0.0.0.0 serves others, too."
+            "--host",
+            default="127.0.0.1",
+            show_default=True,
+            help="The address to listen on; 0.0.0.0 for all.",
         ),
     ):
         command = option(command)

@@ -17,15 +17,15 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.option(
-    "--port", type=click.IntRange(0, 65535), help="[default: 8765, or the next one that is free]"
+    "--port", type=click.IntRange(0, 65535), help="The port.  [default: 8765, or the next free one]"
 )
-@click.option("--host", default="127.0.0.1", show_default=True, help="Where it listens.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option(
     "--allow-host",
     "names",
     multiple=True,
     metavar="NAME",
-    help="A further name by which browsers may call it.",
+    help="A further host name that browsers may use.",
 )
 @click.option(
     "--token", envvar="TUNEWRIGHT_UI_TOKEN", help="The token.  [default: a new one each time]"
@@ -40,10 +40,10 @@ def ui(
     opens: bool | None,
     where: Where,
 ) -> None:
-    """Serve a page that shows experiments, live, and starts and stops them.
+    """Serve a page that shows experiments live, and starts and stops them.
 
-    It listens on this machine alone, and whoever opens it needs the token in the address
-    that is printed.
+    By default it listens on this machine only. To open it, you need the token in the printed
+    address.
 
     \b
     Examples:

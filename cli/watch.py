@@ -24,7 +24,7 @@ _LOOK_SECONDS = 0.5
 @name_argument
 @where_options
 def watch(name: str, where: Where) -> int:
-    """Look at an experiment until it ends. Ctrl-C ends the looking, not the experiment.
+    """Look at an experiment until it ends. Ctrl-C ends only the display, not the experiment.
 
     \b
     Examples:

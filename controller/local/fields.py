@@ -59,7 +59,7 @@ FIELDS: Sequence[Field] = (
     Field("container", "envFrom", _H, "Secrets and ConfigMaps given on the command line"),
     Field("container", "workingDir", _H, "must exist; where `run` was typed if absent"),
     Field("container", "resources", _H, "limits; for memory and CPU as said above"),
-    Field("container", "volumeMounts", _H, "a directory for each trial; `readOnly` is not enforced"),
+    Field("container", "volumeMounts", _H, "a directory per trial; `readOnly` is not enforced"),
     Field("container", "restartPolicy", _H, "Always makes an init container a sidecar"),
     Field("container", "imagePullPolicy", _S, "docker and podman use their own rules"),
     Field("container", "ports", _S, "a process may listen on any port"),

@@ -394,7 +394,7 @@ WHAT_IS_TYPED = (
     Mistake(
         "No -- before the command",
         f"{FLAGS} python3 train.py --lr={{lr}}",
-        "Error: No such option '--lr'. …What belongs to the command stands behind --, as in --"
+        "Error: No such option '--lr'. …Put the command and its options after --, as in --"
         " python train.py --lr {lr}",
     ),
     Mistake(
