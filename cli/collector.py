@@ -128,7 +128,7 @@ def _spec(document: str) -> "CollectorSpec":
     try:
         return collector_spec(json.loads(document))
     except ValueError as error:
-        raise Invalid([Fault("--collector", f"is no metricsCollectorSpec: {error}")]) from error
+        raise Invalid([Fault("--collector", f"is not a metricsCollectorSpec: {error}")]) from error
 
 
 def _show(line: bytes) -> None:

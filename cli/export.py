@@ -73,7 +73,7 @@ def export(
         _write_table(name, kind, output_file, where)
         return
     if service is None:
-        raise Invalid([Fault("--tracking-uri", "nothing goes there", "add --to mlflow")])
+        raise Invalid([Fault("--tracking-uri", "nothing is exported there", "add --to mlflow")])
     if kind is not None or output_file is not None:
         remedy = "leave --format and --output-file out"
         raise Invalid([Fault("--to mlflow", "it writes runs, not a table", remedy)])
@@ -123,7 +123,7 @@ def _format_of(file: Path | None) -> str:
     ending = file.suffix.lstrip(".").lower() if file else ""
     if ending and ending not in _FORMATS:
         remedy = f"end it with {', '.join(f'.{each}' for each in _FORMATS)}, or say --format"
-        raise Invalid([Fault("--output-file", f".{ending} is no format", remedy)])
+        raise Invalid([Fault("--output-file", f".{ending} is not a format", remedy)])
     return ending or "csv"
 
 

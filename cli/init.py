@@ -82,7 +82,7 @@ def _params(told: Sequence[str]) -> list[str]:
             elif missing is not None:
                 raise ValueError(f"the command has {{{missing}}}: write {missing}=SPACE")
             elif not params:
-                raise ValueError("one at least is to be searched")
+                raise ValueError("at least one parameter is needed")
             return written
 
         written = _answer(number, checked, "")

@@ -66,7 +66,7 @@ def katib(
         if takes:
             step.take()
     if not steps:
-        console.note("Nothing is to be done.")
+        console.note("There is nothing to do.")
     if not back:
         for line in _by_hand(there):
             console.note(line)
@@ -84,8 +84,8 @@ def _check(there: "Survey", *, back: bool, anew: bool) -> None:
         remedy = f"kubectl -n {where} scale deployment {name} --replicas=0"
         raise Invalid([Fault("--back", f"our operator runs: {where}/{name}", remedy)])
     if not back and there.unfinished and not anew:
-        said = f"{there.unfinished} experiments have not ended: they would begin anew here"
-        raise Invalid([Fault("--apply", said, "wait for their end, or add --anew")])
+        said = f"{there.unfinished} experiments have not ended: they would start over here"
+        raise Invalid([Fault("--apply", said, "wait until they end, or add --anew")])
 
 
 def _by_hand(there: "Survey") -> Iterator[str]:

@@ -29,4 +29,4 @@ def pause(name: str, now: bool, where: Where) -> None:
             console.note(f"{name} has ended already ({record.state}).")
             return
         source.suspend(record, suspended=True, now=now)
-    click.echo(f"{record.key.name} is paused; `tunewright resume {record.key.name}` goes on.")
+    click.echo(f"{record.key.name} is paused; `tunewright resume {record.key.name}` continues it.")

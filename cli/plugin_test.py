@@ -73,8 +73,10 @@ def _examined(words: Sequence[str], algorithm: str | None) -> tuple[str, "Report
         return name, run(word, algorithm=name)
     if word in registry.names():
         return word, run_here(word)
-    remedy = "an address is HOST:PORT; a command stands behind --; `tunewright algorithms` lists"
-    raise Invalid([Fault("NAME", f"{word} is no address and no algorithm", f"{remedy} the names")])
+    remedy = "an address is HOST:PORT; a command comes after --; `tunewright algorithms` lists"
+    raise Invalid(
+        [Fault("NAME", f"{word} is neither an address nor an algorithm", f"{remedy} the names")]
+    )
 
 
 def _rule_examined(
@@ -84,7 +86,15 @@ def _rule_examined(
     from ..suggestion.plugin.stopping_contract import at, examine_rule, here
 
     if len(words) > 1:
-        raise Invalid([Fault("NAME", "a rule is no command", "name it, or its service's address")])
+        raise Invalid(
+            [
+                Fault(
+                    "NAME",
+                    "a rule cannot be tested by a command",
+                    "name it, or its service's address",
+                )
+            ]
+        )
     given = {name: value for name, _, value in (text.partition("=") for text in settings)}
     if ":" not in words[0]:
         return words[0], examine_rule(here(words[0], given or None))
@@ -113,7 +123,7 @@ def _shown(question: "Question") -> Iterator[str]:
         yield f"  shown by asking for {points} before any trial"
         return
     ends = {entry.index: entry for entry in question.entries if isinstance(entry, Finished)}
-    yield f"  shown by asking for {points} after this history, the smallest that does it:"
+    yield f"  shown by asking for {points} after this history, the smallest that shows it:"
     for index, point in enumerate(question.points):
         end = ends.get(index)
         value = "" if end is None or end.value is None else f" {console.number(end.value)}"

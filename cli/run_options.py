@@ -88,7 +88,7 @@ class Machine:
             if getattr(self, each.name) != getattr(plain, each.name)
         ]
         if stray:
-            message, remedy = "it is about this machine", "say it in the trial template"
+            message, remedy = "it concerns only this machine", "put it into the trial template"
             raise Invalid(
                 Fault(f"--{name.removesuffix('s').replace('_', '-')}", message, remedy)
                 for name in stray
@@ -146,7 +146,7 @@ class Machine:
         }
         wrong = [folder for folder in found.values() if not folder.is_dir()]
         if wrong:
-            raise Invalid([Fault("--mount", f"{each} is no directory") for each in wrong])
+            raise Invalid([Fault("--mount", f"{each} is not a directory") for each in wrong])
         return found
 
 
@@ -170,6 +170,6 @@ def pairs(written: Sequence[str], option: str, example: str) -> dict[str, str]:
     wrong = [text for text in written if not all(text.partition("="))]
     if wrong:
         raise Invalid(
-            [Fault(option, f"{text} is no NAME=VALUE", f"e.g. {example}") for text in wrong]
+            [Fault(option, f"{text} is not NAME=VALUE", f"e.g. {example}") for text in wrong]
         )
     return dict(text.split("=", 1) for text in written)

@@ -52,7 +52,7 @@ def try_log(experiment: Experiment, sample: Path) -> None:
                 )
             ]
         )
-    click.echo("The objective is found.")
+    click.echo("The objective was found.")
 
 
 def _ends(summary: object) -> list[str]:

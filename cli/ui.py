@@ -62,7 +62,7 @@ def ui(
 
 
 def _announce(address: "Address", *, source: str) -> None:
-    console.note(f"{source}. Ctrl-C ends the page; experiments go on.")
+    console.note(f"{source}. Ctrl-C ends the page; experiments keep running.")
     for line in _over_ssh(address.port):
         console.note(line)
     click.echo(f"The page is at {address.url}")

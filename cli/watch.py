@@ -46,7 +46,9 @@ def attach(source: Source, record: ExperimentRecord) -> int:
     try:
         record = _follow(source, record, objective)
     except KeyboardInterrupt:
-        console.note(f"{record.key.name} goes on; `tunewright watch {record.key.name}` comes back.")
+        console.note(
+            f"{record.key.name} continues; `tunewright watch {record.key.name}` shows it again."
+        )
         return 130
     summary.show(source, record, interrupted=True)
     return 0 if record.state == "Succeeded" else 1

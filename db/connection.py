@@ -202,7 +202,7 @@ class Database:
             raise
         except PoolTimeout as error:
             raise StoreUnavailable(
-                f"the store is held by other work of this program: {error}"
+                f"the store is locked by another thread of this program: {error}"
             ) from error
         except DBAPIError as error:
             raise translate(error.orig or error, self.place) from error
@@ -246,13 +246,13 @@ _MEANINGS = (
         ("disk is full", "readonly database", "disk i/o error", "unable to open database"),
         ("53100", "58030"),
         StoreUnwritable,
-        "{place}: the store cannot be written: {error}; free some space or mend its permissions",
+        "{place}: the store cannot be written: {error}; free some space or fix its permissions",
     ),
     _Meaning(
         ("file is not a database", "database disk image is malformed"),
         (),
         Unsupported,
-        "{place}: the store is damaged, or no database: {error}; put a copy of it back, or name"
+        "{place}: the store is damaged, or not a database: {error}; restore a copy of it, or name"
         " another with --store or TUNEWRIGHT_HOME",
     ),
     _Meaning(
@@ -276,7 +276,7 @@ _MEANINGS = (
         ),
         ("40001", "40P01", "55P03", "23505"),
         _LostError,
-        "the store is held by other processes: {error}",
+        "the store is locked by other processes: {error}",
     ),
 )
 _AWAY = {"OperationalError", "InternalError", "InterfaceError"}
@@ -319,7 +319,7 @@ def _url(place: str | Path) -> URL:
         return _url(Path(_file_of(url, str(place))))
     if backend not in _DRIVERS:
         raise Unsupported(
-            f"{backend} is no database of ours: name a file, postgresql://… or mysql://…"
+            f"{backend} is not a supported database: name a file, postgresql://… or mysql://…"
         )
     driver, extra = _DRIVERS[backend]
     try:

@@ -122,7 +122,7 @@ def read_config(path: Path | None) -> Config:
     except OSError as error:
         raise Invalid([Fault("--config", f"{path} cannot be read: {error.strerror}")]) from error
     except yaml.YAMLError as error:
-        raise Invalid([Fault("--config", f"{path} is no YAML: {error}")]) from error
+        raise Invalid([Fault("--config", f"{path} is not YAML: {error}")]) from error
     except ValidationError as error:
         raise Invalid(
             Fault(".".join(map(str, each["loc"])), each["msg"], file=str(path))

@@ -76,8 +76,8 @@ _BY_NAME = {(field.level, field.name): field for field in FIELDS}
 
 
 _NOT_HELD = {
-    MEMORY: "is watched: a trial above it is ended a moment later",
-    CPU: "does not hold: a trial may use every CPU",
+    MEMORY: "is only watched: a trial that exceeds it is ended a moment later",
+    CPU: "is not enforced: a trial may use every CPU",
 }
 """What is said of a limit that no control group of this machine holds."""
 

@@ -38,7 +38,7 @@ def quantity(text: object) -> Decimal:
         return Decimal(number) * _SUFFIXES[suffix]
     except (InvalidOperation, KeyError):
         raise Unsupported(
-            f"{value!r} is no quantity; write one such as 2, 500m, 1.5Gi or 200M"
+            f"{value!r} is not a quantity; write one such as 2, 500m, 1.5Gi or 200M"
         ) from None
 
 
