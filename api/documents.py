@@ -167,7 +167,7 @@ def _half_characters(value: Mapping[str, Any]) -> Iterator[Fault]:
     for path, text in placeholders.texts(value):
         if not is_unicode(text):
             shown = path.encode("utf-8", "backslashreplace").decode()
-            yield Fault(shown, "it holds half a character", "send it as UTF-8")
+            yield Fault(shown, "it contains half a character", "send it as UTF-8")
 
 
 def with_template(
@@ -229,7 +229,7 @@ def _same_names(sources: Sequence[Source], experiments: Sequence[Experiment]) ->
             continue
         key = (metadata.namespace or DEFAULT_NAMESPACE, metadata.name)
         if key in first:
-            message = f"the Experiment {metadata.name} stands twice"
+            message = f"the Experiment {metadata.name} is defined twice"
             line = source.line_of("metadata.name")
             faults.append(
                 Fault("metadata.name", message, "rename one", "Duplicate", line, source.file)

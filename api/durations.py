@@ -21,5 +21,5 @@ def parse_duration(written: float | str) -> float:
     except ValueError:
         seconds = math.nan
     if not (math.isfinite(seconds) and seconds >= 0):
-        raise ValueError(f"{written} is no length of time: write seconds, or 90s, 1h30m, 2d")
+        raise ValueError(f"{written} is not a duration: write seconds, or 90s, 1h30m, 2d")
     return seconds

@@ -16,7 +16,7 @@ LONGEST_NOTE = 8192
 _WORD = r"[A-Za-z0-9](?:[-_.A-Za-z0-9]{0,61}[A-Za-z0-9])?"
 _NAME = re.compile(rf"(?:(?=[^/]{{1,253}}/)[a-z0-9](?:[-.a-z0-9]*[a-z0-9])?/)?{_WORD}")
 _VALUE = re.compile(rf"(?:{_WORD})?")
-_RULE = "letters, digits, - _ and . between them, 63 at most"
+_RULE = "letters, digits, - _ and . between them, at most 63"
 
 
 def labels_of(document: Mapping[str, Any]) -> dict[str, str]:
@@ -47,8 +47,8 @@ def asked_labels(written: Iterable[str]) -> dict[str, str | None]:
         elif name.endswith("-"):
             asked[name[:-1].strip()] = None
         else:
-            remedy = "write name=value, or name- to take it away"
-            raise Invalid([Fault("label", f"{each!r} says no value", remedy)])
+            remedy = "write name=value, or name- to remove it"
+            raise Invalid([Fault("label", f"{each!r} has no value", remedy)])
     return asked
 
 
@@ -61,7 +61,7 @@ def wanted_labels(written: str) -> tuple[tuple[str, str | None], ...]:
     parts = [part.strip().partition("=") for part in written.split(",") if part.strip()]
     remedy = "write name=value, or name for any value"
     faults = [
-        Fault("label", f"{name}{equals}{value} is no label", remedy)
+        Fault("label", f"{name}{equals}{value} is not a label", remedy)
         for name, equals, value in parts
         if not is_label(name, value)
     ]
@@ -84,7 +84,7 @@ def check_remarks(labels: Mapping[str, str | None], note: str | None) -> None:
             faults.append(Fault("label", f"{value!r} cannot be the value of {name}", _RULE))
     size = len((note or "").encode("utf-8", "surrogatepass"))
     if not is_unicode(note or ""):
-        faults.append(Fault("note", "it holds half a character", "send it as UTF-8"))
+        faults.append(Fault("note", "it contains half a character", "send it as UTF-8"))
     elif size > LONGEST_NOTE:
         faults.append(
             Fault("note", f"it has {size:,} bytes", f"{LONGEST_NOTE:,} at most: link to the rest")

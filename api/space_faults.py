@@ -42,9 +42,9 @@ def _of_conditions(space: SearchSpace) -> Iterator[str]:
     for condition in space.conditions:
         name, decides = condition.parameter, condition.when
         for unknown in {name, decides} - space.by_name.keys():
-            yield f"a condition names {unknown}, which is none"
+            yield f"a condition names {unknown}, which is not a parameter"
         if decides in space.by_name and space.by_name[decides].is_numeric:
-            yield f"a condition depends on {decides}, which is no list"
+            yield f"a condition depends on {decides}, which is not a list"
         if name in when:
             yield f"there are several conditions of {name}"
         when[name] = decides
@@ -88,7 +88,7 @@ def _of_list(parameter: Parameter) -> Iterator[str]:
     if not parameter.choices:
         yield "its list is empty"
     if len(set(parameter.choices)) < len(parameter.choices):
-        yield "an entry stands in its list twice"
+        yield "an entry is in its list twice"
     if parameter.kind is ParameterKind.DISCRETE:
         wrong = (entry for entry in parameter.choices if not _is_number(entry))
         yield from (f"{entry!r} is not a finite number" for entry in wrong)

@@ -172,9 +172,9 @@ def _decode(data: bytes | str, file: str | None) -> tuple[str, list[Fault]]:
 def _explain(error: yaml.MarkedYAMLError) -> str:
     problem = error.problem or "it cannot be read"
     if "\\t" in problem:
-        problem = "a tab cannot indent; use blanks"
+        problem = "tabs cannot be used for indentation; use spaces"
     elif "mapping values are not allowed" in problem:
-        problem = "a colon stands where none can; quote the text, or check the indentation"
+        problem = "unexpected colon; quote the text, or check the indentation"
     return f"not YAML: {problem}"
 
 
@@ -239,7 +239,7 @@ class _Builder:
         if node.tag == "tag:yaml.org,2002:str" and node.style is None:
             if _AMBIGUOUS.fullmatch(node.value):
                 self.fault(
-                    f"{node.value} means true or false to some readers, and text to others",
+                    f"{node.value} is true or false to some YAML parsers, and text to others",
                     line,
                     path=path,
                     remedy=f'write "{node.value}" in quotes, or true or false',
@@ -276,7 +276,7 @@ class _Builder:
             below = f"{path}.{key}" if path else key
             if key in seen:
                 self.fault(
-                    f"the key stands twice, first in line {seen[key]}",
+                    f"duplicate key, first in line {seen[key]}",
                     line,
                     path=below,
                     remedy="remove one of them",

@@ -8,7 +8,7 @@ from .options import early_stopping_option, output_option
 
 @click.command()
 @click.argument("name", required=False)
-@early_stopping_option("The early-stopping rules.")
+@early_stopping_option("List the early-stopping rules instead.")
 @output_option
 def algorithms(name: str | None, *, early_stopping: bool, output: str) -> None:
     """List the search algorithms, or the settings of one.

@@ -49,5 +49,5 @@ def _submit(source: There, document: Mapping[str, Any], *, again: bool) -> Exper
     if submitted.found is Found.NEW:
         console.note(f"{key} is created; `tunewright watch {key.name}` shows it.")
     else:
-        console.note(f"{key} is there already.")
+        console.note(f"{key} already exists.")
     return submitted.record

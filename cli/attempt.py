@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 @set_option
 @machine_options
 def attempt(files: tuple[Path, ...], assignments: tuple[str, ...], **given: Any) -> int:
-    """Run one uncounted trial in the foreground, and say which metrics it printed.
+    """Run one trial that does not count, and report which metrics it printed.
 
-    Nothing of it is kept. Exit code 0: the objective was found.
+    Nothing is kept. The exit code is 0 if the objective was found.
 
     \b
     Examples:

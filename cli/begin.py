@@ -127,7 +127,7 @@ def _run(document: dict[str, Any], setting: Setting, how: How, arguments: Sequen
         if submitted.found is Found.FINISHED:
             return _show_ended(Here(place, store), record)
         if place.is_driven(record.uid):
-            console.note(f"{record.key.name} runs already.")
+            console.note(f"{record.key.name} is already running.")
             if how.detach:
                 return 0
             from .watch import attach
@@ -158,7 +158,7 @@ def _show_ended(here: Here, record: ExperimentRecord) -> int:
     summary.show(here, record)
     name = record.key.name
     console.note(
-        f"It had ended before. `tunewright run --again` starts anew; "
-        f"`tunewright edit {name} --trials N`, then `tunewright resume {name}`, goes on."
+        f"It has already ended. `tunewright run --again` starts a new one; "
+        f"`tunewright edit {name} --trials N`, then `tunewright resume {name}` continues it."
     )
     return 0 if record.state == "Succeeded" else 1

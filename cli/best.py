@@ -12,8 +12,8 @@ from .options import name_argument, output_option, where_options
 
 @click.command()
 @name_argument
-@click.option("--top", type=click.IntRange(1), help="Show the best few.")
-@click.option("--command", "as_command", is_flag=True, help="Print the command line alone.")
+@click.option("--top", type=click.IntRange(1), help="Show this many of the best trials.")
+@click.option("--command", "as_command", is_flag=True, help="Print only the command line.")
 @where_options
 @output_option
 def best(
@@ -25,7 +25,7 @@ def best(
 ) -> None:
     """Show the best trial, its parameters, and the command that repeats it.
 
-    Of several objectives the best is that of the first; the Pareto front stands below it.
+    With several objectives, the best trial is that of the first one; the Pareto front follows.
 
     \b
     Examples:

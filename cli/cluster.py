@@ -87,7 +87,7 @@ def address_of(written: str) -> tuple[str, int]:
     """
     host, _, port = written.rpartition(":")
     if not host or not port.isdigit():
-        raise Invalid([Fault("--http", f"{written} is no address", "write it as 0.0.0.0:8080")])
+        raise Invalid([Fault("--http", f"{written} is not an address", "write it as 0.0.0.0:8080")])
     return host, int(port)
 
 

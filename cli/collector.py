@@ -25,28 +25,30 @@ if TYPE_CHECKING:
 @click.option("--namespace", envvar="TUNEWRIGHT_NAMESPACE", default="default", show_default=True)
 @click.option("--attempt", envvar="TUNEWRIGHT_ATTEMPT", default=1, show_default=True)
 @click.option("--pod", envvar="TUNEWRIGHT_POD", default="", help="The uid of the pod it is in.")
-@click.option("--metric", "metrics", multiple=True, required=True, help="A metric's name; repeat.")
+@click.option(
+    "--metric", "metrics", multiple=True, required=True, help="A metric's name; may be repeated."
+)
 @click.option(
     "--collector",
     "document",
     envvar="TUNEWRIGHT_COLLECTOR",
     default="{}",
-    help="The metricsCollectorSpec as JSON; standard output by default.",
+    help="The metricsCollectorSpec as JSON.  [default: standard output]",
 )
 @click.option(
     "--ca",
     envvar="TUNEWRIGHT_METRICS_CA",
     type=click.Path(exists=True, path_type=Path),
-    help="The authority of the service's certificate; without it there is no TLS.",
+    help="The CA of the service's certificate; without it, TLS is off.",
 )
 @click.option(
     "--token-file",
     envvar="TUNEWRIGHT_METRICS_TOKEN",
     type=click.Path(exists=True, path_type=Path),
-    help="What the service knows us by.",
+    help="A file with the token for the service.",
 )
 @click.option(
-    "--stay", is_flag=True, help="Go on until told to end: the container may be restarted."
+    "--stay", is_flag=True, help="Run until SIGTERM, because the container may be restarted."
 )
 def collector(
     *,
@@ -62,9 +64,9 @@ def collector(
     token_file: Path | None,
     stay: bool,
 ) -> None:
-    """Collect a trial's metrics beside its main container, until that has ended.
+    """Collect a trial's metrics beside its main container, until that ends.
 
-    Every line that is read is printed. The options may stand in the environment: TUNEWRIGHT_SPOOL,
+    Every line that is read is printed. Options can be set in the environment: TUNEWRIGHT_SPOOL,
     _METRICS, _TRIAL, _NAMESPACE, _ATTEMPT, _POD, _COLLECTOR, _METRICS_CA, _METRICS_TOKEN.
 
     \b
@@ -126,7 +128,7 @@ def _spec(document: str) -> "CollectorSpec":
     try:
         return collector_spec(json.loads(document))
     except ValueError as error:
-        raise Invalid([Fault("--collector", f"is no metricsCollectorSpec: {error}")]) from error
+        raise Invalid([Fault("--collector", f"is not a metricsCollectorSpec: {error}")]) from error
 
 
 def _show(line: bytes) -> None:

@@ -164,7 +164,7 @@ def copy(data: bytes) -> None:
 def go_on_unseen(error: OSError) -> None:
     """Say once that what is printed from now on goes nowhere."""
     give_up_stdout()
-    note(f"The run goes on, but its output cannot be written: {error.strerror}.")
+    note(f"The run continues, but its output cannot be written: {error.strerror}.")
 
 
 def give_up_stdout() -> None:

@@ -16,7 +16,7 @@ _PROGRESS = 100
 
 @click.group()
 def db() -> None:
-    """Look after the store.
+    """Upgrade the store, or import into it.
 
     \b
     Examples:
@@ -29,7 +29,9 @@ def db() -> None:
 @db.command()
 @store_option
 def upgrade(store: str | None) -> None:
-    """Bring the store's schema to this version; under a lock, once.
+    """Upgrade the store's schema to this version.
+
+    A lock ensures that only one process does it.
 
     \b
     Examples:
@@ -44,11 +46,13 @@ def upgrade(store: str | None) -> None:
 @click.argument("url", envvar="TUNEWRIGHT_KATIB")
 @store_option
 def import_katib(url: str, store: str | None) -> None:
-    """Bring Katib's observation logs into the store, for the trials that it knows.
+    """Import Katib's observation logs.
 
-    URL is Katib's database, on MySQL or PostgreSQL; its password stands in
-    TUNEWRIGHT_KATIB_PASSWORD. Nothing there is changed, and what was brought in before is left
-    as it is.
+    Only rows of trials that the store knows are imported.
+
+    URL is Katib's database, on MySQL or PostgreSQL; TUNEWRIGHT_KATIB_PASSWORD
+    holds its password. That database is not changed, and rows that were imported before are left
+    as they are.
 
     \b
     Examples:

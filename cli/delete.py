@@ -12,7 +12,7 @@ from .options import where_options
 @click.argument(
     "names", nargs=-1, required=True, metavar="NAME...", shell_complete=experiment_names
 )
-@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@click.option("-y", "--yes", is_flag=True, help="Do not ask for confirmation.")
 @where_options
 def delete(names: tuple[str, ...], yes: bool, where: Where) -> int:
     """Remove experiments with their trials, metrics and directories.

@@ -20,7 +20,7 @@ _EVENTS = 15
 @where_options
 @output_option
 def describe(name: str, trial: str | None, where: Where, output: str) -> None:
-    """Show all about an experiment, or about a trial by index, name, `best` or `last`.
+    """Show all details of an experiment, or of a trial (index, name, `best` or `last`).
 
     \b
     Examples:

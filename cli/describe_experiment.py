@@ -40,7 +40,7 @@ def show(
             ("Stopping", (spec.get("earlyStopping") or {}).get("algorithmName")),
             ("Budget", _budget(spec)),
             ("Trials", f"{record.totals.proposed} ({states or 'none yet'})"),
-            ("Driven for", console.duration(record.active_seconds)),
+            ("Active time", console.duration(record.active_seconds)),
             ("Created", console.moment(record.created_at)),
             ("Started", console.moment(record.started_at)),
             ("Finished", console.moment(record.finished_at)),

@@ -128,5 +128,5 @@ def detach_engine(place: Place, record: ExperimentRecord, arguments: Sequence[st
         console.note(begun.said)
         return begun.code
     console.note(f"{record.key.name} runs in the background (process {begun.pid}).")
-    console.note(f"`tunewright watch {record.key.name}` shows it; what it says is in {begun.log}")
+    console.note(f"`tunewright watch {record.key.name}` shows it; its output is in {begun.log}")
     return 0

@@ -28,20 +28,20 @@ def _goal(
     "--goal",
     metavar="FLOAT|none",
     callback=_goal,
-    help="objective.goal; none takes it away.",
+    help="objective.goal; none removes it.",
 )
 @click.option("--max-duration", help="maxDuration (90s, 1h30m).")
 @click.option("--retries", type=int, help="trialPolicy.retries.")
 @click.option("--no-improvement", type=int, help="stopWhen.noImprovement.trials.")
-@click.option("--note", help="A note on it, of up to 8 KiB; empty takes it away.")
+@click.option("--note", help="A note of up to 8 KiB; an empty one removes it.")
 @click.option(
     "--label",
     "labels",
     multiple=True,
     metavar="NAME=VALUE",
-    help="A label; NAME- takes it away. May be given again.",
+    help="A label; NAME- removes it. May be repeated.",
 )
-@click.option("--now", is_flag=True, help="With a smaller --parallel: stop the newest trials.")
+@click.option("--now", is_flag=True, help="With a smaller --parallel: stop the newest trials now.")
 @where_options
 def edit(
     name: str,

@@ -121,11 +121,11 @@ def _show_text(text: str) -> None:
 _OF_THE_MACHINE = {
     errno.ENOSPC: "free some space",
     errno.EDQUOT: "free some space, or ask for more",
-    errno.EROFS: "name a place that can be written",
-    errno.EACCES: "mend its permissions, or name another place",
-    errno.EPERM: "mend its permissions, or name another place",
-    errno.ENOENT: "make its folder first, or name another place",
-    errno.ENOTDIR: "a part of the path is no folder: name another place",
+    errno.EROFS: "choose a place that can be written",
+    errno.EACCES: "fix its permissions, or choose another place",
+    errno.EPERM: "fix its permissions, or choose another place",
+    errno.ENOENT: "create its folder first, or choose another place",
+    errno.ENOTDIR: "a part of the path is not a folder: choose another place",
     errno.EISDIR: "name a file in it",
     errno.EMFILE: "raise the limit of open files (ulimit -n)",
     errno.EAGAIN: "end other processes, or raise their limit (ulimit -u)",
@@ -136,7 +136,7 @@ _OF_THE_MACHINE = {
 
 def _report_unforeseen(error: BaseException) -> None:
     if isinstance(error, FileNotFoundError) and error.filename is None:  # of all calls, getcwd
-        _show_text("the folder in which this was typed is gone (cd to one that is there)")
+        _show_text("the current folder no longer exists (cd to one that does)")
         return
     if isinstance(error, OSError) and error.errno in _OF_THE_MACHINE:
         named = f"{error.filename}: " if error.filename else ""

@@ -12,7 +12,7 @@ from .options import name_argument, output_option, where_options
 @where_options
 @output_option
 def explain(name: str, where: Where, output: str) -> None:
-    """Say why an experiment is where it is, and what it waits for.
+    """Say why an experiment is in its state, and what it is waiting for.
 
     \b
     Examples:

@@ -37,10 +37,17 @@ _FIXED = (
     help="The format.  [default: by the file's ending, else csv]",
 )
 @click.option(
-    "--output-file", "-f", type=click.Path(dir_okay=False, path_type=Path), help="Where to."
+    "--output-file",
+    "-f",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="The file to write.",
 )
-@click.option("--to", "service", type=click.Choice(["mlflow"]), help="A run for each trial, there.")
-@click.option("--tracking-uri", metavar="URI", help="Where MLflow is.  [default: MLflow's own]")
+@click.option(
+    "--to", "service", type=click.Choice(["mlflow"]), help="Create a run for each trial there."
+)
+@click.option(
+    "--tracking-uri", metavar="URI", help="The address of MLflow.  [default: MLflow's own]"
+)
 @where_options
 def export(
     name: str,
@@ -50,10 +57,10 @@ def export(
     tracking_uri: str | None,
     where: Where,
 ) -> None:
-    """Write one row a trial: its state, parameters (`param.…`) and metrics (`metric.…`).
+    """Write one row per trial: its state, parameters (`param.…`) and metrics (`metric.…`).
 
-    Times are seconds since the epoch. With `--to mlflow` each trial that has ended becomes a
-    run there instead; exporting again adds what has ended since.
+    Times are seconds since the epoch. With `--to mlflow`, each finished trial becomes a run
+    there instead; exporting again adds the trials that have finished since.
 
     \b
     Examples:
@@ -66,7 +73,7 @@ def export(
         _write_table(name, kind, output_file, where)
         return
     if service is None:
-        raise Invalid([Fault("--tracking-uri", "nothing goes there", "add --to mlflow")])
+        raise Invalid([Fault("--tracking-uri", "nothing is exported there", "add --to mlflow")])
     if kind is not None or output_file is not None:
         remedy = "leave --format and --output-file out"
         raise Invalid([Fault("--to mlflow", "it writes runs, not a table", remedy)])
@@ -116,7 +123,7 @@ def _format_of(file: Path | None) -> str:
     ending = file.suffix.lstrip(".").lower() if file else ""
     if ending and ending not in _FORMATS:
         remedy = f"end it with {', '.join(f'.{each}' for each in _FORMATS)}, or say --format"
-        raise Invalid([Fault("--output-file", f".{ending} is no format", remedy)])
+        raise Invalid([Fault("--output-file", f".{ending} is not a format", remedy)])
     return ending or "csv"
 
 

@@ -18,8 +18,10 @@ from .options import where_options, wide_output_option
 @click.argument("name", required=False, shell_complete=experiment_names)
 @where_options
 @wide_output_option
-@click.option("-l", "--label", "labels", metavar="NAME=VALUE,…", help="Those with these labels.")
-@click.option("-A", "--all-namespaces", "everywhere", is_flag=True, help="Of every namespace.")
+@click.option(
+    "-l", "--label", "labels", metavar="NAME=VALUE,…", help="Only experiments with these labels."
+)
+@click.option("-A", "--all-namespaces", "everywhere", is_flag=True, help="In all namespaces.")
 def get(name: str | None, labels: str | None, everywhere: bool, where: Where, output: str) -> None:
     """List experiments, newest first, or show one.
 

@@ -18,7 +18,7 @@ _Answer = TypeVar("_Answer")
 @click.argument("file", default="experiment.yaml", type=click.Path(dir_okay=False, path_type=Path))
 @click.option("--force", is_flag=True, help="Overwrite the file.")
 def init(file: Path, force: bool) -> None:
-    """Ask a few questions and write an Experiment to FILE.
+    """Ask a few questions, then write an Experiment to FILE.
 
     \b
     Examples:
@@ -82,7 +82,7 @@ def _params(told: Sequence[str]) -> list[str]:
             elif missing is not None:
                 raise ValueError(f"the command has {{{missing}}}: write {missing}=SPACE")
             elif not params:
-                raise ValueError("one at least is to be searched")
+                raise ValueError("at least one parameter is needed")
             return written
 
         written = _answer(number, checked, "")

@@ -11,9 +11,9 @@ from .options import name_argument, where_options
 @click.command()
 @name_argument
 @click.argument("trial", required=False)
-@click.option("-f", "--follow", is_flag=True, help="Go on until the trial has ended.")
-@click.option("--tail", type=click.IntRange(0), help="Only the last lines.")
-@click.option("--stderr", is_flag=True, help="What it wrote to stderr.")
+@click.option("-f", "--follow", is_flag=True, help="Follow the output until the trial ends.")
+@click.option("--tail", type=click.IntRange(0), help="Only this many of the last lines.")
+@click.option("--stderr", is_flag=True, help="Show stderr instead of stdout.")
 @where_options
 def logs(
     name: str,

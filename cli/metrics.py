@@ -15,8 +15,8 @@ from .options import name_argument, output_option, where_options
 @click.command()
 @name_argument
 @click.argument("trial", required=False)
-@click.option("--metric", help="Only this one.")
-@click.option("--log", "whole", is_flag=True, help="Every value, not only the summaries.")
+@click.option("--metric", help="Only this metric.")
+@click.option("--log", "whole", is_flag=True, help="Show every value, not only the summaries.")
 @where_options
 @output_option
 def metrics(

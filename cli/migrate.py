@@ -25,19 +25,22 @@ def migrate() -> None:
 
 
 @migrate.command()
-@click.option("--apply", "applies", is_flag=True, help="Do it; otherwise only say it.")
+@click.option("--apply", "applies", is_flag=True, help="Do it, instead of only showing it.")
 @click.option("--back", is_flag=True, help="Give the cluster back to Katib.")
-@click.option("--anew", is_flag=True, help="Let experiments begin anew that have not ended.")
-@click.option("--kubeconfig", metavar="FILE", help="Its kubeconfig.  [default: $KUBECONFIG]")
-@click.option("--context", help="The context of the kubeconfig.")
+@click.option("--anew", is_flag=True, help="Let unfinished experiments start over.")
+@click.option(
+    "--kubeconfig", metavar="FILE", help="The kubeconfig of the cluster.  [default: $KUBECONFIG]"
+)
+@click.option("--context", help="The context in the kubeconfig.")
 def katib(
     *, applies: bool, back: bool, anew: bool, kubeconfig: str | None, context: str | None
 ) -> None:
-    """Say what of Katib is in the cluster, and what would be done; do it with --apply.
+    """Take over a cluster from Katib.
 
-    Katib's controller is scaled to 0, its webhook configurations are kept aside, and what its
-    finalizers hold is let go. Experiments, trials and its database stay as they are.
-    With --back this is undone at once.
+    Without options it shows what is there and what would be done; --apply does it.
+    Katib's controller is scaled to 0, its webhook configurations are saved and removed, and
+    objects that only its finalizers hold are released. Experiments, trials and its database stay
+    as they are. --back undoes this.
 
     \b
     Examples:
@@ -63,7 +66,7 @@ def katib(
         if takes:
             step.take()
     if not steps:
-        console.note("Nothing is to be done.")
+        console.note("There is nothing to do.")
     if not back:
         for line in _by_hand(there):
             console.note(line)
@@ -81,8 +84,8 @@ def _check(there: "Survey", *, back: bool, anew: bool) -> None:
         remedy = f"kubectl -n {where} scale deployment {name} --replicas=0"
         raise Invalid([Fault("--back", f"our operator runs: {where}/{name}", remedy)])
     if not back and there.unfinished and not anew:
-        said = f"{there.unfinished} experiments have not ended: they would begin anew here"
-        raise Invalid([Fault("--apply", said, "wait for their end, or add --anew")])
+        said = f"{there.unfinished} experiments have not ended: they would start over here"
+        raise Invalid([Fault("--apply", said, "wait until they end, or add --anew")])
 
 
 def _by_hand(there: "Survey") -> Iterator[str]:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     "--config",
     envvar="TUNEWRIGHT_CONFIG",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="The settings file (YAML); options win over it.",
+    help="The settings file (YAML); options override it.",
 )
 @namespaces_option
 @click.option("--metrics", help="The metrics service, HOST:PORT.")
@@ -33,20 +33,20 @@ if TYPE_CHECKING:
     "--token-file",
     envvar="TUNEWRIGHT_METRICS_TOKEN",
     type=click.Path(path_type=Path),
-    help="What the metrics service knows us by.",
+    help="A file with the token for the metrics service.",
 )
 @click.option(
     "--ca",
     envvar="TUNEWRIGHT_METRICS_CA",
     type=click.Path(path_type=Path),
-    help="The authority of the metrics service's certificate; without it there is no TLS.",
+    help="The CA of the metrics service's certificate; without it, TLS is off.",
 )
 @http_option
 @webhook_port_option
 @click.option(
     "--lease-namespace",
     envvar="POD_NAMESPACE",
-    help="Where replicas agree on a leader; without it there is none but this one.",
+    help="The namespace of the lease that elects a leader; without it, this is the only replica.",
 )
 @own_cluster_options
 def operator(
@@ -63,9 +63,9 @@ def operator(
     kubeconfig: str | None,
     context: str | None,
 ) -> None:
-    """Carry out the Experiments of a cluster.
+    """Run the Experiments of a cluster.
 
-    Settings may stand in a file: collector (image, imagePullPolicy, imagePullSecrets, resources),
+    The settings file may have collector (image, imagePullPolicy, imagePullSecrets, resources),
     metrics, suggestion, namespaces. Environment: TUNEWRIGHT_CONFIG, TUNEWRIGHT_METRICS_TOKEN,
     TUNEWRIGHT_METRICS_CA, POD_NAMESPACE. Port 8080 answers /healthz, /readyz and /metrics.
 

@@ -47,8 +47,8 @@ def store_options(command: _Command) -> _Command:
     command = click.option(
         "-n",
         "--namespace",
-        help="Look in this namespace only.  [default: wherever the name is; of a cluster, the"
-        " context's]",
+        help="Look in this namespace only.  [default: any namespace; on a cluster, that of the"
+        " context]",
     )(command)
     return store_option(command)
 
@@ -72,13 +72,15 @@ def where_options(command: Callable[..., Any]) -> Callable[..., Any]:
     added = store_options(told)
     for option in (
         click.option(
-            "--kubeconfig", metavar="FILE", help="Its kubeconfig.  [default: $KUBECONFIG]"
+            "--kubeconfig",
+            metavar="FILE",
+            help="The kubeconfig of the cluster.  [default: $KUBECONFIG]",
         ),
-        click.option("--context", help="The context of the kubeconfig."),
+        click.option("--context", help="The context in the kubeconfig."),
         click.option(
             "--cluster/--local",
             envvar="TUNEWRIGHT_CLUSTER",
-            help="Of the cluster of the kubeconfig, or of this machine.",
+            help="Use the cluster of the kubeconfig, or this machine.",
         ),
     ):
         added = option(added)
@@ -117,7 +119,7 @@ def _output_option(*more: str) -> Callable[[_Command], _Command]:
         "--output",
         type=click.Choice(["table", *more, "json", "yaml"]),
         default="table",
-        help="How to show it.",
+        help="The output format.",
     )
 
 
@@ -131,5 +133,5 @@ set_option = click.option(
     "assignments",
     multiple=True,
     metavar="NAME=VALUE",
-    help="The value of a parameter; the others get their middle.",
+    help="The value of a parameter; the others get the middle of their range.",
 )

@@ -9,10 +9,12 @@ from .options import name_argument, where_options
 
 @click.command()
 @name_argument
-@click.option("--now", is_flag=True, help="Stop what runs too; its points run again at resume.")
+@click.option(
+    "--now", is_flag=True, help="Also stop running trials; their points run again after resume."
+)
 @where_options
 def pause(name: str, now: bool, where: Where) -> None:
-    """Start no more trials; what runs may finish.
+    """Start no more trials; running ones may finish.
 
     \b
     Examples:
@@ -27,4 +29,4 @@ def pause(name: str, now: bool, where: Where) -> None:
             console.note(f"{name} has ended already ({record.state}).")
             return
         source.suspend(record, suspended=True, now=now)
-    click.echo(f"{record.key.name} is paused; `tunewright resume {record.key.name}` goes on.")
+    click.echo(f"{record.key.name} is paused; `tunewright resume {record.key.name}` continues it.")

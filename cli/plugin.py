@@ -5,8 +5,8 @@ import click
 from .lazy import LazyGroup
 
 COMMANDS = {
-    "new": ("plugin_new:plugin_new", "Write a package to begin an algorithm or a rule with."),
-    "test": ("plugin_test:plugin_test", "Say whether an algorithm or a rule keeps its contract."),
+    "new": ("plugin_new:plugin_new", "Create a package for a new algorithm or rule."),
+    "test": ("plugin_test:plugin_test", "Check whether an algorithm or a rule keeps its contract."),
     "bench": ("plugin_bench:plugin_bench", "Measure how well an algorithm searches."),
 }
 

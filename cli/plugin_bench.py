@@ -14,16 +14,18 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("name", metavar="NAME | ADDRESS")
-@click.option("--algorithm", help="The name to ask for, where a service has several.")
+@click.option("--algorithm", help="The name of the algorithm, if a service has several.")
 @click.option(
     "--against",
     default="random,tpe",
     show_default=True,
     metavar="NAME,...",
-    help="The algorithms beside it.",
+    help="The algorithms to compare with.",
 )
-@click.option("--problem", "problems", multiple=True, help="This one only; may be repeated.")
-@click.option("--trials", type=click.IntRange(1), default=50, show_default=True, help="A search.")
+@click.option("--problem", "problems", multiple=True, help="Only this problem; may be repeated.")
+@click.option(
+    "--trials", type=click.IntRange(1), default=50, show_default=True, help="Trials per search."
+)
 @click.option(
     "--parallel", type=click.IntRange(1), default=1, show_default=True, help="Points at a time."
 )
@@ -37,10 +39,10 @@ def plugin_bench(
     parallel: int,
     seeds: int,
 ) -> None:
-    """Measure how close an algorithm comes to the optimum of known problems, beside others.
+    """Measure how close an algorithm comes to the optimum of known problems, compared with others.
 
-    Shown is the median over the seeds of how far the best point stays above the optimum, with
-    the quartiles, and how long a suggestion takes.
+    It shows how far the best point stays above the optimum (the median and quartiles over the
+    seeds), and how long a suggestion takes.
 
     \b
     Examples:

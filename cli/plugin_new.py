@@ -10,14 +10,14 @@ from .options import early_stopping_option
 
 @click.command()
 @click.argument("name")
-@early_stopping_option("Begin an early-stopping rule, not an algorithm.")
+@early_stopping_option("Create an early-stopping rule instead of an algorithm.")
 @click.option(
     "--directory",
     type=click.Path(file_okay=False, path_type=Path),
-    help="Where to.  [default: NAME, here]",
+    help="The folder to create.  [default: NAME]",
 )
 def plugin_new(name: str, *, early_stopping: bool, directory: Path | None) -> None:
-    """Write a Python package with an algorithm, its tests, and an experiment that uses it.
+    """Create a Python package with an algorithm or rule, its tests, and an experiment that uses it.
 
     \b
     Examples:

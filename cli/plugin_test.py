@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("words", nargs=-1, required=True, metavar="NAME | ADDRESS | -- COMMAND...")
-@click.option("--algorithm", help="The name to ask for, where a service has several.")
-@early_stopping_option("An early-stopping rule is meant.")
+@click.option("--algorithm", help="The name of the algorithm or rule, if a service has several.")
+@early_stopping_option("Test an early-stopping rule.")
 @click.option(
     "--setting", "settings", multiple=True, metavar="NAME=VALUE", help="A setting of the rule."
 )
@@ -27,11 +27,11 @@ def plugin_test(
     early_stopping: bool,
     settings: tuple[str, ...],
 ) -> int:
-    """Run the conformance suite against an algorithm that is installed, or against a service.
+    """Run the conformance suite against an installed algorithm, or against a service.
 
-    With a COMMAND, where `{port}` stands for the port, restarts are tested too. A rule that is
-    broken is shown with the smallest history that breaks it. A stopping rule is shown losses in
-    (0, 1), of which those above a half are bad: its --setting must suit them.
+    With a COMMAND, in which `{port}` is replaced by the port, restarts are tested too. A violated
+    rule is shown with the smallest history that violates it. An early-stopping rule gets losses
+    between 0 and 1, of which those above a half are bad; its --setting must suit them.
 
     \b
     Examples:
@@ -73,8 +73,10 @@ def _examined(words: Sequence[str], algorithm: str | None) -> tuple[str, "Report
         return name, run(word, algorithm=name)
     if word in registry.names():
         return word, run_here(word)
-    remedy = "an address is HOST:PORT; a command stands behind --; `tunewright algorithms` lists"
-    raise Invalid([Fault("NAME", f"{word} is no address and no algorithm", f"{remedy} the names")])
+    remedy = "an address is HOST:PORT; a command comes after --; `tunewright algorithms` lists"
+    raise Invalid(
+        [Fault("NAME", f"{word} is neither an address nor an algorithm", f"{remedy} the names")]
+    )
 
 
 def _rule_examined(
@@ -84,7 +86,15 @@ def _rule_examined(
     from ..suggestion.plugin.stopping_contract import at, examine_rule, here
 
     if len(words) > 1:
-        raise Invalid([Fault("NAME", "a rule is no command", "name it, or its service's address")])
+        raise Invalid(
+            [
+                Fault(
+                    "NAME",
+                    "a rule cannot be tested by a command",
+                    "name it, or its service's address",
+                )
+            ]
+        )
     given = {name: value for name, _, value in (text.partition("=") for text in settings)}
     if ":" not in words[0]:
         return words[0], examine_rule(here(words[0], given or None))
@@ -113,7 +123,7 @@ def _shown(question: "Question") -> Iterator[str]:
         yield f"  shown by asking for {points} before any trial"
         return
     ends = {entry.index: entry for entry in question.entries if isinstance(entry, Finished)}
-    yield f"  shown by asking for {points} after this history, the smallest that does it:"
+    yield f"  shown by asking for {points} after this history, the smallest that shows it:"
     for index, point in enumerate(question.points):
         end = ends.get(index)
         value = "" if end is None or end.value is None else f" {console.number(end.value)}"

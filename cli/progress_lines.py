@@ -66,7 +66,7 @@ class Lines:
         point = console.point(trial.point.items())
         self._say(f"trial {trial.index} {trial.state}{value}{mark}  {point}{why}")
         if self._count == self._shown:
-            self._say("From here on, only trials that better the best are shown.")
+            self._say("From here on, only trials that improve on the best are shown.")
 
     def event(self, at: float, kind: str, reason: str, message: str, *, trial: str | None) -> None:
         """Show warnings that concern the experiment itself."""

@@ -13,9 +13,15 @@ from .options import store_options
 
 @click.command()
 @click.argument("name", required=False, shell_complete=experiment_names)
-@click.option("--older-than", default="0", help="Only of trials that ended so long ago (2d).")
-@click.option("--keep-best/--no-keep-best", default=True, help="Keep the best few of each.")
-@click.option("--dry-run", is_flag=True, help="Say what would go.")
+@click.option(
+    "--older-than", default="0", help="Only of trials that ended at least this long ago (2d)."
+)
+@click.option(
+    "--keep-best/--no-keep-best",
+    default=True,
+    help="Keep those of the best trials of each experiment.",
+)
+@click.option("--dry-run", is_flag=True, help="Only say what would be removed.")
 @store_options
 def prune(
     name: str | None,

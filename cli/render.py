@@ -19,10 +19,10 @@ from .options import set_option
     "--output",
     type=click.Choice(["command", "yaml", "json"]),
     default="command",
-    help="How to show it.",
+    help="The output format.",
 )
 def render(files: tuple[Path, ...], assignments: tuple[str, ...], output: str) -> None:
-    """Show what a trial runs: its command and environment, or its whole manifest.
+    """Show what a trial would run: its command and environment, or its whole manifest.
 
     \b
     Examples:

@@ -13,13 +13,13 @@ from .run_options import Machine, machine_options, with_files
 
 @click.command()
 @name_argument
-@click.option("-d", "--detach", is_flag=True, help="Leave it running in the background.")
+@click.option("-d", "--detach", is_flag=True, help="Run in the background.")
 @click.option(
     "--with",
     "files",
     multiple=True,
     type=click.Path(path_type=Path),
-    help="A file with its Secrets and ConfigMaps.",
+    help="A file with Secrets and ConfigMaps of the experiment.",
 )
 @machine_options
 @where_options
@@ -30,9 +30,9 @@ def resume(
     where: Where,
     **given: Any,
 ) -> int:
-    """Go on with an experiment that was paused, interrupted or stopped, or whose budget was raised.
+    """Resume an experiment that was paused, interrupted or stopped, or whose budget was raised.
 
-    One that failed because its search did asks the search anew. Trials start in the directory
+    If it failed because its search did, the search is asked again. Trials start in the directory
     in which the experiment was first run.
 
     \b

@@ -26,9 +26,7 @@ class _Run(click.Command):
         except click.NoSuchOption as error:
             if "--" in typed or not any(word.startswith("--param") for word in typed):
                 raise
-            remedy = (
-                "What belongs to the command stands behind --, as in -- python train.py --lr {lr}"
-            )
+            remedy = "Put the command and its options after --, as in -- python train.py --lr {lr}"
             raise click.UsageError(f"{error.format_message()} {remedy}", ctx) from error
 
 
@@ -39,19 +37,19 @@ class _Run(click.Command):
 @click.option(
     "--param", "params", multiple=True, metavar="NAME=SPACE", help="A parameter to search."
 )
-@click.option("--minimize", metavar="METRIC", help="The objective.")
-@click.option("--maximize", metavar="METRIC", help="The objective.")
-@click.option("--metric", "metrics", multiple=True, help="A further metric to keep.")
-@click.option("--goal", type=float, help="Stop when the objective is as good.")
-@click.option("--trials", type=int, help="How many trials.")
-@click.option("--parallel", type=int, help="How many at once.")
-@click.option("--max-failed", type=int, help="How many may fail.")
+@click.option("--minimize", metavar="METRIC", help="The metric to minimize.")
+@click.option("--maximize", metavar="METRIC", help="The metric to maximize.")
+@click.option("--metric", "metrics", multiple=True, help="A further metric to record.")
+@click.option("--goal", type=float, help="Stop when the objective reaches this value.")
+@click.option("--trials", type=int, help="The number of trials.")
+@click.option("--parallel", type=int, help="The number of trials at once.")
+@click.option("--max-failed", type=int, help="The number of trials that may fail.")
 @click.option(
     "--algorithm",
     "algorithms",
     multiple=True,
     metavar="NAME|NAME=ADDRESS",
-    help="The algorithm, or where a plug-in serves it.",
+    help="The algorithm, or the address of its plug-in.",
 )
 @click.option(
     "--setting", "settings", multiple=True, metavar="NAME=VALUE", help="A setting of the algorithm."
@@ -61,18 +59,24 @@ class _Run(click.Command):
     "rules",
     multiple=True,
     metavar="RULE|RULE=ADDRESS",
-    help="Stop hopeless trials early: medianstop, percentile, asha, plateau, threshold, or where a"
-    " plug-in serves the rule.",
+    help="Stop unpromising trials early: medianstop, percentile, asha, plateau, threshold, or the"
+    " address of a plug-in with the rule.",
 )
 @click.option("--seed", type=int, help="The same seed gives the same points.")
 @click.option("--name", help="The experiment's name.")
-@click.option("--image", help="What trials of a COMMAND run in, on a cluster.")
-@click.option("--print", "print_only", is_flag=True, help="Print the Experiment of the options.")
+@click.option("--image", help="The image in which the trials of a COMMAND run, on a cluster.")
 @click.option(
-    "--dry-run", is_flag=True, help="Print the commands of the first trials, run nothing."
+    "--print", "print_only", is_flag=True, help="Print the Experiment instead of running it."
 )
-@click.option("-d", "--detach", is_flag=True, help="Leave it running in the background.")
-@click.option("--again", is_flag=True, help="Start anew beside one of the same name.")
+@click.option(
+    "--dry-run",
+    is_flag=True,
+    help="Print the commands of the first trials instead of running them.",
+)
+@click.option("-d", "--detach", is_flag=True, help="Run in the background.")
+@click.option(
+    "--again", is_flag=True, help="Start a new experiment beside the one of the same name."
+)
 @click.option("--ui", "shows", is_flag=True, help="Serve the page while it runs.")
 @machine_options
 @where_options
@@ -88,9 +92,10 @@ def run(
 ) -> int:
     """Tune: run the trials of a FILE, or of a COMMAND with options, to the end.
 
-    In a terminal it shows what happens; Ctrl-C ends running trials in order,
-    and `tunewright resume` goes on. The same file again attaches to what runs,
-    resumes what was interrupted, or shows the result.
+    In a terminal it shows a live display. Ctrl-C ends the running trials
+    gracefully; `tunewright resume` continues. Running the same file again
+    attaches to a running experiment, resumes an interrupted one, or shows the
+    result of one that has ended.
 
     \b
     A parameter's SPACE:

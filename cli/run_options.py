@@ -19,7 +19,7 @@ def machine_options(command: _Command) -> _Command:
             click.option(
                 "--workdir",
                 type=click.Path(),
-                help="Where trials start.  [default: here; at resume, where `run` was typed]",
+                help="Directory in which trials start.  [default: where `run` was typed]",
             ),
             click.option(
                 "--runtime",
@@ -31,22 +31,22 @@ def machine_options(command: _Command) -> _Command:
                 "--env-file",
                 multiple=True,
                 type=click.Path(),
-                help="Variables, one NAME=VALUE a line.",
+                help="File of variables, one NAME=VALUE per line.",
             ),
             click.option(
                 "--mount",
                 "mounts",
                 multiple=True,
                 metavar="NAME=DIR",
-                help="Where a claim or host path is.",
+                help="Directory for a claim or host path.",
             ),
             click.option(
                 "--trials-per-gpu",
                 type=click.IntRange(1),
                 default=1,
-                help="Trials that share a GPU.",
+                help="Number of trials that share a GPU.",
             ),
-            click.option("--fsync", is_flag=True, help="Survive a power cut, too."),
+            click.option("--fsync", is_flag=True, help="Also survive a power cut."),
         ]
     ):
         command = option(command)
@@ -88,7 +88,7 @@ class Machine:
             if getattr(self, each.name) != getattr(plain, each.name)
         ]
         if stray:
-            message, remedy = "it is about this machine", "say it in the trial template"
+            message, remedy = "it concerns only this machine", "put it into the trial template"
             raise Invalid(
                 Fault(f"--{name.removesuffix('s').replace('_', '-')}", message, remedy)
                 for name in stray
@@ -146,7 +146,7 @@ class Machine:
         }
         wrong = [folder for folder in found.values() if not folder.is_dir()]
         if wrong:
-            raise Invalid([Fault("--mount", f"{each} is no directory") for each in wrong])
+            raise Invalid([Fault("--mount", f"{each} is not a directory") for each in wrong])
         return found
 
 
@@ -170,6 +170,6 @@ def pairs(written: Sequence[str], option: str, example: str) -> dict[str, str]:
     wrong = [text for text in written if not all(text.partition("="))]
     if wrong:
         raise Invalid(
-            [Fault(option, f"{text} is no NAME=VALUE", f"e.g. {example}") for text in wrong]
+            [Fault(option, f"{text} is not NAME=VALUE", f"e.g. {example}") for text in wrong]
         )
     return dict(text.split("=", 1) for text in written)

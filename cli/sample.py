@@ -45,7 +45,7 @@ def _try(experiment: Experiment, data: bytes, said: str) -> None:
         remedy = f"seen with a number: {seen}" if seen else "print it as name=value"
         message = f"{objective.metric.name} is not in {said}"
         raise Invalid([Fault("objective.objectiveMetricName", message, remedy)])
-    click.echo("The objective is found.")
+    click.echo("The objective was found.")
 
 
 async def _collected(collection: Collection, data: bytes) -> Observation:

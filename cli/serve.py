@@ -31,11 +31,9 @@ def serve() -> None:
     type=PORT,
     default=6789,
     show_default=True,
-    help="The port; 0 takes a free one.",
+    help="The port; 0 picks a free one.",
 )
-@click.option(
-    "--open", "is_open", is_flag=True, help="Answer everybody who reaches it, without a token."
-)
+@click.option("--open", "is_open", is_flag=True, help="Answer every caller, without a token.")
 @address_options
 def suggestion(
     *,
@@ -46,9 +44,9 @@ def suggestion(
     tls_key: Path | None,
     token_file: Path | None,
 ) -> None:
-    """Serve the algorithms, and the early-stopping rules.
+    """Serve the algorithms and the early-stopping rules.
 
-    It keeps nothing: of several replicas each answers as the others would.
+    The service is stateless: every replica gives the same answer.
 
     \b
     Examples:

@@ -24,19 +24,24 @@ from .serving import (
     help="The settings file (YAML); see `tunewright operator`.",
 )
 @namespaces_option
-@click.option("--host", default="0.0.0.0", show_default=True, help="Where collectors reach it.")  # noqa: S104 -- it serves a cluster, and asks who calls
+@click.option(
+    "--host",
+    default="0.0.0.0",  # noqa: S104 -- it serves a cluster, and asks who calls
+    show_default=True,
+    help="The address to listen on for collectors.",
+)
 @click.option(
     "--plain-port",
     type=PORT,
     default=6789,
     show_default=True,
-    help="The metrics service, without TLS.",
+    help="The port of the metrics service, without TLS.",
 )
 @http_option
 @webhook_port_option
 @open_option
 @click.option(
-    "--observations-port", type=PORT, help="Serve single values through the API server, too."
+    "--observations-port", type=PORT, help="The port on which the API server fetches single values."
 )
 @own_cluster_options
 @store_option
@@ -54,10 +59,11 @@ def everything(
     context: str | None,
     store: str | None,
 ) -> None:
-    """Carry out the Experiments of a cluster: operator, algorithms and metrics in one process.
+    """Run the operator and its services in one process.
 
-    For a store that one process keeps, SQLite on a volume. Two of these must not run at once.
-    Ports: 6789 takes metrics, from pods of trials alone; 8080 answers /healthz, /readyz, /metrics.
+    This is for a store that a single process uses, such as SQLite on a volume. Two of these must
+    not run at once. Port 6789 receives metrics, only from pods of trials. Port 8080 serves
+    /healthz, /readyz and /metrics.
 
     \b
     Examples:

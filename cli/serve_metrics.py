@@ -14,6 +14,7 @@ from .serving import (
     announce,
     end,
     open_option,
+    own_cluster_options,
     tls_of,
     token_of,
     wait,
@@ -31,12 +32,12 @@ Start = Callable[["Store", "Authority | None"], "list[grpc.Server]"]
 
 @click.command()
 @click.option(
-    "--port", type=PORT, default=6790, show_default=True, help="The port; 0 takes a free one."
+    "--port", type=PORT, default=6790, show_default=True, help="The port; 0 picks a free one."
 )
-@click.option("--plain-port", type=PORT, help="One more port, without TLS: 6789 is Katib's.")
+@click.option("--plain-port", type=PORT, help="A further port without TLS; Katib uses 6789.")
 @address_options
 @click.option(
-    "--cluster", is_flag=True, help="Know callers as pods of the cluster that it runs in."
+    "--cluster", is_flag=True, help="Identify callers as pods of the cluster in which it runs."
 )
 @click.option(
     "--operator-account",
@@ -48,22 +49,21 @@ Start = Callable[["Store", "Authority | None"], "list[grpc.Server]"]
     "--config",
     envvar="TUNEWRIGHT_CONFIG",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="The operator's settings file: the namespaces that it names; with --cluster.",
+    help="The operator's settings file, for its namespaces; with --cluster.",
 )
 @open_option
 @click.option(
     "--address",
     envvar="TUNEWRIGHT_METRICS",
     metavar="HOST:PORT",
-    help="Where early-stopping plug-ins find it, without TLS; by default on this machine.",
+    help="The address for early-stopping plug-ins, without TLS.  [default: on this machine]",
 )
 @click.option(
     "--observations-port",
     type=PORT,
-    help="Serve single values through the API server, too; with --cluster.",
+    help="The port on which the API server fetches single values; with --cluster.",
 )
-@click.option("--kubeconfig", help="Another cluster than the one that it runs in.")
-@click.option("--context", help="The context of the kubeconfig.")
+@own_cluster_options
 @store_option
 def metrics(
     *,
@@ -83,16 +83,16 @@ def metrics(
     context: str | None,
     store: str | None,
 ) -> None:
-    """Take metrics in and give them out, over the store.
+    """Receive and return metrics, using the store.
 
     It waits for a database that is not up yet, and brings its schema to this version. With
-    --cluster a pod of a trial may report for its trial and a pod may read its own namespace: by
-    its token of the audience `tunewright`, or by its address where it shows none, and where the
-    settings name namespaces, in which tokens cannot be reviewed. The health service knows ""
-    (the process) and `tunewright.v1.Metrics` (the store behind it).
+    --cluster, a pod of a trial may report for its trial, and a pod may read its own namespace. A
+    pod is identified by its token of the audience `tunewright`. Its address is used if it sends
+    none, or if the settings name namespaces, because tokens cannot be reviewed then. The health
+    service has "" (the process) and `tunewright.v1.Metrics` (the store behind it).
 
-    Environment: TUNEWRIGHT_STORE, TUNEWRIGHT_STORE_PASSWORD (the database's, so that it stands
-    in no command line), TUNEWRIGHT_HOME, TUNEWRIGHT_OPERATOR_ACCOUNT, TUNEWRIGHT_CONFIG,
+    Environment: TUNEWRIGHT_STORE, TUNEWRIGHT_STORE_PASSWORD (the database's, to keep it
+    out of the command line), TUNEWRIGHT_HOME, TUNEWRIGHT_OPERATOR_ACCOUNT, TUNEWRIGHT_CONFIG,
     TUNEWRIGHT_OPEN, TUNEWRIGHT_METRICS (--address).
 
     \b

@@ -14,28 +14,28 @@ if TYPE_CHECKING:
 
 @click.command("page")
 @click.option(
-    "--port", type=PORT, default=8080, show_default=True, help="The port; 0 takes a free one."
+    "--port", type=PORT, default=8080, show_default=True, help="The port; 0 picks a free one."
 )
-@click.option("--host", default="0.0.0.0", show_default=True, help="Where it listens.")  # noqa: S104 -- it serves a cluster, and asks who calls
+@click.option("--host", default="0.0.0.0", show_default=True, help="The address to listen on.")  # noqa: S104 -- it serves a cluster, and asks who calls
 @click.option(
     "--base-path",
     default="/",
     show_default=True,
-    help="What its paths begin with, where a proxy serves others beside it.",
+    help="The prefix of all paths, behind a proxy that also serves others.",
 )
 @click.option(
     "--user-header",
     metavar="NAME",
-    help="The header in which a proxy names the user, as kubeflow-userid. Whoever reaches the"
-    " page past the proxy can name anybody: let nobody.",
+    help="The header in which a proxy names the user, such as kubeflow-userid. Callers that bypass"
+    " the proxy can pose as any user, so make sure that none can.",
 )
 @click.option(
-    "--user-prefix", default="", metavar="TEXT", help="What stands before the user's name there."
+    "--user-prefix", default="", metavar="TEXT", help="A prefix to remove from the user's name."
 )
 @click.option(
     "--groups-header",
     metavar="NAME",
-    help="The header of the user's groups, with commas between, as kubeflow-groups.",
+    help="The header of the user's groups, separated by commas, such as kubeflow-groups.",
 )
 @own_cluster_options
 def page(
@@ -49,12 +49,14 @@ def page(
     kubeconfig: str | None,
     context: str | None,
 ) -> None:
-    """Serve the page of a cluster, to each user what that user may see and do.
+    """Serve the page of a cluster to all its users.
 
-    Who asks is known by a bearer token of the API server or, with --user-header, by what a proxy
-    says. Each request is carried out, by the account of the page, if a SubjectAccessReview says
-    that its user may. It answers /healthz to everybody. (`tunewright ui --cluster` is the page of
-    one person, with that person's kubeconfig.)
+    Each user sees and does what that user is allowed to.
+
+    A caller is identified by a bearer token of the API server or, with --user-header, by a header
+    that a proxy sets. A request is carried out with the page's own account, if a
+    SubjectAccessReview allows it to the user. /healthz answers everybody. (`tunewright ui
+    --cluster` is the page of one person, with that person's kubeconfig.)
 
     \b
     Examples:

@@ -20,15 +20,18 @@ PORT = click.IntRange(0, 65535)
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 namespaces_option = click.option(
-    "--namespaces", help="Only these, with commas between; all by default."
+    "--namespaces", help="Only these namespaces, separated by commas.  [default: all]"
 )
 http_option = click.option(
-    "--http", default="127.0.0.1:8080", show_default=True, help="/healthz, /readyz and /metrics."
+    "--http",
+    default="127.0.0.1:8080",
+    show_default=True,
+    help="The address of /healthz, /readyz and /metrics.",
 )
 webhook_port_option = click.option(
     "--webhook-port",
     type=PORT,
-    help="Put the collector into pods that are made elsewhere: the API server asks here.",
+    help="The port of the webhook that adds the collector to pods of other controllers.",
 )
 open_option = click.option(
     "--open",
@@ -41,9 +44,10 @@ open_option = click.option(
 
 def own_cluster_options(command: _Command) -> _Command:
     """Add which cluster a service belongs to: by default that in which it runs."""
-    command = click.option("--context", help="The context of the kubeconfig.")(command)
+    command = click.option("--context", help="The context in the kubeconfig.")(command)
     return click.option(
-        "--kubeconfig", help="The cluster; by default the one that this process runs in."
+        "--kubeconfig",
+        help="The kubeconfig of the cluster.  [default: the cluster of this process]",
     )(command)
 
 
@@ -52,16 +56,23 @@ def address_options(command: _Command) -> _Command:
         click.option(
             "--token-file",
             type=click.Path(exists=True, path_type=Path),
-            help="Callers must know what it holds.",
+            help="A file with the token that callers must send.",
         ),
         click.option(
-            "--tls-key", type=click.Path(exists=True, path_type=Path), help="Its private key."
+            "--tls-key",
+            type=click.Path(exists=True, path_type=Path),
+            help="The private key of the certificate.",
         ),
         click.option(
-            "--tls-cert", type=click.Path(exists=True, path_type=Path), help="Serve over TLS."
+            "--tls-cert",
+            type=click.Path(exists=True, path_type=Path),
+            help="The certificate for TLS.",
         ),
         click.option(
-            "--host", default="127.0.0.1", show_default=True, help="0.0.0.0 serves others, too."
+            "--host",
+            default="127.0.0.1",
+            show_default=True,
+            help="The address to listen on; 0.0.0.0 for all.",
         ),
     ):
         command = option(command)

@@ -11,7 +11,7 @@ from .options import name_argument, where_options
 @name_argument
 @where_options
 def stop(name: str, where: Where) -> None:
-    """End an experiment: running trials are stopped, what was found is kept.
+    """End an experiment: its running trials are stopped, and its results are kept.
 
     \b
     Examples:

@@ -34,14 +34,14 @@ class _Asked:
 @click.option(
     "--algorithm",
     metavar="NAME|[NAME=]ADDRESS",
-    help="Ask this one.  [default: the experiment's own]",
+    help="The algorithm to ask.  [default: the experiment's own]",
 )
 @click.option("--count", type=click.IntRange(1), default=1, show_default=True, help="Points.")
 @click.option(
     "--before",
     type=click.IntRange(0),
     metavar="TRIAL",
-    help="Ask from the history that this trial was made from.  [default: from all of it]",
+    help="Use the history from which this trial was made.  [default: all of it]",
 )
 @click.option("--timeout", type=float, default=60.0, show_default=True, help="Seconds to wait.")
 @output_option
@@ -57,8 +57,8 @@ def suggest(
 ) -> None:
     """Ask an algorithm what it would try next in an experiment, and change nothing.
 
-    The experiment's whole history is sent; request and answer are shown, with -o json as
-    tunewright.v1 has them.
+    The algorithm gets the experiment's whole history. The command shows the request and the
+    answer; with -o json, as in tunewright.v1.
 
     \b
     Examples:

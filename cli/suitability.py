@@ -43,7 +43,7 @@ def _on_a_cluster(document: dict[str, object]) -> Iterator[str]:
         yield "the image tunewright/local is none: name one that a cluster can pull"
     if _starts_pods_anew(document):
         yield (
-            "a failed pod is started anew, up to 6 times where backoffLimit says nothing;"
+            "a failed pod is restarted, up to 6 times if backoffLimit is not set;"
             " backoffLimit: 0 ends a trial at its first failure, and trialPolicy.retries counts"
         )
 
@@ -65,7 +65,7 @@ _ON_A_CLUSTER = {
 def _without_meaning(spec: Mapping[str, object]) -> Iterator[str]:
     for name, why in _ON_A_CLUSTER.items():
         if name in spec:
-            yield f"spec.{name} has no meaning here: {why}"
+            yield f"spec.{name} has no effect here: {why}"
 
 
 def check_sources(experiment: Experiment, where: Where) -> Iterator[str]:
@@ -97,7 +97,7 @@ def check_sources(experiment: Experiment, where: Where) -> Iterator[str]:
             if wrong:
                 raise Invalid(wrong) from None
             for fault in error.faults:
-                yield f"{fault.path}: {fault.message}: it must be there when this one begins"
+                yield f"{fault.path}: {fault.message}: it must exist when this one begins"
 
 
 def _primary(document: dict[str, object]) -> dict[str, object]:

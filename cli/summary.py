@@ -44,7 +44,7 @@ def show(source: Source, record: ExperimentRecord, *, interrupted: bool = False)
             click.echo(f"again: {command}")
     _first_failures(source.records, record)
     if interrupted and not record.state.is_finished:
-        click.echo(f"`tunewright resume {record.key.name}` goes on.")
+        click.echo(f"`tunewright resume {record.key.name}` continues it.")
 
 
 def _first_failures(records: Records, record: ExperimentRecord) -> None:

@@ -32,7 +32,7 @@ class _ListByDefault(click.Group):
 
 @click.group(cls=_ListByDefault)
 def trials() -> None:
-    """List trials; stop, retry, drop or add one.
+    """List trials; stop, retry, drop or add them.
 
     \b
     Examples:
@@ -47,9 +47,17 @@ def trials() -> None:
 
 @trials.command("list")
 @name_argument
-@click.option("--state", "states", multiple=True, type=click.Choice(_STATES), help="Only these.")
-@click.option("--limit", type=click.IntRange(1), help="The newest few.")
-@click.option("--sort", type=click.Choice(["index", "value"]), default="index", help="The order.")
+@click.option(
+    "--state",
+    "states",
+    multiple=True,
+    type=click.Choice(_STATES),
+    help="Only trials in this state.",
+)
+@click.option("--limit", type=click.IntRange(1), help="Only this many of the newest trials.")
+@click.option(
+    "--sort", type=click.Choice(["index", "value"]), default="index", help="The sort order."
+)
 @where_options
 @output_option
 def list_trials(
@@ -185,7 +193,9 @@ def stop(name: str, trial: tuple[str, ...], where: Where) -> None:
 @click.argument("trial", nargs=-1, required=True)
 @where_options
 def retry(name: str, trial: tuple[str, ...], where: Where) -> None:
-    """Run trials again: a running one as its next attempt, an ended one as a new trial.
+    """Run trials again.
+
+    A running trial is restarted as its next attempt; a finished one runs again as a new trial.
 
     \b
     Examples:
@@ -199,7 +209,9 @@ def retry(name: str, trial: tuple[str, ...], where: Where) -> None:
 @click.argument("trial", nargs=-1, required=True)
 @where_options
 def drop(name: str, trial: tuple[str, ...], where: Where) -> None:
-    """Take trials out of the best, the search and the plots; their records stay.
+    """Remove trials from the best, the search and the plots.
+
+    Their records stay.
 
     \b
     Examples:
@@ -213,7 +225,9 @@ def drop(name: str, trial: tuple[str, ...], where: Where) -> None:
 @click.argument("assignment", nargs=-1, required=True)
 @where_options
 def add(name: str, assignment: tuple[str, ...], where: Where) -> None:
-    """Add a trial with a point of your own: every parameter as NAME=VALUE.
+    """Add a trial with a point of your own.
+
+    Give every parameter as NAME=VALUE.
 
     \b
     Examples:

@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option("--port", type=PORT, help="[default: 8765, or the next one that is free]")
-@click.option("--host", default="127.0.0.1", show_default=True, help="Where it listens.")
+@click.option("--port", type=PORT, help="The port.  [default: 8765, or the next free one]")
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option(
     "--allow-host",
     "names",
     multiple=True,
     metavar="NAME",
-    help="A further name by which browsers may call it.",
+    help="A further host name that browsers may use.",
 )
 @click.option(
     "--token", envvar="TUNEWRIGHT_UI_TOKEN", help="The token.  [default: a new one each time]"
@@ -39,10 +39,10 @@ def ui(
     opens: bool | None,
     where: Where,
 ) -> None:
-    """Serve a page that shows experiments, live, and starts and stops them.
+    """Serve a page that shows experiments live, and starts and stops them.
 
-    It listens on this machine alone, and whoever opens it needs the token in the address
-    that is printed.
+    By default it listens on this machine only. To open it, you need the token in the printed
+    address.
 
     \b
     Examples:
@@ -61,7 +61,7 @@ def ui(
 
 
 def _announce(address: "Address", *, source: str) -> None:
-    console.note(f"{source}. Ctrl-C ends the page; experiments go on.")
+    console.note(f"{source}. Ctrl-C ends the page; experiments keep running.")
     for line in _over_ssh(address.port):
         console.note(line)
     click.echo(f"The page is at {address.url}")

@@ -26,23 +26,26 @@ if TYPE_CHECKING:
     type=click.Path(readable=False, path_type=Path),  # `load` says what cannot be read
 )
 @click.option(
-    "--for", "world", type=click.Choice(["laptop", "cluster"]), help="Also what differs there."
+    "--for",
+    "world",
+    type=click.Choice(["laptop", "cluster"]),
+    help="Also report what would differ there.",
 )
 @click.option(
     "--log",
     "sample",
     type=click.Path(path_type=Path),
-    help="A sample of output, - to read it from a pipe: which metrics are found in it.",
+    help="A sample of output (- reads a pipe); report the metrics in it.",
 )
 @where_options
 @output_option
 def validate(
     files: tuple[Path, ...], world: str | None, sample: Path | None, where: Where, output: str
 ) -> int:
-    """Check files, and say everything that is wrong with them, with line and remedy.
+    """Check files, and report every fault with its line and remedy.
 
-    With --cluster its API server is asked, too; nothing is created. What warmStartFrom names is
-    looked up where experiments are.
+    With --cluster, the API server is asked, too, but nothing is created. The experiments that
+    warmStartFrom names are looked up in the store or on the cluster.
 
     \b
     Examples:

@@ -15,17 +15,17 @@ from .options import name_argument, where_options
     "condition",
     default="finished",
     type=click.Choice(["finished", "succeeded", "failed"]),
-    help="What to wait for.",
+    help="The state to wait for.",
 )
 @click.option(
-    "--timeout", default="0", help="Give up after so long (90s, 1h30m).  [default: never]"
+    "--timeout", default="0", help="Give up after this time (90s, 1h30m).  [default: never]"
 )
 @where_options
 def wait(name: str, condition: str, timeout: str, where: Where) -> int:
     """Wait until an experiment has ended.
 
-    Exit code 0: it came as asked. 1: it ended otherwise, or the time is over. Where nothing
-    drives it, that is said, and somebody else may resume it meanwhile.
+    The exit code is 0 if it ended as requested, and 1 if it ended otherwise or the time is over. If
+    no engine is running it, the command says so and keeps waiting, since it may be resumed.
 
     \b
     Examples:

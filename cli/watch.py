@@ -25,7 +25,7 @@ _LOOK_SECONDS = 0.5
 @name_argument
 @where_options
 def watch(name: str, where: Where) -> int:
-    """Look at an experiment until it ends. Ctrl-C ends the looking, not the experiment.
+    """Look at an experiment until it ends. Ctrl-C ends only the display, not the experiment.
 
     \b
     Examples:
@@ -47,7 +47,9 @@ def attach(source: Source, record: ExperimentRecord) -> int:
     try:
         record = _follow(source, record, objective)
     except KeyboardInterrupt:
-        console.note(f"{record.key.name} goes on; `tunewright watch {record.key.name}` comes back.")
+        console.note(
+            f"{record.key.name} continues; `tunewright watch {record.key.name}` shows it again."
+        )
         return INTERRUPTED
     summary.show(source, record, interrupted=True)
     return 0 if record.state == "Succeeded" else 1

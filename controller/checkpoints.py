@@ -58,8 +58,8 @@ def restore(places: Places, parent: Path | None) -> Mapping[str, str]:
         is_empty = next(places.own.iterdir(), None) is None
     except OSError as error:
         raise StoreUnwritable(
-            f"a trial's checkpoint cannot be made ready: {_words_of(error)}; "
-            "free some space or mend its permissions"
+            f"a trial's checkpoint cannot be prepared: {_words_of(error)}; "
+            "free some space or fix its permissions"
         ) from error
     told = {DIRECTORY: str(places.seen)}
     return told if is_empty else {**told, RESUME_FROM: str(places.seen)}

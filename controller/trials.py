@@ -247,7 +247,7 @@ def _write_parameters(brief: Brief, point: Point, directory: Path) -> str:
             raise Retryable(f"too many files are open: {remedy}") from error
         raise StoreUnwritable(
             f"a trial's directory cannot be written: {error}; "
-            "free some space or mend its permissions"
+            "free some space or fix its permissions"
         ) from error
     return parameters
 

@@ -92,7 +92,7 @@ def _wrong(
 ) -> tuple[str, str, str] | None:
     """Return message, remedy and kind of what is wrong with a source, None if it will do."""
     if name == key.name:
-        return "an experiment cannot begin from itself", "name an earlier one", "Invalid"
+        return "an experiment cannot start from itself", "name an earlier one", "Invalid"
     if record is None:
         message = f"there is no experiment {name} in the namespace {key.namespace}"
         return message, "name one that `tunewright get` shows, or leave it out", "NotFound"

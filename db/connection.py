@@ -180,7 +180,7 @@ class Database:
             raise
         except PoolTimeout as error:
             raise StoreUnavailable(
-                f"the store is held by other work of this program: {error}"
+                f"the store is locked by another thread of this program: {error}"
             ) from error
         except DBAPIError as error:
             raise translate(error.orig or error, self.place) from error
@@ -211,7 +211,7 @@ def _url(place: str | Path) -> URL:
         return _url(Path(sqlite.file_of(url, str(place))))
     if backend not in _DRIVERS:
         raise Unsupported(
-            f"{backend} is no database of ours: name a file, postgresql://… or mysql://…"
+            f"{backend} is not a supported database: name a file, postgresql://… or mysql://…"
         )
     driver, extra = _DRIVERS[backend]
     try:

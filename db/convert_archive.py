@@ -44,7 +44,7 @@ def kept(request: pb.KeepRequest) -> tuple[ExperimentRecord, list[TrialRecord]]:
             [_trial_from_wire(trial) for trial in request.trials],
         )
     except (ValueError, KeyError) as error:
-        raise Invalid([Fault("experiment", f"is no record of this version: {error}")]) from error
+        raise Invalid([Fault("experiment", f"is not a record of this version: {error}")]) from error
 
 
 def look_reply(found: Sequence[tuple[int, Looked]]) -> pb.LookReply:

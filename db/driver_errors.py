@@ -43,13 +43,13 @@ _MEANINGS = (
         ("disk is full", "readonly database", "disk i/o error", "unable to open database"),
         ("53100", "58030"),
         StoreUnwritable,
-        "{place}: the store cannot be written: {error}; free some space or mend its permissions",
+        "{place}: the store cannot be written: {error}; free some space or fix its permissions",
     ),
     _Meaning(
         ("file is not a database", "database disk image is malformed"),
         (),
         Unsupported,
-        "{place}: the store is damaged, or no database: {error}; put a copy of it back, or name"
+        "{place}: the store is damaged, or not a database: {error}; restore a copy of it, or name"
         " another with --store or TUNEWRIGHT_HOME",
     ),
     _Meaning(
@@ -73,7 +73,7 @@ _MEANINGS = (
         ),
         ("40001", "40P01", "55P03", "23505"),
         LostError,
-        "the store is held by other processes: {error}",
+        "the store is locked by other processes: {error}",
     ),
 )
 _AWAY = {"OperationalError", "InternalError", "InterfaceError"}

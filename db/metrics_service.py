@@ -199,7 +199,7 @@ class _Streams:
 def _sample(sent: tunewright_pb2.Sample) -> Sample:
     if not math.isfinite(sent.time):
         remedy = "send seconds since 1970, UTC"
-        raise Invalid([Fault("samples.time", f"{sent.time} is no time", remedy)])
+        raise Invalid([Fault("samples.time", f"{sent.time} is not a time", remedy)])
     value = TextValue(sent.text) if sent.HasField("text") else sent.value
     return Sample(sent.metric, value, sent.time, sent.step if sent.HasField("step") else None)
 
@@ -231,7 +231,7 @@ def _time(field: str, text: str) -> float:
         moment = datetime.fromisoformat(whole + (zone if dot else ""))
         nanoseconds = int(fraction.ljust(9, "0")[:9]) if fraction else 0
     except ValueError:
-        fault = Fault(field, f"{text!r} is no time", "write it as 2026-01-31T12:00:00Z")
+        fault = Fault(field, f"{text!r} is not a time", "write it as 2026-01-31T12:00:00Z")
         raise Invalid([fault]) from None
     return _in_zone(moment).timestamp() + nanoseconds / 1e9
 

@@ -285,7 +285,7 @@ class Trials(TrialReading):
                 index=index,
                 kind="Normal",
                 reason="TrialDropped",
-                message=f"Trial {trial.name} was taken out by a person",
+                message=f"Trial {trial.name} was dropped by a person",
                 now=now,
             )
 

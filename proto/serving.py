@@ -112,7 +112,7 @@ def start(
     if tls is None and token is None and not (open_to_all or _is_private(address)):
         raise Unsupported(
             f"{address} can be reached from other machines: give TLS files or a token, "
-            "listen on 127.0.0.1, or say that anybody may call"
+            "listen on 127.0.0.1, or let anybody call"
         )
     interceptors: list[Interceptor] = [_Errors()]
     if token is not None:

@@ -56,7 +56,9 @@ class Findings:
         """
         name = metric or self.objective.metric.name
         if name not in self.directions:
-            raise ValueError(f"{name} is no objective: name one of {', '.join(self.directions)}")
+            raise ValueError(
+                f"{name} is not an objective: name one of {', '.join(self.directions)}"
+            )
         return name
 
     def value(self, trial: Trial, metric: str) -> float | None:

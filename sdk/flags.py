@@ -97,7 +97,7 @@ def _faults(wanted: Wanted) -> list[Fault]:
         for name in sorted({name for name in names if names.count(name) > 1})
     ]
     faults += [
-        Fault("--setting", f"{text} is no NAME=VALUE", "write e.g. random_state=1")
+        Fault("--setting", f"{text} is not NAME=VALUE", "write e.g. random_state=1")
         for text in wanted.settings
         if "=" not in text
     ]
@@ -113,7 +113,7 @@ def _mismatches(command: Sequence[str], names: Sequence[str]) -> list[Fault]:
         if name not in used
     ]
     unknown = [
-        Fault("COMMAND", f"{match[0]} is no parameter", f"give --param {match[1]}=…")
+        Fault("COMMAND", f"{match[0]} is not a parameter", f"give --param {match[1]}=…")
         for match in filter(None, map(_WHOLE.fullmatch, command))
         if match[1] not in names
     ]

@@ -55,7 +55,7 @@ def directory_of(workdir: str | None, named: str = "workdir") -> str:
     """
     path = Path(workdir or os.getcwd()).expanduser().absolute()  # noqa: PTH109 - Path.cwd resolves links, which users see
     if not path.is_dir():
-        raise Invalid([Fault(named, f"{path} is no directory", "name one that is there")])
+        raise Invalid([Fault(named, f"{path} is not a directory", "name an existing one")])
     if not is_unicode(str(path)):
         raise Invalid([Fault(named, f"{str(path)!r} is not written in UTF-8", "rename it")])
     return str(path)

@@ -33,17 +33,17 @@ def parameter(written: str) -> dict[str, Any]:
     """
     name, equals, space = written.partition("=")
     if not equals or not name:
-        raise _bad(written, "it is no NAME=SPACE", EXAMPLES)
+        raise _bad(written, "it is not NAME=SPACE", EXAMPLES)
     if not NAME.fullmatch(name):
-        remedy = "begin with a letter of a to z, go on with those, digits, and the signs _ . -"
-        raise _bad(written, f"{name!r} is no name of a parameter", remedy)
+        remedy = "start with a letter from a to z; letters, digits and _ . - may follow"
+        raise _bad(written, f"{name!r} is not a valid name of a parameter", remedy)
     words, rest = _prefixes(space)
     found = _RANGE.fullmatch(rest)
     if found is not None and "choice" not in words:
         return _range(name, written, words, found)
     entries = [entry.strip() for entry in rest.split(",")]
     if words and words != ["choice"]:
-        raise _bad(written, f"{rest or 'nothing'} is no range LOW..HIGH", EXAMPLES)
+        raise _bad(written, f"{rest or 'nothing'} is not a range LOW..HIGH", EXAMPLES)
     if len(entries) < 2 and "choice" not in words:
         raise _bad(written, f"{rest or 'nothing'} is neither a range nor a list", EXAMPLES)
     if not all(entries) or len(set(entries)) < len(entries):
@@ -68,7 +68,7 @@ def _range(name: str, written: str, words: list[str], found: re.Match[str]) -> d
     low, high, step = found["low"].strip(), found["high"].strip(), found["step"]
     for text in filter(None, (low, high, step)):
         if not _is_number(text):
-            raise _bad(written, f"{text} is no number", EXAMPLES)
+            raise _bad(written, f"{text} is not a number", EXAMPLES)
     whole = all(_PLAIN.fullmatch(text) for text in (low, high))
     kinds = {"int": "int", "float": "double"}
     chosen = [kinds[word] for word in words if word in kinds]
@@ -78,7 +78,7 @@ def _range(name: str, written: str, words: list[str], found: re.Match[str]) -> d
     if not chosen and not scales and whole:
         raise _bad(
             written,
-            f"{low}..{high} may mean whole numbers or any",
+            f"{low}..{high} may mean whole or real numbers",
             f"write {name}=int:{low}..{high} or {name}=float:{low}..{high}",
         )
     space = {"min": low, "max": high}

@@ -233,7 +233,7 @@ class Plots:
             if each.name == name:
                 return each
         known = ", ".join(each.name for each in self.findings.parameters)
-        raise ValueError(f"{name} is no parameter: name some of {known}")
+        raise ValueError(f"{name} is not a parameter: name some of {known}")
 
     def _colours(self, metric: str) -> str:
         """Name a scale of colours on which the best is the darkest."""

@@ -42,7 +42,7 @@ def parse_point(
         name, equals, value = text.partition("=")
         parameter = space.by_name.get(name)
         if not equals:
-            faults.append(Fault(path, f"{text} is no assignment", "write NAME=VALUE"))
+            faults.append(Fault(path, f"{text} is not an assignment", "write NAME=VALUE"))
         elif parameter is None:
             faults.append(Fault(path, f"there is no parameter {name}", _near(space, name)))
         else:
@@ -58,8 +58,8 @@ def parse_point(
         faults.append(Fault(path, f"no value for {', '.join(missing)}", "give each as NAME=VALUE"))
     stray = [name for name in values if name not in space.active(point)]
     if stray and not missing and not faults:
-        remedy = "spec.parameterConditions say when it is; leave it out"
-        faults += [Fault(path, f"{name} is no part of this point", remedy) for name in stray]
+        remedy = "spec.parameterConditions says when it is; leave it out"
+        faults += [Fault(path, f"{name} is not part of this point", remedy) for name in stray]
     if faults:
         raise Invalid(faults)
     return {name: point[name] for name in space.by_name if name in point}

@@ -59,11 +59,11 @@ class Remote:
 
     def __init__(self, server: str, token: str, namespace: str | None) -> None:
         if not _is_address(server):
-            raise ValueError(f"{server!r} is no address of a server: http://HOST:PORT")
+            raise ValueError(f"{server!r} is not the address of a server: http://HOST:PORT")
         self._url = server.rstrip("/")
         self._token = token.strip()  # who reads it from a file has the end of its line, too
         if not (self._token.isascii() and self._token.isprintable()):
-            raise ValueError("the token has signs that no request can carry")
+            raise ValueError("the token has characters that no request can carry")
         self._namespace = namespace
         self._opener = build_opener(_Stay)
 
@@ -261,7 +261,7 @@ class Remote:
             return json.loads(answer)
         except ValueError:
             raise Unsupported(
-                f"{self._url} answers what is no JSON: is it the address of a `tunewright ui`?"
+                f"{self._url} does not answer with JSON: is it the address of a `tunewright ui`?"
             ) from None
 
     def _text(self, path: str) -> str:

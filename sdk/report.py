@@ -94,11 +94,11 @@ def _number(name: object, value: object) -> float:
     if isinstance(value, str | bytes | bool):
         with contextlib.suppress(ValueError):
             return float(value)
-        raise ValueError(f"{name}: {value!r} is no number")
+        raise ValueError(f"{name}: {value!r} is not a number")
     try:
         return float(value)  # type: ignore[arg-type]  # whatever cannot be a number raises
     except (TypeError, ValueError, OverflowError, RuntimeError):
-        raise ValueError(f"{name}: {value!r} is no number") from None
+        raise ValueError(f"{name}: {value!r} is not a number") from None
 
 
 def _name(name: object) -> str:
@@ -116,7 +116,7 @@ def _name(name: object) -> str:
 def _step(step: object) -> int:
     number = _number("step", step)
     if not abs(number) < 2**63:
-        raise ValueError(f"step: {step!r} is no whole number of 64 bits")
+        raise ValueError(f"step: {step!r} is not a whole number of 64 bits")
     return int(number)
 
 

@@ -39,9 +39,9 @@ def take_up(source: Source, record: ExperimentRecord) -> tuple[ExperimentRecord,
         source.suspend(record, suspended=False, now=False)
         record = source.records.experiment(record.key)
     if is_asked(record.document):
-        return record, f"{record.key.name} goes on as soon as a point is asked for."
+        return record, f"{record.key.name} continues as soon as a point is asked for."
     if was_open and record.state.is_finished:
-        return record, f"{record.key.name} went on where it was driven, and has ended."
+        return record, f"{record.key.name} continued in the process that runs it, and has ended."
     if source.is_driven(record):
-        return record, f"{record.key.name} goes on where it is driven."
+        return record, f"{record.key.name} continues in the process that runs it."
     return record, ""

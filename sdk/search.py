@@ -126,12 +126,12 @@ def parameters(space: Space) -> dict[str, Any]:
         Invalid: an entry was not made by a function of this module.
     """
     if not isinstance(space, Mapping):
-        raise _wrong(space, "is no mapping", 'write {"x": search.double(0, 1)}')
+        raise _wrong(space, "is not a mapping", 'write {"x": search.double(0, 1)}')
     strange = {name: one for name, one in space.items() if not isinstance(one, Dimension)}
     if strange:
         remedy = "write search.double(0, 1), search.int(1, 8) or search.categorical(…)"
         raise Invalid(
-            Fault(f"space[{name!r}]", f"{one!r} says no values", remedy)
+            Fault(f"space[{name!r}]", f"{one!r} has no values", remedy)
             for name, one in strange.items()
         )
     conditions = [each for name, one in space.items() for each in one.conditions(name)]
@@ -166,16 +166,18 @@ def _entries(values: object) -> tuple[str, ...]:
     """Write the entries of a list as a file has them.
 
     Raises:
-        Invalid: it is no list, or holds what is no text and no number.
+        Invalid: it is no list, or holds what is neither a text nor a number.
     """
     if isinstance(values, str) or not isinstance(values, Iterable):
-        raise _wrong(values, "is no list", f"write [{values!r}]")
+        raise _wrong(values, "is not a list", f"write [{values!r}]")
     return tuple(_entry(native(each)) for each in values)
 
 
 def _entry(value: object) -> str:
     if isinstance(value, bool) or not isinstance(value, str | builtins.int | float):
-        raise _wrong(value, "is no text and no number", f'trials are given text: write "{value}"')
+        raise _wrong(
+            value, "is neither a text nor a number", f'trials are given text: write "{value}"'
+        )
     return format_value(value)
 
 

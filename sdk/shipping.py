@@ -40,7 +40,9 @@ def program(function: Callable[..., object], metric: str, packages: Sequence[str
         Unsupported: the function has no source, or uses what cannot be written down.
     """
     if not isinstance(function, FunctionType) or function.__name__ == "<lambda>":
-        raise Unsupported(f"{function!r} is no function made by `def`: nothing else has a source")
+        raise Unsupported(
+            f"{function!r} is not a function made by `def`: nothing else has a source"
+        )
     held = function.__code__.co_freevars
     if held:
         names = ", ".join(held)

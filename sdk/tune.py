@@ -170,12 +170,12 @@ def _constraint(metric: str, bounds: Bounds) -> dict[str, Any]:
     """Write what a metric may be.
 
     Raises:
-        Invalid: it is no pair.
+        Invalid: it is not a pair.
     """
     pair = tuple(bounds) if isinstance(bounds, Iterable) else ()
     if len(pair) != len(_ENDS):
-        path, remedy = f"constraints[{metric!r}]", "the least and the greatest: write (None, 8)"
-        raise Invalid([Fault(path, f"{bounds!r} is no pair", remedy)])
+        path, remedy = f"constraints[{metric!r}]", "the minimum and the maximum: write (None, 8)"
+        raise Invalid([Fault(path, f"{bounds!r} is not a pair", remedy)])
     named = zip(_ENDS, pair, strict=True)
     return {"metric": metric, **{name: said for name, said in named if said is not None}}
 
@@ -189,7 +189,7 @@ def _points(initial: Sequence[Mapping[str, Value]]) -> Sequence[Mapping[str, Val
     points = list(initial)
     if not all(isinstance(each, Mapping) for each in points):
         remedy = 'write [{"lr": 0.01, "layers": 2}]'
-        raise Invalid([Fault("initial", f"{initial!r} is no list of points", remedy)])
+        raise Invalid([Fault("initial", f"{initial!r} is not a list of points", remedy)])
     return points
 
 

@@ -18,12 +18,12 @@ def load(group: str, name: str, base: type[Any], what: str) -> type[Any]:
     """Return the class behind an entry point; `what` says in messages what it is.
 
     Raises:
-        PluginBroken: it cannot be imported, or is no subclass of `base`.
+        PluginBroken: it cannot be imported, or is not a subclass of `base`.
     """
     try:
         found = entries(group)[name].load()
     except Exception as error:
         raise PluginBroken(f"the entry point of {what} {name} fails: {error}") from error
     if not (isinstance(found, type) and issubclass(found, base)):
-        raise PluginBroken(f"the entry point of {what} {name} is no subclass of {base.__name__}")
+        raise PluginBroken(f"the entry point of {what} {name} is not a subclass of {base.__name__}")
     return found

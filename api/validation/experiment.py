@@ -65,4 +65,4 @@ def _check_head(experiment: Experiment, report: Report) -> None:
                 "my-name-",
             )
     if metadata.namespace is not None and not _NAMESPACE.fullmatch(metadata.namespace):
-        report.add("metadata.namespace", f"{metadata.namespace!r} is no name of a namespace")
+        report.add("metadata.namespace", f"{metadata.namespace!r} is not the name of a namespace")

@@ -52,7 +52,7 @@ def read_leniently(model: type[_M], data: Mapping[str, Any]) -> tuple[_M, list[F
 def _wrong_type(path: str, kind: str, value: Any) -> Fault:
     expected = _EXPECTED.get(kind, "something else")
     if path.endswith("maxDuration"):
-        expected = "a length of time, as 90s or 1h30m"
+        expected = "a duration, such as 90s or 1h30m"
     shown = repr(value)
     shown = shown if len(shown) <= 40 else f"{shown[:37]}..."
     return Fault(path, f"must be {expected}, not {shown}")

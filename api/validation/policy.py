@@ -45,7 +45,9 @@ def check_policy(spec: ExperimentSpec, report: Report) -> None:
     if spec.checkpoint is not None:
         path = spec.checkpoint.path
         if path is not None and not path.startswith("/"):
-            report.add("spec.checkpoint.path", f"{path!r} is no absolute path", "it starts with /")
+            report.add(
+                "spec.checkpoint.path", f"{path!r} is not an absolute path", "it starts with /"
+            )
         if spec.checkpoint.keep is not None:
             report.one_of("spec.checkpoint.keep", spec.checkpoint.keep, list(Keep))
     for i, initial in enumerate(spec.initial_trials):
@@ -114,7 +116,7 @@ def _check_account(name: str | None, report: Report) -> None:
     if len(name) > LONGEST_ACCOUNT or not re.fullmatch(ACCOUNT, name):
         report.add(
             "spec.trialServiceAccount",
-            f"{name!r} is no name of a service account",
+            f"{name!r} is not the name of a service account",
             "lower-case letters, digits, - and ., as in `kubectl get serviceaccounts`",
         )
 
@@ -170,10 +172,10 @@ def _check_initial(initial: InitialTrial, spec: ExperimentSpec, path: str, repor
             report.add(f"{path}.assignments", f"has no value for {name}", kind=REQUIRED)
     for name in (assignments.keys() & known.keys()) - active:
         where = f"{path}.assignments.{name}"
-        report.add(where, f"{name} is no part of this point", "spec.parameterConditions say when")
+        report.add(where, f"{name} is not part of this point", "spec.parameterConditions says when")
     metric = spec.objective.objective_metric_name if spec.objective else ""
     if initial.observation is not None and metric and metric not in initial.observation:
         report.add(f"{path}.observation", f"has no value of the objective, {metric}", kind=REQUIRED)
     for name, value in (initial.observation or {}).items():
         if not math.isfinite(value):
-            report.add(f"{path}.observation.{name}", f"{value} is no finite number")
+            report.add(f"{path}.observation.{name}", f"{value} is not a finite number")

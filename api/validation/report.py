@@ -50,7 +50,7 @@ class Report:
             if name and name in first:
                 self.add(
                     path.format(i),
-                    f"{of} {name!r} stands twice, first at index {first[name]}",
+                    f"{of} {name!r} is listed twice, first at index {first[name]}",
                     "remove one of them, or rename it",
                     kind=DUPLICATE,
                 )

@@ -90,7 +90,7 @@ def _check_manifest(template: TrialTemplate, manifest: Mapping[str, Any], report
             report.add(
                 f"{PATH}.{name}",
                 "successCondition and failureCondition must be specified",
-                f"of kind {manifest.get('kind')} it is not known what means an end",
+                f"it is not known how a {manifest.get('kind')} ends",
                 kind=REQUIRED,
             )
             continue

@@ -147,7 +147,7 @@ async def serve(
         try:
             await _serve(webhook, admission, host, port)
         except (TunewrightError, OSError) as error:
-            log.warning("nothing is added to pods that are made elsewhere now: %s", error)
+            log.warning("no collector is added to pods of other controllers now: %s", error)
         await asyncio.sleep(AGAIN_SECONDS)
 
 

@@ -49,7 +49,7 @@ def _moment(text: str) -> float:
     """Read a time: not every database takes what is no number, or an infinite one."""
     moment = float(text)
     if not math.isfinite(moment):
-        raise ValueError(f"{text} is no time")
+        raise ValueError(f"{text} is not a time")
     return moment
 
 
@@ -97,7 +97,7 @@ class Question:
                 try:
                     found[field] = kind(query[name])
                 except ValueError:
-                    faults.append(Fault(name, f"{query[name]} is no value of it"))
+                    faults.append(Fault(name, f"{query[name]} is not a value of it"))
         if faults:
             raise Invalid(faults)
         question = cls(**found)

@@ -102,7 +102,7 @@ _BEFORE = {
 
 
 def _unreadable(error: Exception) -> Invalid:
-    return Invalid([Fault(f"{CONFIG}.{KEY}", f"is no KatibConfig: {error}")])
+    return Invalid([Fault(f"{CONFIG}.{KEY}", f"is not a KatibConfig: {error}")])
 
 
 def _image(entry: Mapping[str, Any]) -> Image:
@@ -296,7 +296,7 @@ def check_endpoints(spec: Document, namespace: str) -> None:
     faults = [
         Fault(
             f"spec.{field}.endpoint",
-            f"{endpoint} is no Service of the namespace {namespace}",
+            f"{endpoint} is not a Service of the namespace {namespace}",
             f"write it as NAME.{namespace}:PORT",
         )
         for field, endpoint in written.items()

@@ -71,7 +71,7 @@ def connect(context: Context) -> "Session":
         return _connect_inside(settings)
     remedy = "name one with --kubeconfig or KUBECONFIG, or another --context"
     if context.kubeconfig is not None and not Path(context.kubeconfig).is_file():
-        message = f"no cluster is known: there is no file {context.kubeconfig}"
+        message = f"no cluster is configured: there is no file {context.kubeconfig}"
         raise Invalid([Fault("--cluster", message, remedy)])
     try:
         config.load_kube_config(
@@ -80,7 +80,7 @@ def connect(context: Context) -> "Session":
         known, current = config.list_kube_config_contexts(config_file=context.kubeconfig)
     except (config.ConfigException, OSError, TypeError) as error:
         # A user that is missing altogether is a TypeError in some releases.
-        message = f"no cluster is known: {error}"
+        message = f"no cluster is configured: {error}"
         raise Invalid([Fault("--cluster", message, remedy)]) from error
     chosen = next((each for each in known if each["name"] == context.name), current)
     namespace = str(chosen["context"].get("namespace") or "default")

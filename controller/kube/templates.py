@@ -39,7 +39,7 @@ async def with_template(kube: Kube, document: Document, shared: Sequence[str]) -
         labels = found["metadata"].get("labels") or {}
         if not own and labels.get(_COMPONENT) != _TEMPLATES:
             remedy = f"label it {_COMPONENT}: {_TEMPLATES}"
-            raise _refused("configMapName", f"{name} is no ConfigMap of templates", remedy)
+            raise _refused("configMapName", f"{name} is not a ConfigMap of templates", remedy)
         others = [{"kind": "ConfigMap", **found}]
     filled, faults = documents.with_template(document, others)
     if faults:

@@ -68,7 +68,7 @@ def prepare(workload: Workload, options: LocalOptions) -> Prepared:
         Retryable: the directory that trials start in is gone, and may come back.
     """
     if not workload.workdir.is_dir():
-        raise Retryable(f"{workload.workdir}, where trials start, is gone: bring it back")
+        raise Retryable(f"{workload.workdir}, where trials start, is gone: restore it")
     kind = kind_of(workload.manifest)
     check_form(workload.manifest)
     plan = kind.plan(workload.manifest, workload.primary_container, free_port)
@@ -356,7 +356,7 @@ def _over_memory(container: Container) -> str:
     limits = (container.document.get("resources") or {}).get("limits") or {}
     return (
         f"container {container.name} needed more than its {limits.get('memory')}; raise its"
-        " resources.limits.memory, or let it need less"
+        " resources.limits.memory, or reduce what it needs"
     )
 
 

@@ -293,7 +293,7 @@ def _check_first_line(name: str, found: str) -> None:
     if not Path(interpreter).is_file():
         raise Unsupported(
             f"the first line of {name} names the interpreter {interpreter!r}, which is not on this"
-            " machine: mend the line, or put an interpreter before the script"
+            " machine: fix the line, or put an interpreter before the script"
         )
 
 

@@ -11,8 +11,8 @@ ALL_LIMITS = frozenset({MEMORY, CPU})
 
 class Treatment(StrEnum):
     HONOURED = "honoured"
-    IGNORED = "ignored, with a remark"
-    SILENT = "without meaning here"
+    IGNORED = "ignored, with a warning"
+    SILENT = "no effect here"
     REFUSED = "refused"
 
 
@@ -28,42 +28,42 @@ class Field(NamedTuple):
 _H, _I, _S, _R = Treatment.HONOURED, Treatment.IGNORED, Treatment.SILENT, Treatment.REFUSED
 
 FIELDS: Sequence[Field] = (
-    Field("job", "backoffLimit", _H, "absent means 0: a failed pod is started anew that often"),
-    Field("job", "activeDeadlineSeconds", _H, "the attempt fails when it is used up"),
-    Field("job", "parallelism", _R, "above 1; write a PyTorchJob or a TrainJob"),
-    Field("job", "completions", _R, "above 1"),
+    Field("job", "backoffLimit", _H, "restarts of a failed pod; 0 if absent"),
+    Field("job", "activeDeadlineSeconds", _H, "the attempt fails when it has passed"),
+    Field("job", "parallelism", _R, "if above 1; use a PyTorchJob or a TrainJob"),
+    Field("job", "completions", _R, "if above 1"),
     Field("job", "ttlSecondsAfterFinished", _S, "`tunewright prune` removes directories"),
-    Field("job", "podFailurePolicy", _I, "every exit that is not 0 is a failure"),
+    Field("job", "podFailurePolicy", _I, "every non-zero exit is a failure"),
     Field("job", "suspend", _I, "pause the experiment instead"),
-    Field("pod", "containers", _H, "the primary decides; others run beside it"),
-    Field("pod", "initContainers", _H, "in order; restartPolicy Always makes a sidecar"),
+    Field("pod", "containers", _H, "the primary one decides; the others run beside it"),
+    Field("pod", "initContainers", _H, "run in order; restartPolicy Always makes a sidecar"),
     Field("pod", "volumes", _H, "emptyDir, ConfigMap, Secret; others need --mount NAME=DIR"),
-    Field("pod", "restartPolicy", _S, "an attempt is started anew by backoffLimit only"),
-    Field("pod", "terminationGracePeriodSeconds", _H, "between SIGTERM and SIGKILL; absent is 30"),
+    Field("pod", "restartPolicy", _S, "only backoffLimit restarts an attempt"),
+    Field("pod", "terminationGracePeriodSeconds", _H, "time from SIGTERM to SIGKILL; 30 if absent"),
     Field("pod", "nodeSelector", _S, "there is one machine"),
     Field("pod", "affinity", _S, "there is one machine"),
     Field("pod", "tolerations", _S, "there is one machine"),
     Field("pod", "topologySpreadConstraints", _S, "there is one machine"),
     Field("pod", "serviceAccountName", _S, "there is no API server"),
-    Field("pod", "imagePullSecrets", _S, "docker and podman log in by themselves"),
-    Field("pod", "schedulerName", _S, "there is none"),
+    Field("pod", "imagePullSecrets", _S, "docker and podman use their own logins"),
+    Field("pod", "schedulerName", _S, "there is no scheduler"),
     Field("pod", "priorityClassName", _S, "there is no scheduler"),
     Field("pod", "runtimeClassName", _I, "choose with --runtime"),
-    Field("pod", "hostNetwork", _S, "trials have the network of the machine"),
+    Field("pod", "hostNetwork", _S, "trials use the network of the machine"),
     Field("pod", "securityContext", _I, "trials run as whoever typed `run`"),
     Field("container", "name", _H, ""),
     Field("container", "image", _I, "used with --runtime docker or podman only"),
     Field("container", "command", _H, "exactly as given; needed unless --runtime uses an image"),
     Field("container", "args", _H, "exactly as given"),
-    Field("container", "env", _H, "valueFrom: fields, resources, Secrets and ConfigMaps given"),
+    Field("container", "env", _H, "valueFrom: fields, resources, given Secrets and ConfigMaps"),
     Field("container", "envFrom", _H, "Secrets and ConfigMaps given on the command line"),
-    Field("container", "workingDir", _H, "must exist; absent is where `run` was typed"),
-    Field("container", "resources", _H, "limits; of memory and CPU as said below"),
-    Field("container", "volumeMounts", _H, "a directory of each trial; `readOnly` is not held"),
-    Field("container", "restartPolicy", _H, "Always, of an init container: a sidecar"),
-    Field("container", "imagePullPolicy", _S, "of the image"),
-    Field("container", "ports", _S, "a process listens where it likes"),
-    Field("container", "livenessProbe", _I, "a hung trial ends by a deadline"),
+    Field("container", "workingDir", _H, "must exist; where `run` was typed if absent"),
+    Field("container", "resources", _H, "limits; for memory and CPU as said above"),
+    Field("container", "volumeMounts", _H, "a directory per trial; `readOnly` is not enforced"),
+    Field("container", "restartPolicy", _H, "Always makes an init container a sidecar"),
+    Field("container", "imagePullPolicy", _S, "docker and podman use their own rules"),
+    Field("container", "ports", _S, "a process may listen on any port"),
+    Field("container", "livenessProbe", _I, "set a deadline to end a hung trial"),
     Field("container", "readinessProbe", _S, "nothing routes to a trial"),
     Field("container", "startupProbe", _S, "nothing routes to a trial"),
     Field("container", "lifecycle", _I, "hooks do not run"),
@@ -76,8 +76,8 @@ _BY_NAME = {(field.level, field.name): field for field in FIELDS}
 
 
 _NOT_HELD = {
-    MEMORY: "is watched: a trial above it is ended a moment later",
-    CPU: "does not hold: a trial may use every CPU",
+    MEMORY: "is only watched: a trial that exceeds it is ended a moment later",
+    CPU: "is not enforced: a trial may use every CPU",
 }
 """What is said of a limit that no control group of this machine holds."""
 

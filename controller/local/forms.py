@@ -15,7 +15,7 @@ Form: TypeAlias = "Mapping[str, Form] | list[Form] | Callable[[Any], str]"
 
 def _whole(value: Any) -> str:
     is_one = not isinstance(value, bool) and str(value).isdecimal()
-    return "" if is_one else "is no whole number"
+    return "" if is_one else "is not a whole number"
 
 
 def _seconds(value: Any) -> str:
@@ -23,7 +23,7 @@ def _seconds(value: Any) -> str:
         is_one = 0 <= float(str(value)) < math.inf
     except ValueError:
         is_one = False
-    return "" if is_one else "is no number of seconds"
+    return "" if is_one else "is not a number of seconds"
 
 
 _TABLE: Form = {}
@@ -100,7 +100,7 @@ def _faults(value: Any, form: Form, path: str) -> Iterator[str]:
 
 def _wrong(value: Any, form: Form) -> str:
     if isinstance(form, list):
-        return "" if isinstance(value, list) else "is no list"
+        return "" if isinstance(value, list) else "is not a list"
     if isinstance(form, Mapping):
-        return "" if isinstance(value, Mapping) else "is no table of fields"
+        return "" if isinstance(value, Mapping) else "is not a table of fields"
     return form(value)

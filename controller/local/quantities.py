@@ -43,7 +43,7 @@ def quantity(text: object) -> Decimal:
     except (ArithmeticError, KeyError):
         is_one = False
     if not is_one:
-        raise Unsupported(f"{value!r} is no quantity; write one such as 2, 500m, 1.5Gi or 200M")
+        raise Unsupported(f"{value!r} is not a quantity; write one such as 2, 500m, 1.5Gi or 200M")
     return read
 
 

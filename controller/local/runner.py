@@ -103,7 +103,7 @@ class LocalWorkloads:
         except Retryable as error:
             return error.after
         except TunewrightError as error:
-            log.warning("devices stay taken: %s", error)
+            log.warning("devices stay reserved: %s", error)
         return None
 
     async def _end_of(self, attempt: Attempt) -> Ended:
@@ -114,7 +114,7 @@ class LocalWorkloads:
             ended = _lost(attempt, str(error))
         except Exception:
             log.exception("attempt %d of %s fails: a bug", attempt.ref.attempt, attempt.ref.trial)
-            ended = _lost(attempt, "a bug of Tunewright's ended it; the log shows where")
+            ended = _lost(attempt, "a bug in Tunewright ended it; the log shows where")
         if ended.reason is EndReason.LOST:
             attempt.stop(0.0)
             await _end_left([attempt.ref.token])

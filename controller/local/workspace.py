@@ -155,7 +155,7 @@ def _mode(volume: str, given: object) -> int:
     if given is None:
         return _MODE
     if not isinstance(given, int) or not 0 <= given <= 0o777:
-        raise Unsupported(f"volume {volume}: {given!r} is no mode: write one up to 0777")
+        raise Unsupported(f"volume {volume}: {given!r} is not a mode: write one up to 0777")
     return given | 0o400
 
 
@@ -176,7 +176,7 @@ def _inside(volume: str, path: str) -> str:
 def _check_is_file(place: Path) -> None:
     """Refuse to bind a file where there is none: all else in its folder would have to be hidden."""
     if not place.is_file():
-        remedy = f"make one first (mkdir -p {place.parent} && touch {place})"
+        remedy = f"create one first (mkdir -p {place.parent} && touch {place})"
         raise Unsupported(f"a file is to be seen at {place}, where this machine has none: {remedy}")
 
 

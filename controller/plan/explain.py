@@ -32,11 +32,11 @@ def _going(view: View, now: float) -> Iterator[str]:
     over = verdict(view, view.counts)
     if view.leaving is not None:
         how = "within their grace" if view.leaving is Leaving.GENTLY else "at once"
-        yield f"the engine leaves: {view.active} running trials end {how}"
+        yield f"the engine is shutting down: {view.active} running trials end {how}"
     elif over is not None:
         yield _closing(view, over)
     elif suspended(view):
-        yield "suspended: nothing new starts until `tunewright resume`"
+        yield "suspended: no trial starts until `tunewright resume`"
     else:
         held = held_back(view.policy.parallel, view.limits, view.ahead)
         yield from (each.message for each in held)
@@ -48,12 +48,12 @@ def _going(view: View, now: float) -> Iterator[str]:
 
 def _closing(view: View, over: Verdict) -> str:
     left = len(view.trials)
-    return f"about to end as {over.state} ({over.reason}): {left} trials have still to end"
+    return f"about to end as {over.state} ({over.reason}): {left} trials have yet to end"
 
 
 def _slots(view: View) -> Iterator[str]:
     if view.policy.lease is not None:
-        yield f"{view.active} points are given out, and not told yet"
+        yield f"{view.active} points are given out and have no result yet"
     else:
         yield from _used(view)
     left = room(view)
@@ -65,7 +65,7 @@ def _used(view: View) -> Iterator[str]:
     parallel = view.parallel
     yield f"{view.active} of {parallel} slots in use"
     if view.active > parallel:
-        yield f"more trials run than parallelTrialCount {parallel} allows now: they may finish"
+        yield f"more trials run than parallelTrialCount {parallel} now allows; they may finish"
 
 
 def _search(view: View, now: float) -> Iterator[str]:
@@ -90,7 +90,7 @@ def _trial(view: View, trial: TrialView, now: float) -> Iterator[str]:
     waits_for = f": {trial.waits_for}" if trial.waits_for else ""
     if trial.phase is Phase.WAITING:
         if trial.retry_at is not None and trial.retry_at > now:
-            yield f"{name} is tried again in {_seconds(trial.retry_at, now)}{waits_for}"
+            yield f"{name} is retried in {_seconds(trial.retry_at, now)}{waits_for}"
         else:
             yield f"{name} {_why_it_waits(view, trial, now)}"
     elif trial.stopping is not None and trial.phase.is_active:

@@ -72,7 +72,7 @@ def why_closed(view: View) -> str:
     killed, budget = view.counts.of(TrialState.KILLED), view.policy.max_trials
     is_used_up = budget is not None and view.counts.finished - view.known >= budget
     if killed and is_used_up and again.reason in _TRIALS:
-        return f"maxTrialCount {budget} is used up (killed trials: {killed}); raise it to go on"
+        return f"maxTrialCount {budget} is used up (killed trials: {killed}); raise it to continue"
     remedy = reasons.BY_NAME[again.reason].remedy
     return again.message + (f"; {remedy}" if remedy else "")
 

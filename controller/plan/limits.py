@@ -55,7 +55,7 @@ def parallel(asked: int, limits: Limits) -> int:
 def held_back(asked: int, limits: Limits, ahead: tuple[str, ...]) -> Iterator[Held]:
     """Yield what is held back, the gravest first; `ahead` are those that took all places."""
     if ahead:
-        said = f"{limits.experiments} may go on at once, and these do: {', '.join(ahead)}"
+        said = f"{limits.experiments} may be active at once, and these are: {', '.join(ahead)}"
         yield _held(reasons.EXPERIMENTS_LIMITED, said)
     allowed = parallel(asked, limits)
     if allowed < asked:

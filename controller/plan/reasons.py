@@ -28,7 +28,7 @@ GOAL_REACHED = Reason(
 MAX_TRIALS_REACHED = Reason(
     "ExperimentMaxTrialsReached",
     "Experiment has succeeded because max trial count has reached",
-    "raise maxTrialCount to go on",
+    "raise maxTrialCount to continue",
 )
 SEARCH_EXHAUSTED = Reason(
     "ExperimentSuggestionEndReached",
@@ -38,15 +38,15 @@ SEARCH_EXHAUSTED = Reason(
 NO_IMPROVEMENT = Reason(
     "NoImprovement",
     "Experiment has succeeded because the last {} trials brought no improvement",
-    "raise stopWhen.noImprovement.trials to go on",
+    "raise stopWhen.noImprovement.trials to continue",
 )
 MAX_DURATION_REACHED = Reason(
     "MaxDurationReached",
     "Experiment has succeeded because maxDuration is used up",
-    "raise maxDuration to go on",
+    "raise maxDuration to continue",
 )
 STOPPED = Reason(
-    "ExperimentStopped", "Experiment has ended because a person stopped it", "resume goes on"
+    "ExperimentStopped", "Experiment has ended because a person stopped it", "resume continues it"
 )
 MAX_FAILED_REACHED = Reason(
     "ExperimentFailed",
@@ -56,7 +56,7 @@ MAX_FAILED_REACHED = Reason(
 EVERYTHING_FAILED = Reason(
     "EverythingFailed",
     "Experiment has failed because all of its {} trials failed",
-    "look at the logs of a trial; set maxFailedTrialCount to go on in spite of failures",
+    "look at the logs of a trial; set maxFailedTrialCount to continue despite failures",
 )
 NO_OBSERVATION = Reason(
     "NoObservation",
@@ -66,17 +66,17 @@ NO_OBSERVATION = Reason(
 SEARCH_FAILED = Reason(
     "SuggestionFailed",
     "Suggestion has failed: {}",
-    "mend what the message names, then resume",
+    "fix what the message names, then resume",
 )
 SEARCH_STALLED = Reason(
     "SuggestionStalled",
     "Experiment has failed because the algorithm gives no points although nothing runs",
-    "this is a fault of the algorithm; resume asks it again",
+    "this is a defect of the algorithm; resume asks it again",
 )
 PLUGIN_FORGOT = Reason(
     "PluginForgot",
-    "The algorithm's plug-in was started or reached anew: {} trials are unknown to it, "
-    "and it searches on without them",
+    "The algorithm's plug-in was restarted or reconnected: {} trials are unknown to it, "
+    "and it continues without them",
     "declare a plug-in that needs no memory as ADDRESS?stateless; it is shown all trials",
 )
 
@@ -84,16 +84,16 @@ PLUGIN_FORGOT = Reason(
 EXPERIMENTS_LIMITED = Reason(
     "ExperimentsLimited",
     "Experiment waits for a place in its namespace: {}",
-    "wait until one of them ends, pause or stop one, or ask who runs the operator for more",
+    "wait until one of them ends, pause or stop one, or ask the operator's administrator for more",
 )
 PARALLEL_LIMITED = Reason(
     "ParallelTrialsLimited",
     "The operator's settings let fewer trials run at once in this namespace: {}",
-    "ask who runs the operator for more",
+    "ask the operator's administrator for more",
 )
 EXPIRED = Reason(
     "ExperimentExpired",
-    "Experiment is deleted: its time after the end is over",
+    "Experiment is deleted: its time to live after the end has passed",
     "ttlSecondsAfterFinished, or the limit of its namespace, says how long it stays",
 )
 
@@ -101,19 +101,19 @@ SEARCHES = Reason("SuggestionNote", "{}")  # what the algorithm says of its answ
 
 CODE_CHANGED = Reason(
     "CodeChanged",
-    "The code changed while the experiment went on: {}",
-    "what came before ran other code; `run --again` compares like with like",
+    "The code changed while the experiment was running: {}",
+    "earlier trials ran other code; `run --again` starts a fair comparison",
 )
 
 # Of trials.
 TRIAL_CREATED = Reason("TrialCreated", "Trial is created")
 TRIAL_RUNNING = Reason("TrialRunning", "Trial is running")
-TRIAL_DROPPED = Reason("TrialDropped", "Trial was taken out by a person")
+TRIAL_DROPPED = Reason("TrialDropped", "Trial was dropped by a person")
 TRIAL_SUCCEEDED = Reason("TrialSucceeded", "Trial has succeeded")
 CONSTRAINT_BROKEN = Reason(
     "ConstraintBroken",
     "Trial has succeeded, and cannot be the best: {}",
-    "widen spec.constraints, or the search space; the algorithm hears that the point is bad",
+    "widen spec.constraints, or the search space; the algorithm learns that the point is bad",
 )
 TRIAL_KNOWN = Reason("KnownResult", "Trial was given with its result and did not run")
 TRIAL_FAILED = Reason("TrialFailed", "Trial has failed: {}", "look at its logs")
@@ -147,14 +147,14 @@ TRIAL_DELETED = Reason("TrialDeleted", "Trial's resource was deleted")
 STORE_AWAY = Reason(
     "MetricsServiceUnavailable",
     "Trial waits for the metrics service: {}",
-    "running trials go on, and what they report is kept until it is back",
+    "running trials continue, and their reports are kept until it is back",
 )
 REFUSED_BY_CLUSTER = Reason(
     "RefusedByCluster",
-    "The cluster does not take the trial's workload: {}",
-    "a quota, a policy or a webhook says no: it is asked again",
+    "The cluster refuses the trial's workload: {}",
+    "a quota, a policy or a webhook refuses it; the operator tries again",
 )
-INVALID_SPEC = Reason("InvalidSpec", "{}", "mend what the message names, in a new experiment")
+INVALID_SPEC = Reason("InvalidSpec", "{}", "fix what the message names, in a new experiment")
 
 # Of attempts that another one follows.
 RETRYING = Reason("Retrying", "Attempt failed and is tried again: {}")
@@ -162,7 +162,7 @@ LOST_RETRYING = Reason("LostRetrying", "Attempt was lost and runs again: {}")
 INTERRUPTED = Reason("Interrupted", "Attempt was interrupted and runs again")
 PAUSED = Reason("Paused", "Attempt was stopped by a pause and runs again at resume")
 LEASE_OVER = Reason(
-    "LeaseOver", "What came of the point was not told within its lease: it is given out again"
+    "LeaseOver", "The point's result was not told within its lease: it is given out again"
 )
 REPEATING = Reason("Repeating", "Run {} is done; the point runs again")
 REPEATED = Reason("RepeatAsked", "Attempt was stopped by a person to run again")
@@ -171,12 +171,12 @@ REPEATED = Reason("RepeatAsked", "Attempt was stopped by a person to run again")
 UNSCHEDULABLE = Reason(
     "Unschedulable",
     "Trial waits for a node: {}",
-    "free what it asks for, or ask for less; trialPolicy.pendingDeadlineSeconds bounds the wait",
+    "free what it requests, or request less; trialPolicy.pendingDeadlineSeconds limits the wait",
 )
 DEVICES_TAKEN = Reason(
     "InsufficientDevices",
-    "Trial waits for a device that no node has free: {}",
-    "wait until one is; where no node has any, check the device plug-in, or ask for less",
+    "Trial waits for a device that is free on no node: {}",
+    "wait until one is; where no node has any, check the device plug-in, or request less",
 )
 IMAGE_UNAVAILABLE = Reason(
     "ImageUnavailable",
@@ -217,7 +217,7 @@ WEBHOOK_REFUSED = Reason(
     "do as its message says, or ask who runs the webhook",
 )
 PODS_REFUSED = Reason(
-    "PodsRefused", "Trial's pods cannot be created: {}", "mend what the message names"
+    "PodsRefused", "Trial's pods cannot be created: {}", "fix what the message names"
 )
 QUEUED = Reason(
     "Queued",
@@ -227,7 +227,7 @@ QUEUED = Reason(
 WORKLOAD_SUSPENDED = Reason(
     "WorkloadSuspended",
     "Trial's workload is suspended: {}",
-    "take suspend away from the template, or set it to false in the object",
+    "remove suspend from the template, or set it to false in the object",
 )
 POD_EVICTED = Reason(
     "PodEvicted",

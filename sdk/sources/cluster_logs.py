@@ -85,7 +85,9 @@ class ClusterLogs:
                 kept = self._session.read(path, {})["output"]
         if not kept:
             raise NotFound(_no_log(record, trial))
-        self._note("Its pod is gone; this is the end, which the metrics service keeps.")
+        self._note(
+            "Its pod is gone; this is the end of the output, which the metrics service keeps."
+        )
         ends = kept.encode().splitlines(keepends=True)
         return b"".join(ends if lines is None else ends[len(ends) - min(lines, len(ends)) :])
 

@@ -77,7 +77,7 @@ class Here:
             )
         if record.state.is_finished and budgets_of(changes):
             name, why = record.key.name, why_it_stays_ended(self.records, record.uid)
-            goes_on = f"`tunewright resume {name}` goes on with it."
+            goes_on = f"`tunewright resume {name}` continues it."
             self._hands.note(f"{name} stays ended: {why}" if why else goes_on)
 
     def stop(self, record: ExperimentRecord) -> str:
@@ -147,7 +147,9 @@ class Here:
         if not kept:
             why = "it wrote nothing" if trial.state.is_finished else "it wrote nothing yet"
             raise NotFound(f"trial {trial.index} of {record.key.name} has no {stream}: {why}")
-        self._hands.note("Its directory was pruned; this is the end, which the store keeps.")
+        self._hands.note(
+            "Its directory was pruned; this is the end of the output, which the store keeps."
+        )
         return kept[0 if lines is None else _tail_of(BytesIO(kept), lines) :]
 
 

@@ -68,7 +68,7 @@ class Place:
             try:
                 self.store.parent.mkdir(parents=True, exist_ok=True)
             except OSError as error:
-                raise StoreUnwritable(f"{self.store.parent} cannot be made: {error}") from error
+                raise StoreUnwritable(f"{self.store.parent} cannot be created: {error}") from error
         place = (
             with_password(self.store, "TUNEWRIGHT_STORE_PASSWORD")
             if isinstance(self.store, str)
@@ -95,7 +95,7 @@ class Place:
         descriptor = os.open(self._lock(uid), os.O_RDWR | os.O_CREAT, 0o600)
         try:
             if not _in_a_moment(lambda: _try_lock(descriptor, fcntl.LOCK_EX), patience):
-                raise Conflict("another process drives it: `tunewright watch` attaches")
+                raise Conflict("another process is running it: `tunewright watch` attaches")
             yield
         finally:
             os.close(descriptor)

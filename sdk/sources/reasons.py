@@ -23,9 +23,9 @@ def explain_experiment(
     lines = []
     runs_itself = not is_asked(record.document)
     if runs_itself and not record.state.is_finished and not place.is_driven(record.uid):
-        lines.append(f"no process drives it: `tunewright resume {name}` goes on")
+        lines.append(f"no engine is running it: `tunewright resume {name}` continues it")
     lines += place.ask(record.uid) or explain(view_of(stored, brief_of(record), Memory()), now)
-    lines += [f"asked for and not yet done: {wish.verb}" for wish in stored.wishes]
+    lines += [f"requested and not yet done: {wish.verb}" for wish in stored.wishes]
     warnings = [event for event in store.events(record.uid, limit=200) if event.kind == "Warning"]
     lines += [f"{e.reason}: {' '.join(e.message.split())}" for e in warnings[-_WARNINGS:]]
     return lines

@@ -19,7 +19,7 @@ def _unheard(_said: str) -> None:
 
 def _nobody(_place: Place, record: ExperimentRecord) -> None:
     name = record.key.name
-    raise Conflict(f"nothing drives {name} now: `tunewright resume {name}` carries it out")
+    raise Conflict(f"no engine is running {name}: `tunewright resume {name}` carries it out")
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,7 +60,7 @@ class There:
         for trial in view.unfinished:
             if trial.reason not in _QUIET:
                 lines += _telling(trial)
-        lines += [f"asked for and not yet done: {wish.verb}" for wish in view.wishes]
+        lines += [f"requested and not yet done: {wish.verb}" for wish in view.wishes]
         events = self.records.events(record.uid, limit=200)
         warnings = dict.fromkeys(
             f"{each.reason}: {' '.join(each.message.split())}"
@@ -177,7 +177,7 @@ class There:
 
         def patch(document: Document) -> Document:
             if document["metadata"]["generation"] != record.version:
-                raise Conflict(f"{record.key} was edited meanwhile: look at it, and try again")
+                raise Conflict(f"{record.key} was edited in the meantime: check it and try again")
             return {"spec": spec}
 
         self._merge(record, patch)
@@ -201,7 +201,7 @@ class There:
         """
         document = self.session.get(EXPERIMENTS, record.key.namespace, record.key.name)
         if document["metadata"]["uid"] != record.uid:
-            raise NotFound(f"{record.key} was deleted, and begun anew: look at it, and try again")
+            raise NotFound(f"{record.key} was deleted and created again: check it and try again")
         return document
 
     # Logs.

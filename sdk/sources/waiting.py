@@ -59,7 +59,7 @@ def wait_for_end(
         if source.is_driven(record):
             seen = now
         elif not has_said and now - seen > PATIENCE_SECONDS:
-            note(f"Nothing drives {record.key.name} now: `tunewright resume {record.key.name}`.")
+            note(f"No engine is running {record.key.name}: `tunewright resume {record.key.name}`.")
             has_said = True
         source.rest(LOOK_SECONDS)
         record = outages.outlived(partial(source.records.experiment, record.key), record)
@@ -68,4 +68,4 @@ def wait_for_end(
 
 def undriven(source: Source, record: ExperimentRecord) -> str:
     """Return the end of a sentence that says so where nothing drives an experiment."""
-    return "" if source.is_driven(record) else "; nothing drives it now"
+    return "" if source.is_driven(record) else "; no engine is running it"

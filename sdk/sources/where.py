@@ -58,7 +58,7 @@ class Where:
         from tempfile import TemporaryDirectory
 
         if self.store is not None:
-            remedy = f"`tunewright run --store {self.store}` makes one"
+            remedy = f"`tunewright run --store {self.store}` creates one"
             raise NotFound(f"there is no store at {self.place} ({remedy})")
         with TemporaryDirectory(prefix="tunewright-") as folder, Place.of(folder).opened() as store:
             yield store

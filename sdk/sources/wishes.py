@@ -46,7 +46,7 @@ def leave(
     if is_asked(record.document):
         return "It is carried out when a point is asked for or told."
     name = record.key.name
-    return f"Nothing drives {name} now: `tunewright resume {name}` carries it out."
+    return f"No engine is running {name}: `tunewright resume {name}` carries it out."
 
 
 def _refuse(

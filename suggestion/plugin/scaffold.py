@@ -75,6 +75,6 @@ def write(name: str, folder: Path, skeleton: Skeleton = ALGORITHM) -> Sequence[P
 def _check(name: str, skeleton: Skeleton) -> None:
     if not _NAME.fullmatch(name) or keyword.iskeyword(name):
         remedy = "use lower-case letters and digits, in words joined by -, as in my-idea"
-        raise Invalid([Fault("NAME", f"{name!r} is no name of {skeleton.what}", remedy)])
+        raise Invalid([Fault("NAME", f"{name!r} is not a name for {skeleton.what}", remedy)])
     if name in skeleton.names():
         raise Invalid([Fault("NAME", f"{skeleton.what} {name} is there already", "take another")])

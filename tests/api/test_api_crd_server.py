@@ -295,7 +295,7 @@ def test_resources_have_the_categories_that_people_list_by(api_server):
         ("experiment.spec.objective.goal", "Finite; reaching it ends the experiment."),
         ("experiment.spec.parallelTrialCount", "Default: 3, at most maxTrialCount."),
         ("trial.spec.runSpec", "The rendered job."),
-        ("suggestion.spec.requests", "How many points were ever wanted."),
+        ("suggestion.spec.requests", "The total number of points requested."),
     ],
 )
 def test_kubectl_explains_a_field_in_the_words_of_the_page(api_server, field, words):

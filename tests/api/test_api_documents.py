@@ -30,14 +30,14 @@ HOSTILE = [
     ),
     ("an anchor in itself", "a: &a [*a]", "contains itself"),
     ("a nest", "[" * 5000, "nested too deeply"),
-    ("a tab", "a:\n\tb: 1", "a tab cannot indent"),
+    ("a tab", "a:\n\tb: 1", "tabs cannot be used for indentation"),
     ("nothing", "", "the file is empty"),
     ("empty documents", "---\n---\n", "the file is empty"),
     ("a list at the top", "- a", "must be a mapping, not a list"),
     ("a word", "x", "must be a mapping"),
     ("Latin 1", b"a: \xe9", "not UTF-8"),
     ("a control character", "a: \x00", "cannot stand in YAML"),
-    ("a key twice", "a: 1\na: 2", "stands twice, first in line 1"),
+    ("a key twice", "a: 1\na: 2", "duplicate key, first in line 1"),
     ("a tag that makes objects", "a: !!python/object:os.system x", "cannot be read"),
     ("a tag of a truth value on a word", "a: !!bool maybe", "'maybe' cannot be read"),
     ("a tag of a number on nothing", 'a: !!int ""', "'' cannot be read"),
@@ -47,7 +47,7 @@ HOSTILE = [
     ("an escape beyond Unicode", 'a: "\\U00110000"', "an escape names no character"),
     ("half a character", 'a: "\\ud83d"', "cannot be read"),
     ("half a character in a key", '"\\ud83d": a', "a key holds half a character"),
-    ("a bare yes", "kind: X\na: yes", "means true or false to some readers"),
+    ("a bare yes", "kind: X\na: yes", "is true or false to some YAML parsers"),
     ("no kind", "a: 1", "must be specified"),
     ("an Experiment that is a number", "kind: Experiment\nspec: 3", "must be a mapping, not 3"),
     ("no Experiment", "kind: ConfigMap", "no Experiment is among the documents"),
@@ -189,7 +189,7 @@ def test_a_text_of_a_config_map_that_is_no_template_is_refused_in_its_own_words(
     (broken,) = templated("a: [")[1]
     (listed,) = templated("- a")[1]
 
-    assert "the key stands twice" in twice
+    assert "duplicate key" in twice
     assert "not YAML" in broken
     assert "it must be one mapping" in listed
 

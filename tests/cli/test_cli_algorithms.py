@@ -93,7 +93,7 @@ def test_an_experiment_whose_search_is_killed_says_so_and_goes_on_when_it_is_res
     [
         ("careless", "No module named 'no_such_module'"),
         ("absent", "has no attribute 'Absent'"),
-        ("path", "is no subclass of Algorithm"),
+        ("path", "is not a subclass of Algorithm"),
     ],
 )
 def test_one_that_cannot_be_loaded_says_why_and_hides_no_other(command, experiment, name, said):

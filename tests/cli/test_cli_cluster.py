@@ -197,7 +197,7 @@ def test_what_an_experiment_waits_for_is_explained(on_cluster):
         await play.until(lambda: waits(play))
         return await tunewright("explain", "e")
 
-    assert "suspended: nothing new starts" in on_cluster(scenario).out
+    assert "suspended: no trial starts" in on_cluster(scenario).out
 
 
 async def waits(play):
@@ -210,7 +210,7 @@ def test_why_an_experiment_ended_is_explained_with_a_remedy(ended):
 
     said = ended(scenario).out
     assert said.startswith("Succeeded: Experiment has succeeded because max trial count")
-    assert "remedy: raise maxTrialCount to go on" in said
+    assert "remedy: raise maxTrialCount to continue" in said
 
 
 def test_a_trial_without_a_pod_has_no_log_and_the_message_says_how_to_keep_one(ended):

@@ -240,7 +240,7 @@ def test_what_was_asked_of_an_experiment_is_not_done_to_its_namesake(on_cluster,
             lambda: there.edit(record, {NOTE: "mine"}, now=False),
         ]
         for each in changes:
-            with pytest.raises(NotFound, match="begun anew"):
+            with pytest.raises(NotFound, match="created again"):
                 each()
 
     async def scenario(play, tunewright):

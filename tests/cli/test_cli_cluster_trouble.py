@@ -68,8 +68,8 @@ def test_a_store_and_a_cluster_exclude_each_other(tunewright):
 def test_options_of_this_machine_say_nothing_about_a_cluster(tunewright, experiment, tmp_path):
     refused = tunewright("run", experiment(), "--cluster", "--workdir", tmp_path, "--fsync")
     assert refused.code == 2
-    assert "--workdir: it is about this machine" in refused.err
-    assert "--fsync: it is about this machine" in refused.err
+    assert "--workdir: it concerns only this machine" in refused.err
+    assert "--fsync: it concerns only this machine" in refused.err
 
 
 def test_a_command_needs_an_image_on_a_cluster(tunewright):

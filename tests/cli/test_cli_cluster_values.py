@@ -163,7 +163,7 @@ def test_a_page_of_values_reads_few_trials_more_than_it_shows():
     ],
 )
 def test_a_number_that_no_database_takes_is_refused_by_the_name_of_its_parameter(name, text):
-    with pytest.raises(Invalid, match=f"{name}: {text} is no value of it"):
+    with pytest.raises(Invalid, match=f"{name}: {text} is not a value of it"):
         Question.read({name: text})
 
 

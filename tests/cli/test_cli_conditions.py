@@ -64,7 +64,7 @@ def test_a_point_that_a_person_adds_has_what_is_active_in_it(tunewright, file):
     given = ("--set", "opt=adam", "--set", "momentum=0.5")
     refused = tunewright("render", file, *given)
     assert refused.code == 2
-    assert "momentum is no part of this point" in refused.err
+    assert "momentum is not part of this point" in refused.err
 
     shown = tunewright("render", file, "--set", "opt=adam")
     assert shown.code == 0
@@ -75,7 +75,7 @@ def test_a_point_that_a_person_adds_has_what_is_active_in_it(tunewright, file):
     ("assignments", "place", "message"),
     [
         ({"opt": "sgd"}, "", "has no value for momentum"),
-        ({"opt": "adam", "momentum": "0.5"}, ".momentum", "momentum is no part of this point"),
+        ({"opt": "adam", "momentum": "0.5"}, ".momentum", "momentum is not part of this point"),
     ],
 )
 def test_a_point_to_begin_with_is_checked_as_what_it_is(

@@ -52,9 +52,7 @@ FLAGS = ["--minimize", "loss", "--", "train", "{x}"]
         pytest.param(["best", "nope"], "no experiment is called nope", id="best of nothing"),
         pytest.param(["logs", "nope"], "no experiment is called nope", id="logs of nothing"),
         pytest.param(["algorithms", "tpee"], "did you mean tpe?", id="unknown algorithm"),
-        pytest.param(
-            ["wait", "x", "--timeout", "soon"], "soon is no length of time", id="bad time"
-        ),
+        pytest.param(["wait", "x", "--timeout", "soon"], "soon is not a duration", id="bad time"),
         pytest.param(["frobnicate"], "No such command 'frobnicate'", id="unknown command"),
         pytest.param(["render", "no.yaml"], "cannot be read", id="render no file"),
         pytest.param(["resume", "nope"], "no experiment is called nope", id="resume nothing"),
@@ -138,8 +136,8 @@ def test_what_has_a_meaning_on_a_cluster_alone_is_named(tunewright, experiment):
     result = tunewright("validate", experiment(on_a_cluster), "--for", "laptop")
 
     assert result.code == 0
-    assert "spec.trialServiceAccount has no meaning here: there is no API server" in result.err
-    assert "spec.ttlSecondsAfterFinished has no meaning here" in result.err
+    assert "spec.trialServiceAccount has no effect here: there is no API server" in result.err
+    assert "spec.ttlSecondsAfterFinished has no effect here" in result.err
 
 
 def test_a_valid_file_says_what_it_is(tunewright, experiment):
@@ -267,7 +265,7 @@ def test_rendering_an_architecture_search_shows_what_its_algorithm_says_first(
 
 @pytest.mark.parametrize(
     ("assignment", "says"),
-    [("y=1", "there is no parameter y"), ("x", "no assignment"), ("x=2", "x may be [0, 1]")],
+    [("y=1", "there is no parameter y"), ("x", "not an assignment"), ("x=2", "x may be [0, 1]")],
 )
 def test_a_point_outside_the_space_is_refused(tunewright, experiment, assignment, says):
     result = tunewright("render", experiment(), "--set", assignment)
@@ -293,7 +291,7 @@ def test_init_asks_and_writes_an_experiment(tunewright, tmp_path):
     ("answers", "says"),
     [
         pytest.param(["python 'train.py", "python train.py", "lr=0.1..1", ""], "quote", id="quote"),
-        pytest.param(["train", "", "lr=0.1..1", ""], "one at least", id="no parameter"),
+        pytest.param(["train", "", "lr=0.1..1", ""], "at least one", id="no parameter"),
         pytest.param(["train", "lr=0.1..1", "lr=a,b", ""], "is given twice", id="twice"),
         pytest.param(["train", "lr=0.5..0.1", "lr=0.1..1", ""], "less than min", id="no range"),
         pytest.param(["train {lr}", "n=int:1..3", "", "lr=0.1..1", ""], "has {lr}", id="a field"),
@@ -430,7 +428,7 @@ def test_a_folder_that_is_gone_is_named_as_what_it_was(tunewright):
     )
 
     assert done.returncode == 1
-    assert "the folder in which this was typed is gone (cd to one that is there)" in done.stderr
+    assert "the current folder no longer exists (cd to one that does)" in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -460,7 +458,7 @@ def test_a_stream_that_is_closed_is_no_bug(tunewright, typed, code, said):
     [
         (["-l", "team=w"], "No experiment is of -l team=w ("),
         (["-n", "zzz"], "No experiment is of -n zzz ("),
-        (["-l", "team!=v"], "team!=v is no label (write name=value"),
+        (["-l", "team!=v"], "team!=v is not a label (write name=value"),
     ],
 )
 def test_what_leaves_all_experiments_out_is_said(tunewright, words, says):

@@ -106,7 +106,7 @@ class TestOutput:
             check=False,
         )
         assert done.returncode == 0, done.stderr
-        assert "The run goes on, but its output cannot be written" in done.stderr
+        assert "The run continues, but its output cannot be written" in done.stderr
         assert succeeded(tunewright) == 3
 
 
@@ -183,8 +183,8 @@ class TestMount:
         ("options", "said"),
         [
             ([], "--mount data=DIR"),
-            (["--mount", "data=nowhere"], "nowhere is no directory"),
-            (["--mount", "data"], "data is no NAME=VALUE"),
+            (["--mount", "data=nowhere"], "nowhere is not a directory"),
+            (["--mount", "data"], "data is not NAME=VALUE"),
         ],
     )
     def test_a_claim_without_a_directory_is_refused_before_the_first_trial(

@@ -180,14 +180,14 @@ def test_a_cluster_goes_over_and_comes_back_as_it_was(server, katib, create, mig
     assert stuck["metadata"]["finalizers"] == ["example.test/theirs"]
     create(experiment("next"), "vision")  # no webhook without a server is in its way
     again = migrate("--apply")
-    assert (again.code, "Nothing is to be done." in again.err) == (0, True)
+    assert (again.code, "There is nothing to do." in again.err) == (0, True)
 
     back = migrate("--back")
 
     assert back.code == 0, back.err
     assert (hooks(server), replicas(server)) == (before, {"katib-controller": 2})
     last = migrate("--back")
-    assert (last.code, "Nothing is to be done." in last.err) == (0, True)
+    assert (last.code, "There is nothing to do." in last.err) == (0, True)
 
 
 def test_experiments_that_have_not_ended_are_not_begun_anew_unasked(
@@ -196,7 +196,7 @@ def test_experiments_that_have_not_ended_are_not_begun_anew_unasked(
     done = migrate("--apply")
 
     assert done.code == 2
-    assert "1 experiments have not ended: they would begin anew here" in done.err
+    assert "1 experiments have not ended: they would start over here" in done.err
     assert "--anew" in done.err
     assert replicas(server) == {"katib-controller": 2}
     assert migrate("--apply", "--anew").code == 0
@@ -225,4 +225,4 @@ def test_a_cluster_that_never_had_katib_needs_nothing(server, migrate):
     done = migrate("--apply")
 
     assert (done.code, done.out) == (0, "")
-    assert "Nothing is to be done." in done.err
+    assert "There is nothing to do." in done.err

@@ -132,7 +132,7 @@ def test_a_rule_that_cannot_be_loaded_is_refused_and_hides_no_other(with_rules, 
     [
         (["hastyy"], "did you mean hasty?"),
         (["threshold", "--setting", "bond=1"], "unknown setting bond"),
-        (["a", "b"], "a rule is no command"),
+        (["a", "b"], "a rule cannot be tested by a command"),
     ],
 )
 def test_what_cannot_be_examined_says_why(with_rules, words, said):

@@ -85,7 +85,7 @@ def test_a_log_that_cannot_be_read_there_is_told_with_what_helps(kept):
         ("edit echo --trials 9", "store.db: the store cannot be written"),
         ("resume echo", "store.db: the store cannot be written"),
         ("prune --no-keep-best", "3 directories cannot be removed, "),
-        ("delete echo --yes", "Read-only file system (name a place that can be written)"),
+        ("delete echo --yes", "Read-only file system (choose a place that can be written)"),
     ],
 )
 def test_a_change_is_refused(kept, line, said):

@@ -95,7 +95,7 @@ def test_a_resume_with_nothing_left_to_spend_says_what_goes_on(tunewright, exper
 
     resumed = tunewright("resume", "echo")
 
-    assert (resumed.code, "raise maxTrialCount to go on" in resumed.err) == (2, True)
+    assert (resumed.code, "raise maxTrialCount to continue" in resumed.err) == (2, True)
     assert tunewright("get", "echo", "-o", "json").json["trials"]["total"] == 3
 
 
@@ -237,7 +237,9 @@ def test_an_edit_of_an_ended_experiment_says_whether_it_would_go_on(tunewright, 
     tunewright("run", experiment(command("echo loss=${trialParameters.x}")))
 
     assert "echo stays ended: " in tunewright("edit", "echo", "--trials", "2").err
-    assert "`tunewright resume echo` goes on" in tunewright("edit", "echo", "--trials", "4").err
+    assert (
+        "`tunewright resume echo` continues it" in tunewright("edit", "echo", "--trials", "4").err
+    )
 
 
 def test_deleting_leaves_the_files_of_another_store_in_the_same_folder(
@@ -290,7 +292,7 @@ def test_two_engines_never_drive_one_experiment(tunewright, experiment, tmp_path
     first.communicate(timeout=60)
 
     assert (first.returncode, second.returncode) == (0, 0)
-    assert "runs already" in said
+    assert "is already running" in said
     assert (tmp_path / "started").read_text().count("x") == 3
 
 
@@ -318,7 +320,7 @@ def test_pause_and_resume_without_an_engine_change_the_document(tunewright, expe
     assert tunewright("pause", "echo").code == 0
     shown = tunewright("explain", "echo")
     assert "suspended" in shown.out
-    assert "no process drives it" in shown.out
+    assert "no engine is running it" in shown.out
 
 
 def test_trying_runs_one_trial_that_counts_for_nothing(tunewright, experiment):
@@ -381,9 +383,9 @@ def test_trying_a_command_without_the_metric_says_what_it_saw(tunewright, experi
 @pytest.mark.parametrize(
     ("file", "code", "says"),
     [
-        ("missing/dir/x.csv", 1, "missing/dir/x.csv: No such file or directory (make its folder"),
+        ("missing/dir/x.csv", 1, "missing/dir/x.csv: No such file or directory (create its folder"),
         ("experiment.yaml/x.csv", 1, "experiment.yaml/x.csv: Not a directory (a part of the path"),
-        ("x.xlsx", 2, ".xlsx is no format (end it with .csv, .json, .parquet, or say --format)"),
+        ("x.xlsx", 2, ".xlsx is not a format (end it with .csv, .json, .parquet, or say --format)"),
     ],
 )
 def test_a_file_that_cannot_be_written_is_named(tunewright, experiment, file, code, says):

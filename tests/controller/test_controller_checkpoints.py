@@ -100,7 +100,7 @@ def test_the_trial_is_told_the_path_at_which_it_sees_it(tmp_path: Path, parent: 
 
 def test_what_cannot_be_copied_says_so(tmp_path: Path, parent: Path):
     (tmp_path / "child").write_text("no directory", encoding="utf-8")
-    with pytest.raises(StoreUnwritable, match="checkpoint cannot be made ready"):
+    with pytest.raises(StoreUnwritable, match="checkpoint cannot be prepared"):
         restore(places(tmp_path), parent)
 
 

@@ -43,7 +43,7 @@ def test_an_experiment_without_a_place_begins_nothing_and_is_not_running():
 
     assert decided.actions == ()
     assert decided.status.state is ExperimentState.CREATED
-    assert "1 may go on at once, and these do: other" in explain(waits, NOW)[0]
+    assert "1 may be active at once, and these are: other" in explain(waits, NOW)[0]
 
 
 def test_what_runs_goes_on_when_the_place_is_lost():

@@ -128,7 +128,7 @@ def test_what_ended_an_attempt_is_said_while_the_next_one_waits(store: Store, ui
         turns.take([], memory, at)
         turns.take([], memory, at + 1)
     waits = turns.take([], memory, 103.0).view
-    assert "trial 0 is tried again in 2 s: Too many open files" in explain(waits, 103.0)
+    assert "trial 0 is retried in 2 s: Too many open files" in explain(waits, 103.0)
 
 
 def test_an_edit_that_would_make_the_document_wrong_is_refused_and_changes_nothing(

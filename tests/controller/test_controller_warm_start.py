@@ -159,6 +159,6 @@ def test_each_source_that_will_not_do_is_named_with_its_place(house: House):
             "the experiment other shares no parameter with this one",
             "Invalid",
         ),
-        ("spec.warmStartFrom[2].name", "an experiment cannot begin from itself", "Invalid"),
+        ("spec.warmStartFrom[2].name", "an experiment cannot start from itself", "Invalid"),
     ]
     assert all(fault.remedy for fault in refused.value.faults)

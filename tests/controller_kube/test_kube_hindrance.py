@@ -68,7 +68,7 @@ BACK_OFF = 'Back-off pulling image "train:nope"'
     [
         ([unplaced(NO_CPU)], [], reasons.UNSCHEDULABLE, f"Trial waits for a node: {NO_CPU}"),
         ([unplaced(NO_GPU)], [], reasons.DEVICES_TAKEN,
-         f"Trial waits for a device that no node has free: {NO_GPU}"),
+         f"Trial waits for a device that is free on no node: {NO_GPU}"),
         ([waits("ImagePullBackOff", BACK_OFF)], [], reasons.IMAGE_UNAVAILABLE,
          f"Trial's image cannot be pulled: container main: {BACK_OFF}"),
         ([waits("ErrImagePull", "not found")], [], reasons.IMAGE_UNAVAILABLE,

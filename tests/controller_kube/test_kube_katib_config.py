@@ -70,5 +70,5 @@ def test_it_says_once_what_is_not_followed(said_of):
 def test_one_that_cannot_be_read_is_named_and_holds_nothing_up(said_of, caplog):
     (event,) = said_of("runtime: [1", 1)
 
-    assert "katib-config.katib-config.yaml: is no KatibConfig" in event["message"]
-    assert "is no KatibConfig" in caplog.text
+    assert "katib-config.katib-config.yaml: is not a KatibConfig" in event["message"]
+    assert "is not a KatibConfig" in caplog.text

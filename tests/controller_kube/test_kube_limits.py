@@ -101,7 +101,7 @@ class TestOnACluster:
 
         condition, waits, ended = within(scenario, Limits(experiments=1), until_another_is_held)
         assert condition["reason"] == "ExperimentsLimited"
-        assert "1 may go on at once, and these do: first" in condition["message"]
+        assert "1 may be active at once, and these are: first" in condition["message"]
         assert waits["status"]["conditions"][-1]["type"] == "Created"
         assert "startTime" not in waits["status"]
         assert limited(ended)["status"] == "False"

@@ -88,7 +88,7 @@ class TestCommands:
             ),
             pytest.param(
                 job(container("true", resources={"limits": {"memory": "lots"}})),
-                "no quantity",
+                "not a quantity",
                 id="a quantity",
             ),
             pytest.param(
@@ -110,15 +110,15 @@ class TestCommands:
     @pytest.mark.parametrize(
         ("manifest", "words"),
         [
-            (of_job(backoffLimit="soon"), r"^spec\.backoffLimit: 'soon' is no whole number$"),
-            (of_job(backoffLimit=0.5), r"^spec\.backoffLimit: 0\.5 is no whole number$"),
-            (of_job(activeDeadlineSeconds=-5), "-5 is no number of seconds"),
-            (of_job(template="x"), r"spec\.template: 'x' is no table of fields"),
-            (job(container("true"), volumes="x"), r"spec\.volumes: 'x' is no list"),
-            (job(container("true", env=[None])), r"\.env\[0\]: None is no table"),
+            (of_job(backoffLimit="soon"), r"^spec\.backoffLimit: 'soon' is not a whole number$"),
+            (of_job(backoffLimit=0.5), r"^spec\.backoffLimit: 0\.5 is not a whole number$"),
+            (of_job(activeDeadlineSeconds=-5), "-5 is not a number of seconds"),
+            (of_job(template="x"), r"spec\.template: 'x' is not a table of fields"),
+            (job(container("true"), volumes="x"), r"spec\.volumes: 'x' is not a list"),
+            (job(container("true", env=[None])), r"\.env\[0\]: None is not a table"),
             (
                 job(container("true"), terminationGracePeriodSeconds="long"),
-                r"spec\.template\.spec\.terminationGracePeriodSeconds: 'long' is no number",
+                r"spec\.template\.spec\.terminationGracePeriodSeconds: 'long' is not a number",
             ),
         ],
         ids=range(7),
@@ -578,7 +578,7 @@ class TestPlaces:
         main = container("true", volumeMounts=[{"name": "v", "mountPath": "/opt/of-map"}])
         options = replace(options, config_maps={"c": {"a": "1"}})
         volume = {"name": "v", "configMap": {"name": "c", "defaultMode": mode}}
-        with pytest.raises(Unsupported, match="is no mode"):
+        with pytest.raises(Unsupported, match="is not a mode"):
             run(job(main, volumes=[volume]), options=options)
 
     @pytest.mark.parametrize("path", ["../out", "below/../../out", "/tmp/out"])

@@ -141,7 +141,7 @@ def test_a_deleted_log_is_empty(store: Store, served):
             "GetObservationLog",
             api_pb2.GetObservationLogRequest(trial_name="a-0", start_time="yesterday"),
             grpc.StatusCode.INVALID_ARGUMENT,
-            "start_time: 'yesterday' is no time",
+            "start_time: 'yesterday' is not a time",
             id="a time that is none",
         ),
     ],
@@ -209,7 +209,7 @@ def test_a_sample_without_a_time_is_refused_by_name(store: Store, served):
     with pytest.raises(grpc.RpcError) as refused:
         list(tunewright_pb2_grpc.MetricsStub(served()).Report(iter([request])))
     assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
-    assert "samples.time: nan is no time" in refused.value.details()
+    assert "samples.time: nan is not a time" in refused.value.details()
 
 
 NOT_FOUND, INVALID = grpc.StatusCode.NOT_FOUND, grpc.StatusCode.INVALID_ARGUMENT

@@ -137,7 +137,7 @@ def test_damage_to_a_file_in_use_is_told_with_its_place(tmp_path: Path, page: in
     with path.open("r+b") as file:
         file.seek(4096 * page)
         file.write(b"\xff" * (4096 if page == 0 else 4096 * (pages - page)))
-    with pytest.raises(Unsupported, match=f"{path}: the store is damaged.*put a copy of it back"):
+    with pytest.raises(Unsupported, match=f"{path}: the store is damaged.*restore a copy of it"):
         store.experiments()
     store.close()
 

@@ -255,7 +255,7 @@ LISTS, A_BY_B = (listed("a", "x"), listed("b", "y")), ParameterCondition("a", "b
     [
         (SearchSpace((whole("n", 3, 2),)), "max 2 is less than min 3"),
         (SearchSpace((whole("n", 1, 2), whole("n", 1, 2))), "there are several parameters n"),
-        (SearchSpace((listed("a", "x", "x"),)), "an entry stands in its list twice"),
+        (SearchSpace((listed("a", "x", "x"),)), "an entry is in its list twice"),
         (
             SearchSpace((listed("a", "x"),), (ParameterCondition("b", "a", ("x",)),)),
             "a condition names b",
@@ -264,7 +264,7 @@ LISTS, A_BY_B = (listed("a", "x"), listed("b", "y")), ParameterCondition("a", "b
             SearchSpace(
                 (listed("a", "x"), whole("n", 1, 2)), (ParameterCondition("a", "n", ("1",)),)
             ),
-            "a condition depends on n, which is no list",
+            "a condition depends on n, which is not a list",
         ),
         (SearchSpace(LISTS, (A_BY_B, A_BY_B)), "there are several conditions of a"),
         (SearchSpace(LISTS, (A_BY_B, ParameterCondition("b", "a", ("x",)))), "a depends on itself"),

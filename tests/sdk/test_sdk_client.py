@@ -161,7 +161,7 @@ class Left:
 
 
 def test_whoever_waits_is_told_once_that_nothing_drives_it():
-    remark = "Nothing drives left now: `tunewright resume left`."
+    remark = "No engine is running left: `tunewright resume left`."
     assert Left().waited() == ("Succeeded", [remark])
     assert Left().waited(6.0) == ("Running", [remark])
     assert Left(ends_at=4.0).waited() == ("Succeeded", [])

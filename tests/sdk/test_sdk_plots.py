@@ -85,9 +85,9 @@ def test_the_parameter_that_decides_is_the_most_important(result):
 
 
 def test_what_cannot_be_drawn_is_refused_with_what_would_be_right(result):
-    with pytest.raises(ValueError, match="speed is no objective: name one of loss, seconds"):
+    with pytest.raises(ValueError, match="speed is not an objective: name one of loss, seconds"):
         result.plot.history("speed")
-    with pytest.raises(ValueError, match="depth is no parameter: name some of lr, layers"):
+    with pytest.raises(ValueError, match="depth is not a parameter: name some of lr, layers"):
         result.plot.slice("depth")
     with Client() as client:
         client.create(asked("few"))

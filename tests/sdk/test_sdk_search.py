@@ -76,12 +76,15 @@ def test_a_condition_stands_beside_the_parameters():
 @pytest.mark.parametrize(
     ("build", "says"),
     [
-        (lambda: search.categorical("abc"), r"'abc' is no list \(write \['abc'\]\)"),
-        (lambda: search.categorical([True, False]), r'True is no text.* write "True"'),
-        (lambda: search.categorical([None, "l2"]), r'None is no text.* write "None"'),
+        (lambda: search.categorical("abc"), r"'abc' is not a list \(write \['abc'\]\)"),
+        (lambda: search.categorical([True, False]), r'True is neither a text.* write "True"'),
+        (lambda: search.categorical([None, "l2"]), r'None is neither a text.* write "None"'),
         (lambda: search.categorical([(64, 64)]), r'no number .* write "\(64, 64\)"'),
-        (lambda: search.discrete(3), r"3 is no list \(write \[3\]\)"),
-        (lambda: search.double(0, 1, when={"o": "sgd"}), r"'sgd' is no list \(write \['sgd'\]\)"),
+        (lambda: search.discrete(3), r"3 is not a list \(write \[3\]\)"),
+        (
+            lambda: search.double(0, 1, when={"o": "sgd"}),
+            r"'sgd' is not a list \(write \['sgd'\]\)",
+        ),
         (lambda: search.double(0, 1, when="o"), r"'o' names no values of another parameter"),
     ],
 )

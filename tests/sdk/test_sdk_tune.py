@@ -166,7 +166,7 @@ def test_when_every_call_fails_the_first_error_is_raised_with_its_traceback():
 
 @pytest.mark.parametrize("returned", ["deep", (0.5, 1), [0.5]], ids=repr)
 def test_what_is_returned_and_is_no_number_is_named(returned):
-    with pytest.raises(ValueError, match=re.escape(f"objective: {returned!r} is no number")):
+    with pytest.raises(ValueError, match=re.escape(f"objective: {returned!r} is not a number")):
         tune(lambda x: returned, {"x": search.double(0, 1)}, trials=1, quiet=True)
 
 
@@ -257,10 +257,10 @@ def test_what_is_refused_leaves_no_file(home, wrong):
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
-        ({"initial": {"x": 0.5}}, "initial: .* is no list of points"),
-        ({"initial": [0.5]}, "initial: .* is no list of points"),
-        ({"constraints": {"memory": 8}}, r"constraints\['memory'\]: 8 is no pair"),
-        ({"constraints": {"memory": (1, 2, 3)}}, "is no pair"),
+        ({"initial": {"x": 0.5}}, "initial: .* is not a list of points"),
+        ({"initial": [0.5]}, "initial: .* is not a list of points"),
+        ({"constraints": {"memory": 8}}, r"constraints\['memory'\]: 8 is not a pair"),
+        ({"constraints": {"memory": (1, 2, 3)}}, "is not a pair"),
     ],
 )
 def test_an_option_of_another_shape_is_named(wrong, said):
@@ -358,7 +358,7 @@ def test_an_experiment_that_ends_as_soon_as_it_goes_on_gets_no_engine_of_its_own
 
     assert (record.state, said) == (
         ExperimentState.SUCCEEDED,
-        "short went on where it was driven, and has ended.",
+        "short continued in the process that runs it, and has ended.",
     )
 
 

@@ -93,7 +93,7 @@ THE_FILE = (
         wrote="",
     ),
     Mistake(
-        "A word is misspelt",
+        "A value is misspelt",
         VALIDATE,
         "error: experiment.yaml:7: spec.objective.type: must be minimize or maximize"
         " (one of minimize, maximize)",
@@ -108,7 +108,7 @@ THE_FILE = (
         wrote="kind: Experimnt",
     ),
     Mistake(
-        "The API's version is an old one",
+        "The API version is outdated",
         VALIDATE,
         "error: experiment.yaml:1: apiVersion: 'kubeflow.org/v1alpha3' is not known"
         " (kubeflow.org/v1beta1)",
@@ -116,33 +116,33 @@ THE_FILE = (
         wrote="v1alpha3",
     ),
     Mistake(
-        "It is no YAML",
+        "The file is not YAML",
         VALIDATE,
-        "error: experiment.yaml:2: not YAML: a colon stands where none can; quote the text, or"
+        "error: experiment.yaml:2: not YAML: unexpected colon; quote the text, or"
         " check the indentation",
         right="kind: Experiment",
         wrote="kind: Experiment: mine",
     ),
     Mistake(
-        "A tab indents",
+        "A tab in the indentation",
         VALIDATE,
-        "error: experiment.yaml:11: not YAML: a tab cannot indent; use blanks",
+        "error: experiment.yaml:11: not YAML: tabs cannot be used for indentation; use spaces",
         right="  maxTrialCount: 2",
         wrote="\tmaxTrialCount: 2",
     ),
     Mistake(
-        "A key stands twice",
+        "A duplicate key",
         VALIDATE,
-        "error: experiment.yaml:8: spec.objective.type: the key stands twice, first in line 7"
+        "error: experiment.yaml:8: spec.objective.type: duplicate key, first in line 7"
         " (remove one of them)",
         right="    type: minimize\n",
         wrote="    type: minimize\n    type: maximize\n",
     ),
     Mistake(
-        "A bare no",
+        "A no without quotes",
         VALIDATE,
-        "error: experiment.yaml:13: spec.suspend: no means true or false to some readers, and text"
-        ' to others (write "no" in quotes, or true or false)',
+        "error: experiment.yaml:13: spec.suspend: no is true or false to some YAML parsers, and"
+        ' text to others (write "no" in quotes, or true or false)',
         right="  seed: 1",
         wrote="  suspend: no",
     ),
@@ -154,7 +154,7 @@ THE_FILE = (
         wrote="maxTrialCount: two",
     ),
     Mistake(
-        "The name has signs that no name may have",
+        "The name has invalid characters",
         VALIDATE,
         "error: experiment.yaml:4: metadata.name: name must consist of lower case alphanumeric"
         " characters or '-', …",
@@ -200,7 +200,7 @@ THE_SEARCH = (
         advice="`tunewright algorithms tpe` shows the settings with their defaults.",
     ),
     Mistake(
-        "A setting is of the wrong type",
+        "A setting has the wrong type",
         RUN,
         "error: spec.algorithm.algorithmSettings[0].value: failed to validate gamma(high):"
         " could not convert string to float: 'high' (it must be in (0, 1))",
@@ -208,7 +208,7 @@ THE_SEARCH = (
         wrote="    algorithmName: tpe\n    algorithmSettings: [{name: gamma, value: high}]\n",
     ),
     Mistake(
-        "The least is more than the most",
+        "min is greater than max",
         VALIDATE,
         "error: experiment.yaml:19: spec.parameters[0].feasibleSpace.max: max 0.1 must not be less"
         " than min 1 (swap them)",
@@ -216,7 +216,7 @@ THE_SEARCH = (
         wrote='min: "1"',
     ),
     Mistake(
-        "A logarithmic scale from 0 on",
+        "A logarithmic scale that starts at 0",
         VALIDATE,
         "error: experiment.yaml:18: spec.parameters[0].feasibleSpace.min: min 0 must be greater"
         " than 0 for distribution: logUniform (a small positive min, or distribution uniform)",
@@ -224,7 +224,7 @@ THE_SEARCH = (
         wrote='        min: "0"\n        distribution: logUniform\n',
     ),
     Mistake(
-        "The least is no number",
+        "min is not a number",
         VALIDATE,
         "error: experiment.yaml:18: spec.parameters[0].feasibleSpace.min: 'low' is not a number"
         " (write a finite number, such as 0.1 or 1e-4)",
@@ -232,7 +232,7 @@ THE_SEARCH = (
         wrote="min: low",
     ),
     Mistake(
-        "The type of a parameter is another tool's",
+        "A parameter type of another tool",
         VALIDATE,
         "error: experiment.yaml:16: spec.parameters[0].parameterType: parameterType: float is not"
         " supported (one of double, int, discrete, categorical)",
@@ -247,7 +247,7 @@ THE_SEARCH = (
         wrote="algorithmName: grid",
     ),
     Mistake(
-        "hyperband does not know its resource",
+        "hyperband without its resource",
         RUN,
         "error: spec.algorithm.algorithmSettings: r_l and resource_name must be set. (r_l is the"
         " most of the resource, resource_name the parameter that takes it)",
@@ -255,14 +255,14 @@ THE_SEARCH = (
         wrote="algorithmName: hyperband",
     ),
     Mistake(
-        "The rule of early stopping is unknown",
+        "The early-stopping rule is unknown",
         RUN,
         "error: spec.earlyStopping.algorithmName: …mediastop (did you mean medianstop?)",
         right="  seed: 1",
         wrote="  earlyStopping: {algorithmName: mediastop}",
     ),
     Mistake(
-        "More at once than in all",
+        "More trials at once than in total",
         VALIDATE,
         "error: experiment.yaml:12: spec.parallelTrialCount: should be less than or equal to"
         " spec.maxTrialCount (at most 2)",
@@ -282,7 +282,7 @@ THE_TEMPLATE = (
         wrote="command: [python, train.py]",
     ),
     Mistake(
-        "The template uses a parameter that is none",
+        "The template uses an unknown parameter",
         VALIDATE,
         "error: experiment.yaml:32: spec.trialTemplate.trialSpec.spec.template.spec.containers[0]"
         ".command[2]: ${trialParameters.rate} is not in spec.trialTemplate.trialParameters"
@@ -291,7 +291,7 @@ THE_TEMPLATE = (
         wrote="${trialParameters.rate}",
     ),
     Mistake(
-        "The container is called otherwise",
+        "The container has another name",
         VALIDATE,
         "error: experiment.yaml:21: spec.trialTemplate.primaryContainerName: the template has no"
         " container 'main' (one of training)",
@@ -299,11 +299,10 @@ THE_TEMPLATE = (
         wrote="primaryContainerName: main",
     ),
     Mistake(
-        "A kind whose end is unknown",
+        "A kind without a known end",
         VALIDATE,
         "error: experiment.yaml:20: spec.trialTemplate.successCondition: successCondition and"
-        " failureCondition must be specified (of kind Deployment it is not known what means an"
-        " end)",
+        " failureCondition must be specified (it is not known how a Deployment ends)",
         right="kind: Job",
         wrote="kind: Deployment",
     ),
@@ -325,15 +324,15 @@ THE_TEMPLATE = (
         " ./train.py, or put its interpreter before it",
     ),
     Mistake(
-        "The script's interpreter is not there",
+        "The script's interpreter does not exist",
         f"{FLAGS} -- ./train.py --lr={{lr}}",
         "error: the first line of ./train.py names the interpreter '/usr/bin/pyton3', which is not"
-        " on this machine: mend the line, or put an interpreter before the script",
+        " on this machine: fix the line, or put an interpreter before the script",
         files={"train.py": f"#!/usr/bin/pyton3\n{PROGRAM}"},
         scene="an executable script",
     ),
     Mistake(
-        "A variable whose name has its value in it",
+        "A variable name that contains its value",
         RUN,
         "error: container training: env 'MODE=fast' cannot be the name of a variable: write one"
         " without '='",
@@ -341,7 +340,7 @@ THE_TEMPLATE = (
         wrote='image: none\n                env: [{name: "MODE=fast"}]',
     ),
     Mistake(
-        "Words of the command are in quotes together",
+        "Quotes around several words of the command",
         f"{FLAGS} -- 'python3 train.py' --lr={{lr}}",
         "error: there is no program 'python3 train.py' on this machine: write its words one by"
         " one, without quotes around them",
@@ -350,12 +349,12 @@ THE_TEMPLATE = (
 
 WHAT_IS_TYPED = (
     Mistake(
-        "A command that is none",
+        "An unknown command",
         "tunewright rnu experiment.yaml",
         "Error: No such command 'rnu'. Did you mean run?",
     ),
     Mistake(
-        "An option that is none",
+        "An unknown option",
         "tunewright run experiment.yaml --trails 5",
         "Error: No such option '--trails'. (Did you mean one of: '--metric', '--trials'?)",
     ),
@@ -371,14 +370,14 @@ WHAT_IS_TYPED = (
         advice="`tunewright get` lists the names.",
     ),
     Mistake(
-        "A word where a number belongs",
+        "Text instead of a number in an option",
         "tunewright run experiment.yaml --trials many",
         "Error: Invalid value for '--trials': 'many' is not a valid integer.",
     ),
     Mistake(
-        "A range that may mean two things",
+        "An ambiguous range",
         "tunewright run --param layers=1..3 --minimize loss -- python3 train.py {layers}",
-        "error: --param layers=1..3: 1..3 may mean whole numbers or any (write layers=int:1..3 or"
+        "error: --param layers=1..3: 1..3 may mean whole or real numbers (write layers=int:1..3 or"
         " layers=float:1..3)",
     ),
     Mistake(
@@ -394,21 +393,21 @@ WHAT_IS_TYPED = (
     Mistake(
         "No -- before the command",
         f"{FLAGS} python3 train.py --lr={{lr}}",
-        "Error: No such option '--lr'. …What belongs to the command stands behind --, as in --"
+        "Error: No such option '--lr'. …Put the command and its options after --, as in --"
         " python train.py --lr {lr}",
     ),
     Mistake(
-        "The working directory is none",
+        "The working directory does not exist",
         f"{RUN} --workdir runs",
-        "error: --workdir: {folder}/runs is no directory (name one that is there)",
+        "error: --workdir: {folder}/runs is not a directory (name an existing one)",
     ),
     Mistake(
-        "A parameter that is none",
+        "An unknown parameter",
         "tunewright render experiment.yaml --set rl=0.1",
         "error: --set: there is no parameter rl (there are lr)",
     ),
     Mistake(
-        "A file that exists already",
+        "The file already exists",
         "tunewright init experiment.yaml",
         "error: experiment.yaml exists: --force overwrites it, or name another file",
     ),
@@ -416,7 +415,7 @@ WHAT_IS_TYPED = (
 
 EXPERIMENTS = (
     Mistake(
-        "Two experiments of one name",
+        "Another experiment has the same name",
         f"{RUN}",
         "error: default/digits exists with another spec (there → here):\n"
         "  spec.seed: 1 → 2\n"
@@ -428,25 +427,25 @@ EXPERIMENTS = (
         wrote="seed: 2",
     ),
     Mistake(
-        "Two experiments of one name, in one file each",
+        "Two files with the same name of an experiment",
         "tunewright validate experiment.yaml other.yaml",
-        "error: other.yaml:4: metadata.name: the Experiment digits stands twice (rename one)",
+        "error: other.yaml:4: metadata.name: the Experiment digits is defined twice (rename one)",
         files={"other.yaml": EXPERIMENT},
     ),
     Mistake(
-        "The experiment is not there",
+        "The experiment does not exist",
         "tunewright best digts",
         "error: no experiment is called digts (did you mean digits?)",
         first=(RUN,),
     ),
     Mistake(
-        "The trial is not there",
+        "The trial does not exist",
         "tunewright logs digits 7",
         "error: digits has no trial 7 (its trials are 0 to 1)",
         first=(RUN,),
     ),
     Mistake(
-        "The metric is not there",
+        "The metric does not exist",
         "tunewright metrics digits best --metric accuracy",
         "error: trial … of digits has no metric accuracy (there are loss)",
         first=(RUN,),
@@ -478,7 +477,7 @@ THE_TRIALS = (
         1,
         files={"train.py": "import no_such_module\n"},
         quick=False,
-        advice="Trials run in the environment in which `run` was typed: install it there.",
+        advice="Trials run in the environment in which you typed `run`. Install the module there.",
     ),
     Mistake(
         "All trials fail",
@@ -490,20 +489,20 @@ THE_TRIALS = (
         1,
         files={"train.py": 'import sys\n\nprint("no such data", file=sys.stderr)\nsys.exit(3)\n'},
         quick=False,
-        advice="`tunewright try experiment.yaml` runs a single trial before any budget is spent.",
+        advice="`tunewright try experiment.yaml` runs a single trial before you spend any budget.",
     ),
     Mistake(
-        "The metric is printed in a form that is not read",
+        "The metric is printed in an unknown format",
         "tunewright try experiment.yaml",
         "MetricsUnavailable: Metrics are not available: the objective metric loss was never"
         " reported\n(print it as `name=value`, or tell metricsCollectorSpec where it is)",
         1,
         files={"train.py": 'print("the loss is now 0.3")\n'},
         quick=False,
-        advice="[Metrics](metrics.md) tells which forms are read as they are.",
+        advice="[Metrics](metrics.md) lists the recognized formats.",
     ),
     Mistake(
-        "The metric is called otherwise",
+        "The metric has another name",
         "tunewright try experiment.yaml",
         "MetricsUnavailable: Metrics are not available: the objective metric loss was never"
         " reported; seen: val_loss",
@@ -512,7 +511,7 @@ THE_TRIALS = (
         quick=False,
     ),
     Mistake(
-        "A trial takes longer than it may",
+        "A trial takes longer than allowed",
         RUN,
         "first DeadlineExceeded: trial 0 (…)\n"
         "  Trial ran longer than trialPolicy.activeDeadlineSeconds (1 s)\n"
@@ -524,7 +523,7 @@ THE_TRIALS = (
         quick=False,
     ),
     Mistake(
-        "A GPU where there is none",
+        "A GPU on a machine without one",
         RUN,
         "first TrialRefused: trial 0 (…)\n"
         "  Trial cannot run here: 1 × nvidia.com/gpu asked for, 0 on this machine: ask for fewer,"
@@ -539,34 +538,34 @@ THE_TRIALS = (
 
 THE_STORE = (
     Mistake(
-        "The store is not there",
+        "The store does not exist",
         "tunewright get --store digit.db",
-        "error: there is no store at {folder}/digit.db (`tunewright run --store digit.db` makes"
-        " one)",
+        "error: there is no store at {folder}/digit.db (`tunewright run --store digit.db`"
+        " creates one)",
     ),
     Mistake(
-        "The store cannot be made",
+        "The store cannot be created",
         f"{RUN} --store /proc/tuning/store.db",
-        "error: /proc/tuning cannot be made: …No such file or directory…",
+        "error: /proc/tuning cannot be created: …No such file or directory…",
         1,
     ),
     Mistake(
         "No permission to write the store",
         f"{RUN} --store closed/store.db",
         "error: {folder}/closed/store.db: the store cannot be written: unable to open database"
-        " file; free some space or mend its permissions",
+        " file; free some space or fix its permissions",
         1,
         scene="a closed folder",
         quick=False,
     ),
     Mistake(
-        "The store is no database",
+        "The store is not a database",
         "tunewright get --store train.py",
-        "error: {folder}/train.py: the store is damaged, or no database: file is not a database;"
-        " put a copy of it back, or name another with --store or TUNEWRIGHT_HOME",
+        "error: {folder}/train.py: the store is damaged, or not a database: file is not a database;"
+        " restore a copy of it, or name another with --store or TUNEWRIGHT_HOME",
     ),
     Mistake(
-        "A kind of database that is none",
+        "An unknown kind of database",
         "tunewright get --store oracle://db/tune",
         "error: …oracle…",
     ),
@@ -587,7 +586,7 @@ THE_STORE = (
         advice="The password may stand in `TUNEWRIGHT_STORE_PASSWORD` instead of the URL.",
     ),
     Mistake(
-        "The database is not for this user",
+        "The user has no rights on the database",
         "tunewright get --store '{store}'",
         "error: …: the store's user lacks a right: …Access denied for user 'tune'@'localhost' to"
         " database …; grant it all rights on that database, in PostgreSQL on its schema too",
@@ -606,11 +605,11 @@ THE_STORE = (
         "The disk of the store is full",
         f"{RUN} --store small/store.db --trials 300",
         "error: {folder}/small/store.db: the store cannot be written: database or disk is full;"
-        " free some space or mend its permissions",
+        " free some space or fix its permissions",
         1,
         scene="a small disk",
         quick=False,
-        advice="What was recorded before is kept: `tunewright resume digits` goes on.",
+        advice="Everything recorded so far is kept; `tunewright resume digits` continues it.",
     ),
 )
 
@@ -618,7 +617,7 @@ ELSEWHERE = (
     Mistake(
         "The kubeconfig is missing",
         "tunewright get --cluster --kubeconfig kubeconfig",
-        "error: --cluster: no cluster is known: there is no file kubeconfig (name one with"
+        "error: --cluster: no cluster is configured: there is no file kubeconfig (name one with"
         " --kubeconfig or KUBECONFIG, or another --context)",
     ),
     Mistake(
@@ -635,18 +634,18 @@ ELSEWHERE = (
         "error: --image: a cluster runs trials in images (name the image that holds the command)",
     ),
     Mistake(
-        "The port is taken",
+        "The port is in use",
         "tunewright serve suggestion --port {taken}",
         "error: 127.0.0.1:{taken} is taken by another program: name another port",
         scene="a taken port",
         quick=False,
     ),
     Mistake(
-        "A service without a lock on its door",
+        "A service that anybody could call",
         "tunewright serve suggestion --host 0.0.0.0",
         "error: 0.0.0.0:6789 can be reached from other machines: give TLS files or a token, listen"
-        " on 127.0.0.1, or say that anybody may call",
-        advice="`--tls-cert` and `--tls-key`, `--token-file`, or `--open`.",
+        " on 127.0.0.1, or let anybody call",
+        advice="Use `--tls-cert` and `--tls-key`, `--token-file`, or `--open`.",
     ),
     Mistake(
         "The plug-in does not answer",

@@ -7,12 +7,12 @@ from .mistakes import EXPERIMENT, Mistake
 HEAD = """\
 # Troubleshooting
 
-What people do wrong, what they are told, and what to do. A test typed each of them as it stands
-here; `…` stands for what differs from one time to the next. The exit code is 2 where the input is
-wrong, and 1 where something went wrong on the way.
+This page lists common mistakes, the messages that they cause, and what to do. A test runs each of
+them exactly as shown; `…` stands for parts that vary. The exit code is 2 if the input is wrong, and
+1 if something failed later.
 
-When the words that a command leaves behind are not enough: `tunewright explain NAME` says why an
-experiment is where it is, and `tunewright try FILE` runs one trial that counts for nothing.
+If the message of a command is not enough, `tunewright explain NAME` says why an experiment is in
+its state, and `tunewright try FILE` runs one trial that does not count.
 """
 
 SHOWN = {

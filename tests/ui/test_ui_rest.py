@@ -128,7 +128,7 @@ def test_columns_after_a_position_hold_what_changed_since(ask):
         ("PATCH", DONE, {"changes": {"maxTrialCount": -1}}, 422, "maxTrialCount"),
         ("PATCH", DONE, {"changes": {"maxTrialCount": 10**22}}, 422, "at most 2,147,483,647"),
         ("GET", f"{DONE}/trials/1/metrics?metric=foo", None, 404, "no metric foo"),
-        ("GET", "/experiments?label=team!=a", None, 422, "team!=a is no label"),
+        ("GET", "/experiments?label=team!=a", None, 422, "team!=a is not a label"),
         ("POST", "/experiments", {"text": "kind: Experiment"}, 422, "spec"),
         ("POST", "/experiments", {"text": ""}, 422, "the file is empty"),
     ],
@@ -169,7 +169,7 @@ def test_a_draft_is_a_file_that_validates(ask):
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"parameters": ["lr=1..2"]}, "may mean whole numbers or any"),
+        ({"parameters": ["lr=1..2"]}, "may mean whole or real numbers"),
         ({"command": "python 'train"}, "close every quote"),
         ({"parameters": ["lr=0.0..1.0", "n=int:1..2"]}, "the command does not use it"),
     ],

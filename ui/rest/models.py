@@ -8,7 +8,7 @@ from typing import Any, Literal, TypeAlias
 from pydantic import BaseModel, ConfigDict, Field
 
 Number: TypeAlias = float | Literal["NaN", "Infinity", "-Infinity"]
-"""JSON knows no other way to write what is no finite number."""
+"""JSON knows no other way to write what is not a finite number."""
 
 Measured: TypeAlias = float | str
 """What stands for a metric: such a number, or a text."""
