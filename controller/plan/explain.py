@@ -1,6 +1,6 @@
 """What an experiment waits for, in words."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from math import ceil
 
 from ...api.history import SearchState
@@ -42,8 +42,9 @@ def _going(view: View, now: float) -> Iterator[str]:
         yield from (each.message for each in held)
         yield from _slots(view)
         yield from _search(view, now)
+    starting = {start.index for start in starts(view, now)}
     for trial in view.trials:
-        yield from _trial(view, trial, now)
+        yield from _trial(view, trial, starting, now)
 
 
 def _closing(view: View, over: Verdict) -> str:
@@ -85,14 +86,14 @@ def _search(view: View, now: float) -> Iterator[str]:
         yield "the algorithm waits for a running trial to end before it gives more points"
 
 
-def _trial(view: View, trial: TrialView, now: float) -> Iterator[str]:
+def _trial(view: View, trial: TrialView, starting: Collection[int], now: float) -> Iterator[str]:
     name = f"trial {trial.index}"
     waits_for = f": {trial.waits_for}" if trial.waits_for else ""
     if trial.phase is Phase.WAITING:
         if trial.retry_at is not None and trial.retry_at > now:
             yield f"{name} is retried in {_seconds(trial.retry_at, now)}{waits_for}"
         else:
-            yield f"{name} {_why_it_waits(view, trial, now)}"
+            yield f"{name} {_why_it_waits(view, trial, starting)}"
     elif trial.stopping is not None and trial.phase.is_active:
         allowed = "at once" if trial.stopping == 0 else "within the grace of its template"
         yield f"{name} was asked to end {allowed}"
@@ -110,13 +111,12 @@ def _trial(view: View, trial: TrialView, now: float) -> Iterator[str]:
             yield f"{name} may run {_seconds(until, now)} more"
 
 
-def _why_it_waits(view: View, trial: TrialView, now: float) -> str:
+def _why_it_waits(view: View, trial: TrialView, starting: Collection[int]) -> str:
     if suspended(view) or view.leaving is not None:
         return "runs at the next `tunewright resume`"
     if view.ahead:
         return "waits for the turn of its experiment"
-    is_next = any(start.index == trial.index for start in starts(view, now))
-    return "is about to start" if is_next else "waits for a slot"
+    return "is about to start" if trial.index in starting else "waits for a slot"
 
 
 def _at(moment: float, now: float) -> str:

@@ -160,5 +160,7 @@ def test_limits_that_nothing_holds_are_remarked_with_the_remedy():
     manifest = limited("", memory="1Gi", cpu="1")
     said = list(remarks_of(manifest, held={"memory"}))
     assert len(said) == 1
-    assert said[0].startswith("spec.template.spec.containers[0].resources.limits.cpu does not hold")
+    assert said[0].startswith(
+        "spec.template.spec.containers[0].resources.limits.cpu is not enforced"
+    )
     assert "systemd-run --user --scope" in said[0]
