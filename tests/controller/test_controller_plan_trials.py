@@ -374,7 +374,7 @@ def test_a_trial_that_a_person_stopped_is_killed():
         pytest.param(
             view(waiting(0), suspended=True),
             [
-                "suspended: nothing new starts until `tunewright resume`",
+                "suspended: no trial starts until `tunewright resume`",
                 "trial 0 runs at the next `tunewright resume`",
             ],
             id="it is paused",
@@ -382,14 +382,14 @@ def test_a_trial_that_a_person_stopped_is_killed():
         pytest.param(
             view(waiting(0), leaving=Leaving.GENTLY),
             [
-                "the engine leaves: 0 running trials end within their grace",
+                "the engine is shutting down: 0 running trials end within their grace",
                 "trial 0 runs at the next `tunewright resume`",
             ],
             id="its engine leaves",
         ),
         pytest.param(
             view(waiting(0, retry_at=NOW + 0.2)),
-            ["0 of 2 slots in use", "trial 0 is tried again in 1 s"],
+            ["0 of 2 slots in use", "trial 0 is retried in 1 s"],
             id="it is to be tried again in a moment",
         ),
         pytest.param(
