@@ -198,8 +198,7 @@ class Board:
         parse(edited(record.document, changes))
         self.source.edit(record, changes, now=False)
         said = [
-            f"{path} is {'removed' if value is None else value}"
-            for path, value in budgets.items()
+            f"{path} is {'removed' if value is None else value}" for path, value in budgets.items()
         ]
         said += ["its labels are saved"] if labels else []
         said += ["its note is saved"] if note is not None else []

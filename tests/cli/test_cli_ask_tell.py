@@ -26,7 +26,7 @@ def told(tunewright):
         (["describe", "people"], "people"),
         (["describe", "people", "0"], "Succeeded"),
         (["trials", "people"], "Running"),
-        (["explain", "people"], "given out, and not told yet"),
+        (["explain", "people"], "given out and have no result yet"),
         (["export", "people"], "people"),
     ],
     ids=lambda each: " ".join(each) if isinstance(each, list) else "",

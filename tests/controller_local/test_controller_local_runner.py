@@ -88,7 +88,7 @@ class TestCommands:
             ),
             pytest.param(
                 job(container("true", resources={"limits": {"memory": "lots"}})),
-                "no quantity",
+                "not a quantity",
                 id="a quantity",
             ),
             pytest.param(
