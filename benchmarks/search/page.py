@@ -34,10 +34,10 @@ the trial that looks best is than the true optimum, without the noise that the s
 **place** is a contender's rank by regret, where 1 is best, averaged over problems and seeds after
 {_AFTER}; ties share a place.
 
-The problems in the tables are **held out**: no constant of an algorithm was set or chosen by results on
-them. The problems that may be used for tuning are named below each table. All are functions,
-simulations and small models, not your training. They show which algorithm copes with what, not how
-much a search will save.
+The problems in the tables are **held out**: no constant of an algorithm was set or chosen by
+results on them. The problems that may be used for tuning are named below each table. All are
+functions, simulations and small models, not your training. They show which algorithm copes with
+what, not how much a search will save.
 
 ![The mean place of each contender in each family](images/search-places.svg)
 
