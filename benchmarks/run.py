@@ -59,7 +59,7 @@ def write(tables: dict[str, str]) -> None:
     order = [title for title in BENCHMARKS.values() if title in sections]
     head = (
         "# Benchmarks\n\n"
-        "Written by `make bench`; each figure stands beside its rival of the same run.\n"
+        "Written by `make bench`; each figure is shown beside its rival from the same run.\n"
     )
     body = [f"## {title}\n{sections[title].rstrip()}\n" for title in order]
     PAGE.write_text("\n".join([head, *body]), encoding="utf-8")

@@ -261,7 +261,7 @@ class _Kept:
     def suggestion(self, state: SearchState, note: str = "") -> Suggestion:
         told = [note] if note and not self.repeated else []
         if self.moved:
-            told.append(f"{self.moved} points beside the search space were moved into it")
+            told.append(f"{self.moved} points outside the search space were moved into it")
         if self.repeated:
             told.append(f"{self.repeated} points that were tried before were dropped")
         return Suggestion(tuple(self.proposals), state, "; ".join(told))

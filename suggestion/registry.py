@@ -138,11 +138,11 @@ def _capabilities(algorithm: Algorithm, problem: Problem) -> list[Fault]:
     if problem.architecture is not None and not can.architecture:
         faults.append(_no_architecture(problem))
     if problem.space.conditions and not can.conditions:
-        message = f"the algorithm {problem.algorithm} does not know conditional parameters"
+        message = f"the algorithm {problem.algorithm} does not support conditional parameters"
         remedy = "use auto, gp, tpe, nsga2, random, sobol or grid, or remove them"
         faults.append(Fault("spec.parameterConditions", message, remedy, "NotSupported"))
     if problem.objective.further and not can.objectives:
-        message = f"the algorithm {problem.algorithm} makes one metric better, not several"
+        message = f"the algorithm {problem.algorithm} optimizes one metric, not several"
         remedy = (
             "use auto, gp, tpe, nsga2, grid, random or sobol, collect the others with "
             "additionalMetricNames, or bound them in spec.constraints"
@@ -169,7 +169,7 @@ def _parameter(can: Capabilities, parameter: Parameter, path: str, name: str) ->
         return [Fault(f"{path}.parameterType", message, f"use {kinds}", "NotSupported")]
     faults = []
     if parameter.is_numeric and parameter.distribution not in can.distributions:
-        message = f"the algorithm {name} does not honour the distribution {parameter.distribution}"
+        message = f"the algorithm {name} does not support the distribution {parameter.distribution}"
         remedy = f"use {', '.join(sorted(can.distributions))}, or another algorithm"
         faults.append(Fault(f"{path}.feasibleSpace.distribution", message, remedy, "NotSupported"))
     if can.needs_levels and parameter.levels is None:

@@ -86,7 +86,7 @@ def random_state(message: str = "random_state should be great or equal than zero
         "",
         "≥ 0",
         message=message,
-        description="the seed; wins over the experiment's own",
+        description="the seed; overrides the experiment's own",
     )
 
 

@@ -168,7 +168,7 @@ def _ended(status: int | None) -> str:
         return "ended, and nobody was left to see how"
     if status >= 0:
         return f"ended with status {status}"
-    want = ", perhaps for want of memory" if -status == signal.SIGKILL else ""
+    want = ", perhaps for lack of memory" if -status == signal.SIGKILL else ""
     return f"was killed by signal {-status}{want}"
 
 

@@ -95,7 +95,7 @@ class TokenAccess:
     def of(cls, token: str, names: Iterable[str], port: int) -> "TokenAccess":
         """Allow names on a port. Cookies know no ports, so that each server needs its own."""
         hosts = {f"{name}:{port}" for name in names} | {name for name in names if port == 80}
-        hint = "The address that <code>tunewright ui</code> printed holds one."
+        hint = "The address that <code>tunewright ui</code> printed contains one."
         return cls(token, Door(f"tunewright-{port}", hint, frozenset(hosts), in_address=True))
 
     def introduced(self, headers: Headers) -> Asker | None:
@@ -133,7 +133,7 @@ class UserAccess:
 
     door = Door(
         cookie="tunewright-page",
-        hint="Each token of the cluster is one: <code>kubectl create token ACCOUNT</code>.",
+        hint="Any token of the cluster will do: <code>kubectl create token ACCOUNT</code>.",
         framed=True,
     )
 

@@ -18,12 +18,12 @@ from .pages import router as pages
 from .rest import algorithms, asking, experiments, trials
 
 STATIC = Path(__file__).parent / "static"
-_ABOUT = """What experiments are there, what they found, and what is to become of them.
+_ABOUT = """List, read and control experiments.
 
 Numbers that are not finite are the strings `NaN`, `Infinity` and `-Infinity`; a metric may be a
-text. Times are seconds since the epoch. Errors are problem documents (RFC 9457). A program
-sends `Authorization: Bearer TOKEN` with the token that `tunewright ui` printed or, on a
-cluster, with one of the API server.
+text. Times are seconds since the epoch. Errors are problem documents (RFC 9457). Send
+`Authorization: Bearer TOKEN` with the token that `tunewright ui` printed or, on a cluster, with
+one of the API server.
 """
 
 

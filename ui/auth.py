@@ -74,7 +74,7 @@ class Guard:
         """Find out who asks; return what strangers are answered, None for those who are known."""
         bearer = _bearer(request.headers)
         if request.method not in _SAFE and bearer is None and not _is_own(request.headers, host):
-            return problem(403, "the request comes from a page of elsewhere")
+            return problem(403, "the request comes from another site")
         asker = await run_in_threadpool(self._asker, request.headers, bearer)
         if asker is None:
             return await self._entry(request)

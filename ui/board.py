@@ -141,7 +141,7 @@ class Board:
         """
         bundle = self.check(text)
         if len(bundle.experiments) > 1:
-            raise Invalid([Fault("", "there are several Experiments in it", "begin one at a time")])
+            raise Invalid([Fault("", "there are several Experiments in it", "start one at a time")])
         if self.is_cluster:
             self._asker.check(CREATE.within(self._namespace(bundle)))
         with TemporaryDirectory(prefix="tunewright-") as folder:
@@ -155,7 +155,7 @@ class Board:
         """Return where an experiment of a cluster goes."""
         namespace = bundle.experiments[0].metadata.namespace or self.source.namespace
         if not namespace:
-            remedy = "name the namespace that it is to be in"
+            remedy = "name its namespace"
             raise Invalid([Fault("metadata.namespace", "it is missing", remedy)])
         return namespace
 
@@ -169,7 +169,7 @@ class Board:
     def resume(self, record: ExperimentRecord) -> str:
         with _refusals():
             self._client.resume(str(record.key))
-        return f"{record.key.name} goes on."
+        return f"{record.key.name} is resumed."
 
     def stop(self, record: ExperimentRecord) -> str:
         _refuse_ended(record)
@@ -198,11 +198,10 @@ class Board:
         parse(edited(record.document, changes))
         self.source.edit(record, changes, now=False)
         said = [
-            f"{path} is {'taken away' if value is None else value}"
-            for path, value in budgets.items()
+            f"{path} is {'removed' if value is None else value}" for path, value in budgets.items()
         ]
-        said += ["its labels are written"] if labels else []
-        said += ["its note is written"] if note is not None else []
+        said += ["its labels are saved"] if labels else []
+        said += ["its note is saved"] if note is not None else []
         return ", ".join(said)
 
     def change_trial(self, record: ExperimentRecord, index: int, verb: str) -> str:
@@ -248,7 +247,7 @@ def _changes(
     """
     allowed = f"one of {', '.join(EDITABLE)}"
     faults = [
-        Fault(f"spec.{path}", "it cannot be changed any more", allowed)
+        Fault(f"spec.{path}", "it can no longer be changed", allowed)
         for path in budgets
         if path not in EDITABLE
     ]

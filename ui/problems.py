@@ -81,7 +81,7 @@ async def _of_request(request: Request, error: Exception) -> Response:
         title = HTTPStatus(422).phrase
         detail = "; ".join(f"{each['path']}: {each['message']}" for each in faults)
         return page(request, "error.html", 422, title=title, detail=detail)
-    return problem(422, "the request is not as the description has it", faults)
+    return problem(422, "the request does not match the API description", faults)
 
 
 async def _of_status(request: Request, error: Exception) -> Response:

@@ -28,16 +28,16 @@ _AFTER = f"{', '.join(map(str, BUDGETS[:-1]))} and {BUDGETS[-1]} trials"
 
 HEAD = f"""# How well it searches
 
-Written by `benchmarks/search`. Every contender searches the same problems with the same seeds; a
-library is called directly, as its manual says. What counts is the **regret**: how much worse the
-trial that looks best is than the best that there is, without the noise that the search saw. A
-**place** is a contender's rank among all by its regret, 1 is best, as the mean over problems and
-seeds after {_AFTER}; equals share theirs.
+Written by `benchmarks/search`. Every contender searches the same problems with the same seeds.
+Libraries are called directly, as their manuals say. What counts is the **regret**: how much worse
+the trial that looks best is than the true optimum, without the noise that the search saw. A
+**place** is a contender's rank by regret, where 1 is best, averaged over problems and seeds after
+{_AFTER}; ties share a place.
 
-The tables are of problems that are **held out**: no constant of an algorithm was set, and none was
-chosen, by what it does on them. Those that may be tuned on are others, named below each table.
-They are functions, simulations and small models, not your training: read the tables as who copes
-with what, not as what a search will save.
+The problems in the tables are **held out**: no constant of an algorithm was set or chosen by
+results on them. The problems that may be used for tuning are named below each table. All are
+functions, simulations and small models, not your training. They show which algorithm copes with
+what, not how much a search will save.
 
 ![The mean place of each contender in each family](images/search-places.svg)
 
@@ -45,31 +45,31 @@ Small, middle and large dots: places after {_AFTER}. Blue: Tunewright's, orange:
 """
 
 HYPERVOLUME = f"""The share of the best front's hypervolume that {TRIALS} trials did not
-cover (to a reference of 1.1, 1.1): the median of the seeds and its quartiles, less is better. Held
-out; zdt1 may be tuned on.
+cover (to a reference of 1.1, 1.1): median and quartiles over the seeds, lower is better. Held out;
+zdt1 may be used for tuning.
 """
 
 FIDELITY = f"""Simulated trainings in virtual time, in which each worker has time for
-{FULL:.0f} trainings of {EPOCHS} epochs; eta is {ETA}. The regret of the trial that looks best by
-then, if it were trained to the end: the median of the seeds and its quartiles. Nothing was tuned on
-these. A promoted trial of ours goes on from its parent's checkpoint; hyperband and bohb begin anew
-with another seed where they have come to their end, and wait for a rung to fill, so that they
-cannot use many workers. optuna's pruners cost no time here, and were not measured with more than
+{FULL:.0f} trainings of {EPOCHS} epochs; eta is {ETA}. The table shows the regret of the trial that
+looks best at the end, if it were trained to the end: median and quartiles over the seeds. Nothing
+was tuned on these. Our promoted trials continue from their parent's checkpoint. hyperband and bohb
+start over with another seed when they have ended, and wait for a rung to fill, so that they cannot
+use many workers. optuna's pruners cost no time here, and were not measured with more than
 {OPTUNA_MOST} workers.
 """
 
 NOTES = """
 - `against auto` is Wilcoxon's signed-rank test over pairs of one problem and seed, by the logarithm
-  of the regret at the last budget; regrets below 1e-9 are alike. It is not corrected for the number
-  of comparisons.
-- `answer` is the median wait for an answer, on a machine that had other work: it says the order of
+  of the regret at the last budget; regrets below 1e-9 count as equal. It is not corrected for the
+  number of comparisons.
+- `answer` is the median time to an answer, on a machine with other load; it shows the order of
   magnitude.
-- A library that cannot search a space is not in its table. Two are measured where they are there:
+- A library that cannot search a space is not in its table. Two are measured only if installed:
   `pip install hyperopt`, and `pip install "google-vizier[algorithms,jax]" "jax<0.5" "flax<0.11"`,
-  each best with `--target` into a folder that stands on `PYTHONPATH`. Vizier's Gaussian process
-  takes five seconds and more for an answer; no table here has it.
-- `auto` is built on a Gaussian process, which takes more time for an answer than the others; where
-  a trial takes a second or less, that is a price.
+  each best with `--target` into a folder on `PYTHONPATH`. Vizier's Gaussian process takes five
+  seconds or more for an answer; no table here has it.
+- `auto` is built on a Gaussian process, which takes longer to answer than the others. If a trial
+  takes a second or less, this matters.
 """
 
 

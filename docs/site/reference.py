@@ -9,13 +9,13 @@ from tunewright.cli.main import cli
 from tunewright.controller.plan.reasons import BY_NAME
 
 _REASONS = (
-    "Why an experiment or a trial is as it is: the `reason` of its conditions and events, the"
-    " message (`{}` stands for what is only known on the spot), and what a person can do."
+    "Why an experiment or a trial is in its state: the `reason` of its conditions and events, the"
+    " message (`{}` stands for details that are known only at run time), and what you can do."
 )
 _ERRORS = (
-    "What the commands, the REST interface and the services end with. *Retryable*: the same"
+    "The errors of the commands, the REST API and the services. *Retryable* means that the same"
     " call may succeed later. Each message names the field and says what would be right;"
-    " [typical ones](../troubleshooting.md) have a page of their own."
+    " [Troubleshooting](../troubleshooting.md) lists common ones."
 )
 
 

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Walks down a parabola with the step that it is given: x starts at 3, the best x is 1.
+# Descends a parabola with the given step size: x starts at 3, and the best x is 1.
 step=$1
 momentum=$2
 awk -v step="$step" -v momentum="$momentum" 'BEGIN {

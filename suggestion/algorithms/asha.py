@@ -20,7 +20,7 @@ _SETTINGS = (
         "1",
         "> 0",
         message="r_min must be a positive float number.",
-        description="the least of the resource that a trial is given",
+        description="the minimum of the resource that a trial gets",
     ),
     random_state(),
 )
@@ -29,7 +29,7 @@ _UNBOUNDED = 1 << 62
 
 class Asha(Algorithm):
     name = "asha"
-    description = "promotes the best eta-th of each rung as slots come free, and never waits"
+    description = "promotes the best 1/eta of each rung as slots become free, and never waits"
     settings = _SETTINGS
     capabilities = Capabilities(conditions=True, repeats=REPEATS)
     is_quick = True

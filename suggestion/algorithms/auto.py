@@ -7,7 +7,9 @@ from ..settings import random_state
 
 class Auto(Algorithm):
     name = "auto"
-    description = "chooses for you, by the space, the objectives and what has been seen so far"
+    description = (
+        "chooses an algorithm for you, by the space, the objectives and the results so far"
+    )
     settings = (random_state(),)
     capabilities = Capabilities(conditions=True, objectives=True)
     requires = ("numpy", "scipy", "threadpoolctl", "optuna", "cmaes")

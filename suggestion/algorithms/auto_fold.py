@@ -62,12 +62,12 @@ CHOICES: Sequence[Choice] = (
     Choice(
         ("multivariate-tpe",),
         lambda at: at.objectives > 1 and (at.running > CROWD or at.told >= MANY),
-        "it weighs all objectives, and so many trials are too many for a Gaussian process",
+        "it optimizes all objectives, and so many trials are too many for a Gaussian process",
     ),
     Choice(
         ("gp",),
         lambda at: at.objectives > 1,
-        "a Gaussian process makes the most of each trial, and weighs the objectives anew for each",
+        "a Gaussian process makes the most of each trial, and weights the objectives anew for each",
     ),
     Choice(
         ("tpe",),

@@ -23,14 +23,14 @@ RESOURCE_SETTINGS = (
         "",
         "> 0",
         message="r_l must be a positive float number.",
-        description="the most of the resource that a trial is given",
+        description="the maximum of the resource that a trial gets",
     ),
     Setting(
         NAME,
         str,
         "",
         "a parameter",
-        description="the parameter that takes the resource, such as the number of epochs",
+        description="the parameter that receives the resource, such as the number of epochs",
     ),
     number(
         "eta",
@@ -38,7 +38,7 @@ RESOURCE_SETTINGS = (
         "3",
         "≥ 2",
         message="eta must be 2 or more.",
-        description="one trial of eta is promoted, with eta times the resource",
+        description="one trial in eta is promoted, with eta times the resource",
     ),
 )
 
@@ -121,7 +121,7 @@ def resource_faults(problem: Problem) -> list[Fault]:
     """Return what is wrong with the settings of the resource, in Katib's words."""
     given = problem.settings
     if not given.get(GREATEST) or not given.get(NAME):
-        remedy = "r_l is the most of the resource, resource_name the parameter that takes it"
+        remedy = "r_l is the maximum of the resource, resource_name the parameter that receives it"
         return [Fault(SETTINGS_PATH, "r_l and resource_name must be set.", remedy, "Required")]
     parameter = problem.space.by_name.get(given[NAME])
     if parameter is None:
@@ -132,7 +132,7 @@ def resource_faults(problem: Problem) -> list[Fault]:
         message = "the resource is the only parameter"
         return [Fault(SETTINGS_PATH, message, "add one that is searched")]
     if any(parameter.name in {each.parameter, each.when} for each in problem.space.conditions):
-        message = f"the resource {parameter.name} has a part in spec.parameterConditions"
+        message = f"the resource {parameter.name} occurs in spec.parameterConditions"
         remedy = "every trial has it, whatever the amount: remove it there"
         return [Fault(SETTINGS_PATH, message, remedy)]
     if not parameter.is_numeric and not all(map(_is_number, parameter.choices)):
@@ -152,7 +152,7 @@ def rung_faults(problem: Problem, least: float = 1.0) -> list[Fault]:
     values = [float(resource_value(parameter, amount)) for amount in amounts]
     if values[0] <= 0:
         message = f"the resource {parameter.name} is a whole number, and {amounts[0]:g} is below 1"
-        return [Fault(SETTINGS_PATH, message, "let the least of it be 1, or make it a double")]
+        return [Fault(SETTINGS_PATH, message, "set its minimum to 1, or make it a double")]
     if any(above <= below for below, above in itertools.pairwise(values)):
         wanted = ", ".join(f"{amount:.3g}" for amount in amounts)
         message = f"two rungs would give {parameter.name} the same value: they are {wanted}"

@@ -23,7 +23,9 @@ def _is_share(value: float | str) -> bool:
 
 class Pbt(Algorithm):
     name = "pbt"
-    description = "trains a population; its worst go on from its best, with changed parameters"
+    description = (
+        "trains a population; its worst members continue from its best, with changed parameters"
+    )
     settings = (
         Setting(
             TRIAL_DIR,
@@ -32,7 +34,7 @@ class Pbt(Algorithm):
             "an absolute path",
             lambda value: str(value).startswith("/"),
             "Param(suggestion_trial_dir) should be an absolute path",
-            "the path at which a trial finds its checkpoint; spec.checkpoint wins over it",
+            "the path at which a trial finds its checkpoint; spec.checkpoint overrides it",
         ),
         number(
             _POPULATION,
@@ -40,7 +42,7 @@ class Pbt(Algorithm):
             "",
             "≥ 5",
             message="Param(n_population) should be >= 5",
-            description="how many are trained side by side",
+            description="the number of members, trained side by side",
             most=_MOST_MEMBERS,
         ),
         Setting(
@@ -50,7 +52,7 @@ class Pbt(Algorithm):
             "in [0, 1]",
             _is_share,
             "Param(truncation_threshold) should be between 0 and 1, inclusive",
-            "the share of the population that is replaced by as many of the best",
+            "the fraction of members replaced by as many of the best",
         ),
         Setting(
             _RESAMPLE,

@@ -33,7 +33,7 @@ class Tpe(Algorithm):
             "",
             "in (0, 1)",
             message="gamma should be in the range of (0, 1)",
-            description="gamma × √n of n trials are the good ones, 25 at most; "
+            description="of n trials, gamma × √n count as good, at most 25; "
             "without it a tenth of them",
         ),
         number(
@@ -50,14 +50,14 @@ class Tpe(Algorithm):
             "24",
             "> 0",
             message="n_EI_candidates should be great than zero",
-            description="draws of which the best becomes the point",
+            description="candidates of which the best becomes the point",
             most=_MOST_DRAWS,
         ),
         _not_negative("n_startup_trials", "10", "trials before the model is used"),
         _not_negative(
             "n_ei_candidates",
             "",
-            "n_EI_candidates, as multivariate-tpe calls it",
+            "multivariate-tpe's name for n_EI_candidates",
             most=_MOST_DRAWS,
         ),
         random_state(),
@@ -89,7 +89,7 @@ class MultivariateTpe(Algorithm):
         _not_negative(
             "n_ei_candidates",
             "24",
-            "draws of which the best becomes the point",
+            "candidates of which the best becomes the point",
             most=_MOST_DRAWS,
         ),
         random_state("random_state should be greate or equal than zero"),

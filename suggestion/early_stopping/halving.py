@@ -18,7 +18,7 @@ from .rule import Case, Rule
 
 class Asha(Rule):
     name = "asha"
-    description = "lets one of eta trials pass each rung"
+    description = "lets one trial in eta pass each rung"
     settings = (
         number(
             "r_min",
@@ -34,7 +34,7 @@ class Asha(Rule):
             "3",
             "≥ 2",
             message="eta must be 2 or more",
-            description="one trial of eta goes on from each rung",
+            description="one trial in eta continues from each rung",
         ),
     )
 

@@ -28,7 +28,7 @@ class Bound:
 
 class MedianStop(Rule):
     name = "medianstop"
-    description = "stops what is worse than the median"
+    description = "stops trials that are worse than the median"
     settings: ClassVar[tuple[Setting, ...]] = (
         number(
             "min_trials_required",
@@ -75,7 +75,7 @@ class MedianStop(Rule):
 
 class Percentile(MedianStop):
     name = "percentile"
-    description = "stops what is worse than a percentile"
+    description = "stops trials that are worse than a percentile"
     settings = (
         number(
             "percentile",
@@ -83,7 +83,7 @@ class Percentile(MedianStop):
             "50",
             "in (0, 100)",
             message="percentile must be between 0 and 100",
-            description="the part of the trials, in percent, that are good enough to go on",
+            description="the percentage of the trials that are good enough to continue",
         ),
         *MedianStop.settings,
     )

@@ -18,7 +18,7 @@ from .rule import Case, Rule, start_step
 
 class Plateau(Rule):
     name = "plateau"
-    description = "stops what gets no better"
+    description = "stops trials that no longer improve"
     settings = (
         number(
             "patience",
@@ -26,7 +26,7 @@ class Plateau(Rule):
             "10",
             "≥ 1",
             message="patience must be greater or equal than one (>=1)",
-            description="reports that are compared with as many before them",
+            description="reports that are compared with the same number before them",
         ),
         number(
             "min_delta",
@@ -34,7 +34,7 @@ class Plateau(Rule):
             "0",
             "≥ 0",
             message="min_delta must be greater or equal than zero",
-            description="what the mean must be bettered by, to count as better",
+            description="by how much the mean must improve",
         ),
         start_step("1"),
     )

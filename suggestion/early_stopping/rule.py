@@ -90,5 +90,5 @@ def start_step(default: str) -> Setting:
         default,
         "≥ 1",
         message="start_step must be greater or equal than one (>=1)",
-        description="reports of a trial before it is stopped",
+        description="reports of a trial before it can be stopped",
     )

@@ -11,7 +11,7 @@ from .rule import Case, Rule, start_step
 
 class Threshold(Rule):
     name = "threshold"
-    description = "stops what is beyond a bound"
+    description = "stops trials that are beyond a bound"
     settings = (
         Setting(
             "bound",
@@ -20,7 +20,7 @@ class Threshold(Rule):
             "a number",
             accepts=lambda value: not math.isnan(float(value)),
             message="bound {value} is not a number",
-            description="the worst objective that may go on",
+            description="the worst value with which a trial continues",
         ),
         start_step("1"),
         one_of(

@@ -82,7 +82,7 @@ def test_an_experiment_whose_search_is_killed_says_so_and_goes_on_when_it_is_res
     resumed = command("resume", "echo")
 
     assert killed.code == 1
-    assert "killed by signal 9, perhaps for want of memory: give it more" in killed.out
+    assert "killed by signal 9, perhaps for lack of memory: give it more" in killed.out
     assert "resume" in explained
     assert resumed.code == 0, resumed.err
     assert command("get", "echo", "-o", "json").json["trials"]["Succeeded"] == 3

@@ -67,4 +67,4 @@ def test_who_cannot_weigh_several_objectives_says_so_before_the_first_trial(tune
 
     assert refused.code == 2
     assert "spec.objectives" in refused.err
-    assert "makes one metric better, not several" in refused.err
+    assert "optimizes one metric, not several" in refused.err

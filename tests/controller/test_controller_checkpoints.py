@@ -75,7 +75,7 @@ def test_what_cannot_be_copied_is_said_in_words(tmp_path: Path, parent: Path, mo
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), target)
 
     monkeypatch.setattr(shutil, "copyfile", fail)
-    with pytest.raises(StoreUnwritable, match=r"made ready: \[Errno 28\] No space left on device"):
+    with pytest.raises(StoreUnwritable, match=r"prepared: \[Errno 28\] No space left on device"):
         restore(places(tmp_path), parent)
 
 

@@ -54,7 +54,7 @@ def test_one_engine_drives_an_experiment(place, hasty):
     assert not place.is_driven(UID)
     with place.driving(UID):
         assert place.is_driven(UID)
-        with pytest.raises(Conflict, match="another process drives it"), place.driving(UID):
+        with pytest.raises(Conflict, match="another process is running it"), place.driving(UID):
             pass
     assert not place.is_driven(UID)
 

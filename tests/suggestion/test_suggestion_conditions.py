@@ -133,4 +133,4 @@ def test_a_resource_that_is_conditional_or_decides_is_refused(algorithm, resourc
     (fault,) = registry.validate_problem(
         problem(space=space, algorithm=algorithm, settings=settings)
     )
-    assert f"the resource {resource} has a part in spec.parameterConditions" in fault.message
+    assert f"the resource {resource} occurs in spec.parameterConditions" in fault.message

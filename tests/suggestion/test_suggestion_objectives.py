@@ -113,7 +113,7 @@ def test_who_makes_one_metric_better_refuses_several_by_name(algorithm):
     space = (double("x", 0, 1), double("y", 0, 1))
     (fault,) = registry.validate_problem(problem(*space, algorithm=algorithm, objective=BOTH))
     assert fault.path == "spec.objectives"
-    assert f"the algorithm {algorithm} makes one metric better" in fault.message
+    assert f"the algorithm {algorithm} optimizes one metric" in fault.message
 
 
 @pytest.mark.parametrize(

@@ -54,7 +54,7 @@ def test_a_worker_that_was_killed_is_followed_by_one_that_gives_the_same_points(
         log.finish(0, 1.0)
         before = await suggester.suggest(task, 4, 2, position=log.position)
         os.kill(workers.number(suggester), signal.SIGKILL)
-        with pytest.raises(PluginUnavailable, match=r"signal 9, perhaps for want of memory$"):
+        with pytest.raises(PluginUnavailable, match=r"signal 9, perhaps for lack of memory$"):
             await suggester.suggest(task, 4, 2, position=log.position)
         return before, await suggester.suggest(task, 4, 2, position=log.position)
 
@@ -91,7 +91,7 @@ def test_a_worker_that_is_killed_again_and_again_is_given_up_and_may_be_asked_ag
             for _ in range(2):
                 with pytest.raises(PluginUnavailable, match="killed by signal 9"):
                     await suggester.suggest(problem(*SPACE), 0, 1, position=0)
-            with pytest.raises(PluginBroken, match="for want of memory: give it more, or"):
+            with pytest.raises(PluginBroken, match="for lack of memory: give it more, or"):
                 await suggester.suggest(problem(*SPACE), 0, 1, position=0)
             with pytest.raises(PluginUnavailable, match="killed by signal 9"):
                 await suggester.suggest(problem(*SPACE), 0, 1, position=0)

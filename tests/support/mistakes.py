@@ -250,7 +250,7 @@ THE_SEARCH = (
         "hyperband without its resource",
         RUN,
         "error: spec.algorithm.algorithmSettings: r_l and resource_name must be set. (r_l is the"
-        " most of the resource, resource_name the parameter that takes it)",
+        " maximum of the resource, resource_name the parameter that receives it)",
         right="algorithmName: random",
         wrote="algorithmName: hyperband",
     ),

@@ -49,7 +49,7 @@ def test_the_list_is_searched_and_leads_to_an_experiment(opened):
     page = opened("/")
     page.get_by_label("Search").fill("nothing like it")
     page.get_by_role("button", name="Show").click()
-    expect(page.get_by_text("Nothing is like that.")).to_be_visible()
+    expect(page.get_by_text("No experiment matches.")).to_be_visible()
     page.get_by_role("link", name="Show all").click()
     page.get_by_role("link", name="done", exact=True).click()
     expect(page.get_by_role("heading", name="done", exact=True)).to_be_visible()
@@ -70,7 +70,7 @@ def test_the_list_follows_what_begins_goes_on_and_is_deleted(opened, server):
     expect(row.locator(".counts")).to_have_text("2 / 3")
     expect(row.get_by_role("checkbox")).to_be_checked()
     server.tunewright("delete", "listed", "--yes")
-    expect(page.get_by_text("Nothing is like that.")).to_be_visible()
+    expect(page.get_by_text("No experiment matches.")).to_be_visible()
     assert page.evaluate("window.same")
 
 
@@ -174,7 +174,7 @@ def test_an_experiment_is_paused_resumed_edited_stopped_and_deleted(opened, serv
     page.get_by_role("button", name="Pause").click()
     expect(page.locator("#state")).to_have_text("Paused", timeout=20000)
     page.get_by_role("button", name="Edit budget").click()
-    page.get_by_label("Trials in all").fill("30")
+    page.get_by_label("Trials in total").fill("30")
     page.get_by_role("button", name="Save").click()
     expect(page.locator("#counts")).to_contain_text("of 30 trials", timeout=20000)
     page.get_by_role("button", name="Resume").click()
@@ -219,11 +219,11 @@ def test_a_budget_is_edited_as_it_is_now_and_a_goal_is_taken_away(opened, server
     server.tunewright("edit", "grown", "--trials", "9", "--goal", "0.5")
     expect(page.locator("#counts")).to_contain_text("of 9 trials")
     page.get_by_role("button", name="Edit budget").click()
-    expect(page.get_by_label("Trials in all")).to_have_value("9")
+    expect(page.get_by_label("Trials in total")).to_have_value("9")
     expect(page.get_by_label("Goal")).to_have_value("0.5")
     page.get_by_label("Goal").fill("")
     page.get_by_role("button", name="Save").click()
-    expect(page.locator(".toast")).to_have_text("objective.goal is taken away")
+    expect(page.locator(".toast")).to_have_text("objective.goal is removed")
 
 
 def test_a_refusal_is_told(opened, server):
@@ -248,7 +248,7 @@ def test_the_short_form_writes_a_file_and_begins_it(opened, server):
     page = opened("/new")
     page.get_by_label("Name").fill("from-the-form")
     page.get_by_label("Command").fill("python3 train.py {lr} adam 0")
-    page.get_by_label("Parameters, one a line").fill("lr=0.0..1.0")
+    page.get_by_label("Parameters, one per line").fill("lr=0.0..1.0")
     page.get_by_label("Trials", exact=True).fill("3")
     page.get_by_role("button", name="Write the file").click()
     expect(page.locator("#verdict")).to_contain_text("from-the-form is fine")
@@ -281,7 +281,7 @@ def test_experiments_are_compared(opened, server):
     page = opened("/")
     page.get_by_label("Compare done").check()
     page.get_by_label("Compare other").check()
-    page.get_by_role("button", name="Compare those that are ticked").click()
+    page.get_by_role("button", name="Compare selected").click()
     expect(page.locator("#compare canvas")).to_be_visible()
     expect(page.locator("#beside thead th")).to_have_text(["", "other", "done"])
 

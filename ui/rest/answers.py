@@ -20,12 +20,12 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
     for status, said in (
         (400, "The request cannot be read."),
         (401, "The token is missing or wrong."),
-        (403, "Whoever asks may not, or the request comes from elsewhere."),
+        (403, "The caller may not do this, or the request comes from another site."),
         (404, "Nothing has that name."),
-        (409, "It is refused as things are; the message says why."),
-        (422, "Something in it is wrong: each fault names its field."),
+        (409, "It is refused in the current state; the message says why."),
+        (422, "The input is wrong; each fault names its field."),
         (500, "It could not be carried out; the message says why."),
-        (503, "Its place does not answer; it may later."),
+        (503, "The store or cluster does not answer; try again later."),
     )
 }
 

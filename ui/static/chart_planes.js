@@ -98,7 +98,7 @@ export function pareto(data, context) {
       xAxis: numbers(better(x)),
       yAxis: numbers(better(y), { y: true }),
       series: [
-        ...marks(off, context, { name: "bettered by another", itemStyle: { color: series(7) } }),
+        ...marks(off, context, { name: "beaten by another", itemStyle: { color: series(7) } }),
         {
           name: "front", type: "line", silent: true, symbol: "none", step: lowers[0] ? "end" : "start", data: on.map(([left, height]) => [left, height]), z: 4,
           itemStyle: { color: colour("--accent") }, lineStyle: { color: colour("--accent"), type: "dashed", width: 1.5 },

@@ -42,7 +42,7 @@ export function timeline(data, context) {
       grid: grid({ top: 40, left: 56 }),
       legend: legend({ data: known }),
       tooltip: tipOf(data, (value) => `\ntook ${duration(value[2] - value[1])}${value[4] > 1 ? `\nand ${value[4] - 1} more beside it` : ""}`),
-      xAxis: seconds("since the first trial began", length),
+      xAxis: seconds("since the first trial started", length),
       yAxis: { ...numbers("slot"), type: "category", inverse: true, data: Array.from({ length: rows }, (_, k) => String(k + 1)), nameGap: 36, splitLine: { show: false }, axisTick: { show: false } },
       series: known.map((state) => ({
         id: `trials ${state}`, name: state, type: "custom", itemStyle: { color: colour(stateOf(state).colour), decal: hatch(state) },
@@ -51,7 +51,7 @@ export function timeline(data, context) {
       })),
     },
     height: Math.min(700, 110 + Math.max(rows * 12, Math.min(rows, 6) * 34)),
-    table: () => ({ head: ["trial", "state", "slot", "began after", "took"], rows: all.map(({ place, row, ...bar }) => [trials.index[place], trials.state[place], row + 1, duration(bar.start - begin), duration(bar.end - bar.start)]) }),
+    table: () => ({ head: ["trial", "state", "slot", "started after", "took"], rows: all.map(({ place, row, ...bar }) => [trials.index[place], trials.state[place], row + 1, duration(bar.start - begin), duration(bar.end - bar.start)]) }),
   };
 }
 

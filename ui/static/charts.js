@@ -69,7 +69,7 @@ export function mount(root, data, { onSelect = () => {}, href, curves }) {
     }
   }, { rootMargin: "200px" });
 
-  const empty = element("p", { class: "card empty" }, "There is nothing to draw yet: the first trial has not begun.");
+  const empty = element("p", { class: "card empty" }, "There is nothing to draw yet: the first trial has not started.");
 
   function look() {
     timer = null;

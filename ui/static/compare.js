@@ -22,5 +22,5 @@ async function line(head) {
 const root = document.getElementById("compare");
 if (root) {
   const lines = await Promise.all([...document.querySelectorAll("#beside th[data-api]")].map(line));
-  linePlot(root)({ lines, x: "trials that have ended", y: lines[0].metric, step: "end" });
+  linePlot(root)({ lines, x: "finished trials", y: lines[0].metric, step: "end" });
 }

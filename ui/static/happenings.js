@@ -8,7 +8,7 @@ const moment = (seconds) => element("time", { datetime: new Date(seconds * 1000)
 
 function conditionRow({ type, holds, since, reason, message }) {
   return element("tr", {},
-    element("td", {}, type, holds ? null : element("span", { class: "muted" }, " (no more)")),
+    element("td", {}, type, holds ? null : element("span", { class: "muted" }, " (no longer)")),
     element("td", {}, since === null ? null : moment(since)),
     element("td", {}, reason),
     element("td", { class: "wide" }, message));

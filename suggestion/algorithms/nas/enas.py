@@ -50,19 +50,28 @@ _INFINITY = float("inf")
 _SETTINGS = (
     _setting("hidden_size", int, "64", (1, _INFINITY), "the controller's hidden units"),
     _setting("temperature", float, "5.0", (0, _INFINITY), "flattens its choices", optional=True),
-    _setting("tanh_const", float, "2.25", (0, _INFINITY), "bounds its certainty", optional=True),
+    _setting("tanh_const", float, "2.25", (0, _INFINITY), "bounds its logits", optional=True),
     _setting(
-        "entropy_weight", float, "1e-05", (0, _INFINITY), "reward of uncertainty", optional=True
+        "entropy_weight",
+        float,
+        "1e-05",
+        (0, _INFINITY),
+        "weight of the entropy bonus",
+        optional=True,
     ),
-    _setting("baseline_decay", float, "0.999", (0, 1), "how slowly expectations change"),
-    _setting("learning_rate", float, "5e-05", (0, 1), "of the controller"),
-    _setting("skip_target", float, "0.4", (0, 1), "the rate of skip connections to aim at"),
+    _setting("baseline_decay", float, "0.999", (0, 1), "decay of the moving baseline"),
+    _setting("learning_rate", float, "5e-05", (0, 1), "learning rate of the controller"),
+    _setting("skip_target", float, "0.4", (0, 1), "target rate of skip connections"),
+    _setting("skip_weight", float, "0.8", (0, _INFINITY), "weight of that target", optional=True),
     _setting(
-        "skip_weight", float, "0.8", (0, _INFINITY), "how strongly to aim at it", optional=True
+        "train_steps", int, "50", (1, _INFINITY), "architectures to train on after each trial"
     ),
-    _setting("train_steps", int, "50", (1, _INFINITY), "architectures it learns from, a trial"),
     _setting(
-        "log_every_steps", int, "10", (1, _INFINITY), "taken for Katib's sake; nothing is logged"
+        "log_every_steps",
+        int,
+        "10",
+        (1, _INFINITY),
+        "accepted for compatibility with Katib; nothing is logged",
     ),
     random_state(),
 )
@@ -70,7 +79,9 @@ _SETTINGS = (
 
 class Enas(ArchitectureSearch):
     name = "enas"
-    description = "a recurrent controller learns by REINFORCE which architectures of nasConfig pay"
+    description = (
+        "a recurrent controller learns with REINFORCE which architectures of nasConfig are good"
+    )
     settings = _SETTINGS
     requires = ("numpy",)
 

@@ -14,7 +14,7 @@ _SETTINGS = (
         "20",
         "≥ 2",
         message="population_size must be 2 or more",
-        description="the architectures that are alive; the first ones are drawn at random",
+        description="the architectures in the population; the first ones are random",
     ),
     number(
         "sample_size",
@@ -22,7 +22,7 @@ _SETTINGS = (
         "5",
         "≥ 1",
         message="sample_size must be 1 or more",
-        description="of so many living ones, the best has a child with one change",
+        description="the number drawn, of which the best gets a child with one change",
     ),
     random_state(),
 )
