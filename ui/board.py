@@ -104,7 +104,18 @@ class Board:
         return find_trial(self.source.records, record, word, observations=True)
 
     def trials(self, record: ExperimentRecord, indexes: Sequence[int]) -> Iterator[TrialRecord]:
-        """Yield those that are still there: a trial's resource may be deleted."""
+        """Yield those that are still there: a trial's resource may be deleted.
+
+        What lies together is read at once: one by one it takes some queries each.
+        """
+        first, last = min(indexes, default=0), max(indexes, default=-1)
+        if last - first < 2 * len(indexes):
+            read = self.source.records.trials(
+                record.uid, after=first - 1, limit=last - first + 1, observations=True
+            )
+            found = {each.index: each for each in read}
+            yield from (found[index] for index in indexes if index in found)
+            return
         for index in indexes:
             with suppress(NotFound):
                 yield self.trial(record, str(index))

@@ -25,7 +25,7 @@ from ...api.history import (
 from ...api.identity import trial_name
 from ...api.moments import written
 from ...api.objective import Objective
-from ...api.observation import Batch, Observation, summarize_on
+from ...api.observation import Batch, Observation, as_text, summarize_on
 from ...api.states import (
     EXPERIMENT_EDGES,
     TRIAL_EDGES,
@@ -60,6 +60,11 @@ EDIT_REFUSED = "EditRefused"
 
 MESSAGE = 32_000
 """Characters of a condition's message, of which a status keeps several: it stays bounded."""
+
+_OTHERS = 16_000
+"""Characters of a status for metrics that nobody asked for. The metrics service keeps all."""
+_FRAME = 160
+"""What a metric takes beside its name and a text: its keys and three numbers."""
 
 
 class Book:
@@ -198,8 +203,8 @@ class Book:
         self.pages[index] = replace(self.pages[index], uid=uid)
 
     def observe(self, index: int, observation: Observation) -> None:
-        """Note what a trial's last attempt has reported."""
-        self._change(index, observation=observation)
+        """Note what a trial's last attempt has reported, as much of it as its status may hold."""
+        self._change(index, observation=_fitting(observation, self.objective.metric_names))
 
     def ask_to_stop(self, stop: StopRow) -> bool:
         """Note an early stop that was decided elsewhere; say whether it is news.
@@ -343,10 +348,16 @@ class Book:
             index,
             attempt=AttemptRecord(attempt, AttemptState.STARTING, token, started_at=now),
             retry_at=None,
-            earlier=(*record.earlier, record.observation or {}) if again else record.earlier,
+            earlier=(*record.earlier, self._asked_of(record)) if again else record.earlier,
             observation=None,
             stop=None,
         )
+
+    def _asked_of(self, record: TrialRecord) -> Observation:
+        """Return what counts of a run that another one of the same point follows."""
+        observation = record.observation or {}
+        asked = self.objective.metric_names
+        return {name: summary for name, summary in observation.items() if name in asked}
 
     def attempt_running(
         self,
@@ -528,3 +539,16 @@ def _is_going(record: TrialRecord, attempt: int) -> bool:
     """Whether this is the trial's last attempt, and has not ended."""
     last = record.attempt
     return last is not None and last.attempt == attempt and last.state is not AttemptState.ENDED
+
+
+def _fitting(observation: Observation, asked: Sequence[str]) -> Observation:
+    """Return the metrics that were asked for, and of the others, by name, those that fit in."""
+    found = {name: observation[name] for name in asked if name in observation}
+    room = _OTHERS
+    for name in sorted(observation.keys() - found.keys()):
+        summary = observation[name]
+        room -= len(name) + len(as_text(summary.latest) or "") + _FRAME
+        if room < 0:
+            break
+        found[name] = summary
+    return found

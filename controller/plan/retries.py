@@ -1,5 +1,7 @@
 """What follows an attempt that ended by itself: success, another attempt, or failure."""
 
+from collections.abc import Sequence
+
 from ...api.policy import OnLost
 from ...api.states import TrialState
 from . import reasons
@@ -10,6 +12,9 @@ from .view import EndReason, Exit, TrialView, View
 LONGEST_BACKOFF = 300.0
 MOST_DOUBLINGS = 64
 """More change nothing, and leave the range of a float in the end."""
+
+_MOST_NAMES = 20
+"""How many metrics are named that were seen instead: a program may report thousands."""
 
 
 def after_own_end(view: View, trial: TrialView, end: Exit, now: float) -> Finish | Repeat | None:
@@ -38,8 +43,14 @@ def completed(view: View, trial: TrialView, now: float) -> Finish | Repeat | Non
     reason = reasons.METRICS_UNAVAILABLE
     text = reason.about(view.objective.metric.name)
     if trial.metrics_seen:
-        text += f"; seen: {', '.join(trial.metrics_seen)}"
+        text += f"; seen: {_some_of(trial.metrics_seen)}"
     return Finish(trial.index, TrialState.METRICS_UNAVAILABLE, reason.name, text)
+
+
+def _some_of(names: Sequence[str]) -> str:
+    more = len(names) - _MOST_NAMES
+    shown = ", ".join(names[:_MOST_NAMES])
+    return f"{shown} and {more} more" if more > 0 else shown
 
 
 def _once_more(view: View, trial: TrialView, now: float) -> Repeat:

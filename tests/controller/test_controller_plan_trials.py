@@ -363,6 +363,13 @@ def test_a_trial_that_a_person_stopped_is_killed():
     assert (end.state, end.reason) == (TrialState.KILLED, "TrialKilled")
 
 
+@pytest.mark.parametrize(("count", "end"), [(2, "seen: m0, m1"), (5000, ", m19 and 4980 more")])
+def test_of_the_metrics_that_were_seen_instead_a_few_are_named(count: int, end: str):
+    finished = first(view(ended(0, metrics_seen=tuple(f"m{n}" for n in range(count)))))
+    assert isinstance(finished, Finish)
+    assert finished.message.endswith(end)
+
+
 @pytest.mark.parametrize(
     ("seen", "lines"),
     [

@@ -1,12 +1,14 @@
 """An experiment's life on a cluster, by a real API server; Jobs are run by an actor."""
 
 import asyncio
+import json
 from dataclasses import replace
 
 import pytest
-from support.actors import JOBS, Fate
+from support.actors import JOBS, Fate, quadratic
 from support.apiserver import NEEDED
 from support.operated import experiment
+from tunewright.api.observation import Batch, Sample
 from tunewright.controller.kube import driver
 from tunewright.controller.kube.attempts import FAILED_KEPT
 from tunewright.controller.kube.figures import Figures
@@ -369,3 +371,25 @@ def test_the_first_failed_jobs_stay_to_be_looked_at_until_the_experiment_ends(wi
         each["metadata"]["name"] for each in sorted(trials, key=lambda each: each["spec"]["index"])
     ]
     assert kept == {*names[:FAILED_KEPT], names[-1]}
+
+
+def test_of_metrics_beyond_what_a_status_may_hold_those_stand_there_that_were_asked_for(within):
+    many = tuple(Sample(f"{'n' * 200}{number}", 0.5, 1.0) for number in range(1000))
+
+    async def scenario(play):
+        play.operate()
+        await play.create(experiment(maxTrialCount=1, parallelTrialCount=1))
+        await play.until(play.started)
+        (trial,) = await play.trials()
+        uid, index = play.store.find_trial(trial["metadata"]["name"], play.namespace)
+        play.store.record([Batch(uid, index, 1, "katib", 0, many)], now=1.0)
+        play.jobs.script = quadratic
+        ended = await play.ends()
+        return ended, await play.trials(), len(play.store.observation(uid, index))
+
+    ended, (trial,), kept = within(scenario, lambda *_: Fate(stays=True))
+    told = [trial["status"]["observation"], ended["status"]["currentOptimalTrial"]["observation"]]
+    assert kept == 1001
+    for observation in told:
+        assert len(json.dumps(observation)) < 1 << 16
+        assert "loss" in {each["name"] for each in observation["metrics"]}
