@@ -15,15 +15,13 @@ from .provenance import ProvenanceRows
 from .records import ExperimentRecord, TrialRecord
 from .rows import experiment_record
 from .schema import database_time, experiments, labels, removed, trials
+from .statements import AT_ONCE
 
 MOST_CHANGED = 100
 """More experiments than that are not told one by one."""
 
 _SLACK_SECONDS = 5.0
 """How long a transaction may last between its writing and its end, and still be seen."""
-
-_AT_ONCE = 500
-"""Experiments whose rows one statement reads: databases bound how many it may name."""
 
 _ENDED = [str(state) for state in ExperimentState if state.is_finished]
 _NOW = select(database_time())
@@ -62,8 +60,8 @@ class Finding(ProvenanceRows):
     ) -> Sequence[ExperimentRecord]:
         """Return experiments with their best trial, in the order of the keys."""
         found: dict[int, ExperimentRecord] = {}
-        for start in range(0, len(keys), _AT_ONCE):
-            some = keys[start : start + _AT_ONCE]
+        for start in range(0, len(keys), AT_ONCE):
+            some = keys[start : start + AT_ONCE]
             best = self._best_of(connection, some)
             rows = connection.execute(select(experiments).where(_columns.id.in_(some)))
             found |= {row.id: experiment_record(row, best.get(row.id, ())) for row in rows}

@@ -20,7 +20,7 @@ from .connection import Database
 from .records import PendingStop, StopRow
 from .rows import stop_row
 from .schema import curves, decode, encode, events, experiments, log, stops, trials
-from .statements import Prepared, insert_of
+from .statements import AT_ONCE, Prepared, insert_of
 from .trials import Trials
 
 _told = logging.getLogger(__name__)
@@ -53,9 +53,6 @@ _WARNED = Prepared(
     )
     .limit(1)
 )
-_AT_ONCE = 1000
-"""Reports that one statement names: databases bound how many it may."""
-
 RULE_FAILED = "StoppingRuleFailed"
 """The reason of the Warning that a trial gets whose stopping rule fails."""
 
@@ -114,8 +111,8 @@ class Stopping(Trials):
             last = select(func.max(curves.c.report)).where(own).correlate(None).scalar_subquery()
             means = select(curves.c.report, curves.c.mean).where(own)
             found = [*connection.execute(means.where(curves.c.report == last))]
-            for start in range(0, len(reports), _AT_ONCE):
-                some = curves.c.report.in_(reports[start : start + _AT_ONCE])
+            for start in range(0, len(reports), AT_ONCE):
+                some = curves.c.report.in_(reports[start : start + AT_ONCE])
                 found += connection.execute(means.where(some))
             return {row.report: decode(row.mean) for row in found}
 

@@ -6,22 +6,9 @@ from typing import Any
 from sqlalchemy import Integer, bindparam, or_, select, update
 
 from ..api.states import TRIAL_EDGES, TrialState
-from .records import (
-    AttemptState,
-)
-from .rows import (
-    STATE_COLUMNS,
-)
-from .schema import (
-    attempts,
-    experiments,
-    log,
-    outputs,
-    stops,
-    summaries,
-    trials,
-    wishes,
-)
+from .records import AttemptState
+from .rows import STATE_COLUMNS
+from .schema import attempts, experiments, log, outputs, stops, summaries, trials, wishes
 from .statements import Prepared, insert_of, update_of
 
 BEST = 5
