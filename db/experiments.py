@@ -15,8 +15,8 @@ from ..api.objective import Objective
 from ..api.remarks import is_label, labels_of
 from ..api.states import EXPERIMENT_EDGES, ExperimentState, passage
 from ..api.stopping import StoppingRule
+from .cache import Cache
 from .connection import Database
-from .memory import Memory
 from .names import Names
 from .records import EventRow, ExperimentRecord, Wish
 from .rows import STATE_COLUMNS, experiment_record, legible
@@ -50,9 +50,9 @@ class Experiments:
         self._database = database
         self._names = Names(database)
         self._summaries = Summaries(self._names)
-        self._ids: Memory[str, int] = Memory(database)
-        self._rules: Memory[int, tuple[int, Objective, StoppingRule | None]] = Memory(database)
-        self._documents: Memory[int, tuple[int, Mapping[str, Any]]] = Memory(database)
+        self._ids: Cache[str, int] = Cache(database)
+        self._rules: Cache[int, tuple[int, Objective, StoppingRule | None]] = Cache(database)
+        self._documents: Cache[int, tuple[int, Mapping[str, Any]]] = Cache(database)
 
     def create_experiment(
         self,
