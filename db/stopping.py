@@ -1,7 +1,7 @@
-"""Early stopping in the store: averages as rows, the rule that reads them, its stops as rows.
+"""Early stopping in the store: it keeps running averages, asks the rule, and keeps its stops.
 
-The store knows no rule: it is given an evaluator, and writes what it decides
-with the report that caused it, in one transaction.
+The store knows no rule: it is given an evaluator. What that decides is written in the
+transaction of the report that caused it.
 """
 
 import logging
@@ -54,7 +54,7 @@ _WARNED = Prepared(
     .limit(1)
 )
 RULE_FAILED = "StoppingRuleFailed"
-"""The reason of the Warning that a trial gets whose stopping rule fails."""
+"""The reason of the Warning about a trial whose stopping rule fails."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +175,7 @@ class Stopping(Trials):
             with self._database.joined(connection):
                 return self._evaluator.evaluate(target.uid, rule, objective, reports, self)
         except (StoreUnavailable, StoreUnwritable):
-            raise  # the store failed it
+            raise  # the store failed, not the rule
         except Exception as error:  # noqa: BLE001 # whatever it is, it is the rule's
             message = f"the stopping rule {rule.name} fails: {type(error).__name__}: {error}"
             self._warn_once(connection, target, message, now)

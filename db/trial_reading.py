@@ -154,7 +154,7 @@ class TrialReading(Experiments):
         return self._one(connection, run.TRIAL, uid, index)
 
     def _held(self, connection: Connection, uid: str, index: int) -> Any:
-        """Return the trial's row, and keep others from writing about it until the end."""
+        """Return the trial's row, and lock it until the transaction ends."""
         return self._one(connection, run.HELD, uid, index)
 
     def _one(self, connection: Connection, statement: Prepared, uid: str, index: int) -> Any:
