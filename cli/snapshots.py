@@ -96,7 +96,8 @@ def _best(record: ExperimentRecord) -> BestTrial | None:
 
 def _seconds_left(record: ExperimentRecord) -> float | None:
     """Estimate by the pace so far."""
-    budget, finished = record.document["spec"].get("maxTrialCount"), record.totals.finished
+    budget: int | None = record.document["spec"].get("maxTrialCount")
+    finished = record.totals.finished
     if not budget or not finished or record.state.is_finished:
         return None
     return record.active_seconds / finished * max(budget - finished, 0)
