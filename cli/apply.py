@@ -1,4 +1,4 @@
-"""From documents to experiments of a cluster, and to the end of them."""
+"""Running documents on a cluster: creating their experiments, and following them."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -62,10 +62,10 @@ def attempt(files: tuple[Path, ...], assignments: tuple[str, ...], **given: Any)
 
 
 def _one_trial(experiment: "Experiment", point: dict[str, str]) -> dict[str, Any]:
-    """Return the experiment of this point alone: no search, no stopping, no goal.
+    """Return an experiment of this point alone: without search and early stopping.
 
-    An architecture is what the algorithm proposes first. A path at which the algorithm's
-    settings put checkpoints is the trial's own still.
+    In an architecture search the algorithm proposes the point. Where the algorithm's settings say
+    where checkpoints are, the experiment says it instead: the algorithm is replaced.
     """
     from ..api.compile import checkpoint
 
@@ -111,7 +111,7 @@ def _run(place: Place, document: dict[str, Any], options: Any, workdir: str) -> 
 
 
 def _echo(folder: Path, over: threading.Event) -> None:
-    """Copy what the trial prints to the terminal as it comes."""
+    """Copy what the trial prints to the terminal, until it is over."""
     places: dict[Path, int] = {}
     done = False
     while not done:

@@ -1,6 +1,8 @@
 """`tunewright best`: the best trial, as a table or as a command to paste."""
 
+from collections.abc import Mapping
 from dataclasses import asdict
+from typing import Any
 
 import click
 
@@ -65,14 +67,12 @@ def best(
                 [[t.index, t.value, *t.proposal.point.values()] for t in ranked],
             )
             return
+        metrics, first = data[0]["metrics"], objective.metric.name
         console.fields(
             [
                 ("Trial", f"{winner.index} ({winner.name})"),
-                (
-                    objective.metric.name,
-                    f"{console.number(winner.value)} {_taken(data[0], objective.metric.name)}",
-                ),
-                *((metric.name, _metric(data[0], metric.name)) for metric in objective.others),
+                (first, f"{console.number(winner.value)} {_taken(metrics.get(first))}"),
+                *((other.name, _metric(metrics.get(other.name))) for other in objective.others),
                 ("Parameters", console.exact_point(winner.proposal.point.items())),
                 ("Command", command),
             ]
@@ -83,20 +83,14 @@ def best(
     console.emit(data if top is not None else data[0], output, show)
 
 
-def _taken(data: dict[str, object], name: str) -> str:
-    metrics = data["metrics"]
-    assert isinstance(metrics, dict)
-    if name not in metrics:
+def _taken(entry: Mapping[str, Any] | None) -> str:
+    """Say in brackets which of a metric's values was taken."""
+    if entry is None:
         return ""
-    entry = metrics[name]
     step = f", step {entry['step']}" if entry["step"] is not None else ""
     count = f" of {entry['count']}" if entry["count"] is not None else ""
     return f"({entry['strategy']}{count}{step})"
 
 
-def _metric(data: dict[str, object], name: str) -> str | None:
-    metrics = data["metrics"]
-    assert isinstance(metrics, dict)
-    if name not in metrics:
-        return None
-    return f"{console.number(metrics[name]['value'])} {_taken(data, name)}"
+def _metric(entry: Mapping[str, Any] | None) -> str | None:
+    return None if entry is None else f"{console.number(entry['value'])} {_taken(entry)}"

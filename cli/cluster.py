@@ -1,4 +1,4 @@
-"""Where an operator is put together, alone or with its services in one process."""
+"""Putting an operator together, for a process of its own or one with its services."""
 
 import asyncio
 import contextlib
@@ -83,7 +83,7 @@ def address_of(written: str) -> tuple[str, int]:
     """Read HOST:PORT.
 
     Raises:
-        Invalid: it is none.
+        Invalid: it is written otherwise.
     """
     host, _, port = written.rpartition(":")
     if not host or not port.isdigit():
@@ -92,10 +92,10 @@ def address_of(written: str) -> tuple[str, int]:
 
 
 def namespaces_of(written: str) -> tuple[str, ...]:
-    """Read A,B,…: none at all would be all.
+    """Read namespaces that are written as A,B.
 
     Raises:
-        Invalid: it names none.
+        Invalid: it names none, which elsewhere means all of them.
     """
     found = tuple(name for each in written.split(",") if (name := each.strip()))
     if not found:

@@ -78,7 +78,7 @@ def collector(
     import os
     import time
 
-    # A service that goes and comes back is no news, and gRPC would tell of each connection.
+    # A service may be away for a while; gRPC would print a line for each try to reach it.
     os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
 
     from ..metrics_collector.sidecar import Reported, Sidecar
@@ -105,7 +105,7 @@ def collector(
 
 
 async def _collect(sidecar: "Sidecar", uplink: "Uplink") -> None:
-    """Collect; a pod that ends its sidecars says so with SIGTERM, which the launcher held back."""
+    """Collect until SIGTERM, by which a pod ends its sidecars; the launcher has blocked it."""
     import asyncio
     import signal
 

@@ -1,4 +1,4 @@
-"""Completion of names and files. It never fails and never makes a store: a shell is waiting."""
+"""Completion of names and files. A shell waits for it: it never fails, and creates no store."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,16 +11,16 @@ from click.shell_completion import CompletionItem
 def experiment_names(
     ctx: click.Context, param: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
-    """Offer the experiments of the store or the cluster that the line names so far."""
+    """Offer the experiments of the store or cluster that the options typed so far name."""
     del param
     try:
         return _names(ctx.params, incomplete)
-    except Exception:  # noqa: BLE001 - whatever is wrong, the next command says it better
+    except Exception:  # noqa: BLE001 - whatever is wrong, the command that is being typed says it
         return []
 
 
 def files(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Leave it to the shell: its files are meant, though other words may stand there, too."""
+    """Let the shell complete a file, although the argument may be another word as well."""
     del ctx, param
     return [CompletionItem(incomplete, type="file")]
 

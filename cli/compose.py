@@ -1,4 +1,4 @@
-"""Where the rooms are put together: a store with its evaluator, an engine with its ports."""
+"""Putting the rooms together: a store with its evaluator, an engine with its ports."""
 
 import os
 import time
@@ -27,7 +27,7 @@ LONGEST_PAUSE = 10.0
 """Seconds between two tries to reach a database."""
 
 _AHEAD = 8
-"""How many points are made before there is room for them, by algorithms that do not learn."""
+"""How many points algorithms that do not learn propose before there is room to run them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ def opened(
 
 @contextmanager
 def awaited(place: Place, *, metrics_address: str | None = None) -> Iterator[Store]:
-    """Open the store as `opened` does; a database that is not up yet is waited for."""
+    """Open the store as `opened` does; wait for a database that is not up yet."""
     pause = 1.0
     with ExitStack() as held:
         while True:
@@ -126,7 +126,7 @@ def local_options(
 
 
 def witness(store: Store, record: ExperimentRecord) -> "Witness":
-    """Make what keeps note of the code that the experiment's trials run."""
+    """Return what records the code that the experiment's trials run."""
     from ..controller.provenance import Witness, script_of
     from ..sdk.rendered import command_of, container_of, primary_name, sample_manifest
 
@@ -147,7 +147,7 @@ def announce(document: Mapping[str, Any], program: str) -> None:
 
 
 def read_others(files: Sequence[Path]) -> Sequence[Mapping[str, Any]]:
-    """Read Secrets and ConfigMaps from files, Experiments among them left alone."""
+    """Read all documents of some files, of which Secrets and ConfigMaps are used."""
     from ..api.errors import Invalid
     from ..api.yaml_source import read
 

@@ -31,12 +31,12 @@ def as_yaml(data: object) -> str:
 
 
 def is_drawn() -> bool:
-    """Say whether what is printed can be drawn over: by a terminal, but by none that is dumb."""
+    """Say whether stdout is a terminal on which printed lines can be drawn over."""
     return sys.stdout.isatty() and not _is_dumb()
 
 
 def color() -> bool | None:
-    """Return False where nothing is coloured (https://no-color.org), None where the output says."""
+    """Return False for no colours (https://no-color.org), None to let click decide."""
     return False if _is_dumb() or os.environ.get("NO_COLOR") else None
 
 
@@ -44,11 +44,11 @@ def _is_dumb() -> bool:
     return os.environ.get("TERM", "").lower() in {"dumb", "unknown"}
 
 
-_WIDEST = 48  # of a value that is a text
+_WIDEST = 48  # characters of a text in the place of a number
 
 
 def table(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Print columns, headers in capitals; on a terminal no line is longer than it is wide."""
+    """Print columns, headers in capitals; on a terminal lines are cut at its width."""
     cells = [[header.upper() for header in headers]]
     cells += [[_cell(cell) for cell in row] for row in rows]
     widths = [max(len(row[column]) for row in cells) for column in range(len(headers))]
@@ -69,7 +69,7 @@ def _cell(value: object) -> str:
 
 
 def brief(text: str) -> str:
-    """Return a message in one line: how it begins and, of a traceback or log, how it ends."""
+    """Return a message as one line: its first line and, of a traceback or log, its last."""
     lines = [" ".join(line.split()) for line in text.splitlines() if line.strip()]
     return " … ".join([*lines[:1], *lines[1:][-1:]]).replace(": … ", ": ")
 
@@ -126,7 +126,7 @@ def duration(seconds: float | None) -> str:
 
 
 def moment(seconds: float | None) -> str | None:
-    """Write a time of the clock as this machine's people read it."""
+    """Write a time in this machine's time zone."""
     if seconds is None:
         return None
     from datetime import UTC, datetime
@@ -143,7 +143,7 @@ def size(count: float) -> str:
 
 
 def note(text: str) -> None:
-    """Say something to the person that is no part of the output, if stderr takes it."""
+    """Tell a person something that is not part of the output, if stderr can be written."""
     with contextlib.suppress(OSError):
         click.echo(text, err=True)
 
@@ -153,7 +153,7 @@ def warn(text: str) -> None:
 
 
 def copy(data: bytes) -> None:
-    """Print what a trial printed; a reader that has left, or a full disk, ends no trial."""
+    """Print what a trial printed; a closed pipe or a full disk ends no trial."""
     try:
         sys.stdout.buffer.write(data)
         sys.stdout.flush()
@@ -162,23 +162,23 @@ def copy(data: bytes) -> None:
 
 
 def go_on_unseen(error: OSError) -> None:
-    """Say once that what is printed from now on goes nowhere."""
+    """Discard all further output, and say so once."""
     give_up_stdout()
     note(f"The run continues, but its output cannot be written: {error.strerror}.")
 
 
 def give_up_stdout() -> None:
-    """Let what is printed from now on, and what is left of before, go nowhere."""
+    """Discard all further output, and what is still in the buffer."""
     with contextlib.suppress(OSError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 @contextlib.contextmanager
 def asking(command: str, remedy: str) -> Iterator[None]:
-    """Let a block ask a person.
+    """Let the block ask a person.
 
     Raises:
-        Invalid: it is no terminal that it asks, and nobody answers.
+        Invalid: stdin is not a terminal, and nobody answers.
     """
     try:
         yield

@@ -1,4 +1,4 @@
-"""Which display a run gets: a picture in a terminal, plain lines elsewhere."""
+"""Choosing the display of a run: a live picture in a terminal, plain lines elsewhere."""
 
 from typing import Protocol
 
@@ -8,7 +8,7 @@ from ..controller.reading import Records
 from ..db.records import ExperimentRecord
 
 _KNOWN = 500
-"""The newest values of before, which a picture begins with."""
+"""How many of the values so far a live picture begins with."""
 
 
 class Display(Observer, Protocol):
@@ -20,7 +20,7 @@ class Display(Observer, Protocol):
 def make_display(
     records: Records, record: ExperimentRecord, objective: Objective, *, live: bool
 ) -> Display:
-    """Return the display of an experiment, drawing already; it goes on from what there is."""
+    """Return the display of an experiment; it has begun to draw, with the values so far."""
     if live:
         from .live import Display as Live
 

@@ -61,7 +61,7 @@ def drive(place: Place, record: ExperimentRecord, setting: Setting) -> int:
 
 
 def drive_quietly(place: Place, record: ExperimentRecord) -> None:
-    """Let an engine carry out what was asked, without a word."""
+    """Let an engine carry out what was asked, without printing anything."""
     from ..api.asked import is_asked
     from ..sdk.desk import settle
     from . import compose
@@ -82,9 +82,9 @@ def run_engine(
 ) -> "Outcome":
     from . import compose
 
-    # The store's thread and the loop take turns; a trial should not wait 5 ms for each.
+    # The store's thread and the event loop alternate: a switch should not take the usual 5 ms.
     sys.setswitchinterval(0.0005)
-    gc.freeze()  # all that was imported stays
+    gc.freeze()  # what was imported stays: never look through it for garbage
 
     async def run() -> "Outcome":
         assembled = compose.engine(place, store, record, setting.options, observer)
@@ -98,7 +98,7 @@ def run_engine(
 
 
 def _listen(engine: "Engine") -> None:
-    """Ctrl-C and SIGTERM leave; a terminal that goes away ends the display only."""
+    """Leave at Ctrl-C and SIGTERM; go on without a display when the terminal is closed."""
     loop = asyncio.get_running_loop()
 
     def leave() -> None:
@@ -110,7 +110,7 @@ def _listen(engine: "Engine") -> None:
 
 
 def _lose_terminal() -> None:
-    """Write on to nowhere, so that a closed terminal ends no run."""
+    """Discard all further output, so that a closed terminal does not end the run."""
     import os
 
     nowhere = os.open(os.devnull, os.O_RDWR)

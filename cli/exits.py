@@ -31,9 +31,9 @@ INTERRUPTED = 130
 def guarded(command: click.Command) -> int:
     """Run a command to its exit code. No traceback reaches the terminal."""
     _open_what_is_closed()
-    _let_every_sign_pass()
+    _replace_unencodable()
     color = console.color()
-    with click.Context(command, color=color):  # of what is said when the command's own is over
+    with click.Context(command, color=color):  # colours messages after the command's own context
         return _guarded(command, color)
 
 
@@ -51,7 +51,7 @@ def _guarded(command: click.Command, color: bool | None) -> int:
 
 
 def _open_what_is_closed() -> None:
-    """Let what was closed before the start (`<&-`, `>&-`) be empty, and take what is written."""
+    """Open streams that were closed before the start (`<&-`, `>&-`) as the null device."""
     if sys.stdin is None:
         sys.stdin = Path(os.devnull).open(encoding="utf-8")  # noqa: SIM115 - to the end
     for name in ("stdout", "stderr"):
@@ -59,17 +59,17 @@ def _open_what_is_closed() -> None:
             setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 - to the end
 
 
-def _let_every_sign_pass() -> None:
-    r"""Print what the output's encoding lacks as its number, `\u2192`, instead of failing.
+def _replace_unencodable() -> None:
+    r"""Print a character that the output's encoding lacks as `\u2192` instead of failing.
 
-    On a terminal, where signs stand below one another, as one sign.
+    On a terminal as `?`, so that columns stay aligned.
     """
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace" if sys.stdout.isatty() else "backslashreplace")
 
 
 def _leave_nothing_to_print() -> None:
-    """Keep Python from printing at its end what cannot be printed, which would change the code."""
+    """Keep Python from failing to flush stdout at its end, which would change the exit code."""
     try:
         sys.stdout.flush()
     except (OSError, ValueError):
@@ -131,11 +131,11 @@ _OF_THE_MACHINE = {
     errno.EAGAIN: "end other processes, or raise their limit (ulimit -u)",
     errno.ENOMEM: "free some memory",
 }
-"""What a machine may lack anywhere, and its remedy."""
+"""What the machine may lack wherever a file is used, each with its remedy."""
 
 
 def _report_unforeseen(error: BaseException) -> None:
-    if isinstance(error, FileNotFoundError) and error.filename is None:  # of all calls, getcwd
+    if isinstance(error, FileNotFoundError) and error.filename is None:  # only getcwd names none
         _show_text("the current folder no longer exists (cd to one that does)")
         return
     if isinstance(error, OSError) and error.errno in _OF_THE_MACHINE:

@@ -42,7 +42,7 @@ def init(file: Path, force: bool) -> None:
 
 
 def _ask(name: str) -> Wanted:
-    """Ask until each answer can be."""
+    """Ask each question until its answer is valid."""
     command = _answer("The command that trains, as you would type it", _command, "python train.py")
     params = _params([name for word in command for name in fields(word)])
     metric = _answer("The metric that it prints", _metric, "loss")
@@ -69,7 +69,7 @@ def _ask(name: str) -> Wanted:
 
 
 def _params(told: Sequence[str]) -> list[str]:
-    """Ask for parameters, for those too that the command names in braces."""
+    """Ask for parameters, at least for those that the command names in braces (`told`)."""
     params: list[str] = []
     console.note("Parameters: lr=log:1e-5..1e-1, n=int:1..10, opt=adam,sgd; an empty line ends.")
     while True:
@@ -113,7 +113,7 @@ def _metric(written: str) -> str:
 
 
 def _check(params: Sequence[str], metric: str = "loss") -> None:
-    """Find what is wrong with parameters and the metric, as they will stand in the file.
+    """Validate parameters and the metric as they will stand in the file.
 
     Raises:
         ValueError: something is; the message says all of it.

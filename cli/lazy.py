@@ -1,7 +1,6 @@
-"""A group of commands that are imported when they are used.
+"""A group of commands, each of which is imported when it is used.
 
-`--help` shows names and one line each without importing a command, so that it
-answers at once.
+`--help` shows their names with a line each without importing any, so that it is fast.
 """
 
 import importlib
@@ -11,7 +10,7 @@ import click
 
 
 class LazyGroup(click.Group):
-    """A group whose `lazy` table names each command as `module:attribute`, with its help."""
+    """A group with a table of its commands: each name with its `module:attribute` and help line."""
 
     def __init__(
         self, *args: object, lazy: Mapping[str, tuple[str, str]], **kwargs: object

@@ -1,6 +1,7 @@
 """`tunewright metrics`: what trials reported."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import click
 
@@ -57,7 +58,7 @@ def metrics(
 
 def _samples(
     records: Records, record: ExperimentRecord, trial: TrialRecord, metric: str | None, output: str
-) -> Sequence[Mapping[str, object]] | None:
+) -> Sequence[Mapping[str, Any]] | None:
     """Return every value of a trial; None, with a warning, where they are not at hand here."""
     try:
         return [
@@ -80,8 +81,8 @@ def show_summaries(shown: Mapping[str, Mapping[str, object]]) -> None:
     )
 
 
-def _log(rows: Sequence[Mapping[str, object]]) -> None:
+def _log(rows: Sequence[Mapping[str, Any]]) -> None:
     console.table(
         ["at", "step", "metric", "value"],
-        [[console.moment(float(str(r["time"]))), r["step"], r["metric"], r["value"]] for r in rows],
+        [[console.moment(r["time"]), r["step"], r["metric"], r["value"]] for r in rows],
     )

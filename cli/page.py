@@ -1,4 +1,4 @@
-"""Putting the page together: a socket, its address, the server behind it."""
+"""Putting the page together: the socket, its address, and the server."""
 
 import errno
 import re
@@ -38,10 +38,10 @@ class Address:
 
     @classmethod
     def of(cls, wire: socket.socket, host: str, token: str | None) -> "Address":
-        """Return the address of what listens; without a token, with a new one.
+        """Return the address of a page that listens on `wire`; without a token it gets a new one.
 
         Raises:
-            Invalid: the token has signs that not every program can send.
+            Invalid: the token has characters that not every program can send.
         """
         if token and not _VISIBLE.fullmatch(token):
             remedy = "letters, digits and signs of ASCII, without blanks"
@@ -57,7 +57,7 @@ class Address:
 
 
 def owner_alone(address: Address, names: Sequence[str]) -> "Access":
-    """Let in whoever has the token, by one of the names."""
+    """Let in whoever has the token and calls the page by one of its names."""
     from ..ui.access import TokenAccess
 
     return TokenAccess.of(address.token, (*_LOOPBACK, address.host, *names), address.port)
@@ -105,7 +105,7 @@ def serve(
     *,
     workdir: Path,
 ) -> None:
-    """Serve until a signal ends it. `access` says who may ask, `base` what all paths begin with.
+    """Serve until a signal ends it. `access` says who may ask; all paths begin with `base`.
 
     Raises:
         MissingExtra: FastAPI is not installed.
@@ -128,7 +128,7 @@ def serve(
 
 @contextmanager
 def beside(where: Where) -> Iterator[str]:
-    """Serve the page from a process of its own for the time of a block; yield its address."""
+    """Serve the page from a process of its own while the block runs; yield its address."""
     with subprocess.Popen(
         [*COMMAND, "ui", "--no-open", *_words(where)],
         stdout=subprocess.PIPE,

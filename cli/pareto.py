@@ -1,4 +1,4 @@
-"""The trade-offs of an experiment that has several objectives, as people are shown them."""
+"""The Pareto front of an experiment with several objectives, for display."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +11,7 @@ from . import console
 
 @dataclass(frozen=True, slots=True)
 class TradeOff:
-    """A trial that nothing betters; `values` has each objective by its metric."""
+    """A trial that no other dominates; `values` holds the value of each objective's metric."""
 
     index: int
     values: dict[str, float]
@@ -20,7 +20,7 @@ class TradeOff:
 
 @dataclass(frozen=True, slots=True)
 class Front:
-    """`volume` lies between the front and the worst finite value of each objective."""
+    """The trials of a front, and its hypervolume from the worst finite value of each objective."""
 
     trade_offs: tuple[TradeOff, ...]
     volume: float

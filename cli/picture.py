@@ -1,6 +1,6 @@
-"""What the live display shows: from a snapshot to lines, without a terminal or a clock.
+"""The lines of the live display, made of a snapshot alone, without a terminal or a clock.
 
-Every line fits the width; a run of any size fits the height.
+They fit a given width, and are few, however many trials a run has.
 """
 
 from collections.abc import Iterator, Sequence
@@ -29,7 +29,7 @@ _COLOURS = {
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """A snapshot with what was seen before it: the objective's values, and their best, in order."""
+    """A snapshot, and from before it the objective's values and the best after each of them."""
 
     name: str
     objective: Objective
@@ -75,7 +75,7 @@ def _lines(scene: Scene, width: int) -> Iterator[Text]:
 
 
 def _held_up(shot: Snapshot) -> list[str]:
-    """Return what keeps slots empty; how many are in use, and what fills one now, is no news."""
+    """Return what keeps slots empty, if any are; that others are in use is not worth a line."""
     if len(shot.running) >= shot.parallel_trials:
         return []
     no_news = ("slots in use", "is about to start")
@@ -100,7 +100,7 @@ def _head(scene: Scene) -> Text:
 
 
 def _bar(shot: Snapshot, width: int) -> Text:
-    done = finished(shot)
+    done = _finished(shot)
     times = console.duration(shot.active_seconds)
     if shot.seconds_left is not None and not shot.state.is_finished:
         times += f", {console.duration(shot.seconds_left)} left"
@@ -114,7 +114,7 @@ def _bar(shot: Snapshot, width: int) -> Text:
     )
 
 
-def finished(shot: Snapshot) -> int:
+def _finished(shot: Snapshot) -> int:
     return sum(count for state, count in shot.counts if TrialState(state).is_finished)
 
 

@@ -1,4 +1,4 @@
-"""A run as plain lines, for output that is no terminal: one line an event that matters."""
+"""A run as plain lines, for output that is not a terminal: a line for each event that matters."""
 
 import time
 from collections.abc import Callable
@@ -9,15 +9,15 @@ from ..api.objective import Objective
 from ..controller.progress import FinishedTrial, Snapshot
 from . import console
 
-_QUIET_SECONDS = 30.0  # after so long without a line one says that it goes on
-_WAITS = 6  # of what holds it up; every trial may have something
+_QUIET_SECONDS = 30.0  # without a line, after which one says that the run goes on
+_WAITS = 6  # reasons for waiting that are shown; each trial may have one
 
 
 class Lines:
-    """An observer that prints a line for every finished trial, bounded in rate.
+    """An observer that prints lines for finished trials, but not for all of a long run.
 
-    The first trials are all shown; later ones when they are the best so far,
-    fail, or some time has passed: a log of 100,000 trials helps nobody.
+    The first trials are all shown; of later ones those that are the best so far, and the first
+    failures.
     """
 
     def __init__(
@@ -37,7 +37,7 @@ class Lines:
         self._last = time.monotonic()
 
     def snapshot(self, snapshot: Snapshot) -> None:
-        """Say what holds the run up, once each, and a sign of life when it is quiet."""
+        """After a while without a line, say how far the run is and what it waits for."""
         if time.monotonic() - self._last < _QUIET_SECONDS:
             return
         counts = ", ".join(f"{count} {state}" for state, count in snapshot.counts if count)

@@ -1,10 +1,13 @@
 """`tunewright prune`."""
 
 import time
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import click
 
+from ..db.records import ExperimentRecord
+from ..db.store import Store
 from ..sdk.sources.place import Place, cannot_be_removed, folder_size, remove_folder
 from . import console
 from .complete import experiment_names
@@ -56,11 +59,7 @@ def prune(
         before = time.time() - age
         for record in records:
             kept = {trial.name for trial in record.best} if keep_best else set()
-            for trial in opened.trials(record.uid):
-                ended = trial.finished_at is not None and trial.finished_at <= before
-                folder = place.trial_folder(record.key, trial.name)
-                if not ended or trial.name in kept or not folder.exists():
-                    continue
+            for folder in _ended(place, opened, record, before, kept):
                 held = folder_size(folder)
                 if not dry_run and not remove_folder(folder):
                     stay.append(folder)
@@ -72,3 +71,15 @@ def prune(
     if stay:
         console.warn(cannot_be_removed(stay))
     return 1 if stay else 0
+
+
+def _ended(
+    place: Place, store: Store, record: ExperimentRecord, before: float, kept: Collection[str]
+) -> Iterator[Path]:
+    """Yield the directories of trials that ended before a time, but for those that are kept."""
+    for trial in store.trials(record.uid):
+        if trial.finished_at is None or trial.finished_at > before or trial.name in kept:
+            continue
+        folder = place.trial_folder(record.key, trial.name)
+        if folder.exists():
+            yield folder

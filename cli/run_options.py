@@ -76,10 +76,10 @@ class Machine:
         return directory_of(self.workdir, "--workdir")
 
     def refuse_elsewhere(self) -> None:
-        """Refuse what says something about this machine, where trials run on a cluster.
+        """Refuse these options where trials run on a cluster.
 
         Raises:
-            Invalid: with every such option.
+            Invalid: with every option that is not at its default.
         """
         plain = Machine()
         stray = [

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from ..db.store import Store
 
 Start = Callable[["Store", "Authority | None"], "list[grpc.Server]"]
-"""Starts all servers over a store, and says where they are."""
+"""Starts all servers over a store, and prints their addresses."""
 
 
 @click.command()
@@ -201,7 +201,7 @@ def _serve_on_cluster(
         except asyncio.CancelledError:
             pass  # it was told to end
         finally:
-            # Calls that still run may ask who calls: the loop goes on.
+            # Not in the loop's thread: calls that still run need it to find out who calls.
             await asyncio.to_thread(end, *servers)
             await kube.close()
 

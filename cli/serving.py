@@ -1,4 +1,4 @@
-"""What the commands that serve have in common: how they are reached, known, and ended."""
+"""What the commands that serve share: options, TLS and tokens, waiting for their end."""
 
 import sys
 from collections.abc import Callable
@@ -113,8 +113,8 @@ def announce(address: str) -> None:
 def wait(*servers: "grpc.Server") -> None:
     """Serve until interrupted; running calls may finish.
 
-    Any thread may take a signal. It wakes an event loop; a main thread that waits
-    for a lock would sleep on.
+    The main thread waits in an event loop, which a signal wakes whichever thread receives it.
+    Waiting for a lock, it would not wake.
     """
     import asyncio
     import signal

@@ -7,9 +7,9 @@ _BLOCKS = "▁▂▃▄▅▆▇█"
 
 
 def spark(values: Sequence[float], width: int) -> str:
-    """Draw the values in at most `width` characters, each the last of its share of them.
+    """Draw the values in at most `width` characters; one that stands for several shows the last.
 
-    What is no finite number is a blank.
+    NaN and infinities are blanks.
     """
     if width < 1 or not values:
         return ""

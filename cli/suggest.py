@@ -19,7 +19,7 @@ _PAGE = 5000
 
 @dataclass(frozen=True)
 class _Asked:
-    """A question that was put to an algorithm, and what came."""
+    """A question to an algorithm, and its answer."""
 
     problem: "Problem"
     entries: tuple["Entry", ...]
@@ -86,7 +86,7 @@ def _entries(records: "Records", uid: str) -> tuple["Entry", ...]:
 
 
 def _told(own: "Problem", algorithm: str | None) -> "Problem":
-    """Return the problem for the algorithm that was named; settings are those of the file's own."""
+    """Return the problem for the named algorithm; the file's settings are for the file's own."""
     if algorithm is None:
         return own
     named, _, address = algorithm.rpartition("=")

@@ -1,4 +1,4 @@
-"""What differs where a file is taken: on a laptop, or on a cluster."""
+"""Whether a file can run on a laptop or on a cluster, and what it would mean there."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import nullcontext, suppress
@@ -13,7 +13,7 @@ from ..sdk.sources.where import Where
 
 
 def check(experiment: Experiment, bundle: Bundle, world: str | None) -> Iterator[str]:
-    """Yield remarks; what cannot run there is an error.
+    """Yield what a user should know of an experiment that runs in `world`: a laptop, a cluster.
 
     Raises:
         Invalid, Unsupported: it cannot run there.
@@ -31,39 +31,35 @@ def check(experiment: Experiment, bundle: Bundle, world: str | None) -> Iterator
         check_machine(document, local_options(bundle.others), str(Path.cwd()))
         yield from remarks_of(sample_manifest(document), held=held(own_places()))
     elif world == "cluster" and "trialSpec" in (document["spec"].get("trialTemplate") or {}):
-        yield from _on_a_cluster(document)
+        yield from _on_a_cluster(document)  # a template in a ConfigMap there is not known here
 
 
-def _on_a_cluster(document: dict[str, object]) -> Iterator[str]:
-    """Yield remarks on the template; one that lies in a ConfigMap there is not known here."""
-    container = _primary(document)
+def _on_a_cluster(document: Mapping[str, object]) -> Iterator[str]:
+    """Yield remarks on the template."""
+    from ..sdk.rendered import container_of, primary_name, sample_manifest
+
+    manifest = sample_manifest(document)
+    container = container_of(manifest, primary_name(document))
     if container and not container.get("image"):
         yield "the primary container has no image: a cluster needs one"
     if container.get("image") == "tunewright/local":
         yield "the image tunewright/local is none: name one that a cluster can pull"
-    if _starts_pods_anew(document):
+    spec = manifest.get("spec") or {}
+    if manifest.get("kind") == "Job" and spec.get("backoffLimit") != 0:
         yield (
             "a failed pod is restarted, up to 6 times if backoffLimit is not set;"
             " backoffLimit: 0 ends a trial at its first failure, and trialPolicy.retries counts"
         )
 
 
-def _starts_pods_anew(document: dict[str, object]) -> bool:
-    from ..sdk.rendered import sample_manifest
-
-    manifest = sample_manifest(document)
-    spec = manifest.get("spec") or {}
-    return manifest.get("kind") == "Job" and spec.get("backoffLimit") != 0
-
-
-_ON_A_CLUSTER = {
+_FOR_CLUSTERS = {
     "ttlSecondsAfterFinished": "`tunewright prune` removes what has ended",
     "trialServiceAccount": "there is no API server",
 }
 
 
 def _without_meaning(spec: Mapping[str, object]) -> Iterator[str]:
-    for name, why in _ON_A_CLUSTER.items():
+    for name, why in _FOR_CLUSTERS.items():
         if name in spec:
             yield f"spec.{name} has no effect here: {why}"
 
@@ -98,9 +94,3 @@ def check_sources(experiment: Experiment, where: Where) -> Iterator[str]:
                 raise Invalid(wrong) from None
             for fault in error.faults:
                 yield f"{fault.path}: {fault.message}: it must exist when this one begins"
-
-
-def _primary(document: dict[str, object]) -> dict[str, object]:
-    from ..sdk.rendered import container_of, primary_name, sample_manifest
-
-    return dict(container_of(sample_manifest(document), primary_name(document)))

@@ -1,4 +1,4 @@
-"""What a run says at its end."""
+"""What is printed at the end of a run."""
 
 import click
 

@@ -1,4 +1,4 @@
-"""What `run` was given: files, or a command with options, as documents that can run."""
+"""Turning what `run` was given, files or a command with options, into documents."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from .run_options import pairs
 class ToRun:
     """Experiments with their defaults, and the other documents of the files.
 
-    `raw` is the Experiment that options tell, without defaults; None where files do.
+    `raw` is the Experiment that a command and its options make, without defaults; None for files.
     """
 
     documents: Sequence[dict[str, Any]]
@@ -39,7 +39,7 @@ def wanted(words: Sequence[str], given: Mapping[str, Any], where: Where, *, prin
 
 @dataclass(frozen=True, slots=True)
 class _Chosen:
-    """What was named for `spec.<key>`, and where plug-ins serve what by name."""
+    """The algorithm or rule that was named for `spec.<key>`, and plug-ins' addresses by name."""
 
     key: str
     name: str | None
@@ -55,7 +55,7 @@ class _Chosen:
         return cls(key, names[0] if names else next(iter(addresses), None), addresses)
 
     def put(self, document: dict[str, Any]) -> dict[str, Any]:
-        """Say it in an Experiment; another name leaves the address of the one that stands there."""
+        """Write it into an Experiment; where the name changes, the old one's address goes."""
         said = dict(document["spec"].get(self.key) or {})
         if self.name not in {None, said.get("algorithmName")}:
             said["algorithmName"] = self.name
@@ -73,7 +73,7 @@ def _written(
     algorithm: _Chosen,
     rule: _Chosen,
 ) -> dict[str, Any]:
-    """Return the Experiment that a command and its options tell."""
+    """Return the Experiment that a command and its options make."""
     from ..sdk import flags
 
     if where.is_cluster and given["image"] is None:
@@ -92,7 +92,7 @@ def _written(
 
 
 def _refuse_stray(given: Mapping[str, Any], printed: bool, words: Sequence[str]) -> None:
-    """Refuse options that say something only about a command without a file."""
+    """Refuse options that go with a command only, where files are named."""
     from ..sdk.flags import fields
 
     only = ("minimize", "maximize", "metrics", "settings", "image")
@@ -125,7 +125,7 @@ def _checked(raw: dict[str, Any]) -> dict[str, Any]:
 def _loaded(
     words: Sequence[str], given: Mapping[str, Any], *chosen: _Chosen, elsewhere: bool
 ) -> tuple[list[dict[str, Any]], Sequence[Mapping[str, Any]]]:
-    """Read the files, with what options say over them."""
+    """Read the files; options override them."""
     from ..api.documents import load
 
     bundle = load([Path(word) for word in words], elsewhere=elsewhere)

@@ -39,7 +39,7 @@ def watch(name: str, where: Where) -> int:
 
 
 def attach(source: Source, record: ExperimentRecord) -> int:
-    """Show it until it ends or nothing drives it any more; return the exit code."""
+    """Show an experiment until it ends, or nothing drives it any more; return the exit code."""
     from ..api.excerpts import objective_of
     from . import summary
 
@@ -78,7 +78,7 @@ def _follow(source: Source, record: ExperimentRecord, objective: Objective) -> E
 
 
 def _look(reader: "Reader", display: "Observer") -> ExperimentRecord:
-    """Show what there is to see now, and return the experiment."""
+    """Show the experiment as it is now, and return it."""
     record, snapshot = reader.read(time.time())
     display.snapshot(snapshot)
     for trial in reader.finished():

@@ -1,8 +1,8 @@
-"""The store as the archive of experiments whose truth is elsewhere: a cluster's resources.
+"""The store as an archive: it copies experiments and trials that are resources of a cluster.
 
-`keep` makes the rows say what the records say, whatever the rows said before:
-it may be repeated, and break off anywhere. A record that is older than the rows
-changes nothing. All observations are here alone; `look` and `stops` tell of them.
+`keep` brings the rows up to given records, whatever they held before. It may be repeated,
+and interrupted anywhere; a record that is older than the rows changes nothing. Observations
+are kept in the store alone; `look` and `stops` read them.
 """
 
 from collections.abc import Mapping, Sequence
@@ -25,10 +25,10 @@ from .records import (
 from .store import Store
 
 KNOWN_SOURCE = "initial"
-"""The source under which a result stands that a record brought: nobody reported it here."""
+"""The source of results that came with a record: nobody reported them to this store."""
 
 STREAM = "stdout"
-"""Where a container's output is kept: its log holds both streams."""
+"""The stream under which a container's log is kept, which holds both of its streams."""
 
 _LOST = ("Lost", "Nobody told how it ended")
 
@@ -51,10 +51,10 @@ class Looked:
 def keep(
     store: Store, experiment: ExperimentRecord, trials: Sequence[TrialRecord], *, now: float
 ) -> int:
-    """Bring the rows up to the records, in one transaction; return the next index they lack.
+    """Bring the rows up to the records, in one transaction; return the first index they lack.
 
-    Trials behind that index are left out: the store was lost, and whoever calls
-    goes on from there.
+    Trials beyond that index are skipped. They are given where the store was lost; the caller
+    then goes on from that index.
     """
     with store.group():
         stored = store.mirror_experiment(experiment, now=now)
@@ -77,7 +77,7 @@ def keep(
 
 
 def look(store: Store, uid: str, wanted: Sequence[tuple[int, int]]) -> Mapping[int, Looked]:
-    """Return what attempts reported, by the index of the trial; those that are not here left out.
+    """Return what attempts reported, by the index of the trial; unknown ones are left out.
 
     `wanted` are pairs of index and attempt.
     """
@@ -91,9 +91,9 @@ def look(store: Store, uid: str, wanted: Sequence[tuple[int, int]]) -> Mapping[i
 
 
 def stops(store: Store) -> Sequence[PendingStop]:
-    """Return what early stopping decided and nobody carried out, in all experiments.
+    """Return the early stops of all experiments that have not been carried out.
 
-    It is answered by the end of the trial, through `keep`.
+    A stop has been carried out when `keep` records the end of its trial.
     """
     return store.pending_stops()
 
@@ -121,12 +121,12 @@ def _looked(store: Store, uid: str, index: int, attempt: int) -> Looked:
 def _pass_experiment(
     store: Store, stored: ExperimentRecord, record: ExperimentRecord, now: float
 ) -> None:
-    """Pass the experiment through the door, by way of Restarting where that was not told."""
+    """Set the experiment's state, by way of Restarting where only that leads there."""
     way = [record.state]
     again = ExperimentState.RESTARTING
     if record.state is not stored.state and record.state not in EXPERIMENT_EDGES[stored.state]:
         if again not in EXPERIMENT_EDGES[stored.state]:
-            return  # a passing state: what follows it is told next
+            return  # a transient state; the one after it is told next
         way = [again, record.state]
     for state in way:
         at = record.finished_at if state.is_finished else record.started_at
@@ -161,7 +161,10 @@ class _Following:
             self._store.drop_trial(*self._key, now=self._now)
 
     def _begin(self, attempt: AttemptRecord, stored: TrialRecord) -> None:
-        """Start an attempt; of those before it that nobody told of, the last ended well."""
+        """Start the attempt, after those before it of which this store was not told.
+
+        Of these the last ones count as completed, as many as the record has observations for.
+        """
         last = _number(stored)
         passed = list(range(last + 1, attempt.attempt))
         if stored.attempt is not None and stored.attempt.state is not AttemptState.ENDED:
@@ -177,7 +180,7 @@ class _Following:
         )
 
     def _go_on(self, attempt: AttemptRecord, stored: TrialRecord) -> None:
-        """Bring the attempt to where it is; it is the last one here, too."""
+        """Bring the rows of the trial's last attempt to the state in the record."""
         record = self._record
         assert stored.attempt is not None
         ran = attempt.state is AttemptState.RUNNING or record.started_at is not None
@@ -206,7 +209,7 @@ class _Following:
         )
 
     def _send_back(self, stored: TrialRecord, retry_at: float) -> None:
-        """Send the trial back as often as the record counts, and once where it counts none."""
+        """Send the trial back for each retry that the record counts, or once if it counts none."""
         counted = self._record.retries - stored.retries
         for _ in range(max(1, counted)):
             self._store.retry_trial(

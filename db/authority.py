@@ -1,7 +1,7 @@
 """Who calls the metrics service, and what they may do there.
 
-The service asks an `Authority` once a stream; what it answers is checked for
-every trial that is named.
+The service asks an `Authority` once for each call or stream who makes it, and checks the
+answer for every trial that is named.
 """
 
 from dataclasses import dataclass
@@ -16,11 +16,10 @@ REMEDY = "`tunewright serve metrics --open` lets everybody report and read"
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Somebody, by a name for messages.
+    """Whoever calls, and what they may do; `name` is for messages.
 
-    `namespace` is where trials may be read, and `trial` the one there that may be
-    reported for. `everywhere` lets report and read any; `operates` speaks for the
-    operator, and may do everything.
+    They may read the trials of `namespace`, and report for `trial` there; `everywhere`, they
+    may read and report any. With `operates` they are the operator, who may do everything.
     """
 
     name: str
@@ -30,7 +29,7 @@ class Caller:
     operates: bool = False
 
     def to_stream(self) -> None:
-        """Let pass who may report for any trial at all.
+        """Let pass whoever may report for at least one trial.
 
         Raises:
             Forbidden: the caller may not.
@@ -39,7 +38,7 @@ class Caller:
             raise Forbidden(f"{self.name} may not report: only a pod of a trial may; {REMEDY}")
 
     def to_report(self, trial: str, namespace: str = "") -> str | None:
-        """Return the namespace in which a trial is found that is reported for; None: in any.
+        """Return the namespace in which to look for a trial that is reported for; None: in any.
 
         Raises:
             Forbidden: the caller may not report for it.
@@ -67,19 +66,19 @@ class Caller:
         return self.namespace
 
     def to_remove(self) -> None:
-        """Let pass who may remove what was reported, of any trial.
+        """Let pass whoever may remove what was reported for any trial.
 
         Raises:
-            Forbidden: the caller is none of those.
+            Forbidden: the caller may not.
         """
         if not (self.everywhere or self.operates):
             raise Forbidden(f"{self.name} may not remove what was reported; {REMEDY}")
 
     def to_operate(self) -> None:
-        """Let pass who speaks for the operator.
+        """Let pass the operator alone.
 
         Raises:
-            Forbidden: the caller does not.
+            Forbidden: it is somebody else.
         """
         if not self.operates:
             raise Forbidden(
@@ -99,7 +98,7 @@ class Authority(Protocol):
 
 
 class Trusting:
-    """Lets everybody do everything: what can be reached only by this machine is as safe as it."""
+    """Lets everybody do everything: for a service that only this machine can reach."""
 
     def caller(self, peer: str, token: str | None) -> Caller:
         del token

@@ -15,8 +15,8 @@ from ..api.objective import Objective
 from ..api.remarks import is_label, labels_of
 from ..api.states import EXPERIMENT_EDGES, ExperimentState, passage
 from ..api.stopping import StoppingRule
+from .cache import Cache
 from .connection import Database
-from .memory import Memory
 from .names import Names
 from .records import EventRow, ExperimentRecord, Wish
 from .rows import STATE_COLUMNS, experiment_record, legible
@@ -50,9 +50,9 @@ class Experiments:
         self._database = database
         self._names = Names(database)
         self._summaries = Summaries(self._names)
-        self._ids: Memory[str, int] = Memory(database)
-        self._rules: Memory[int, tuple[int, Objective, StoppingRule | None]] = Memory(database)
-        self._documents: Memory[int, tuple[int, Mapping[str, Any]]] = Memory(database)
+        self._ids: Cache[str, int] = Cache(database)
+        self._rules: Cache[int, tuple[int, Objective, StoppingRule | None]] = Cache(database)
+        self._documents: Cache[int, tuple[int, Mapping[str, Any]]] = Cache(database)
 
     def create_experiment(
         self,
@@ -194,7 +194,8 @@ class Experiments:
                 .join_from(trials, experiments, trials.c.experiment_id == experiments.c.id)
                 .where(experiments.c.uid == uid)
             )
-            # Who is reporting comes to the end first: no key takes observations with it.
+            # Reports that are being written end first: observations have no foreign key that
+            # would delete them with their trial.
             connection.execute(below.with_for_update(of=trials))
             connection.execute(delete(observations).where(observations.c.trial_id.in_(below)))
             mine = experiments.c.uid == uid
@@ -262,9 +263,9 @@ class Experiments:
         ]
 
     def _retire(self, connection: Connection, key: ExperimentKey) -> None:
-        """Take a deleted experiment out of the way of a new one with its key.
+        """Rename a deleted experiment whose key a new one takes.
 
-        Its rows stay until they are swept, under a name that nothing else can have.
+        Its rows stay until they are swept, under a name that no experiment can have.
         """
         older = connection.execute(
             select(experiments.c.id, experiments.c.uid).where(
@@ -281,7 +282,7 @@ class Experiments:
     # For the other parts.
 
     def _id(self, connection: Connection, uid: str) -> int:
-        """Return the row's key; it never changes, so it is asked for once."""
+        """Return the row's key, which never changes."""
         known = self._ids.get(uid)
         if known is None:
             known = self._ids.learn(uid, int(self._row(connection, uid).id))
@@ -296,7 +297,7 @@ class Experiments:
     def _rules_of(
         self, connection: Connection, experiment_id: int, version: int | None = None
     ) -> tuple[Objective, StoppingRule | None]:
-        """Return what the document asks for as it is now, parsed once a version."""
+        """Return objective and stopping rule of the current document, parsed once a version."""
         if version is None:
             version = _VERSION(connection, id=experiment_id).scalar()
         known = self._rules.get(experiment_id)

@@ -1,6 +1,6 @@
-"""Experiments as they are looked for: a page of those that match, and what became of them.
+"""Finding experiments: a page of those that match a query, and a feed of those that change.
 
-A page costs its own rows and a walk along an index; a look at what changed costs what did.
+A page costs its rows and a walk along an index; reading the feed costs as much as has changed.
 """
 
 from collections.abc import Sequence
@@ -15,15 +15,13 @@ from .provenance import ProvenanceRows
 from .records import ExperimentRecord, TrialRecord
 from .rows import experiment_record
 from .schema import database_time, experiments, labels, removed, trials
+from .statements import AT_ONCE
 
 MOST_CHANGED = 100
-"""More experiments than that are not told one by one."""
+"""Where more experiments than that have changed, the feed says so and lists none."""
 
 _SLACK_SECONDS = 5.0
-"""How long a transaction may last between its writing and its end, and still be seen."""
-
-_AT_ONCE = 500
-"""Experiments whose rows one statement reads: databases bound how many it may name."""
+"""How long after it wrote a transaction may commit, and still be noticed."""
 
 _ENDED = [str(state) for state in ExperimentState if state.is_finished]
 _NOW = select(database_time())
@@ -62,8 +60,8 @@ class Finding(ProvenanceRows):
     ) -> Sequence[ExperimentRecord]:
         """Return experiments with their best trial, in the order of the keys."""
         found: dict[int, ExperimentRecord] = {}
-        for start in range(0, len(keys), _AT_ONCE):
-            some = keys[start : start + _AT_ONCE]
+        for start in range(0, len(keys), AT_ONCE):
+            some = keys[start : start + AT_ONCE]
             best = self._best_of(connection, some)
             rows = connection.execute(select(experiments).where(_columns.id.in_(some)))
             found |= {row.id: experiment_record(row, best.get(row.id, ())) for row in rows}
@@ -126,10 +124,10 @@ def _matching(query: Query) -> Select[Any]:
 
 
 class StoreFeed:
-    """Implements `listing.Feed`. One thread at a time.
+    """Implements `listing.Feed`, for one thread at a time.
 
-    It looks back a little further than to its last look, since a transaction may end
-    after one that began later; what it has told already it does not tell again.
+    Each read looks back a little beyond the one before it, because a transaction may commit
+    after one that began later. What was told already is not told again.
     """
 
     def __init__(self, store: Finding, database: Database, namespace: str | None) -> None:

@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from itertools import takewhile
 
 import grpc
 
@@ -220,16 +221,11 @@ def _time(field: str, text: str) -> float:
     """Read an RFC 3339 time of up to nanoseconds, UTC."""
     if text == NEVER:
         return 0.0
-    whole, dot, rest = text.partition(".")
-    digits = rest.rstrip("Zz") if dot else ""
-    fraction, zone = digits, "Z"
-    for sign in "+-":
-        if dot and sign in digits:
-            fraction, _, offset = digits.partition(sign)
-            zone = sign + offset
+    whole, _, rest = text.partition(".")
+    fraction = "".join(takewhile(str.isdecimal, rest))
     try:
-        moment = datetime.fromisoformat(whole + (zone if dot else ""))
-        nanoseconds = int(fraction.ljust(9, "0")[:9]) if fraction else 0
+        moment = datetime.fromisoformat(whole + rest.removeprefix(fraction).upper())
+        nanoseconds = int(fraction.ljust(9, "0")[:9])
     except ValueError:
         fault = Fault(field, f"{text!r} is not a time", "write it as 2026-01-31T12:00:00Z")
         raise Invalid([fault]) from None

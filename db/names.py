@@ -4,8 +4,8 @@ from sqlalchemy import Connection, bindparam, select
 
 from ..api.errors import Fault, Invalid
 from ..api.observation import LONGEST_NAME, is_metric_name
+from .cache import Cache
 from .connection import Database
-from .memory import Memory
 from .schema import names
 from .statements import Prepared
 
@@ -17,8 +17,8 @@ class Names:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._ids: Memory[str, int] = Memory(database)
-        self._texts: Memory[int, str] = Memory(database)
+        self._ids: Cache[str, int] = Cache(database)
+        self._texts: Cache[int, str] = Cache(database)
 
     def id_of(self, connection: Connection, text: str) -> int:
         """Return the name's number; a new name gets one.

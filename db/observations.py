@@ -41,7 +41,7 @@ _SOURCE = Prepared(
         sources.c.source_id == bindparam("source"),
     )
 )
-# All that a batch asks for once its trial's row is held, at one go.
+# All that is needed to keep a batch, in one query; its trial's row is locked by then.
 _STANDING = Prepared(
     select(
         sources.c.last_sequence,
@@ -86,8 +86,8 @@ class Observations(Stopping):
 
     def record(self, batches: Sequence[Batch], *, now: float) -> Sequence[Ack]:
         def work(connection: Connection) -> Sequence[Ack]:
-            # In one order for everybody, so that two who write about the same trials do not
-            # wait for each other.
+            # In the same order for all writers, so that two of them about the same trials do
+            # not wait for each other.
             acks = {
                 place: self._keep(connection, batches[place], now)
                 for place in sorted(
@@ -101,7 +101,7 @@ class Observations(Stopping):
 
     def append(self, batch: Batch, *, now: float) -> Ack:
         def work(connection: Connection) -> Ack:
-            # Its row is held from here on: nobody takes the same numbers.
+            # This locks the trial's row: nobody else takes the same sequence numbers.
             target = self._target(connection, batch)
             source = self._names.id_of(connection, batch.source)
             last = _SOURCE(
@@ -180,7 +180,7 @@ class Observations(Stopping):
                 query = query.where(observations.c.time >= since)
             if until is not None:
                 query = query.where(observations.c.time <= until)
-            # Asked for first: while a log is fetched, MySQL answers nothing else.
+            # Before the log: while rows are fetched, MySQL answers no other query.
             known = self._summaries.by_number(connection, trial.id, attempt or trial.attempt)
             for number, value, time, step in _pages(connection, query):
                 name, summary = known[number]
@@ -270,7 +270,7 @@ class Observations(Stopping):
 
     def _target(self, connection: Connection, batch: Batch) -> Target:
         trial = self._one(connection, run.TARGET, batch.experiment_uid, batch.index)
-        # Before a trial has an attempt what Katib's API reports is kept as that of number 0.
+        # What Katib's API reports before a trial has an attempt is kept under attempt 0.
         if not min(1, trial.attempt) <= batch.attempt <= trial.attempt:
             raise NotFound(f"trial {trial.name} has no attempt {batch.attempt}")
         if not 0 <= batch.first_sequence <= _LAST_SEQUENCE - len(batch.samples):
@@ -314,7 +314,7 @@ class Observations(Stopping):
         version: int,
         now: float,
     ) -> bool:
-        """Sum the samples up; return whether they were judged, and the trial may have to stop."""
+        """Update the summaries; return whether a rule judged the samples, and may have stopped."""
         objective, rule = self._rules_of(connection, target.owner, version)
         known = self._summaries.extend(connection, target.trial, target.attempt, samples)
         if rule is None or target.finished or not target.current:
@@ -325,7 +325,7 @@ class Observations(Stopping):
 
 
 def _value(kept: float | None, time: float, summary: Summary) -> float:
-    """Read a value of a log; of texts, the latest alone is kept."""
+    """Read a value of a log. Of values that are texts, only the latest is kept."""
     if kept is None and time == summary.latest_time:
         return decode(kept, as_text(summary.latest))
     return decode(kept)

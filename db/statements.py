@@ -16,6 +16,9 @@ from sqlalchemy import Column, Connection, Table, bindparam, insert, update
 from sqlalchemy.sql import ClauseElement
 from sqlalchemy.sql.compiler import SQLCompiler
 
+AT_ONCE = 500
+"""How many values one statement lists at most, in `IN (…)`: databases have a limit."""
+
 
 @dataclass(frozen=True, slots=True)
 class Result:

@@ -1,7 +1,7 @@
-"""Early stopping in the store: averages as rows, the rule that reads them, its stops as rows.
+"""Early stopping in the store: it keeps running averages, asks the rule, and keeps its stops.
 
-The store knows no rule: it is given an evaluator, and writes what it decides
-with the report that caused it, in one transaction.
+The store knows no rule: it is given an evaluator. What that decides is written in the
+transaction of the report that caused it.
 """
 
 import logging
@@ -20,7 +20,7 @@ from .connection import Database
 from .records import PendingStop, StopRow
 from .rows import stop_row
 from .schema import curves, decode, encode, events, experiments, log, stops, trials
-from .statements import Prepared, insert_of
+from .statements import AT_ONCE, Prepared, insert_of
 from .trials import Trials
 
 _told = logging.getLogger(__name__)
@@ -53,11 +53,8 @@ _WARNED = Prepared(
     )
     .limit(1)
 )
-_AT_ONCE = 1000
-"""Reports that one statement names: databases bound how many it may."""
-
 RULE_FAILED = "StoppingRuleFailed"
-"""The reason of the Warning that a trial gets whose stopping rule fails."""
+"""The reason of the Warning about a trial whose stopping rule fails."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +111,8 @@ class Stopping(Trials):
             last = select(func.max(curves.c.report)).where(own).correlate(None).scalar_subquery()
             means = select(curves.c.report, curves.c.mean).where(own)
             found = [*connection.execute(means.where(curves.c.report == last))]
-            for start in range(0, len(reports), _AT_ONCE):
-                some = curves.c.report.in_(reports[start : start + _AT_ONCE])
+            for start in range(0, len(reports), AT_ONCE):
+                some = curves.c.report.in_(reports[start : start + AT_ONCE])
                 found += connection.execute(means.where(some))
             return {row.report: decode(row.mean) for row in found}
 
@@ -178,7 +175,7 @@ class Stopping(Trials):
             with self._database.joined(connection):
                 return self._evaluator.evaluate(target.uid, rule, objective, reports, self)
         except (StoreUnavailable, StoreUnwritable):
-            raise  # the store failed it
+            raise  # the store failed, not the rule
         except Exception as error:  # noqa: BLE001 # whatever it is, it is the rule's
             message = f"the stopping rule {rule.name} fails: {type(error).__name__}: {error}"
             self._warn_once(connection, target, message, now)

@@ -101,7 +101,7 @@ class Store(Ledger, Protocol):
         """
         ...
 
-    # The life of a trial. `index` counts from 0.
+    # What people ask of the engine.
 
     def wish(self, uid: str, verb: str, arguments: Mapping[str, Any], *, now: float) -> Wish:
         """Leave a wish for the engine."""

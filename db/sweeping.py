@@ -12,10 +12,10 @@ GONE = "ExperimentDeleted"
 def missing(
     store: Store, present: Collection[str], namespaces: Collection[str], *, now: float
 ) -> Sequence[Missing]:
-    """Return which experiments were missing before, and note that others are from now on.
+    """Return the experiments that were missing already, and note which others are now.
 
-    `present` are the uids of those that there are in `namespaces`, everywhere where none
-    is named. One with a directory of its own was never a resource.
+    `present` are the uids of the resources in `namespaces`, in all of them where none is given.
+    An experiment with a working directory was run on one machine, and never was a resource.
     """
     found = []
     for each in store.experiments():

@@ -14,14 +14,7 @@ from ..api.observation import Observation
 from ..api.states import TrialState
 from . import trial_statements as run
 from .experiments import Experiments
-from .records import (
-    COMPLETED,
-    AttemptRecord,
-    ExperimentRecord,
-    TrialRecord,
-    View,
-    Wish,
-)
+from .records import COMPLETED, AttemptRecord, ExperimentRecord, TrialRecord, View, Wish
 from .rows import (
     attempt_record,
     ended_record,
@@ -31,15 +24,8 @@ from .rows import (
     trial_record,
     waiting_record,
 )
-from .schema import (
-    attempts,
-    decode,
-    experiments,
-    outputs,
-    stops,
-    trials,
-)
-from .statements import Prepared
+from .schema import attempts, decode, experiments, outputs, stops, trials
+from .statements import AT_ONCE, Prepared
 
 
 class TrialReading(Experiments):
@@ -56,7 +42,7 @@ class TrialReading(Experiments):
             rows = sorted(run.UNFINISHED(connection, **key), key=attrgetter("idx"))
             again = [each.id for each in rows if each.attempt > 1]
             earlier = self._earlier(connection, again) if again else {}
-            unfinished = [
+            unfinished = tuple(
                 trial_record(
                     each,
                     attempt_record(tried[each.id]),
@@ -67,13 +53,13 @@ class TrialReading(Experiments):
                 if each.id in tried
                 else waiting_record(each)
                 for each in rows
-            ]
-            wishes_ = [
+            )
+            wishes = tuple(
                 Wish(each.id, each.verb, json.loads(each.arguments), each.asked_at)
                 for each in run.WISHES(connection, **key)
-            ]
+            )
             experiment = experiment_record(row, best, self._document(row))
-            return View(experiment, tuple(unfinished), tuple(wishes_))
+            return View(experiment, unfinished, wishes)
 
     def experiment(self, key: ExperimentKey) -> ExperimentRecord:
         query = select(experiments).where(
@@ -168,7 +154,7 @@ class TrialReading(Experiments):
         return self._one(connection, run.TRIAL, uid, index)
 
     def _held(self, connection: Connection, uid: str, index: int) -> Any:
-        """Return the trial's row, and keep others from writing about it until the end."""
+        """Return the trial's row, and lock it until the transaction ends."""
         return self._one(connection, run.HELD, uid, index)
 
     def _one(self, connection: Connection, statement: Prepared, uid: str, index: int) -> Any:
@@ -191,10 +177,9 @@ class TrialReading(Experiments):
     ) -> list[TrialRecord]:
         """Complete trial rows with their last attempts, stops and summaries."""
         found = []
-        for start in range(0, len(rows), 500):
-            found += self._some_records(
-                connection, rows[start : start + 500], observations=observations
-            )
+        for start in range(0, len(rows), AT_ONCE):
+            some = rows[start : start + AT_ONCE]
+            found += self._some_records(connection, some, observations=observations)
         return found
 
     def _some_records(
@@ -229,7 +214,7 @@ class TrialReading(Experiments):
     def _earlier(
         self, connection: Connection, keys: Sequence[int]
     ) -> Mapping[int, tuple[Observation, ...]]:
-        """Return what the attempts before the last reported that ended well, by trial."""
+        """Return by trial what its earlier attempts reported, of those that ended well."""
         ended = connection.execute(
             select(attempts.c.trial_id, attempts.c.attempt)
             .join_from(attempts, trials, attempts.c.trial_id == trials.c.id)

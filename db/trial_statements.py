@@ -6,22 +6,9 @@ from typing import Any
 from sqlalchemy import Integer, bindparam, or_, select, update
 
 from ..api.states import TRIAL_EDGES, TrialState
-from .records import (
-    AttemptState,
-)
-from .rows import (
-    STATE_COLUMNS,
-)
-from .schema import (
-    attempts,
-    experiments,
-    log,
-    outputs,
-    stops,
-    summaries,
-    trials,
-    wishes,
-)
+from .records import AttemptState
+from .rows import STATE_COLUMNS
+from .schema import attempts, experiments, log, outputs, stops, summaries, trials, wishes
 from .statements import Prepared, insert_of, update_of
 
 BEST = 5
@@ -32,14 +19,14 @@ TRIAL = Prepared(
         trials.c.experiment_id == bindparam("owner"), trials.c.idx == bindparam("idx")
     )
 )
-# Who writes about a trial holds its row, so that two of them come one after the other.
-# SQLite needs nothing: a writing transaction is alone there.
+# Whoever writes about a trial locks its row, so that two writers take turns. On SQLite no lock
+# is needed: there is one writing transaction at a time.
 HELD = Prepared(
     select(trials)
     .where(trials.c.experiment_id == bindparam("owner"), trials.c.idx == bindparam("idx"))
     .with_for_update(key_share=True)
 )
-# Of the same row, what a report of metrics asks for: that is little.
+# The few columns of the same row that a report of metrics needs.
 TARGET = Prepared(
     select(trials.c.id, trials.c.experiment_id, trials.c.name, trials.c.state, trials.c.attempt)
     .where(trials.c.experiment_id == bindparam("owner"), trials.c.idx == bindparam("idx"))

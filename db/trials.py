@@ -11,21 +11,9 @@ from ..api.history import Finished, Proposal, Proposed, verdict_of
 from ..api.observation import Observation, as_text
 from ..api.states import TRIAL_EDGES, TrialState, passage
 from . import trial_statements as run
-from .records import (
-    AttemptState,
-    Usage,
-)
-from .rows import (
-    legible,
-    proposal_text,
-)
-from .schema import (
-    encode,
-    experiments,
-    log,
-    outputs,
-    trials,
-)
+from .records import AttemptState, Usage
+from .rows import legible, proposal_text
+from .schema import encode, experiments, log, outputs, trials
 from .trial_reading import TrialReading, finished_entry
 
 

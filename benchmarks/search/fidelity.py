@@ -11,12 +11,12 @@ import argparse
 import heapq
 import itertools
 import math
-import statistics
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, TypeAlias
 
+from search.spread import spread
 from tunewright.api.history import Finished, Proposed, SearchState, Verdict
 from tunewright.api.identity import trial_name
 from tunewright.api.objective import Direction, Metric, Objective, Strategy
@@ -250,16 +250,9 @@ def table(training: Training, seeds: int) -> str:
                 regret(training, search(training, seed, workers, end))
                 for seed in range(1, seeds + 1)
             ]
-            cells.append(_spread(regrets))
+            cells.append(spread(regrets))
         lines.append(f"| {name} | {' | '.join(cells)} |")
     return "\n".join(lines)
-
-
-def _spread(regrets: Sequence[float]) -> str:
-    if len(regrets) < 2:
-        return f"{regrets[0]:.2g}"
-    low, middle, high = statistics.quantiles(regrets, n=4, method="inclusive")
-    return f"{middle:.2g} ({low:.2g} – {high:.2g})"
 
 
 def report(seeds: int) -> str:

@@ -12,6 +12,7 @@ from typing import TypeAlias
 
 from search.fronts import Pair, TwoObjectives
 from search.problems import FRONTS
+from search.spread import spread
 from tunewright.api.history import Finished, Proposed, Verdict
 from tunewright.api.objective import Direction, Further, Metric, Strategy
 from tunewright.api.states import TrialState
@@ -109,20 +110,13 @@ def report(challenges: Sequence[TwoObjectives], seeds: int) -> str:
         "|---|" + "---|" * len(challenges),
     ]
     for name in sorted(shares, key=lambda name: _mean(shares[name])):
-        cells = [_spread(shares[name][each.name]) for each in challenges]
+        cells = [spread(shares[name][each.name], ".0%") for each in challenges]
         lines.append(f"| {name} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
 def _mean(by_problem: Mapping[str, Sequence[float]]) -> float:
     return statistics.fmean(statistics.median(each) for each in by_problem.values())
-
-
-def _spread(shares: Sequence[float]) -> str:
-    if len(shares) < 2:
-        return f"{shares[0]:.0%}"
-    low, middle, high = statistics.quantiles(shares, n=4, method="inclusive")
-    return f"{middle:.0%} ({low:.0%} – {high:.0%})"
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from search.cases import BUDGETS, Case, Result, results
 from search.kept import keep
 from search.problems import FAMILIES
 from search.searchers import CONTENDERS
+from search.spread import spread
 
 FIRST = "auto"
 _LEAST = 1e-9  # regrets below are alike
@@ -159,12 +160,7 @@ def _spread(contender: str, problem: str, budget: int, found: Found) -> str:
         for case, result in found.items()
         if (case.contender, case.problem) == (contender, problem)
     ]
-    if not regrets:
-        return "–"
-    if len(regrets) < 2:
-        return f"{regrets[0]:.2g}"
-    low, middle, high = statistics.quantiles(regrets, n=4, method="inclusive")
-    return f"{middle:.2g} ({low:.2g} – {high:.2g})"
+    return spread(regrets) if regrets else "–"
 
 
 def _arguments() -> argparse.Namespace:

@@ -565,7 +565,7 @@ class TestWhatWasUndone:
             assert [sample.value for sample in reader.samples(uid, 0)] == [0.25]
 
     def test_what_is_remembered_has_an_end_and_is_read_again(self, store: Store, monkeypatch):
-        monkeypatch.setattr("tunewright.db.memory.MOST", 2)
+        monkeypatch.setattr("tunewright.db.cache.MOST", 2)
         uids = [made(store, ExperimentKey("default", f"e-{n}")).uid for n in range(5)]
         for uid in uids:
             observed(store, uid, 0, 0.5)

@@ -1,9 +1,8 @@
-"""What is read once: names, keys, parsed documents.
+"""What is read once from the database and then remembered: names, keys, parsed documents.
 
-A transaction may read what it wrote itself and then be undone; what was
-remembered of it would then speak of rows that are not there, or that another
-transaction wrote under the same key. So a transaction keeps what it learns for
-itself, and everybody knows it once it is committed.
+A transaction may read rows that it wrote itself, and then be rolled back. If what it read were
+remembered, it would speak of rows that are not there, or that another transaction wrote under the
+same key. So each thread keeps what its transaction has read to itself until it is committed.
 """
 
 import threading
@@ -16,10 +15,10 @@ K = TypeVar("K")
 V = TypeVar("V")
 
 MOST = 2_000
-"""How much is remembered of a kind: what goes on is read again, what was deleted never is."""
+"""Entries of a cache; the oldest are dropped. Those of deleted rows are never asked for again."""
 
 
-class Memory(Generic[K, V]):
+class Cache(Generic[K, V]):
     """A dictionary that follows the transactions of a database."""
 
     def __init__(self, database: Database) -> None:
@@ -37,6 +36,7 @@ class Memory(Generic[K, V]):
         return value
 
     def _settle(self, *, committed: bool) -> None:
+        """Share what this thread's transaction has read, or forget it."""
         learned = self._learned()
         if committed and learned:
             with self._settling:
