@@ -35,7 +35,7 @@ from .queue import WorkQueue
 from .resources import EXPERIMENTS, TRIALS
 from .retention import keep_sweeping
 from .trials import is_ours
-from .workloads.injection import Settings
+from .workloads.collector import Settings
 from .world import LimitsOf, OpenSuggester, World, unlimited
 from .writing import refuse, say_waits
 

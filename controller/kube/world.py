@@ -15,7 +15,7 @@ from .informers import Informers
 from .notices import Notices
 from .pod_webhook import PodWebhook
 from .port import Kube
-from .workloads.injection import Settings
+from .workloads.collector import Settings
 
 LimitsOf: TypeAlias = Callable[[str], Limits]
 """Says what a namespace is granted."""

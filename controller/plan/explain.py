@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from ...api.history import SearchState
 from . import reasons
 from .budget import room
-from .completion import Verdict, verdict
+from .completion import End, judge
 from .deadlines import active_until, metrics_until, pending_until
 from .limits import held_back
 from .view import Leaving, Phase, TrialView, View
@@ -28,7 +28,7 @@ def ended(state: str, reason: str, message: str) -> Iterator[str]:
 
 
 def _going(view: View, now: float) -> Iterator[str]:
-    over = verdict(view, view.counts)
+    over = judge(view, view.counts)
     if view.leaving is not None:
         how = "within their grace" if view.leaving is Leaving.GENTLY else "at once"
         yield f"the engine leaves: {view.active} running trials end {how}"
@@ -45,7 +45,7 @@ def _going(view: View, now: float) -> Iterator[str]:
         yield from _trial(view, trial, now)
 
 
-def _closing(view: View, over: Verdict) -> str:
+def _closing(view: View, over: End) -> str:
     left = len(view.trials)
     return f"about to end as {over.state} ({over.reason}): {left} trials have still to end"
 

@@ -16,7 +16,7 @@ from tunewright.controller.kube.lease import Elector
 from tunewright.controller.kube.operator import Operator, Parts
 from tunewright.controller.kube.port import Kube, Resource, Selection
 from tunewright.controller.kube.resources import EXPERIMENTS, TRIALS
-from tunewright.controller.kube.workloads.injection import Settings
+from tunewright.controller.kube.workloads.collector import Settings
 from tunewright.controller.ports import WallClock
 from tunewright.db.sql import open_store
 from tunewright.db.store import Store
