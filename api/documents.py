@@ -9,12 +9,13 @@ from typing import Any
 
 from . import defaults, placeholders
 from .characters import is_unicode
+from .depth import is_deeper
 from .errors import Fault, Invalid
 from .experiment import API_VERSION, KIND, Experiment
 from .identity import DEFAULT_NAMESPACE
 from .validation import check_experiment
 from .validation.fields import read_leniently
-from .yaml_source import Source, read
+from .yaml_source import MAX_DEPTH, Source, read
 
 
 @dataclass(frozen=True)
@@ -153,6 +154,8 @@ def _experiment(
 
 
 def _check(value: Mapping[str, Any]) -> tuple[Experiment, list[Fault]]:
+    if is_deeper(value, MAX_DEPTH):
+        return Experiment(), [Fault("", "the document is nested too deeply")]
     halves = list(_half_characters(value))
     if halves:
         return Experiment(), halves

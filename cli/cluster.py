@@ -17,10 +17,10 @@ from ..controller.kube.config import Config
 from ..controller.kube.figures import Figures
 from ..controller.kube.http import answering
 from ..controller.kube.lease import Elector
-from ..controller.kube.operator import Operator, Parts
+from ..controller.kube.operator import Operator
 from ..controller.kube.pod_webhook import PodWebhook
 from ..controller.kube.port import Kube
-from ..controller.kube.world import OpenSuggester
+from ..controller.kube.world import OpenSuggester, Parts
 from ..controller.ports import WallClock
 from . import console
 

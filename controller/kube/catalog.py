@@ -23,14 +23,22 @@ _MOST_CHANGED = 100
 
 
 class Catalog:
-    """Safe from several threads. `read` makes a record of a document."""
+    """Safe from several threads. `read` makes a record of a document.
+
+    `forget` is told the uid of each experiment that is gone.
+    """
 
     def __init__(
-        self, session: Session, namespace: str | None, read: Callable[[Document], ExperimentRecord]
+        self,
+        session: Session,
+        namespace: str | None,
+        read: Callable[[Document], ExperimentRecord],
+        forget: Callable[[str], None],
     ) -> None:
         self._session = session
         self._selection = Selection(EXPERIMENTS, namespace)
         self._read = read
+        self._forget = forget
         self._records: dict[str, ExperimentRecord] = {}
         self._changes: deque[str] = deque(maxlen=_REMEMBERED)  # uids, the latest last
         self._count = 0
@@ -101,8 +109,11 @@ class Catalog:
                 for uid in {**self._records, **records}
                 if self._records.get(uid) != records.get(uid)
             ]
+            gone = self._records.keys() - records.keys()
             self._records = records
             self._note(touched)
+        for uid in gone:
+            self._forget(uid)
         return version
 
     def _take(self, event: WatchEvent) -> None:
@@ -116,6 +127,8 @@ class Catalog:
             else:
                 self._records[uid] = record
             self._note([uid])
+        if record is None:
+            self._forget(uid)
 
     def _note(self, uids: Sequence[str]) -> None:
         self._changes.extend(uids)

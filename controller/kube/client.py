@@ -278,13 +278,16 @@ class KubeClient:
             raise self._away(error) from error
 
     async def _lines(self, answer: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
-        """Give lines, however long: what a line has beyond a piece comes as one more."""
+        """Yield lines with their ends; of one that has none yet no more than a piece is held."""
         rest = b""
         try:
             async for piece in answer.content.iter_chunked(_PIECE):
                 *lines, rest = (rest + piece).split(b"\n")
                 for line in lines:
-                    yield line
+                    yield line + b"\n"
+                if len(rest) > _PIECE:
+                    yield rest
+                    rest = b""
         except _FAILURES as error:
             raise self._away(error) from error
         if rest:

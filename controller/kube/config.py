@@ -33,7 +33,7 @@ from pydantic.alias_generators import to_camel
 
 from ...api.errors import Fault, Invalid
 from ..plan.limits import NO_LIMITS, RETENTION_SECONDS, Limits
-from .workloads.injection import Settings
+from .workloads.collector import Settings
 
 
 class _Part(BaseModel):

@@ -18,7 +18,8 @@ from .port import Document, Kube, Resource, Selection
 from .resources import EVENTS
 from .workloads.checkpoints import PATH as CHECKPOINT
 from .workloads.checkpoints import Kept
-from .workloads.injection import Injection, Settings, Way, instrument
+from .workloads.collector import Settings
+from .workloads.injection import Injection, Way, instrument
 from .workloads.lasting import keep_until_seen
 from .workloads.stopping import stop_patch
 from .writing import check_ours

@@ -154,10 +154,10 @@ class LogReaders:
         sender = _Sender(self._archive, about, collection, waiting)
         container = brief.primary_container
         namespace = about.trial.namespace
-        async with self._kube.log(namespace, about.pod, container, silence=SILENCE) as lines:
+        async with self._kube.log(namespace, about.pod, container, silence=SILENCE) as pieces:
             sending = asyncio.create_task(sender.run())
             try:
-                await _collect(lines, collection, waiting)
+                await _collect(pieces, collection, waiting)
             finally:
                 sending.cancel()
                 with contextlib.suppress(asyncio.CancelledError):
@@ -183,15 +183,26 @@ class LogReaders:
 
 
 async def _collect(
-    lines: AsyncIterator[bytes], collection: Collection, waiting: list[PlainSample]
+    pieces: AsyncIterator[bytes], collection: Collection, waiting: list[PlainSample]
 ) -> None:
-    async for line in lines:
-        written, _, text = line.partition(b" ")
-        try:
-            at = read(written.decode())
-        except ValueError:
-            continue  # what a line had beyond a piece
-        waiting += collection.feed("stdout", text + b"\n", at)
+    at: float | None = None
+    begins = True
+    async for piece in pieces:
+        text = piece
+        if begins:
+            written, _, text = piece.partition(b" ")
+            at = _time(written)
+        begins = piece.endswith(b"\n")
+        if at is not None:
+            waiting += collection.feed("stdout", text, at)
+
+
+def _time(written: bytes) -> float | None:
+    """Return the time of a line; None of one that the API server wrote in the log's place."""
+    try:
+        return read(written.decode())
+    except ValueError:
+        return None
 
 
 class _Sender:

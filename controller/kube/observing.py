@@ -22,7 +22,7 @@ from .trials import is_ahead
 from .waiting import Explainer, crash_of
 from .workloads.hindrance import hindrance
 from .workloads.injection import Way
-from .workloads.judgement import Conditions, judge, runs, started_at
+from .workloads.judgement import EndConditions, judge, runs, started_at
 from .workloads.pods import exit_code, is_collected, stands_still
 
 
@@ -152,7 +152,7 @@ class AttemptObserver:
             if not stands_still(found, pods):
                 return None
             return Ended(ref, EndReason.STOPPED, None, "", Usage(), now)
-        ended = judge(found, Conditions(brief.success, brief.failure))
+        ended = judge(found, EndConditions(brief.success, brief.failure))
         if ended is None:
             return None
         if ended.succeeded:

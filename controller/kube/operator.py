@@ -8,17 +8,14 @@ opens the book anew.
 import asyncio
 import contextlib
 import logging
-import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import fields
 from typing import NamedTuple
 
 from ...api.errors import Conflict, Invalid, NotFound, Retryable, TunewrightError
 from ..plan import reasons
 from ..plan.limits import expires_at
-from ..ports import Clock
 from .admission import Admission
-from .archive import Archive
 from .cache import Cache, Key, key_of
 from .driver import Driver
 from .experiments import experiment_record, is_driven_here, is_settled, kind_of_trials, ttl_of
@@ -29,14 +26,12 @@ from .lease import Elector
 from .notices import Notices
 from .opening import open_driver
 from .plugins import tell_ignored
-from .pod_webhook import PodWebhook
-from .port import Document, Kube
+from .port import Document
 from .queue import WorkQueue
 from .resources import EXPERIMENTS, TRIALS
 from .retention import keep_sweeping
 from .trials import is_ours
-from .workloads.injection import Settings
-from .world import LimitsOf, OpenSuggester, World, unlimited
+from .world import Parts, World
 from .writing import refuse, say_waits
 
 log = logging.getLogger(__name__)
@@ -52,29 +47,6 @@ AFTER_SECONDS = 1.0
 
 AGAIN_SECONDS = 30.0
 """How soon a kind that is not installed is looked for again."""
-
-
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """What an operator is made of. `namespaces` holds None alone for all.
-
-    `steady` measures how long is waited: it is a clock that nobody sets.
-    `pod_webhook` is None where the API server is not to ask about pods.
-    """
-
-    kube: Kube
-    archive: Archive
-    open_suggester: OpenSuggester
-    settings: Settings
-    clock: Clock
-    chance: Callable[[], float]
-    steady: Callable[[], float] = time.monotonic
-    namespaces: Sequence[str | None] = (None,)
-    katib_configs: Sequence[str] = ()
-    template_namespaces: Sequence[str] = ()
-    pod_webhook: PodWebhook | None = None
-    impersonates: bool = False
-    limits: LimitsOf = unlimited
 
 
 class _Driven(NamedTuple):
@@ -134,21 +106,11 @@ class Operator:
         """Drive until cancelled, or until Katib's controller drives again."""
         assert self.informers is not None
         world = World(
-            kube=self._parts.kube,
+            **{each.name: getattr(self._parts, each.name) for each in fields(self._parts)},
             informers=self.informers,
-            archive=self._parts.archive,
-            open_suggester=self._parts.open_suggester,
-            settings=self._parts.settings,
-            clock=self._parts.clock,
-            steady=self._parts.steady,
-            touch=self._touch,
-            katib_configs=self._parts.katib_configs,
-            template_namespaces=self._parts.template_namespaces,
-            impersonates=self._parts.impersonates,
-            limits=self._parts.limits,
             notices=self._notices,
             figures=self.figures,
-            pod_webhook=self._parts.pod_webhook,
+            touch=self._touch,
         )
         await wait_for_its_end(self._parts.kube, self._parts.namespaces)
         await tell_ignored(self._parts.kube, self._notices, self._parts.katib_configs)

@@ -171,7 +171,8 @@ class Kube(Protocol):
     def log(self, namespace: str, pod: str, container: str, *, silence: float) -> Log:
         """Give what a container writes, a line after the other, from its beginning to its end.
 
-        Each line begins with its time, RFC 3339, and a blank.
+        Each line begins with its time, RFC 3339, and a blank, and ends with a newline. A long one
+        may come in several pieces, of which the last one ends so.
         ServerUnavailable after `silence` seconds without a word, Invalid while the
         container has not begun, NotFound when the pod is gone.
         """

@@ -82,9 +82,21 @@ class ClusterRecords:
             followed.go_on(seconds)
         return bool(self._followed)
 
-    def document(self, uid: str) -> Document:
-        """Return an experiment's resource, as it was read last."""
-        return self._documents[uid]
+    def _document(self, uid: str) -> Document:
+        """Return an experiment's resource, as it was read last.
+
+        Raises:
+            NotFound: it has been deleted since.
+        """
+        document = self._documents.get(uid)
+        if document is None:
+            raise NotFound("the experiment has been deleted")
+        return document
+
+    def _forget(self, uid: str) -> None:
+        """Forget an experiment that was deleted: whoever lists for months would hold them all."""
+        self._documents.pop(uid, None)
+        self._best.pop(uid, None)
 
     def resource(self, record: ExperimentRecord, trial: TrialRecord) -> Document:
         """Return a trial's resource, as it is now."""
@@ -117,7 +129,7 @@ class ClusterRecords:
 
     def feed(self, namespace: str | None = None) -> Feed:
         if namespace not in self._catalogs:
-            self._catalogs[namespace] = Catalog(self._session, namespace, self.take)
+            self._catalogs[namespace] = Catalog(self._session, namespace, self.take, self._forget)
         return CatalogFeed(self._catalogs[namespace], self._with_best)
 
     def experiment(self, key: ExperimentKey) -> ExperimentRecord:
@@ -136,11 +148,11 @@ class ClusterRecords:
         if best is None or known != name:
             try:
                 document = self._session.get(TRIALS, record.key.namespace, name)
+                if not is_ours(document, record.uid):
+                    return record
+                best = _told(self._read(record.uid, document))
             except NotFound:
-                return record  # somebody deleted it
-            if not is_ours(document, record.uid):
-                return record
-            best = _told(self._read(record.uid, document))
+                return record  # somebody deleted it, or its experiment
             self._best[record.uid] = (name, best)
         return replace(record, best=(best,))
 
@@ -153,7 +165,7 @@ class ClusterRecords:
     # Trials.
 
     def view(self, uid: str) -> View:
-        key = experiment_record(self._documents[uid])[0].key
+        key = experiment_record(self._document(uid))[0].key
         self.take(self._session.get(EXPERIMENTS, key.namespace, key.name))
         return self._book(uid).view(uid)
 
@@ -183,7 +195,7 @@ class ClusterRecords:
 
     def trial(self, uid: str, index: int) -> TrialRecord:
         if uid not in self._followed:
-            document = self._documents[uid]
+            document = self._document(uid)
             name = trial_name(name_of(document), uid, index)
             with contextlib.suppress(NotFound):  # a plug-in may have named it
                 found = self._session.get(TRIALS, namespace_of(document), name)
@@ -192,7 +204,7 @@ class ClusterRecords:
 
     def best_trials(self, uid: str, limit: int) -> Sequence[TrialRecord]:
         if limit == 1:
-            return self.experiment(experiment_record(self._documents[uid])[0].key).best
+            return self.experiment(experiment_record(self._document(uid))[0].key).best
         book = self._book(uid)
         ranked = [
             (loss, entry.position)
@@ -231,7 +243,7 @@ class ClusterRecords:
         return ()
 
     def _book(self, uid: str) -> Book:
-        document = self._documents[uid]
+        document = self._document(uid)
         followed = self._followed.get(uid)
         if followed is None or followed.is_over:
             self._followed = {k: each for k, each in self._followed.items() if not each.is_over}
@@ -241,7 +253,7 @@ class ClusterRecords:
         return followed.book(document)
 
     def _read(self, uid: str, trial: Document) -> TrialRecord:
-        document = self._documents[uid]
+        document = self._document(uid)
         space = search_space(ExperimentSpec.read(document["spec"]))
         return page_of(trial, objective_of(document), space).record
 
@@ -264,7 +276,7 @@ class ClusterRecords:
             Unsupported: nothing serves them in this cluster.
         """
         self._check_served()
-        namespace = namespace_of(self._documents[uid])
+        namespace = namespace_of(self._document(uid))
         given = {"metric": metric, "since": since, "until": until, "attempt": attempt}
         query = {name: str(value) for name, value in given.items() if value is not None}
         path = trial_path(namespace, self.trial(uid, index).name)
@@ -292,7 +304,7 @@ class ClusterRecords:
 
     def events(self, uid: str, *, after: float = 0.0, limit: int = 100) -> Sequence[EventRow]:
         """Return what the cluster said of an experiment, its trials, their workloads and pods."""
-        document = self._documents[uid]
+        document = self._document(uid)
         names = {page.record.name: page.record.index for page in self._book(uid).pages.values()}
         found = [
             row

@@ -1,7 +1,7 @@
 """How many devices an attempt needs, and which of them each of its containers sees.
 
-As on a cluster: a container sees those that it asks for, and no other has them; what runs
-before the rest of its pod leaves it its own.
+As on a cluster: a container sees the devices that it asks for, and no other has them, except
+that init containers, which end before the rest of their pod starts, use the same ones as it.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -39,10 +39,10 @@ def _shared(
     pod: Pod, resource: str, share: Sequence[str]
 ) -> Iterator[tuple[Container, Sequence[str]]]:
     left = iter(share)
-    for container in _staying(pod):
+    for container in _sidecars(pod):
         yield container, [*islice(left, _asked(container, resource))]
     rest = [*left]
-    for container in _passing(pod):
+    for container in _inits(pod):
         yield container, rest[: _asked(container, resource)]
     left = iter(rest)
     for container in (*pod.beside, pod.primary):
@@ -50,17 +50,17 @@ def _shared(
 
 
 def _needed(pod: Pod, resource: str) -> int:
-    staying = sum(_asked(each, resource) for each in _staying(pod))
+    sidecars = sum(_asked(each, resource) for each in _sidecars(pod))
     running = sum(_asked(each, resource) for each in (*pod.beside, pod.primary))
-    return staying + max([running, *(_asked(each, resource) for each in _passing(pod))])
+    return sidecars + max([running, *(_asked(each, resource) for each in _inits(pod))])
 
 
-def _staying(pod: Pod) -> Sequence[Container]:
-    return [each for each in pod.first if each.stays]
+def _sidecars(pod: Pod) -> Sequence[Container]:
+    return [each for each in pod.init if each.is_sidecar]
 
 
-def _passing(pod: Pod) -> Sequence[Container]:
-    return [each for each in pod.first if not each.stays]
+def _inits(pod: Pod) -> Sequence[Container]:
+    return [each for each in pod.init if not each.is_sidecar]
 
 
 def _asked(container: Container, resource: str) -> int:

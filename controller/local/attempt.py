@@ -241,8 +241,8 @@ class Attempt:
         beside: list[asyncio.Task[Exit]] = []
         staying: list[_Process] = []
         try:
-            for container in pod.first:
-                if container.stays:
+            for container in pod.init:
+                if container.is_sidecar:
                     self._start_beside(pod, container, beside, staying)
                     continue
                 end = await self._container(pod, container)

@@ -22,7 +22,7 @@ class Container:
     command: tuple[str, ...]
     args: tuple[str, ...]
     limits: Limits
-    stays: bool = False  # a native sidecar: started in its turn, ended with the pod
+    is_sidecar: bool = False  # a native one: started in its turn, ended with the pod
 
     @property
     def image(self) -> str:
@@ -31,14 +31,14 @@ class Container:
 
 @dataclass(frozen=True, slots=True)
 class Pod:
-    """One pod: what runs first, what runs beside, and the container that decides."""
+    """One pod: its init containers, the container that decides, and those that run beside it."""
 
     name: str
     role: str
     index: int
     document: Mapping[str, Any] = field(repr=False)
     metadata: Mapping[str, Any] = field(repr=False)
-    first: tuple[Container, ...]
+    init: tuple[Container, ...]
     beside: tuple[Container, ...]
     primary: Container
     variables: Mapping[str, str] = field(default_factory=dict)
@@ -51,7 +51,7 @@ class Pod:
 
     @property
     def containers(self) -> tuple[Container, ...]:
-        return (*self.first, *self.beside, self.primary)
+        return (*self.init, *self.beside, self.primary)
 
 
 def words(value: object) -> tuple[str, ...]:
@@ -68,7 +68,7 @@ def _container(document: Mapping[str, Any], *, init: bool) -> Container:
         command=words(document.get("command")),
         args=words(document.get("args")),
         limits=limits_of(document.get("resources") or {}),
-        stays=init and document.get("restartPolicy") == "Always",
+        is_sidecar=init and document.get("restartPolicy") == "Always",
     )
 
 
@@ -104,7 +104,7 @@ def pod_of(
         index=index,
         document=spec,
         metadata=template.get("metadata") or {},
-        first=tuple(_container(each, init=True) for each in spec.get("initContainers") or ()),
+        init=tuple(_container(each, init=True) for each in spec.get("initContainers") or ()),
         beside=tuple(each for each in mains if each is not chosen),
         primary=chosen,
         variables=variables,

@@ -13,7 +13,7 @@ PATIENCE = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class End:
     """The experiment's end. `at_once` stops what runs; else it is let finish first."""
 
     state: ExperimentState
@@ -22,7 +22,7 @@ class Verdict:
     at_once: bool = True
 
 
-def verdict(view: View, counts: Counts) -> Verdict | None:  # noqa: PLR0911 - a ladder, one return a rung
+def judge(view: View, counts: Counts) -> End | None:  # noqa: PLR0911 - a ladder, one return a rung
     """Judge the experiment by `counts`; None while it should go on.
 
     The most decisive cause first: what a person asked, the goal, failures, budgets.
@@ -53,13 +53,13 @@ def verdict(view: View, counts: Counts) -> Verdict | None:  # noqa: PLR0911 - a 
     return _search_over(view, counts)
 
 
-def _stopped(counts: Counts) -> Verdict:
+def _stopped(counts: Counts) -> End:
     """Return what a person's word makes of it: a success only when something was observed."""
     state = ExperimentState.SUCCEEDED if counts.observed else ExperimentState.FAILED
-    return Verdict(state, reasons.STOPPED.name, reasons.STOPPED.message)
+    return End(state, reasons.STOPPED.name, reasons.STOPPED.message)
 
 
-def _search_over(view: View, counts: Counts) -> Verdict | None:
+def _search_over(view: View, counts: Counts) -> End | None:
     """Judge by the algorithm: it has no more points, cannot go on, or waits for nothing."""
     search = view.search
     if search.failure is not None:
@@ -73,17 +73,17 @@ def _search_over(view: View, counts: Counts) -> Verdict | None:
 
 def _success(
     view: View, counts: Counts, reason: Reason, detail: str = "", *, at_once: bool = True
-) -> Verdict:
+) -> End:
     """Return a success, unless nothing was ever observed.
 
     An end that lets trials finish first is judged again when they have.
     """
     still_running = not at_once and any(trial.phase is not Phase.ENDED for trial in view.trials)
     if counts.observed or still_running:
-        return Verdict(ExperimentState.SUCCEEDED, reason.name, reason.about(detail), at_once)
+        return End(ExperimentState.SUCCEEDED, reason.name, reason.about(detail), at_once)
     metric = view.objective.metric.name
     return _failure(reasons.NO_OBSERVATION, metric, at_once=at_once)
 
 
-def _failure(reason: Reason, detail: str = "", *, at_once: bool = True) -> Verdict:
-    return Verdict(ExperimentState.FAILED, reason.name, reason.about(detail), at_once)
+def _failure(reason: Reason, detail: str = "", *, at_once: bool = True) -> End:
+    return End(ExperimentState.FAILED, reason.name, reason.about(detail), at_once)

@@ -8,7 +8,7 @@ from ...api.states import TrialState
 from . import reasons
 from .actions import Action, Adopt, Answer, AnswerStop, Finish, Plan, Repeat, Status, Stop
 from .budget import ask, initial, starts
-from .completion import Verdict, verdict
+from .completion import End, judge
 from .deadlines import wake_at
 from .endings import Cause, Moment, cause, consequence, ended_by_us, grace, moment
 from .lifecycle import ended, going, reopened, standing, wants_reopening, why_closed
@@ -32,7 +32,7 @@ def plan(view: View, now: float) -> Plan:
         if again is not None:
             return Plan((), again, wake_at=now)
     settled, counts = _settle(view, now)
-    over = _verdict(view, counts)
+    over = _judge(view, counts)
     stops = _end(view, settled, moment(view, now, over))
     unfinished = [
         trial.index
@@ -95,11 +95,11 @@ def _given(view: View, trial: TrialView) -> Outcome:
     return Outcome(value, tuple(values.items()), broken=broken)
 
 
-def _verdict(view: View, counts: Counts) -> Verdict | None:
+def _judge(view: View, counts: Counts) -> End | None:
     """Judge the experiment; one that has ended stays so."""
     if view.state.is_finished:
-        return Verdict(view.state, view.reason, view.message)
-    return verdict(view, counts)
+        return End(view.state, view.reason, view.message)
+    return judge(view, counts)
 
 
 def _end(view: View, settled: Settled, at: Moment) -> list[Stop]:
@@ -165,7 +165,7 @@ def _begin(
             yield question
 
 
-def _status(view: View, over: Verdict | None, *, is_over: bool) -> Status:
+def _status(view: View, over: End | None, *, is_over: bool) -> Status:
     if view.state.is_finished:
         return standing(view)
     if over is not None and is_over:

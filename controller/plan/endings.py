@@ -11,7 +11,7 @@ from enum import StrEnum
 from ...api.states import TrialState
 from . import reasons
 from .actions import Finish, Repeat
-from .completion import Verdict
+from .completion import End
 from .deadlines import active_until, leased_until, pending_until
 from .view import EndReason, Leaving, TrialView, Verb, View, Wish
 from .wishes import excess, pausing_now
@@ -35,20 +35,20 @@ class Moment:
     """What all trials of one view are judged by: found once, not once a trial."""
 
     now: float
-    verdict: Verdict | None
+    end: End | None
     by_wish: dict[int, Wish]
     pausing: bool
     excess: frozenset[int]
 
 
-def moment(view: View, now: float, verdict: Verdict | None) -> Moment:
+def moment(view: View, now: float, end: End | None) -> Moment:
     wishes = {
         wish.index: wish
         for wish in view.wishes
         if wish.index is not None
         and wish.verb in {Verb.TRIAL_STOP, Verb.TRIAL_RETRY, Verb.TRIAL_DROP}
     }
-    return Moment(now, verdict, wishes, pausing_now(view), excess(view))
+    return Moment(now, end, wishes, pausing_now(view), excess(view))
 
 
 def cause(view: View, trial: TrialView, moment: Moment) -> Cause | None:  # noqa: PLR0911 - a ladder
@@ -62,7 +62,7 @@ def cause(view: View, trial: TrialView, moment: Moment) -> Cause | None:  # noqa
     wish = moment.by_wish.get(trial.index)
     if wish is not None and wish.verb is not Verb.TRIAL_RETRY:
         return Cause.PERSON
-    if moment.verdict is not None and moment.verdict.at_once:
+    if moment.end is not None and moment.end.at_once:
         return Cause.EXPERIMENT
     overdue = _overdue(view, trial, moment.now)
     if overdue is not None:
@@ -115,7 +115,7 @@ def consequence(view: View, trial: TrialView, why: Cause | None, moment: Moment)
             return Finish(index, TrialState.KILLED, reason.name, reason.message)
         case Cause.EXPERIMENT:
             reason = reasons.EXPERIMENT_ENDED
-            text = reason.about(moment.verdict.reason if moment.verdict else "")
+            text = reason.about(moment.end.reason if moment.end else "")
             return Finish(index, TrialState.KILLED, reason.name, text)
         case Cause.ACTIVE_DEADLINE:
             # Taking too long is a property of the point: the algorithm hears of it.

@@ -6,7 +6,7 @@ from math import ceil
 from ...api.history import SearchState
 from . import reasons
 from .budget import room, starts
-from .completion import Verdict, verdict
+from .completion import End, judge
 from .deadlines import active_until, metrics_until, pending_until
 from .limits import held_back
 from .view import Leaving, Phase, TrialView, View
@@ -29,7 +29,7 @@ def ended(state: str, reason: str, message: str) -> Iterator[str]:
 
 
 def _going(view: View, now: float) -> Iterator[str]:
-    over = verdict(view, view.counts)
+    over = judge(view, view.counts)
     if view.leaving is not None:
         how = "within their grace" if view.leaving is Leaving.GENTLY else "at once"
         yield f"the engine is shutting down: {view.active} running trials end {how}"
@@ -47,7 +47,7 @@ def _going(view: View, now: float) -> Iterator[str]:
         yield from _trial(view, trial, starting, now)
 
 
-def _closing(view: View, over: Verdict) -> str:
+def _closing(view: View, over: End) -> str:
     left = len(view.trials)
     return f"about to end as {over.state} ({over.reason}): {left} trials have yet to end"
 

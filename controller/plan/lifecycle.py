@@ -5,7 +5,7 @@ from dataclasses import replace
 from ...api.states import EXPERIMENT_EDGES, ExperimentState, TrialState, passage
 from . import reasons
 from .actions import Status
-from .completion import Verdict, verdict
+from .completion import End, judge
 from .reasons import Reason
 from .view import Verb, View
 
@@ -36,7 +36,7 @@ def passed(view: View, state: ExperimentState, reason: str, message: str) -> Sta
     return Status(passage(EXPERIMENT_EDGES, view.state, state), reason, message)
 
 
-def ended(view: View, end: Verdict) -> Status:
+def ended(view: View, end: End) -> Status:
     return passed(view, end.state, end.reason, end.message)
 
 
@@ -66,7 +66,7 @@ def why_closed(view: View) -> str:
     """
     if not view.policy.may_restart:
         return NEVER
-    again = verdict(replace(view, search=view.search.anew()), view.counts)
+    again = judge(replace(view, search=view.search.anew()), view.counts)
     if again is None:
         return ""
     killed, budget = view.counts.of(TrialState.KILLED), view.policy.max_trials

@@ -220,3 +220,13 @@ def test_what_is_written_is_read_as_it_was(text):
     (source,), faults = read(write({"text": [text]}))
 
     assert (source.value, faults) == ({"text": [text]}, [])
+
+
+@pytest.mark.parametrize("levels", [300, 900, 20_000])
+def test_a_value_of_too_many_levels_is_a_fault_as_in_a_file(levels):
+    nested: object = 1
+    for _ in range(levels):
+        nested = [nested]
+
+    with pytest.raises(Invalid, match="nested too deeply"):
+        parse({"kind": "Experiment", "spec": {"maxTrialCount": nested}})

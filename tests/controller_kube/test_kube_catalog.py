@@ -4,6 +4,7 @@ import pytest
 from support.apiserver import NEEDED
 from support.operated import experiment
 from support.waiting import until
+from tunewright.api.errors import NotFound
 from tunewright.controller.kube.records import ClusterRecords
 from tunewright.controller.kube.resources import EXPERIMENTS
 from tunewright.controller.kube.session import Context, connect
@@ -70,3 +71,15 @@ def test_what_is_created_changed_and_deleted_is_told(place):
     place.session.delete(EXPERIMENTS, place.namespace, "one", made["metadata"]["uid"])
     assert heard(feed).gone == [made["metadata"]["uid"]]
     assert not feed.read()
+
+
+def test_nothing_of_what_is_deleted_is_held_for_ever(place):
+    feed = place.feed()
+    made = place.create("one")
+    uid = made["metadata"]["uid"]
+    heard(feed)
+    place.session.delete(EXPERIMENTS, place.namespace, "one", uid)
+    heard(feed)
+    until(lambda: not place.records._documents)
+    with pytest.raises(NotFound, match="has been deleted"):
+        place.records.trials(uid)

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from tunewright.api.errors import Invalid
 from tunewright.controller.kube.workloads.checkpoints import NAME, Kept
-from tunewright.controller.kube.workloads.injection import Injection, Settings, instrument
+from tunewright.controller.kube.workloads.collector import Settings
+from tunewright.controller.kube.workloads.injection import Injection, instrument
 
 VOLUME = {"persistentVolumeClaim": {"claimName": "checkpoints"}}
 

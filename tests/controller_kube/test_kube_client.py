@@ -368,6 +368,30 @@ def test_a_large_object_is_told_whole(within):
     assert len(within(scenario)) == 900_000
 
 
+def test_a_line_of_a_log_comes_in_pieces_while_it_has_no_end(plain):
+    async def scene():
+        ended = asyncio.Event()
+
+        async def serve(reader, writer):
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(b"HTTP/1.1 200 OK\r\n\r\n2026-01-01T00:00:00Z " + b"x" * 400_000)
+            await ended.wait()
+            writer.close()
+
+        async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+            kube = await connect(kubeconfig=plain(server.sockets[0].getsockname()[1]))
+            try:
+                async with kube.log("default", "p", "main", silence=5.0) as pieces:
+                    return [await anext(pieces), await anext(pieces)]
+            finally:
+                ended.set()
+                await kube.close()
+
+    first, second = asyncio.run(scene())
+    assert first.startswith(b"2026-01-01T00:00:00Z x")
+    assert {*second} == {*b"x"}
+
+
 def test_a_connection_that_is_silent_for_too_long_is_given_up(api_server):
     async def scene():
         async with Proxy(api_server) as proxy, client(proxy) as kube:

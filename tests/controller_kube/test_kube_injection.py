@@ -5,9 +5,9 @@ import json
 
 import pytest
 from support.apiserver import NEEDED
+from tunewright.controller.kube.workloads.collector import Settings
 from tunewright.controller.kube.workloads.injection import (
     Injection,
-    Settings,
     Way,
     instrument,
 )

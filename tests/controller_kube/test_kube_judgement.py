@@ -3,8 +3,8 @@
 import pytest
 from tunewright.api.workload_kinds import KINDS
 from tunewright.controller.kube.workloads.judgement import (
-    Conditions,
-    Verdict,
+    EndConditions,
+    WorkloadEnd,
     judge,
     runs,
     started_at,
@@ -22,7 +22,7 @@ def workload(kind, *conditions, **status):
 
 
 def own_conditions(kind):
-    return Conditions(KINDS[kind].success, KINDS[kind].failure)
+    return EndConditions(KINDS[kind].success, KINDS[kind].failure)
 
 
 @pytest.mark.parametrize(
@@ -32,26 +32,26 @@ def own_conditions(kind):
         (workload("Job", active=1), None),
         (workload("Job", "Suspended=True"), None),
         (workload("Job", "SuccessCriteriaMet=True", "Complete=False"), None),
-        (workload("Job", "Complete=True: Done: in time"), Verdict(True, "Done", "in time")),
+        (workload("Job", "Complete=True: Done: in time"), WorkloadEnd(True, "Done", "in time")),
         (workload("Job", "Failed=True: BackoffLimitExceeded: too often"),
-         Verdict(False, "BackoffLimitExceeded", "too often")),
+         WorkloadEnd(False, "BackoffLimitExceeded", "too often")),
         (workload("PyTorchJob", "Created=True", "Running=True"), None),
         (workload("PyTorchJob", "Running=False", "Succeeded=True: PyTorchJobSucceeded"),
-         Verdict(True, "PyTorchJobSucceeded")),
-        (workload("TFJob", "Failed=True: TFJobFailed"), Verdict(False, "TFJobFailed")),
+         WorkloadEnd(True, "PyTorchJobSucceeded")),
+        (workload("TFJob", "Failed=True: TFJobFailed"), WorkloadEnd(False, "TFJobFailed")),
         (workload("TrainJob", "Suspended=False: Resumed"), None),
         (workload("TrainJob", "Complete=True: AllJobsCompleted"),
-         Verdict(True, "AllJobsCompleted")),
-        (workload("TrainJob", "Failed=True: FailedJobs"), Verdict(False, "FailedJobs")),
+         WorkloadEnd(True, "AllJobsCompleted")),
+        (workload("TrainJob", "Failed=True: FailedJobs"), WorkloadEnd(False, "FailedJobs")),
         # Both are met: failure is asked for first.
-        (workload("Job", "Complete=True", "Failed=True: Late"), Verdict(False, "Late")),
+        (workload("Job", "Complete=True", "Failed=True: Late"), WorkloadEnd(False, "Late")),
     ],
 )  # fmt: skip
 def test_a_known_kind_ends_as_its_conditions_say(document, verdict):
     assert judge(document, own_conditions(document["kind"])) == verdict
 
 
-PHASES = Conditions(
+PHASES = EndConditions(
     success='status.[@this].#(phase=="Succeeded")#', failure='status.[@this].#(phase=="Failed")#'
 )
 
@@ -61,9 +61,9 @@ PHASES = Conditions(
     [
         ({}, None),
         ({"phase": "Running"}, None),
-        ({"phase": "Succeeded", "message": "well"}, Verdict(True, "", "well")),
-        ({"phase": "Failed", "reason": "Evicted"}, Verdict(False, "Evicted")),
-        ({"phase": "Failed", "reason": 7, "message": None}, Verdict(False)),
+        ({"phase": "Succeeded", "message": "well"}, WorkloadEnd(True, "", "well")),
+        ({"phase": "Failed", "reason": "Evicted"}, WorkloadEnd(False, "Evicted")),
+        ({"phase": "Failed", "reason": 7, "message": None}, WorkloadEnd(False)),
     ],
 )
 def test_any_kind_ends_as_the_conditions_given_say(status, verdict):
@@ -84,7 +84,7 @@ def test_any_kind_ends_as_the_conditions_given_say(status, verdict):
 )
 def test_a_condition_is_met_by_an_object_or_an_array_that_holds_something(path, met):
     document = {"status": {"succeeded": 1, "phase": "Done", "empty": [], "names": ["a"]}}
-    assert (judge(document, Conditions(success=path, failure="")) is not None) is met
+    assert (judge(document, EndConditions(success=path, failure="")) is not None) is met
 
 
 def pod(phase):

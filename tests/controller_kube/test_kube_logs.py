@@ -31,7 +31,7 @@ TRIAL = TrialRecord(
     value=None,
     attempt=None,
 )
-LINES = tuple(f"{AT} loss={step}".encode() for step in (3, 2, 1))
+LINES = tuple(f"{AT} loss={step}\n".encode() for step in (3, 2, 1))
 
 
 def pod(state: str, restarts: int = 0):
@@ -48,7 +48,8 @@ class Server:
     A log does not end before `happened`.
     """
 
-    def __init__(self, served, pods, happened):
+    def __init__(self, served, pods, happened, written):
+        self._written = written
         self._happened = happened
         self._served = iter(served)
         self._pods = iter(pods)
@@ -60,7 +61,7 @@ class Server:
             raise Forbidden("the API server forbids it")
 
         async def lines():
-            for line in LINES[:count]:
+            for line in self._written[:count]:
                 yield line
             await asyncio.wait_for(self._happened.wait(), 5)
 
@@ -93,7 +94,7 @@ class Kept:
         self.is_done |= said.done
 
 
-def read(monkeypatch, served, pods, failures=()) -> list[float]:
+def read(monkeypatch, served, pods, failures=(), written=LINES) -> list[float]:
     """Read a log to its end; return the values that were kept."""
     monkeypatch.setattr(logs, "SEND_SECONDS", 0.01)
     monkeypatch.setattr(logs, "LOOK_SECONDS", 0.01)
@@ -113,7 +114,9 @@ def read(monkeypatch, served, pods, failures=()) -> list[float]:
 
     async def reading():
         ended = asyncio.Event()
-        readers = LogReaders(Server(served, pods, kept.has_some), kept, WallClock(), ended.set)
+        readers = LogReaders(
+            Server(served, pods, kept.has_some, written), kept, WallClock(), ended.set
+        )
         readers.follow(record, brief_of(record), TRIAL, [pod("running")])
         await ended.wait()
         assert not readers.is_reading(0)
@@ -158,3 +161,9 @@ def test_the_names_of_logs_are_few_however_many_pods_there_are():
 
 def test_a_log_ends_with_a_pod_that_is_gone(monkeypatch):
     assert read(monkeypatch, [2], [None]) == [3, 2]
+
+
+def test_a_line_that_comes_in_pieces_is_one(monkeypatch):
+    written = (f"{AT} lo".encode(), b"ss", b"=3\n", *LINES[1:])
+
+    assert read(monkeypatch, [5], [pod("terminated")], written=written) == [3, 2, 1]

@@ -97,7 +97,7 @@ class _Behind(Passing):
     @contextlib.asynccontextmanager
     async def log(self, namespace, pod, container, *, silence):
         async def lines():
-            yield b"2026-01-01T00:00:00Z loss=0.5"
+            yield b"2026-01-01T00:00:00Z loss=0.5\n"
 
         yield lines()
 

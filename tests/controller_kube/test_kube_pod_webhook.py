@@ -328,7 +328,7 @@ class Logged(Passing):
         self.read.append(pod)
 
         async def lines():
-            yield f"{AT} loss=0.25".encode()
+            yield f"{AT} loss=0.25\n".encode()
 
         yield lines()
 

@@ -13,10 +13,11 @@ from tunewright.controller.kube import client
 from tunewright.controller.kube.archive import StoreArchive
 from tunewright.controller.kube.figures import Figures
 from tunewright.controller.kube.lease import Elector
-from tunewright.controller.kube.operator import Operator, Parts
+from tunewright.controller.kube.operator import Operator
 from tunewright.controller.kube.port import Kube, Resource, Selection
 from tunewright.controller.kube.resources import EXPERIMENTS, TRIALS
-from tunewright.controller.kube.workloads.injection import Settings
+from tunewright.controller.kube.workloads.collector import Settings
+from tunewright.controller.kube.world import Parts
 from tunewright.controller.ports import WallClock
 from tunewright.db.sql import open_store
 from tunewright.db.store import Store

@@ -18,8 +18,6 @@ from .collector import Collector, Settings, literal
 from .pods import is_primary
 from .templates import PodTemplate, Reporting, pod_templates, reporting
 
-__all__ = ["Injection", "Settings", "Way", "instrument", "instrument_pod"]
-
 _NOTHING = {"collector": {"kind": CollectorKind.NONE.value}}
 
 

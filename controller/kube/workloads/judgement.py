@@ -11,7 +11,7 @@ _RUNNING = 'status.conditions.#(type=="Running")#|#(status=="True")#'
 
 
 @dataclass(frozen=True, slots=True)
-class Conditions:
+class EndConditions:
     """GJSON paths; what one of them finds says that the workload ended so."""
 
     success: str
@@ -19,7 +19,7 @@ class Conditions:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class WorkloadEnd:
     """How a workload ended, with the reason and message that it gives itself."""
 
     succeeded: bool
@@ -27,14 +27,14 @@ class Verdict:
     message: str = ""
 
 
-def judge(workload: Document, conditions: Conditions) -> Verdict | None:
+def judge(workload: Document, conditions: EndConditions) -> WorkloadEnd | None:
     """Say how it ended; None while it has not. Where both conditions are met it failed."""
     for succeeded, path in ((False, conditions.failure), (True, conditions.success)):
         met = evaluate(path, workload)
         if isinstance(met, list):
             met = (met[0] if isinstance(met[0], dict) else {}) if met else None
         if isinstance(met, dict):
-            return Verdict(succeeded, _text(met.get("reason")), _text(met.get("message")))
+            return WorkloadEnd(succeeded, _text(met.get("reason")), _text(met.get("message")))
     return None
 
 
