@@ -110,7 +110,7 @@ class Engine:
         self._due = asyncio.Event()
         self._lingers: asyncio.TimerHandle | None = None
         self._trials = RunningTrials(
-            self._workloads, clock, home, on_samples=self._on_samples, on_news=self._hear
+            self._workloads, clock, home, on_samples=self._on_samples, on_news=self._turn_soon
         )
         self._pictures = Pictures(observer, clock)
         self._inbox: list[Event] = []
@@ -144,11 +144,11 @@ class Engine:
         """
         again = self._memory.leaving is not None
         self._memory.leaving = Leaving.AT_ONCE if again else Leaving.GENTLY
-        self._hurry()
+        self._turn_now()
 
     def wake(self) -> None:
         """Look at the wishes now."""
-        self._hurry()
+        self._turn_now()
 
     def _answer(self) -> Sequence[str]:
         """Wake, and say what the experiment waits for."""
@@ -322,7 +322,7 @@ class Engine:
         match change:
             case Started():
                 self._inbox.append(change)
-                self._hear()
+                self._turn_soon()
             case Output():
                 self._trials.feed(change)
             case Ended():
@@ -337,19 +337,19 @@ class Engine:
 
     def _on_samples(self, event: Event) -> None:
         self._inbox.append(event)
-        self._hear()
+        self._turn_soon()
 
     def _tell(self, event: Event) -> None:
         self._trials.flush()
         self._inbox.append(event)
-        self._hurry()
+        self._turn_now()
 
-    def _hear(self) -> None:
+    def _turn_soon(self) -> None:
         """Take a turn soon: there is news, which waits a moment for more of it."""
         if self._lingers is None:
             self._lingers = asyncio.get_running_loop().call_later(LINGER, self._due.set)
 
-    def _hurry(self) -> None:
+    def _turn_now(self) -> None:
         """Take a turn now."""
         self._due.set()
 
@@ -359,13 +359,13 @@ class Engine:
         problem = turn.brief.problem
         suggested = await ask(self._suggester, problem, question, self._memory, self._clock)
         if suggested is None:
-            self._hurry()
+            self._turn_now()
         else:
             self._inbox.append(suggested)
             if self._memory.search.ahead and turn.view.trials:
-                self._hear()  # nobody waits for points that are made ahead
+                self._turn_soon()  # nobody waits for points that are made ahead
             else:
-                self._hurry()
+                self._turn_now()
 
     # From an engine before this one, and at the end of this one.
 
@@ -430,4 +430,4 @@ class Engine:
         self._tasks.discard(task)
         if not task.cancelled() and task.exception() is not None:
             self._failure = task.exception()
-            self._hurry()
+            self._turn_now()

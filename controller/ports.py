@@ -13,7 +13,7 @@ from typing import Any, Protocol, TypeAlias
 from ..api.history import Suggestion
 from ..api.problem import Problem
 from ..db.records import TrialRecord, Usage
-from .plan.view import EndReason as EndReason
+from .plan.view import EndReason
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from ...api.errors import (
     ServerUnavailable,
     TunewrightError,
 )
-from .port import Change, Selection, WatchEvent
+from .port import Change, Selection, WatchEvent, at
 
 MANAGER = "tunewright"
 """Who is said to have written what we write, and owns the fields of a status. A server that is not
@@ -131,11 +131,13 @@ def error_of(status: int, headers: Mapping[str, str], text: str) -> TunewrightEr
     if status in _GIVEN:
         kind, words = _GIVEN[status]
         return kind(f"{words}: {message}")
-    causes = (said.get("details") or {}).get("causes") or ()
-    return Invalid(
-        [Fault(each.get("field", ""), each.get("message", "")) for each in causes]
-        or [Fault("", message)]
-    )
+    causes = at(said, "details", "causes")
+    faults = [
+        Fault(each.get("field", ""), each.get("message", ""))
+        for each in (causes if isinstance(causes, list) else ())
+        if isinstance(each, dict)
+    ]
+    return Invalid(faults or [Fault("", message)])
 
 
 def _said(text: str) -> Mapping[str, Any]:

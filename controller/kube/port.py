@@ -203,7 +203,7 @@ INITIAL_END = "k8s.io/initial-events-end"
 def at(document: Any, *keys: str) -> Any:
     """Return what stands below these keys; None where one of them is not there.
 
-    Katib's definitions let anything stand in a spec, or no spec at all.
+    Others may have written anything in these places: Katib's definitions ask for no type.
     """
     for key in keys:
         document = document.get(key) if isinstance(document, Mapping) else None

@@ -134,9 +134,9 @@ def remarks_of(
     for name, replicas in spec.items():
         if not name.endswith("ReplicaSpecs"):
             continue
-        for role, replica in replicas.items():
+        for role, replica in (replicas or {}).items():
             path = f"spec.{name}.{role}.template"
-            template = replica.get("template") or {}
+            template = (replica or {}).get("template") or {}
             yield from remarks_of_pod(template, path, containers=containers, held=held)
 
 

@@ -78,7 +78,7 @@ def check_form(manifest: Mapping[str, Any]) -> None:
     Raises:
         Unsupported: a field is not what it must be; the message names it.
     """
-    form = {"spec": _SPECS.get(str(manifest.get("kind")), {})}
+    form = {"metadata": _TABLE, "spec": _SPECS.get(str(manifest.get("kind")), _TABLE)}
     wrong = next(_faults(manifest, form, ""), None)
     if wrong is not None:
         raise Unsupported(wrong)

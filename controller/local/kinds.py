@@ -82,7 +82,8 @@ class _Replicated:
 
     def plan(self, manifest: Mapping[str, Any], primary: str, free_port: Callable[[], int]) -> Plan:
         spec = manifest.get("spec") or {}
-        given = {str(role).lower(): each for role, each in (spec.get(self.replicas) or {}).items()}
+        written = spec.get(self.replicas) or {}
+        given = {str(role).lower(): each or {} for role, each in written.items()}
         unknown = sorted(set(given) - set(self.roles))
         if unknown:
             raise Unsupported(

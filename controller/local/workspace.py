@@ -86,13 +86,17 @@ def volume_sources(
     """
     volumes = {str(each.get("name")): each for each in pod.document.get("volumes") or ()}
     for mount in container.document.get("volumeMounts") or ():
-        name, place = str(mount.get("name")), Path(str(mount.get("mountPath")))
+        name, place = str(mount.get("name")), mount.get("mountPath")
+        if not place:
+            raise Unsupported(
+                f"container {container.name}: the mount of volume {name} has no mountPath"
+            )
         source = _source(directory, name, volumes.get(name) or {}, options)
         if mount.get("subPath"):
             source /= _inside(name, str(mount["subPath"]))
             if not source.exists():
                 source.mkdir(parents=True)
-        yield source, place
+        yield source, Path("/", str(place))
 
 
 def _source(directory: Path, name: str, volume: Mapping[str, Any], options: LocalOptions) -> Path:
@@ -133,17 +137,16 @@ def _files(
     items = given.get("items")
     if items is None:
         items = [{"key": key, "path": key} for key in known]
-    lacking = [str(each.get("key")) for each in items if each.get("key") not in known]
-    if lacking and not given.get("optional"):
-        raise Unsupported(f"volume {volume}: its {kind} has no key {lacking[0]!r}")
-    return {
-        _inside(volume, str(each.get("path"))): (
-            known[each["key"]],
-            _mode(volume, each.get("mode", usual)),
-        )
-        for each in items
-        if each.get("key") in known
-    }
+    files = {}
+    for each in items:
+        key, path = str(each.get("key")), _inside(volume, str(each.get("path") or ""))
+        if not Path(path).parts:
+            raise Unsupported(f"volume {volume}: key {key!r} has no path")
+        if key in known:
+            files[path] = known[key], _mode(volume, each.get("mode", usual))
+        elif not given.get("optional"):
+            raise Unsupported(f"volume {volume}: its {kind} has no key {key!r}")
+    return files
 
 
 def _mode(volume: str, given: object) -> int:

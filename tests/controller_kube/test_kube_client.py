@@ -16,6 +16,7 @@ from tunewright.api.errors import (
     ServerUnavailable,
 )
 from tunewright.controller.kube import client as client_module
+from tunewright.controller.kube.answers import error_of
 from tunewright.controller.kube.cache import Cache, Key
 from tunewright.controller.kube.client import connect
 from tunewright.controller.kube.lease import Elector, Times
@@ -299,6 +300,15 @@ def test_an_answer_of_somebody_else_is_none_of_the_server(plain, status, page):
                 await asyncio.to_thread(list, session.watch(Selection(MAPS), "1", 300))
 
     asyncio.run(scene())
+
+
+@pytest.mark.parametrize(
+    "details", ["no", ["no"], [{"field": "a"}], {"causes": "no"}, {"causes": ["no"]}], ids=str
+)
+def test_a_refusal_in_somebody_else_s_words_is_told_with_its_message(details):
+    error = error_of(400, {}, json.dumps({"message": "not so", "details": details}))
+
+    assert (type(error), str(error)) == (Invalid, "not so")
 
 
 def test_who_has_just_come_back_is_not_believed_that_it_forbids(plain, monkeypatch):

@@ -3,7 +3,9 @@
 import pytest
 from support.command import ROOT
 from support.runtime import container, job
+from tunewright.api.errors import Unsupported
 from tunewright.controller.local.fields import page, remarks_of
+from tunewright.controller.local.kinds import kind_of
 
 
 def test_the_page_has_the_table():
@@ -30,3 +32,19 @@ def test_what_is_done_or_means_nothing_here_is_not():
 
 def test_a_used_image_is_not_remarked():
     assert list(remarks_of(job(container("true", image="x")), containers=True)) == []
+
+
+@pytest.mark.parametrize("empty", [None, {}])
+def test_a_replica_that_is_left_empty_is_refused_by_its_name(empty):
+    main = {"template": {"spec": {"containers": [container("true", name="pytorch")]}}}
+    spec = {"pytorchReplicaSpecs": {"Master": main, "Worker": empty}}
+    manifest = {"kind": "PyTorchJob", "metadata": {"name": "t"}, "spec": spec}
+
+    assert list(remarks_of(manifest)) == []
+    with pytest.raises(Unsupported, match="t-worker-0: the pod template has no containers"):
+        kind_of(manifest).plan(manifest, "pytorch", lambda: 1)
+
+
+@pytest.mark.parametrize("replicas", [None, {}])
+def test_a_job_without_replicas_has_no_remarks(replicas):
+    assert list(remarks_of({"kind": "TFJob", "spec": {"tfReplicaSpecs": replicas}})) == []

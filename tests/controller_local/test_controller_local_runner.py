@@ -114,6 +114,7 @@ class TestCommands:
             (of_job(backoffLimit=0.5), r"^spec\.backoffLimit: 0\.5 is not a whole number$"),
             (of_job(activeDeadlineSeconds=-5), "-5 is not a number of seconds"),
             (of_job(template="x"), r"spec\.template: 'x' is not a table of fields"),
+            ({**of_job(), "metadata": "x"}, r"^metadata: 'x' is not a table of fields$"),
             (job(container("true"), volumes="x"), r"spec\.volumes: 'x' is not a list"),
             (job(container("true", env=[None])), r"\.env\[0\]: None is not a table"),
             (
@@ -121,7 +122,7 @@ class TestCommands:
                 r"spec\.template\.spec\.terminationGracePeriodSeconds: 'long' is not a number",
             ),
         ],
-        ids=range(7),
+        ids=range(8),
     )
     def test_what_no_api_server_would_take_is_refused_with_its_path(self, run, manifest, words):
         with pytest.raises(Unsupported, match=words):
@@ -591,12 +592,27 @@ class TestPlaces:
             with pytest.raises(Unsupported, match="leads out of it"):
                 run(job(main, volumes=[volume]), options=options)
 
+    @pytest.mark.parametrize("mount", [{}, {"mountPath": None}, {"mountPath": ""}])
+    def test_a_mount_without_a_path_is_refused(self, run, mount):
+        main = container("true", volumeMounts=[{"name": "v", **mount}])
+        with pytest.raises(Unsupported, match="the mount of volume v has no mountPath"):
+            run(job(main, volumes=[{"name": "v", "emptyDir": {}}]))
+
+    @pytest.mark.parametrize("item", [{"path": ""}, {"path": None}, {"path": "."}, {}])
+    def test_a_key_of_a_volume_without_a_path_is_refused(self, run, options, item):
+        main = container("true", volumeMounts=[{"name": "v", "mountPath": "/opt/of-map"}])
+        options = replace(options, config_maps={"c": {"a": "1"}})
+        volume = {"name": "v", "configMap": {"name": "c", "items": [{"key": "a", **item}]}}
+        with pytest.raises(Unsupported, match="volume v: key 'a' has no path"):
+            run(job(main, volumes=[volume]), options=options)
+
     def test_a_key_that_its_map_lacks_is_named(self, run, options):
         main = container("true", volumeMounts=[{"name": "v", "mountPath": "/opt/of-map"}])
-        given = {"secretName": "s", "items": [{"key": "z", "path": "z"}]}
         options = replace(options, secrets={"s": {"a": "1"}})
-        with pytest.raises(Unsupported, match="volume v: its secret has no key 'z'"):
-            run(job(main, volumes=[{"name": "v", "secret": given}]), options=options)
+        for key, shown in (("z", "'z'"), (["a"], r"\"\['a'\]\"")):
+            given = {"secretName": "s", "items": [{"key": key, "path": "z"}]}
+            with pytest.raises(Unsupported, match=f"volume v: its secret has no key {shown}"):
+                run(job(main, volumes=[{"name": "v", "secret": given}]), options=options)
 
     def test_a_single_file_of_a_volume_is_seen_beside_what_is_there(self, run, options, tmp_path):
         folder = tmp_path / "etc"
