@@ -11,7 +11,7 @@ unexport PYTHONDONTWRITEBYTECODE # tests start programs by the hundred
 
 .PHONY: help setup run test coverage lint format types bench crds images cluster cluster-down cluster-install cluster-operators test-cluster docs pages pictures release proto clean
 
-help: ## list the verbs
+help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(STAMP) ## make .venv with everything in it
@@ -39,7 +39,7 @@ test: setup ## install what the tests need and run every one
 	@$(BIN)/python tests/services.py install
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
 
-coverage: setup ## run every test and say which lines and branches none takes
+coverage: setup ## run every test, and report uncovered lines and branches
 	@$(BIN)/python tests/services.py install
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup --cov --cov-report=term:skip-covered $(ARGS)
 
@@ -49,13 +49,13 @@ lint: setup ## ruff, format, types, layers
 	@$(MAKE) --no-print-directory types
 	@$(BIN)/lint-imports --no-cache
 
-format: setup ## rewrite the files as the formatter wants them
+format: setup ## format the files
 	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format .
 
 types: setup ## strict mypy over every room
 	@$(BIN)/mypy $(ROOMS:%=-p tunewright.%)
 
-bench: setup ## measure against the rivals, write docs/benchmarks.md
+bench: setup ## measure against rivals, and write docs/benchmarks.md
 	@$(BIN)/python benchmarks/run.py $(ARGS)
 
 images: ## build the images; REGISTRY= TAG= PUSH=1 BASE= ARCH=amd64,arm64 OVERLAY= BUILDER=
@@ -68,13 +68,13 @@ cluster: setup ## start a one-node Kubernetes for the tests (built once: ten min
 	@$(BIN)/python tests/services.py install cluster
 	@PYTHONPATH=tests $(BIN)/python -m cluster.node up
 
-cluster-down: setup ## end it, without a trace
+cluster-down: setup ## remove it, without a trace
 	@PYTHONPATH=tests $(BIN)/python -m cluster.node down
 
 cluster-install: cluster ## build the images and install them there; OVERLAY=standalone
 	@PYTHONPATH=tests $(BIN)/python -m cluster.node install
 
-cluster-operators: cluster ## install the operators that users have there (built once); OPERATORS="kubeflow workflows kueue"
+cluster-operators: cluster ## install third-party operators there (built once); OPERATORS="kubeflow workflows kueue"
 	@PYTHONPATH=tests $(BIN)/python -m cluster.node operators
 
 test-cluster: $(if $(TUNEWRIGHT_TEST_KUBECONFIG),setup,cluster) ## run the tests that need real pods
@@ -83,19 +83,19 @@ test-cluster: $(if $(TUNEWRIGHT_TEST_KUBECONFIG),setup,cluster) ## run the tests
 crds: setup ## write deploy/crds from the models
 	@$(BIN)/python deploy/crds/generate.py
 
-docs: setup ## build the docs' site into build/docs, its links checked
+docs: setup ## build the docs site into build/docs, and check its links
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --clean
 	@echo "build/docs/index.html"
 
-pages: setup ## write the files in docs/ that are made of others
+pages: setup ## write the generated files in docs/
 	@PYTHONPATH=tests $(BIN)/python -m support.write_pages
 
-pictures: setup ## take the pictures of the page in docs/images
+pictures: setup ## take the screenshots in docs/images
 	@$(BIN)/python docs/site/screenshots.py
 
 proto: ## regenerate the stubs with grpcio-tools 1.62
 	@$(PYTHON) proto/generate.py
 
-clean: ## remove what the verbs made
+clean: ## remove everything that the targets made
 	rm -rf $(VENV) .types .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage* build dist *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

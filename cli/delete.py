@@ -29,7 +29,9 @@ def delete(names: tuple[str, ...], yes: bool, where: Where) -> int:
         for record in records:
             source.check_deletable(record)
         if not yes:
-            listed = ", ".join(f"{r.key.name} ({r.totals.proposed} trials)" for r in records)
+            listed = ", ".join(
+                f"{r.key.name} ({console.counted(r.totals.proposed, 'trial')})" for r in records
+            )
             with console.asking("delete", "--yes deletes without asking"):
                 agreed = click.confirm(f"Delete {listed}?")
             if not agreed:

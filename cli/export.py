@@ -115,7 +115,7 @@ def _write_table(name: str, kind: str | None, output_file: Path | None, where: W
             with output_file.open("w", encoding="utf-8", newline="") as stream:
                 _text(kind, columns, rows, stream)
     if output_file is not None:
-        console.note(f"{record.totals.proposed} trials in {output_file}")
+        console.note(f"{console.counted(record.totals.proposed, 'trial')} in {output_file}")
 
 
 def _format_of(file: Path | None) -> str:

@@ -23,10 +23,9 @@ def show(source: Source, record: ExperimentRecord, *, interrupted: bool = False)
     state = "interrupted" if interrupted and not record.state.is_finished else str(record.state)
     took = console.duration(record.active_seconds)
     begun = totals.proposed - totals.unbegun
-    trials = "trial" if begun == 1 else "trials"
     click.echo(
         f"{click.style(record.key.name, bold=True)} {click.style(state, fg=colour)} "
-        f"after {took}: {begun} {trials} ({states or 'none'})"
+        f"after {took}: {console.counted(begun, 'trial')} ({states or 'none'})"
     )
     if record.state.is_finished and record.message:
         click.echo(f"{record.message} ({record.reason})")

@@ -116,6 +116,8 @@ def _table(experiments: Sequence["Experiment"]) -> None:
     for experiment in experiments:
         name = experiment.metadata.name or f"{experiment.metadata.generate_name}…"
         spec = experiment.spec
-        limit = f"{spec.max_trial_count} trials" if spec.max_trial_count else "no limit of trials"
+        most = spec.max_trial_count
+        limit = console.counted(most, "trial") if most else "no limit of trials"
+        searched = console.counted(len(spec.parameters), "parameter")
         algorithm = (spec.algorithm and spec.algorithm.algorithm_name) or ALGORITHM
-        click.echo(f"{name}: valid; {len(spec.parameters)} parameters, {limit}, {algorithm}")
+        click.echo(f"{name}: valid; {searched}, {limit}, {algorithm}")

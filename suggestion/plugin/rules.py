@@ -206,7 +206,7 @@ async def a_long_history_is_borne(subject: Subject, name: str, space: SearchSpac
 
 
 RULES: Mapping[str, Rule] = {
-    "points lie in the space": points_lie_in_the_space,
+    "points are in the space": points_lie_in_the_space,
     "counts are kept": counts_are_kept,
     "a thousand points are given at once": a_thousand_points_are_given_at_once,
     "it is no worse than chance": it_is_no_worse_than_chance,
@@ -214,10 +214,10 @@ RULES: Mapping[str, Rule] = {
     "a batch is diverse": a_batch_is_diverse,
     "the same history gives the same points": the_same_history_gives_the_same_points,
     "a restart changes nothing": a_restart_changes_nothing,
-    "a long history is borne": a_long_history_is_borne,
+    "a long history is handled": a_long_history_is_borne,
 }
-ONE_SPACE_RULES = frozenset({"a long history is borne"})
+ONE_SPACE_RULES = frozenset({"a long history is handled"})
 """What is about numbers of trials, not about spaces."""
 RESTART_RULES = frozenset({"the same history gives the same points", "a restart changes nothing"})
-STATELESS_RULES = RESTART_RULES | {"a long history is borne"}
+STATELESS_RULES = RESTART_RULES | {"a long history is handled"}
 """What a stateful algorithm need not keep."""

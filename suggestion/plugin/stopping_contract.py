@@ -82,7 +82,7 @@ Clause: TypeAlias = Callable[[Examined], None]
 def what_is_hopeless_is_stopped(examined: Examined) -> None:
     """Of forty trials, of which half get no better, some are stopped."""
     if not examined.usual:
-        raise Broken("nobody was stopped, though half of 40 trials got no better")
+        raise Broken("no trial was stopped, though half of 40 trials did not improve")
 
 
 def the_best_goes_on(examined: Examined) -> None:
@@ -90,13 +90,13 @@ def the_best_goes_on(examined: Examined) -> None:
     ends = examined.ends(with_trial(story(), _EXTRA, best_curve()))
     stopped = [ends[index] for index in ends if index >= _EXTRA]
     if stopped:
-        raise Broken(f"a trial that was the best all the time is stopped at report {stopped[0]}")
+        raise Broken(f"a trial that was always the best is stopped at report {stopped[0]}")
 
 
 def both_directions_are_alike(examined: Examined) -> None:
     """Accuracies stop where losses stop that are as good."""
     accuracies = replay(mirrored(story()), examined.rule, examined.kept(), MAXIMIZE)
-    text = "as accuracies to maximize, the losses 1 - x are judged otherwise"
+    text = "as accuracies to maximize, the losses 1 - x are judged differently"
     _same(examined.usual, accuracies, text)
 
 
@@ -115,12 +115,12 @@ def nan_is_no_number(examined: Examined) -> None:
     """A trial of NaN alone changes nothing for others, and is stopped for it on request only."""
     with_nan = examined.ends(with_trial(story(), _EXTRA, [math.nan] * REPORTS))
     others = {index: count for index, count in with_nan.items() if index < _EXTRA}
-    _same(examined.usual, others, "beside trials that report NaN, others are judged otherwise")
+    _same(examined.usual, others, "beside trials that report NaN, others are judged differently")
     own = [count for index, count in with_nan.items() if index >= _EXTRA]
     if own and not examined.asks_for_nan:
-        raise Broken(f"a trial of NaN is stopped at report {own[0]}, though nobody asked for it")
+        raise Broken(f"a trial of NaN is stopped at report {own[0]}, though that was not requested")
     if examined.asks_for_nan and own.count(1) < len(story()):
-        raise Broken("a trial of NaN goes on, though stop_on_nan is true")
+        raise Broken("a trial of NaN continues, though stop_on_nan is true")
 
 
 def one_nan_is_borne(examined: Examined) -> None:
@@ -145,7 +145,7 @@ def any_number_is_borne(examined: Examined) -> None:
 def a_restart_changes_nothing(examined: Examined) -> None:
     """An evaluator that is made anew before every report decides like one that never was."""
     ends = replay(story(), examined.rule, examined.evaluator)
-    _same(examined.usual, ends, "made anew before every report, the rule decides otherwise")
+    _same(examined.usual, ends, "rebuilt before every report, the rule decides differently")
 
 
 def two_replicas_decide_alike(examined: Examined) -> None:
@@ -171,7 +171,7 @@ def experiments_are_apart(examined: Examined) -> None:
     evaluators = examined.kept()
     replay(mirrored(story()), examined.rule, evaluators)
     ends = replay(story(), examined.rule, evaluators)
-    _same(examined.usual, ends, "after another experiment, trials are judged otherwise")
+    _same(examined.usual, ends, "after another experiment, trials are judged differently")
 
 
 def cost_does_not_grow(examined: Examined) -> None:
@@ -241,18 +241,18 @@ def _same(one: Ends, other: Ends, text: str) -> None:
 
 
 CLAUSES: Mapping[str, Clause] = {
-    "what is hopeless is stopped": what_is_hopeless_is_stopped,
-    "the best goes on": the_best_goes_on,
-    "both directions are alike": both_directions_are_alike,
+    "unpromising trials are stopped": what_is_hopeless_is_stopped,
+    "the best trial continues": the_best_goes_on,
+    "both directions are treated alike": both_directions_are_alike,
     "start_step is respected": start_step_is_respected,
-    "NaN is no number": nan_is_no_number,
-    "one NaN is borne": one_nan_is_borne,
-    "any number is borne": any_number_is_borne,
+    "NaN has no effect": nan_is_no_number,
+    "one NaN is tolerated": one_nan_is_borne,
+    "any number is tolerated": any_number_is_borne,
     "a restart changes nothing": a_restart_changes_nothing,
     "two replicas decide alike": two_replicas_decide_alike,
     "a batch is judged report by report": a_batch_is_judged_report_by_report,
-    "experiments are apart": experiments_are_apart,
-    "cost does not grow": cost_does_not_grow,
+    "experiments are independent": experiments_are_apart,
+    "the cost does not grow": cost_does_not_grow,
 }
 
 

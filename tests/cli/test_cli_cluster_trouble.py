@@ -49,7 +49,7 @@ def test_what_no_kubeconfig_has_is_wrong_input(tunewright, kubeconfig, words):
     path = kubeconfig(config("https://localhost:1"))
     wrong = tunewright("get", *words, env={"KUBECONFIG": str(path)})
     assert wrong.code == 2
-    assert "--cluster: no cluster is known" in wrong.err
+    assert "--cluster: no cluster is configured" in wrong.err
 
 
 def test_the_environment_can_say_cluster_and_an_option_the_opposite(tunewright, kubeconfig):

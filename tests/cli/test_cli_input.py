@@ -144,7 +144,7 @@ def test_a_valid_file_says_what_it_is(tunewright, experiment):
     result = tunewright("validate", experiment())
 
     assert result.code == 0
-    assert result.out == "echo: valid; 1 parameters, 3 trials, random\n"
+    assert result.out == "echo: valid; 1 parameter, 3 trials, random\n"
 
 
 def test_a_sample_of_output_shows_which_metrics_are_found(tunewright, experiment, tmp_path):

@@ -49,7 +49,7 @@ def test_a_plug_in_that_bears_no_restart_is_stateful_but_usable(tunewright):
     assert result.code == 0, result.out
     assert [rule for rule, verdict in verdicts(result).items() if verdict != "kept"] == [
         "a restart changes nothing",
-        "a long history is borne",
+        "a long history is handled",
     ]
     assert result.out.endswith("counting is stateful but usable.\n")
 
@@ -99,7 +99,7 @@ def test_a_stopping_rule_is_examined_by_name(with_rules):
     assert kept.code == 0, kept.err
     assert set(verdicts(kept).values()) == {"kept"}
     assert broken.code == 1
-    assert "the best goes on: a trial that was the best all the time is stopped" in broken.out
+    assert "the best trial continues: a trial that was always the best is stopped" in broken.out
     assert broken.out.endswith("hasty is broken.\n")
 
 

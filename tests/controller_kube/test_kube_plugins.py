@@ -101,7 +101,7 @@ def test_an_image_is_read_with_all_that_katib_says_of_it():
 
 
 def test_a_configuration_of_an_older_katib_is_read():
-    """It had a table in JSON for each part, and no KatibConfig."""
+    """It had a table in JSON for each part, and not a KatibConfig."""
     mine = {"image": "registry.test/mine:1", "serviceAccountName": "searcher"}
     parts = {
         "suggestion": {"mine": mine, "random": {"image": "katib/hyperopt"}},
@@ -115,7 +115,7 @@ def test_a_configuration_of_an_older_katib_is_read():
     assert [line.partition(":")[0] for line in ignored(older)] == [
         *("the image of random", "runtime.earlyStoppings", "runtime.metricsCollectors"),
     ]
-    assert "no KatibConfig" in ignored({"data": {"suggestion": "{"}})[0]
+    assert "not a KatibConfig" in ignored({"data": {"suggestion": "{"}})[0]
     assert ignored({"data": {}}) == []
 
 

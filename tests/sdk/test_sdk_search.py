@@ -79,7 +79,7 @@ def test_a_condition_stands_beside_the_parameters():
         (lambda: search.categorical("abc"), r"'abc' is not a list \(write \['abc'\]\)"),
         (lambda: search.categorical([True, False]), r'True is neither a text.* write "True"'),
         (lambda: search.categorical([None, "l2"]), r'None is neither a text.* write "None"'),
-        (lambda: search.categorical([(64, 64)]), r'no number .* write "\(64, 64\)"'),
+        (lambda: search.categorical([(64, 64)]), r'nor a number .* write "\(64, 64\)"'),
         (lambda: search.discrete(3), r"3 is not a list \(write \[3\]\)"),
         (
             lambda: search.double(0, 1, when={"o": "sgd"}),

@@ -93,7 +93,7 @@ def test_several_objectives_are_weighed():
     task = problem(*NUMBERS, algorithm="auto", objective=TWO)
     note = Session(task).suggest(0, 3).note
     assert note.startswith("gp: ")
-    assert "weighs the objectives anew" in note
+    assert "weights the objectives anew" in note
 
 
 def test_a_crowd_is_given_different_points_by_an_algorithm_that_can():

@@ -114,7 +114,9 @@ def test_who_cannot_search_them_says_so_by_name(algorithm):
         for fault in registry.validate_problem(task)
         if fault.path == "spec.parameterConditions"
     ]
-    assert [f"algorithm {algorithm} does not know" in fault.message for fault in faults] == [True]
+    assert [f"algorithm {algorithm} does not support" in fault.message for fault in faults] == [
+        True
+    ]
     assert "use auto" in faults[0].remedy
 
 

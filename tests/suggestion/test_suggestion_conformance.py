@@ -53,7 +53,7 @@ def test_rules_are_kept_over_grpc_where_each_search_loads_large_libraries(
     [
         ([], Ruling.STATELESS),
         (["a restart changes nothing"], Ruling.STATEFUL),
-        (["a restart changes nothing", "a long history is borne"], Ruling.STATEFUL),
+        (["a restart changes nothing", "a long history is handled"], Ruling.STATEFUL),
         (["a restart changes nothing", "counts are kept"], Ruling.BROKEN),
     ],
 )
