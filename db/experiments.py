@@ -96,6 +96,8 @@ class Experiments:
                     now=record.created_at or now,
                 )
                 connection.execute(insert(experiments), row)
+                # It may have been removed before, with another key: a cluster can be restored.
+                self._ids.learn(record.uid, int(self._row(connection, record.uid).id))
             values: dict[str, Any] = {}
             if known is None or record.version > known.version:
                 values["document"] = _text(record.document)

@@ -19,7 +19,7 @@ from itertools import takewhile
 import grpc
 
 from ..api.errors import Fault, Invalid, NotFound, StoreUnavailable
-from ..api.observation import Batch, Sample, TextValue
+from ..api.observation import LONGEST_NAME, Batch, Sample, TextValue
 from ..api.space import format_value
 from ..proto import api_pb2, api_pb2_grpc, tunewright_pb2, tunewright_pb2_grpc
 from ..proto.serving import Tls, start
@@ -32,8 +32,14 @@ HEALTH = ("", "grpc.health.v1.Health", "api.v1.beta1.DBManager", "tunewright.v1.
 THREADS = 256
 """A stream holds a thread until it ends; collectors end theirs when they have nothing to say."""
 
+LARGEST = 128 << 20
+"""Bytes of a request. A gigabyte is the memory of its pod, and anybody could send it."""
+
 STREAMS = 8
 """How many of them a pod may hold: its collector has one, and at a reconnect two."""
+
+_MOST_SEEN = 100
+"""Names that a reporter may say it has seen: the operator is shown them for every trial."""
 
 NEVER = "0001-01-01T00:00:00Z"
 """Katib's time of a value whose line had none."""
@@ -70,6 +76,7 @@ def serve(
         token=token,
         open_to_all=authority is not None,
         threads=THREADS,
+        largest=LARGEST,
     )
 
 
@@ -159,7 +166,8 @@ class _Metrics(tunewright_pb2_grpc.MetricsServicer):
         samples = tuple(map(_sample, request.samples))
         if request.HasField("note"):
             said = request.note
-            reporter = Reporter(source, seen=tuple(said.seen), dropped=said.dropped, done=said.done)
+            seen = tuple(name[:LONGEST_NAME] for name in said.seen[:_MOST_SEEN])
+            reporter = Reporter(source, seen=seen, dropped=said.dropped, done=said.done)
             ack = self._store.note_reporter(uid, index, attempt, reporter, now=now)
             if not samples:
                 return ack

@@ -97,12 +97,14 @@ def start(
     token: str | None = None,
     open_to_all: bool = False,
     threads: int = 10,
+    largest: int = -1,
 ) -> tuple[grpc.Server, str]:
     """Start a server on `address` (`host:port` or `unix:/path`); port 0 takes a free one.
 
     `register` adds the services; `health` are the names that the health service
     knows: "" is well as long as the process is, the others as long as `check` does
-    not raise. Returns the server and the address that it listens on.
+    not raise. `largest` is how many bytes a request may have: it is in memory, several times over,
+    before anybody asks who calls. Returns the server and the address that it listens on.
 
     Raises:
         Unsupported: the address is not loopback, and callers would not be known; or nothing can
@@ -121,7 +123,8 @@ def start(
         ThreadPoolExecutor(threads, thread_name_prefix="grpc"),
         interceptors=interceptors,
         options=[
-            *UNLIMITED,
+            ("grpc.max_receive_message_length", largest),
+            ("grpc.max_send_message_length", -1),
             ("grpc.so_reuseport", 0),
             # A caller whose machine is gone says no goodbye, and its stream holds a thread.
             ("grpc.keepalive_time_ms", 60_000),

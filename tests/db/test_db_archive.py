@@ -113,6 +113,16 @@ def seen(*values: float) -> Observation:
 
 
 class TestAnExperiment:
+    def test_what_was_forgotten_may_be_there_again(self, store: Store):
+        """A cluster that is restored has its resources back, by the uids that they had."""
+        keep(store, experiment(), [trial(0)], now=NOW)
+        store.add_event("e-1", index=None, kind="Normal", reason="A", message="", now=NOW)
+        store.delete_experiment("e-1")
+        keep(store, experiment(), [trial(0)], now=NOW)
+        store.add_event("e-1", index=None, kind="Normal", reason="B", message="", now=NOW)
+        assert "B" in {each.reason for each in store.events("e-1")}
+        assert [each.index for each in store.trials("e-1")] == [0]
+
     def test_it_is_written_under_its_uid_and_follows_its_record(self, store: Store):
         keep(store, experiment(), [], now=NOW)
         end = experiment(

@@ -268,3 +268,21 @@ def test_a_taken_address_is_named(store: Store):
             serve(store, address)
     finally:
         server.stop(None).wait()
+
+
+def test_a_request_that_is_too_large_is_refused_before_anybody_reads_it(store, served, monkeypatch):
+    monkeypatch.setattr("tunewright.db.metrics_service.LARGEST", 1 << 20)
+    stub = api_pb2_grpc.DBManagerStub(served())
+    with pytest.raises(grpc.RpcError) as refused:
+        stub.ReportObservationLog(api_pb2.ReportObservationLogRequest(trial_name="a" * (2 << 20)))
+    assert refused.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+
+
+def test_of_the_names_that_a_reporter_has_seen_some_are_kept(store: Store, served):
+    uid = with_trial(store)
+    seen = ["m" * 1000, *(f"m{number}" for number in range(10_000))]
+    note = tunewright_pb2.ReporterNote(seen=seen)
+    request = tunewright_pb2.ReportRequest(trial="a-0", attempt=1, source="StdOut", note=note)
+    list(tunewright_pb2_grpc.MetricsStub(served()).Report(iter([request])))
+    (reporter,) = store.reporters(uid, 0, 1)
+    assert reporter.seen == ("m" * 255, *seen[1:100])
