@@ -399,7 +399,7 @@ RULES = [
 @pytest.mark.parametrize(
     ("change", "where", "kind"), [row[1:] for row in RULES], ids=[row[0] for row in RULES]
 )
-def test_it_is_refused(change, where, kind):
+def test_a_wrong_experiment_is_refused_with_the_path_and_kind_of_the_fault(change, where, kind):
     assert (where, kind) in {(fault.path, fault.kind) for fault in faults(changed(change))}
 
 
@@ -452,7 +452,7 @@ EDITS = [
 @pytest.mark.parametrize(
     ("change", "state", "where"), [row[1:] for row in EDITS], ids=[row[0] for row in EDITS]
 )
-def test_an_edit(change, state, where):
+def test_an_edit_is_refused_at_the_fields_that_may_not_change(change, state, where):
     old, new = Experiment.read(BASE), Experiment.read(changed(change))
 
     assert {fault.path for fault in check_edit(old, new, trials=6, **state)} == where

@@ -1,8 +1,5 @@
 """Single turns over a real store, at times of the test's choosing."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 from tunewright.api.history import Proposal, SearchState, Suggestion
 from tunewright.api.identity import ExperimentKey
@@ -13,7 +10,6 @@ from tunewright.controller.plan import explain
 from tunewright.controller.plan.view import EndReason
 from tunewright.controller.turn import AskFor, StopAttempt, Suggested, Turn, Turns
 from tunewright.db.records import Usage
-from tunewright.db.sql import open_store
 from tunewright.db.store import Store
 
 SPEC = {
@@ -38,13 +34,6 @@ SPEC = {
         },
     },
 }
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    made = open_store(tmp_path / "store.db")
-    yield made
-    made.close()
 
 
 def create(store: Store, **spec: object) -> str:
