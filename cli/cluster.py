@@ -10,7 +10,6 @@ import time
 from dataclasses import replace
 from typing import NoReturn
 
-from ..api.errors import Fault, Invalid
 from ..controller.engine import WallClock
 from ..controller.kube import admission
 from ..controller.kube.archive import Archive
@@ -23,6 +22,7 @@ from ..controller.kube.pod_webhook import PodWebhook
 from ..controller.kube.port import Kube
 from ..controller.kube.world import OpenSuggester
 from . import console
+from .serving import address_of
 
 LEASE = "tunewright-operator"
 
@@ -73,28 +73,3 @@ def _elector(parts: Parts, namespace: str | None) -> Elector | None:
         return None
     me = f"{socket.gethostname()}-{os.getpid()}"
     return Elector(parts.kube, namespace, LEASE, me, clock=time.monotonic, wall=time.time)
-
-
-def address_of(written: str) -> tuple[str, int]:
-    """Read HOST:PORT.
-
-    Raises:
-        Invalid: it is written otherwise.
-    """
-    host, _, port = written.rpartition(":")
-    if not host or not port.isdigit():
-        raise Invalid([Fault("--http", f"{written} is no address", "write it as 0.0.0.0:8080")])
-    return host, int(port)
-
-
-def namespaces_of(written: str) -> tuple[str, ...]:
-    """Read namespaces that are written as A,B.
-
-    Raises:
-        Invalid: it names none, which elsewhere means all of them.
-    """
-    found = tuple(name for each in written.split(",") if (name := each.strip()))
-    if not found:
-        message, remedy = "it names none", "write it as team-a,team-b, or leave it out for all"
-        raise Invalid([Fault("--namespaces", message, remedy)])
-    return found

@@ -5,7 +5,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .serving import http_option, namespaces_option, own_cluster_options, webhook_port_option
+from .serving import (
+    http_option,
+    namespaces_of,
+    namespaces_option,
+    own_cluster_options,
+    webhook_port_option,
+)
 
 if TYPE_CHECKING:
     from ..api.problem import Problem
@@ -82,7 +88,7 @@ def operator(
     given = {
         "metrics": metrics,
         "suggestion": suggestion,
-        "namespaces": None if namespaces is None else cluster.namespaces_of(namespaces),
+        "namespaces": None if namespaces is None else namespaces_of(namespaces),
     }
     settled = read_config(config).model_copy(
         update={name: value for name, value in given.items() if value is not None}

@@ -67,6 +67,35 @@ def address_options(command: _Command) -> _Command:
     return command
 
 
+def address_of(written: str) -> tuple[str, int]:
+    """Read HOST:PORT.
+
+    Raises:
+        Invalid: it is written otherwise.
+    """
+    from ..api.errors import Fault, Invalid
+
+    host, _, port = written.rpartition(":")
+    if not host or not port.isdigit():
+        raise Invalid([Fault("--http", f"{written} is no address", "write it as 0.0.0.0:8080")])
+    return host, int(port)
+
+
+def namespaces_of(written: str) -> tuple[str, ...]:
+    """Read namespaces that are written as A,B.
+
+    Raises:
+        Invalid: it names none, which elsewhere means all of them.
+    """
+    from ..api.errors import Fault, Invalid
+
+    found = tuple(name for each in written.split(",") if (name := each.strip()))
+    if not found:
+        message, remedy = "it names none", "write it as team-a,team-b, or leave it out for all"
+        raise Invalid([Fault("--namespaces", message, remedy)])
+    return found
+
+
 def tls_of(cert: Path | None, key: Path | None) -> "Tls | None":
     from ..api.errors import Fault, Invalid
     from ..proto.serving import Tls

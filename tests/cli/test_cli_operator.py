@@ -10,7 +10,7 @@ from support import command
 from support.apiserver import NEEDED
 from support.elsewhere import configuration
 from support.waiting import until
-from tunewright.cli.cluster import namespaces_of
+from tunewright.cli.serving import namespaces_of
 from tunewright.controller.kube.pod_webhook import CONFIGURATIONS, NAME
 
 pytestmark = NEEDED
