@@ -8,8 +8,8 @@ import signal
 import socket
 import time
 from dataclasses import replace
-from typing import NoReturn
 
+from ..api.errors import Fault, Invalid
 from ..controller.engine import WallClock
 from ..controller.kube import admission
 from ..controller.kube.archive import Archive
@@ -46,26 +46,30 @@ def parts(kube: Kube, archive: Archive, open_suggester: OpenSuggester, settled: 
 async def drive(
     parts: Parts, *, http: str, lease_namespace: str | None, webhook_port: int | None
 ) -> None:
-    """Run an operator until this process is told to end."""
+    """Run an operator until this process is told to end.
+
+    Raises:
+        Invalid: nothing can listen at the address `http`.
+    """
     host, port = address_of(http)
     webhook = None if webhook_port is None else PodWebhook(parts.kube)
     parts = replace(parts, pod_webhook=webhook)
     operator = Operator(parts, Figures())
-    running = asyncio.ensure_future(operator.run(_elector(parts, lease_namespace)))
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, running.cancel)
-    beside: list[asyncio.Task[NoReturn]] = []
-    if webhook is not None and webhook_port is not None:
-        answers = admission.serve(webhook, operator.admission, host, webhook_port)
-        beside.append(asyncio.create_task(answers))
-    try:
-        async with answering(operator, host, port) as bound:
-            console.note(f"operator: http://{host}:{bound}/readyz")
-            with contextlib.suppress(asyncio.CancelledError):
-                await running
-    finally:
-        for each in beside:
-            each.cancel()
+    async with contextlib.AsyncExitStack() as held:
+        try:
+            bound = await held.enter_async_context(answering(operator, host, port))
+        except OSError as error:
+            why = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
+            raise Invalid([Fault("--http", f"{http}: {why}", "name another address")]) from error
+        console.note(f"operator: http://{host}:{bound}/readyz")
+        running = asyncio.ensure_future(operator.run(_elector(parts, lease_namespace)))
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, running.cancel)
+        if webhook is not None and webhook_port is not None:
+            answers = admission.serve(webhook, operator.admission, host, webhook_port)
+            held.callback(asyncio.create_task(answers).cancel)
+        with contextlib.suppress(asyncio.CancelledError):
+            await running
 
 
 def _elector(parts: Parts, namespace: str | None) -> Elector | None:
