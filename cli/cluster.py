@@ -8,9 +8,7 @@ import signal
 import socket
 import time
 from dataclasses import replace
-from typing import NoReturn
 
-from ..api.errors import Fault, Invalid
 from ..controller.kube import admission
 from ..controller.kube.archive import Archive
 from ..controller.kube.config import Config
@@ -23,6 +21,7 @@ from ..controller.kube.port import Kube
 from ..controller.kube.world import OpenSuggester, Parts
 from ..controller.ports import WallClock
 from . import console
+from .serving import address_of
 
 LEASE = "tunewright-operator"
 
@@ -55,21 +54,17 @@ async def drive(
     webhook = None if webhook_port is None else PodWebhook(parts.kube)
     parts = replace(parts, pod_webhook=webhook)
     operator = Operator(parts, Figures())
-    running = asyncio.ensure_future(operator.run(_elector(parts, lease_namespace)))
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, running.cancel)
-    beside: list[asyncio.Task[NoReturn]] = []
-    if webhook is not None and webhook_port is not None:
-        answers = admission.serve(webhook, operator.admission, host, webhook_port)
-        beside.append(asyncio.create_task(answers))
-    try:
-        async with answering(operator, host, port) as bound:
-            console.note(f"operator: http://{host}:{bound}/readyz")
-            with contextlib.suppress(asyncio.CancelledError):
-                await running
-    finally:
-        for each in (running, *beside):
-            each.cancel()
+    async with contextlib.AsyncExitStack() as held:
+        bound = await held.enter_async_context(answering(operator, host, port))
+        console.note(f"operator: http://{host}:{bound}/readyz")
+        running = asyncio.ensure_future(operator.run(_elector(parts, lease_namespace)))
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, running.cancel)
+        if webhook is not None and webhook_port is not None:
+            answers = admission.serve(webhook, operator.admission, host, webhook_port)
+            held.callback(asyncio.create_task(answers).cancel)
+        with contextlib.suppress(asyncio.CancelledError):
+            await running
 
 
 def _elector(parts: Parts, namespace: str | None) -> Elector | None:
@@ -77,28 +72,3 @@ def _elector(parts: Parts, namespace: str | None) -> Elector | None:
         return None
     me = f"{socket.gethostname()}-{os.getpid()}"
     return Elector(parts.kube, namespace, LEASE, me, clock=time.monotonic, wall=time.time)
-
-
-def address_of(written: str) -> tuple[str, int]:
-    """Read HOST:PORT.
-
-    Raises:
-        Invalid: it is written otherwise.
-    """
-    host, _, port = written.rpartition(":")
-    if not host or not port.isdigit():
-        raise Invalid([Fault("--http", f"{written} is not an address", "write it as 0.0.0.0:8080")])
-    return host, int(port)
-
-
-def namespaces_of(written: str) -> tuple[str, ...]:
-    """Read namespaces that are written as A,B.
-
-    Raises:
-        Invalid: it names none, which elsewhere means all of them.
-    """
-    found = tuple(name for each in written.split(",") if (name := each.strip()))
-    if not found:
-        message, remedy = "it names none", "write it as team-a,team-b, or leave it out for all"
-        raise Invalid([Fault("--namespaces", message, remedy)])
-    return found

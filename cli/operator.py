@@ -8,6 +8,7 @@ import click
 from .serving import (
     end_when_told,
     http_option,
+    namespaces_of,
     namespaces_option,
     own_cluster_options,
     webhook_port_option,
@@ -89,7 +90,7 @@ def operator(
     given = {
         "metrics": metrics,
         "suggestion": suggestion,
-        "namespaces": None if namespaces is None else cluster.namespaces_of(namespaces),
+        "namespaces": None if namespaces is None else namespaces_of(namespaces),
     }
     settled = read_config(config).model_copy(
         update={name: value for name, value in given.items() if value is not None}

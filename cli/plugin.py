@@ -11,6 +11,11 @@ COMMANDS = {
 }
 
 
+def is_address(word: str) -> bool:
+    """Tell a service's HOST:PORT from the name of an algorithm and from a path."""
+    return ":" in word and "/" not in word
+
+
 @click.group(cls=LazyGroup, lazy=COMMANDS)
 def plugin() -> None:
     """Write, test and measure an algorithm of your own.

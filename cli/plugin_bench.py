@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from . import console
+from .plugin import is_address
 
 if TYPE_CHECKING:
     from ..suggestion.plugin.bench import Contender, Result
@@ -85,22 +86,28 @@ def plugin_bench(
 
 
 def _contenders(name: str, algorithm: str | None, against: Sequence[str]) -> Sequence["Contender"]:
-    """Return who is measured, and its rivals of this process.
+    """Return the algorithm or service that is measured, and its rivals.
 
     Raises:
         Invalid: there is no such algorithm.
     """
+    from ..suggestion.plugin.bench import Contender
+    from ..suggestion.plugin.subject import AtAddress
+
+    rivals = [rival for rival in against if rival != name]
+    if not is_address(name):
+        return [_in_process(each) for each in (name, *rivals)]
+    service = Contender(name, algorithm or "random", AtAddress(name, exact=False))
+    return [service, *map(_in_process, rivals)]
+
+
+def _in_process(algorithm: str) -> "Contender":
     from ..suggestion import registry
     from ..suggestion.plugin.bench import Contender
-    from ..suggestion.plugin.subject import AtAddress, InProcess
+    from ..suggestion.plugin.subject import InProcess
 
-    is_address = ":" in name and "/" not in name
-    service = AtAddress(name, exact=False)
-    asked = Contender(name, algorithm or "random", service) if is_address else None
-    here = [*([] if is_address else [name]), *(rival for rival in against if rival != name)]
-    for each in here:
-        registry.find(each)
-    return [*([asked] if asked else []), *(Contender(each, each, InProcess()) for each in here)]
+    registry.find(algorithm)
+    return Contender(algorithm, algorithm, InProcess())
 
 
 def _challenges(names: Sequence[str]) -> Sequence["Challenge"]:

@@ -7,6 +7,7 @@ import click
 
 from . import console
 from .options import early_stopping_option
+from .plugin import is_address
 
 if TYPE_CHECKING:
     from ..suggestion.plugin.conformance import Finding, Report
@@ -64,12 +65,10 @@ def _examined(words: Sequence[str], algorithm: str | None) -> tuple[str, "Report
     from ..suggestion import registry
     from ..suggestion.plugin.conformance import run, run_here
 
+    word, name = words[0], algorithm or "random"
     if len(words) > 1:
-        name = algorithm or "random"
         return name, run(None, words, algorithm=name)
-    word = words[0]
-    if ":" in word and "/" not in word:
-        name = algorithm or "random"
+    if is_address(word):
         return name, run(word, algorithm=name)
     if word in registry.names():
         return word, run_here(word)

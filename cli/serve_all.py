@@ -9,6 +9,7 @@ from .options import store_option
 from .serving import (
     PORT,
     http_option,
+    namespaces_of,
     namespaces_option,
     open_option,
     own_cluster_options,
@@ -88,8 +89,7 @@ def everything(
 
     settled = read_config(config)
     if namespaces is not None:
-        named = cluster.namespaces_of(namespaces)
-        settled = settled.model_copy(update={"namespaces": named})
+        settled = settled.model_copy(update={"namespaces": namespaces_of(namespaces)})
 
     async def run(opened: Store) -> None:
         kube = await connect(kubeconfig=kubeconfig, context=context)

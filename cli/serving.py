@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 GRACE_SECONDS = 5.0
 """How long calls that run may take to finish once the service is to end."""
 
-PORT = click.IntRange(0, 65535)
+LAST_PORT = 65535
+PORT = click.IntRange(0, LAST_PORT)
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -77,6 +78,35 @@ def address_options(command: _Command) -> _Command:
     ):
         command = option(command)
     return command
+
+
+def address_of(written: str) -> tuple[str, int]:
+    """Read HOST:PORT.
+
+    Raises:
+        Invalid: it is written otherwise.
+    """
+    from ..api.errors import Fault, Invalid
+
+    host, _, port = written.rpartition(":")
+    if not host or not port.isdecimal() or int(port) > LAST_PORT:
+        raise Invalid([Fault("--http", f"{written} is not an address", "write it as 0.0.0.0:8080")])
+    return host, int(port)
+
+
+def namespaces_of(written: str) -> tuple[str, ...]:
+    """Read namespaces that are written as A,B.
+
+    Raises:
+        Invalid: it names none, which elsewhere means all of them.
+    """
+    from ..api.errors import Fault, Invalid
+
+    found = tuple(name for each in written.split(",") if (name := each.strip()))
+    if not found:
+        message, remedy = "it names none", "write it as team-a,team-b, or leave it out for all"
+        raise Invalid([Fault("--namespaces", message, remedy)])
+    return found
 
 
 def tls_of(cert: Path | None, key: Path | None) -> "Tls | None":

@@ -5,12 +5,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..api.errors import Fault, Invalid
-from ..api.history import Verdict
 from ..api.identity import ExperimentKey
 from ..api.observation import Observation, Summary, TextValue, as_text
 from ..api.states import ExperimentState, TrialState
 from ..proto import tunewright_pb2 as pb
-from ..proto.convert import VERDICTS, proposal_from_wire, proposal_to_wire
+from ..proto.convert import VERDICTS, VERDICTS_BACK, proposal_from_wire, proposal_to_wire
 from .archive import Looked
 from .records import (
     AttemptRecord,
@@ -22,8 +21,6 @@ from .records import (
     TrialRecord,
     Usage,
 )
-
-_VERDICTS_BACK: dict[int, Verdict] = {number: verdict for verdict, number in VERDICTS.items()}
 
 
 def keep_request(experiment: ExperimentRecord, trials: Sequence[TrialRecord]) -> pb.KeepRequest:
@@ -193,7 +190,7 @@ def _trial_from_wire(wire: pb.TrialRecord) -> TrialRecord:
         dropped=wire.dropped,
         observation=_observation_from_wire(wire.observation),
         earlier=tuple(map(_observation_from_wire, wire.earlier)),
-        verdict=_VERDICTS_BACK[wire.verdict] if wire.HasField("verdict") else None,
+        verdict=VERDICTS_BACK[wire.verdict] if wire.HasField("verdict") else None,
     )
 
 

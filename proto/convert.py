@@ -65,7 +65,7 @@ _KINDS_BACK = {number: kind for kind, number in KINDS.items()}
 _DISTRIBUTIONS_BACK = {number: kind for kind, number in DISTRIBUTIONS.items()}
 _DIRECTIONS_BACK = {number: direction for direction, number in DIRECTIONS.items()}
 _STRATEGIES_BACK = {number: strategy for strategy, number in STRATEGIES.items()}
-_VERDICTS_BACK = {number: verdict for verdict, number in VERDICTS.items()}
+VERDICTS_BACK = {number: verdict for verdict, number in VERDICTS.items()}
 _STATES_BACK = {number: state for state, number in STATES.items()}
 _TRIAL_STATES = {str(state): state for state in TrialState}
 
@@ -377,7 +377,7 @@ def entry_from_wire(wire: pb.Entry) -> Entry:
                 wire.position,
                 finished.index,
                 _known(_TRIAL_STATES, finished.state, f"{path}.state"),
-                _known(_VERDICTS_BACK, finished.verdict, f"{path}.verdict"),
+                _known(VERDICTS_BACK, finished.verdict, f"{path}.verdict"),
                 finished.value if finished.HasField("value") else None,
                 tuple((metric.name, metric.value) for metric in finished.values),
                 finished.deviation if finished.HasField("deviation") else None,

@@ -1,7 +1,4 @@
-"""The caller's end of a gRPC service: where it is, and how it and we are known.
-
-`serving` is the other end.
-"""
+"""Calling a gRPC service: its address, its certificate, our token. `serving` is the other end."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,22 +13,22 @@ OPTIONS = [
     ("grpc.client_idle_timeout_ms", 2**31 - 1),
     ("grpc.max_reconnect_backoff_ms", 5_000),
 ]
-"""Hours may pass between two calls; the connection is kept. Without more words gRPC would wait
-two minutes before it tries again to reach a service that was away."""
+"""Keep the connection, although hours may pass between two calls, and try every few seconds to
+reach a service that was away; gRPC's default goes up to two minutes."""
 
 PINGS = [
     ("grpc.keepalive_time_ms", 10_000),
     ("grpc.keepalive_timeout_ms", 5_000),
     ("grpc.http2.ping_timeout_ms", 5_000),
 ]
-"""Find out during a call that a machine is gone; other people's servers take it amiss."""
+"""Notice during a call that a machine is gone. Servers of others may refuse so many pings."""
 
 
 @dataclass(frozen=True, slots=True)
 class Service:
     """Where a service is. `root` is the PEM of who signed its certificate, by default the system's.
 
-    The file of the `token` is read for each call: it is renewed.
+    The file of the `token` is read for each call, since it is renewed.
     """
 
     address: str

@@ -32,7 +32,7 @@ UNLIMITED = [
 
 _AS_IT_IS = string.printable.replace("%", "")
 _LONGEST = 6000
-"""Bytes of a message as it is sent: with one of 8 KiB gRPC may lose it, and its code."""
+"""Bytes of an error's message as it is sent. gRPC may lose one of 8 KiB, with its code."""
 
 if TYPE_CHECKING:
     Interceptor = grpc.ServerInterceptor[Any, Any]
@@ -53,7 +53,7 @@ class Tls:
     client_ca: Path | None = None
 
     def credentials(self) -> grpc.ServerCredentials:
-        """Return what reads the files anew at each connection: who renews them tells nobody."""
+        """Return credentials that read the files at each connection, since they are renewed."""
         known = [self._read()]
 
         def renewed() -> Any:  # None where they are as they were, which grpc's types leave out
@@ -101,9 +101,9 @@ def start(
 ) -> tuple[grpc.Server, str]:
     """Start a server on `address` (`host:port` or `unix:/path`); port 0 takes a free one.
 
-    `register` adds the services; `health` are the names that the health service
-    knows: "" is well as long as the process is, the others as long as `check` does
-    not raise. `largest` is how many bytes a request may have: it is in memory, several times over,
+    `register` adds the services. `health` are the names that the health service knows:
+    "" is serving as long as the process runs, the others as long as `check` does not raise.
+    `largest` is how many bytes a request may have: it is in memory, several times over,
     before anybody asks who calls. Returns the server and the address that it listens on.
 
     Raises:
@@ -126,7 +126,7 @@ def start(
             ("grpc.max_receive_message_length", largest),
             ("grpc.max_send_message_length", -1),
             ("grpc.so_reuseport", 0),
-            # A caller whose machine is gone says no goodbye, and its stream holds a thread.
+            # A caller whose machine is gone closes no stream, and each stream holds a thread.
             ("grpc.keepalive_time_ms", 60_000),
             ("grpc.keepalive_timeout_ms", 20_000),
             ("grpc.http2.min_ping_interval_without_data_ms", 5_000),  # see service.PINGS
@@ -155,7 +155,7 @@ def _bracketed(address: str) -> str:
 
 
 def _why_not(address: str) -> str:
-    """Say why nothing can listen there, which gRPC tells nobody but its log."""
+    """Say why nothing can listen there, which gRPC writes to its log alone."""
     host, _, port = address.rpartition(":")
     try:
         (family, *_, place), *_ = socket.getaddrinfo(
@@ -270,7 +270,7 @@ def _streaming(method: str) -> Callable[[Any], Any]:
             try:
                 yield from inner(request, context)
             except grpc.RpcError:
-                return  # whoever sent the stream has gone
+                return  # the caller has gone
             except Exception as error:  # noqa: BLE001 # whatever it is, the caller gets a code
                 _abort(method, error, context)
 

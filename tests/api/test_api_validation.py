@@ -397,7 +397,7 @@ RULES = [
 @pytest.mark.parametrize(
     ("change", "where", "kind"), [row[1:] for row in RULES], ids=[row[0] for row in RULES]
 )
-def test_it_is_refused(change, where, kind):
+def test_a_wrong_experiment_is_refused_with_the_path_and_kind_of_the_fault(change, where, kind):
     assert (where, kind) in {(fault.path, fault.kind) for fault in faults(changed(change))}
 
 

@@ -252,12 +252,12 @@ DURATIONS = [(90, 90), ("90", 90), ("90s", 90), ("1h30m", 5400), ("1.5h", 5400),
 
 
 @pytest.mark.parametrize(("text", "seconds"), DURATIONS)
-def test_a_duration(text, seconds):
+def test_a_length_of_time_is_read_as_seconds(text, seconds):
     assert parse_duration(text) == seconds
 
 
 @pytest.mark.parametrize("text", ["", "x", "-1", "1h-30m", "nan", "inf", "h"])
-def test_no_duration(text):
+def test_what_is_no_length_of_time_is_refused(text):
     with pytest.raises(ValueError, match="not a duration"):
         parse_duration(text)
 

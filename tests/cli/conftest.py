@@ -2,78 +2,15 @@
 
 import asyncio
 import json
-import os
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 from support.actors import quadratic
-from support.forked import herd
+from support.command import Command, Result
 from support.operated import scene
 from tunewright.db.sql import open_store
-from tunewright.sdk.commands import COMMAND
-
-REPOSITORY = Path(__file__).parents[2]
-
-
-@dataclass(frozen=True)
-class Result:
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.out)
-
-
-@dataclass(frozen=True)
-class Command:
-    """`tunewright`, with its home and working directory below `folder`.
-
-    `site` is a folder of further packages.
-    """
-
-    folder: Path
-    site: Path | None = None
-
-    @property
-    def environ(self):
-        inherited = {key: os.environ[key] for key in ("PATH", "PYTHONPATH") if key in os.environ}
-        first = [] if self.site is None else [str(self.site)]
-        package = str(REPOSITORY / ".types")
-        path = os.pathsep.join(filter(None, [*first, package, inherited.pop("PYTHONPATH", "")]))
-        return {
-            **inherited,
-            "PYTHONPATH": path,
-            "HOME": str(self.folder),
-            "TUNEWRIGHT_HOME": str(self.folder / "home"),
-            "COLUMNS": "120",
-        }
-
-    def __call__(self, *words, stdin="", cwd=None, env=(), timeout=60) -> Result:
-        environ = {**self.environ, **dict(env)}
-        done = herd(environ["PYTHONPATH"]).run(
-            [*map(str, words)],
-            cwd=cwd or self.folder,
-            env=environ,
-            stdin=stdin,
-            timeout=timeout,
-        )
-        return Result(done.returncode, done.stdout, done.stderr)
-
-    def start(self, *words, cwd=None, env=(), **options) -> subprocess.Popen:
-        return subprocess.Popen(
-            [*COMMAND, *map(str, words)],
-            cwd=cwd or self.folder,
-            env={**self.environ, **dict(env)},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            **options,
-        )
 
 
 @pytest.fixture

@@ -66,7 +66,7 @@ def test_an_algorithm_of_another_package_is_listed_with_its_settings(command):
     assert [setting["name"] for setting in found["halving"]["settings"]] == ["start"]
 
 
-def test_it_runs(command, experiment):
+def test_an_algorithm_of_another_package_proposes_the_points_of_a_run(command, experiment):
     result = command("run", experiment(), "--algorithm", "halving")
     assert result.code == 0, result.err
     points = [trial["parameters"]["x"] for trial in command("trials", "echo", "-o", "json").json]

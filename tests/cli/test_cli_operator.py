@@ -10,7 +10,7 @@ from support import command
 from support.apiserver import NEEDED
 from support.elsewhere import configuration
 from support.waiting import until
-from tunewright.cli.cluster import namespaces_of
+from tunewright.cli.serving import namespaces_of
 from tunewright.controller.kube.pod_webhook import CONFIGURATIONS, NAME
 
 pytestmark = NEEDED
@@ -62,10 +62,16 @@ def test_blanks_between_names_of_namespaces_are_none_of_theirs():
     assert namespaces_of("team-a, team-b,") == ("team-a", "team-b")
 
 
-def test_a_port_that_is_taken_is_told_with_the_remedy(tunewright, api_server):
+@pytest.mark.parametrize("written", ["8080", "0.0.0.0:", "0.0.0.0:http", "0.0.0.0:99999"])
+def test_an_address_that_nothing_can_listen_on_is_refused(tunewright, api_server, written):
+    done = tunewright("operator", "--http", written, "--kubeconfig", str(api_server.kubeconfig))
+    assert (done.code, f"--http: {written} is not an address" in done.err) == (2, True), done.err
+
+
+def test_an_address_that_another_program_has_is_told_with_the_remedy(tunewright, api_server):
     with socket.create_server(("127.0.0.1", 0)) as other:
         taken = f"127.0.0.1:{other.getsockname()[1]}"
-        done = tunewright("operator", "--kubeconfig", api_server.kubeconfig, "--http", taken)
-
+        config = ("--kubeconfig", str(api_server.kubeconfig))
+        done = tunewright("operator", "--http", taken, *config)
     assert done.code == 2
     assert done.err == f"error: {taken} is taken by another program: name another port\n"

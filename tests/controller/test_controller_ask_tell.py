@@ -83,13 +83,6 @@ class Desk:
 
 
 @pytest.fixture
-def store(tmp_path):
-    opened = open_store(tmp_path / "store.db")
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
 def clock():
     return Clock()
 

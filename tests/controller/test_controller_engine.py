@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import sqlite3
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +16,6 @@ from tunewright.controller.effects import Turn
 from tunewright.controller.engine import LONGEST_STEP, Engine, Outcome
 from tunewright.controller.ports import Workload
 from tunewright.db.records import Usage
-
-
-@pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
-    made = House(tmp_path)
-    yield made
-    made.store.close()
 
 
 def test_a_point_that_is_to_run_several_times_comes_to_the_mean(house: House):

@@ -104,7 +104,9 @@ TIMED = replace(POLICY, max_duration=60.0)
         ),
     ],
 )  # fmt: skip
-def test_it_is_over(seen: View, state: ExperimentState, reason: str):
+def test_an_experiment_that_has_what_it_wanted_or_cannot_go_on_is_over(
+    seen: View, state: ExperimentState, reason: str
+):
     status = plan(seen, NOW).status
     assert (status.state, status.reason) == (state, reason)
 
@@ -127,7 +129,7 @@ def test_it_is_over(seen: View, state: ExperimentState, reason: str):
         pytest.param(view(running(0), search=BROKEN), id="what runs may finish"),
     ],
 )
-def test_it_goes_on(seen: View):
+def test_an_experiment_that_may_still_get_better_goes_on(seen: View):
     assert plan(seen, NOW).status.state is ExperimentState.RUNNING
 
 

@@ -110,7 +110,9 @@ def first(seen: View) -> object:
         ),
     ],
 )  # fmt: skip
-def test_it_ends(trial: TrialView, policy: Policy, state: str, reason: str):
+def test_an_attempt_that_is_the_last_ends_its_trial_with_state_and_reason(
+    trial: TrialView, policy: Policy, state: str, reason: str
+):
     end = first(view(trial, policy=policy))
     assert isinstance(end, Finish)
     assert (str(end.state), end.reason) == (state, reason)
@@ -158,7 +160,9 @@ def test_it_ends(trial: TrialView, policy: Policy, state: str, reason: str):
         ),
     ],
 )  # fmt: skip
-def test_it_runs_again(trial: TrialView, policy: Policy, counted_: bool, at: float, reason: str):
+def test_an_attempt_that_is_not_the_last_is_followed_by_another(
+    trial: TrialView, policy: Policy, counted_: bool, at: float, reason: str
+):
     again = first(view(trial, policy=policy))
     assert isinstance(again, Repeat)
     assert (again.counted, again.at, again.reason) == (counted_, at, reason)

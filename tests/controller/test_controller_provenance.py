@@ -3,7 +3,6 @@
 import hashlib
 import os
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,7 +10,6 @@ from support.waiting import until
 from tunewright.api.identity import ExperimentKey
 from tunewright.controller.provenance import Witness, provenance_of, script_of
 from tunewright.db.records import Provenance
-from tunewright.db.sql import open_store
 from tunewright.db.store import Store
 
 GIT = {
@@ -55,13 +53,6 @@ class Project:
 @pytest.fixture
 def project(tmp_path: Path) -> Project:
     return Project(tmp_path / "project")
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    opened = open_store(tmp_path / "store.db")
-    yield opened
-    opened.close()
 
 
 @pytest.fixture

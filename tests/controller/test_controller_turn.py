@@ -1,8 +1,5 @@
 """Single turns over a real store, at times of the test's choosing."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 from tunewright.api.history import Proposal, SearchState, Suggestion
 from tunewright.api.identity import ExperimentKey
@@ -14,7 +11,6 @@ from tunewright.controller.plan import explain
 from tunewright.controller.plan.view import EndReason
 from tunewright.controller.turn import Turns
 from tunewright.db.records import Usage
-from tunewright.db.sql import open_store
 from tunewright.db.store import Store
 
 SPEC = {
@@ -39,13 +35,6 @@ SPEC = {
         },
     },
 }
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    made = open_store(tmp_path / "store.db")
-    yield made
-    made.close()
 
 
 def create(store: Store, **spec: object) -> str:

@@ -1,8 +1,6 @@
 """`spec.warmStartFrom` with the laptop's engine over a real store."""
 
 import asyncio
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from support.engines import KEY, House, document, x_of
@@ -18,13 +16,6 @@ from tunewright.db.records import TrialRecord
 
 FROM = {"warmStartFrom": [{"name": "before"}]}
 MAXIMIZE = {"objective": {"type": "maximize", "objectiveMetricName": "gain"}}
-
-
-@pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
-    made = House(tmp_path)
-    yield made
-    made.store.close()
 
 
 def hill(workload: Workload) -> Run:

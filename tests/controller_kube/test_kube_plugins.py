@@ -211,7 +211,7 @@ def test_a_service_of_the_own_namespace_may_be_asked(field, endpoint):
 @pytest.mark.parametrize(
     "endpoint", ["mine.other:6789", "mine:6789", "10.0.0.1:6789", "team.example.com:6789", "x"]
 )
-def test_nothing_else_may_be_asked(field, endpoint):
+def test_a_service_of_elsewhere_may_not_be_asked(field, endpoint):
     with pytest.raises(Invalid, match=r"NAME\.team:PORT") as refused:
         check_endpoints({field: {"endpoint": endpoint}}, "team")
     assert [fault.path for fault in refused.value.faults] == [f"spec.{field}.endpoint"]

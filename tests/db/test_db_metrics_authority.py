@@ -155,7 +155,7 @@ def metadata_of(who: str):
 @pytest.mark.parametrize(
     ("who", "call"), [pytest.param(w, c, id=f"{w} {c.__name__}") for w, c in MAY]
 )
-def test_a_caller_may(channel: grpc.Channel, who: str, call):
+def test_a_caller_may_do_what_its_part_needs(channel: grpc.Channel, who: str, call):
     call(channel, metadata_of(who))
 
 

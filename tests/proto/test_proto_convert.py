@@ -59,28 +59,28 @@ entries = st.one_of(
 
 
 @given(entries)
-def test_an_entry_of_the_log(entry):
+def test_an_entry_of_the_log_comes_through_the_wire_as_it_was(entry):
     assert convert.entry_from_wire(convert.entry_to_wire(entry)) == entry
 
 
 @given(st.lists(proposals, max_size=3).map(tuple), st.sampled_from(SearchState), st.text())
-def test_a_suggestion(points, state, note):
+def test_a_suggestion_comes_through_the_wire_as_it_was(points, state, note):
     suggestion = Suggestion(points, state, note)
     assert convert.suggestion_from_wire(convert.suggestion_to_wire(suggestion, 3)) == suggestion
 
 
-def test_a_problem():
+def test_a_problem_comes_through_the_wire_as_it_was():
     assert convert.problem_from_wire(convert.problem_to_wire(TASK)) == TASK
 
 
-def test_a_problem_with_conditions_and_an_architecture():
+def test_conditions_and_an_architecture_come_through_the_wire_as_they_were():
     space = SearchSpace(SPACE, (ParameterCondition("drop", "o", ("ü$",)),))
     nas = Architecture(3, (32, 32, 3), (10,), (Operation("convolution", SearchSpace(SPACE[2:])),))
     task = problem(*SPACE, space=space, architecture=nas)
     assert convert.problem_from_wire(convert.problem_to_wire(task)) == task
 
 
-def test_a_problem_with_further_objectives_and_constraints():
+def test_further_objectives_and_constraints_come_through_the_wire_as_they_were():
     memory = Metric("memory", Strategy.LATEST)
     objective = replace(
         TASK.objective,
@@ -91,7 +91,7 @@ def test_a_problem_with_further_objectives_and_constraints():
     assert convert.problem_from_wire(convert.problem_to_wire(task)) == task
 
 
-def test_an_experiment_of_katibs():
+def test_an_experiment_comes_through_katibs_wire_as_a_problem():
     back = convert_katib.problem_from_katib(convert_katib.experiment_to_katib(TASK, {}))
     assert (back.space, back.settings, back.max_trials) == (
         TASK.space,
@@ -101,7 +101,7 @@ def test_an_experiment_of_katibs():
     assert back.objective.direction is Direction.MAXIMIZE
 
 
-def test_an_architecture_of_katibs():
+def test_an_architecture_comes_through_katibs_wire_as_it_was():
     nas = Architecture(8, (32, 32, 3), (10,), (Operation("convolution", SearchSpace(SPACE[2:4])),))
     task = problem(space=SearchSpace(()), architecture=nas, algorithm="enas")
     wire = convert_katib.experiment_to_katib(task, {})
@@ -270,7 +270,9 @@ LISTS, A_BY_B = (listed("a", "x"), listed("b", "y")), ParameterCondition("a", "b
         (SearchSpace(LISTS, (A_BY_B, ParameterCondition("b", "a", ("x",)))), "a depends on itself"),
     ],
 )
-def test_so_it_is_over_tunewright_v1(space, message):
+def test_a_space_that_cannot_be_searched_is_refused_as_it_arrives_over_tunewright_v1(
+    space, message
+):
     with pytest.raises(Invalid, match=message):
         convert.problem_from_wire(convert.problem_to_wire(problem(space=space)))
 

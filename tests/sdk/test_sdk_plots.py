@@ -98,7 +98,7 @@ def test_what_cannot_be_drawn_is_refused_with_what_would_be_right(result):
         few.plot.pareto()
 
 
-def test_plots_of_an_experiment_without_a_trial_are_empty(result):
+def test_plots_of_an_experiment_without_a_trial_can_be_drawn(result):
     with Client() as client:
         client.create(asked("empty"))
         plot = client.result("empty").plot

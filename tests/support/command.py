@@ -4,13 +4,16 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from .forked import herd
 
 ROOT = Path(__file__).parents[2]
-COMMAND = [sys.executable, "-m", "tunewright"]
+COMMAND = [sys.executable, "-P", "-m", "tunewright"]
+"""`tunewright`, without the current folder, where a file may have the name of a library."""
 IN_TERMINAL = [sys.executable, "-c", "import pty, sys; pty.spawn(sys.argv[1:])"]
 """Before a command: it has a terminal of its own, joined to our input and output."""
 
@@ -54,3 +57,72 @@ def trials(home: Path, name: str, *, cwd: Path) -> list[dict[str, Any]]:
     assert done.returncode == 0, done.stderr
     rows: list[dict[str, Any]] = json.loads(done.stdout)
     return rows
+
+
+@dataclass(frozen=True)
+class Result:
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+@dataclass(frozen=True)
+class Command:
+    """`tunewright` as somebody who has nothing but `folder`: a home, and where they are.
+
+    `site` is a folder of further packages.
+    """
+
+    folder: Path
+    site: Path | None = None
+
+    @property
+    def environ(self) -> dict[str, str]:
+        inherited = {key: os.environ[key] for key in ("PATH", "PYTHONPATH") if key in os.environ}
+        first = [] if self.site is None else [str(self.site)]
+        package = str(ROOT / ".types")
+        path = os.pathsep.join(filter(None, [*first, package, inherited.pop("PYTHONPATH", "")]))
+        return {
+            **inherited,
+            "PYTHONPATH": path,
+            "HOME": str(self.folder),
+            "TUNEWRIGHT_HOME": str(self.folder / "home"),
+            "COLUMNS": "120",
+        }
+
+    def __call__(
+        self,
+        *words: object,
+        stdin: str = "",
+        cwd: Path | None = None,
+        env: Mapping[str, str] | Iterable[tuple[str, str]] = (),
+        timeout: float = 60,
+    ) -> Result:
+        environ = {**self.environ, **dict(env)}
+        done = herd(environ["PYTHONPATH"]).run(
+            [*map(str, words)],
+            cwd=cwd or self.folder,
+            env=environ,
+            stdin=stdin,
+            timeout=timeout,
+        )
+        return Result(done.returncode, done.stdout, done.stderr)
+
+    def start(
+        self,
+        *words: object,
+        cwd: Path | None = None,
+        env: Mapping[str, str] | Iterable[tuple[str, str]] = (),
+        **options: Any,
+    ) -> "subprocess.Popen[str]":
+        return subprocess.Popen(
+            [*COMMAND, *map(str, words)],
+            cwd=cwd or self.folder,
+            env={**self.environ, **dict(env)},
+            text=True,
+            **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options},
+        )

@@ -25,7 +25,7 @@ from tunewright.suggestion.suggester import open_suggester
 
 from .actors import JOBS, JobController, Script, quadratic
 
-client.FAREWELL_SECONDS = 0.03  # the API server is on this machine
+client.FAREWELL_SECONDS = 0.1  # the API server is on this machine
 
 SETTINGS = Settings(image="collector:1", metrics="metrics:6789")
 

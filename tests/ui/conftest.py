@@ -1,8 +1,6 @@
 """A real page over real experiments: `tunewright ui` as a process, and a browser."""
 
-import os
 import re
-import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -11,9 +9,8 @@ from pathlib import Path
 import httpx
 import pytest
 from services import program
-from support.forked import herd
+from support.command import Command
 
-REPOSITORY = Path(__file__).parents[2]
 TOKEN = "of-the-tests"
 TRAINING = """\
 import sys, time
@@ -39,10 +36,8 @@ class Server:
         return httpx.Client(headers={"Authorization": f"Bearer {TOKEN}"}, timeout=30)
 
     def tunewright(self, *words: str) -> None:
-        env = environ(self.folder)
-        shepherd = herd(env["PYTHONPATH"])
-        done = shepherd.run(words, cwd=self.folder, env=env, stdin="", timeout=100)
-        assert done.returncode == 0, done.stderr
+        done = Command(self.folder)(*words, timeout=100)
+        assert done.code == 0, done.err
 
     def tune(self, name: str, *, trials: int, pause: float = 0.0, detach: bool = False) -> None:
         self.tunewright(
@@ -54,30 +49,13 @@ class Server:
         )
 
 
-def environ(folder: Path) -> dict[str, str]:
-    inherited = {key: os.environ[key] for key in ("PATH",) if key in os.environ}
-    package = os.pathsep.join([str(REPOSITORY / ".types"), os.environ.get("PYTHONPATH", "")])
-    return {
-        **inherited,
-        "PYTHONPATH": package,
-        "HOME": str(folder),
-        "TUNEWRIGHT_HOME": str(folder / "home"),
-    }
-
-
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A page with one experiment that has ended, `done`."""
     folder = tmp_path_factory.mktemp("page")
     (folder / "train.py").write_text(TRAINING, encoding="utf-8")
-    command = (sys.executable, "-m", "tunewright", "ui")
-    with subprocess.Popen(
-        [*command, "--port", "0", "--token", TOKEN, "--no-open"],
-        cwd=folder,
-        env=environ(folder),
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as page:
+    words = ("ui", "--port", "0", "--token", TOKEN, "--no-open")
+    with Command(folder).start(*words, stderr=None) as page:  # nobody reads it
         try:
             said = page.stdout.readline()
             url = re.search(r"http://[^/]+", said)
