@@ -1,16 +1,11 @@
-"""The form of the manifests that run here: a cluster's API server would not take another.
-
-A form is a table with the form of each key that is read here (`*`: of every key), a list of
-one form, or a function that says what is wrong with a value. What is absent has any form.
-"""
+"""The form of the manifests that run here: a cluster's API server would not take another."""
 
 import math
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, TypeAlias
+from collections.abc import Mapping
+from typing import Any
 
 from ...api.errors import Unsupported
-
-Form: TypeAlias = "Mapping[str, Form] | list[Form] | Callable[[Any], str]"
+from ..forms import TABLE, Form, faults
 
 
 def _whole(value: Any) -> str:
@@ -26,16 +21,15 @@ def _seconds(value: Any) -> str:
     return "" if is_one else "is not a number of seconds"
 
 
-_TABLE: Form = {}
-_FILES: Form = {"items": [_TABLE]}
+_FILES: Form = {"items": [TABLE]}
 _CONTAINER: Form = {
-    "env": [{"valueFrom": {"*": _TABLE}}],
-    "envFrom": [{"configMapRef": _TABLE, "secretRef": _TABLE}],
-    "resources": {"limits": _TABLE, "requests": _TABLE},
-    "volumeMounts": [_TABLE],
+    "env": [{"valueFrom": {"*": TABLE}}],
+    "envFrom": [{"configMapRef": TABLE, "secretRef": TABLE}],
+    "resources": {"limits": TABLE, "requests": TABLE},
+    "volumeMounts": [TABLE],
 }
 _PODS: Form = {
-    "metadata": {"labels": _TABLE, "annotations": _TABLE},
+    "metadata": {"labels": TABLE, "annotations": TABLE},
     "spec": {
         "containers": [_CONTAINER],
         "initContainers": [_CONTAINER],
@@ -57,11 +51,11 @@ _REPLICATED: Form = {
     "runPolicy": {"backoffLimit": _whole, "activeDeadlineSeconds": _seconds},
 }
 _TRAIN_JOB: Form = {
-    "labels": _TABLE,
+    "labels": TABLE,
     "trainer": {
         "numNodes": _whole,
-        "env": [{"valueFrom": {"*": _TABLE}}],
-        "resourcesPerNode": {"limits": _TABLE, "requests": _TABLE},
+        "env": [{"valueFrom": {"*": TABLE}}],
+        "resourcesPerNode": {"limits": TABLE, "requests": TABLE},
     },
 }
 _SPECS: Mapping[str, Form] = {
@@ -78,29 +72,7 @@ def check_form(manifest: Mapping[str, Any]) -> None:
     Raises:
         Unsupported: a field is not what it must be; the message names it.
     """
-    form = {"metadata": _TABLE, "spec": _SPECS.get(str(manifest.get("kind")), _TABLE)}
-    wrong = next(_faults(manifest, form, ""), None)
+    form = {"metadata": TABLE, "spec": _SPECS.get(str(manifest.get("kind")), TABLE)}
+    wrong = next(faults(manifest, form), None)
     if wrong is not None:
         raise Unsupported(wrong)
-
-
-def _faults(value: Any, form: Form, path: str) -> Iterator[str]:
-    wrong = _wrong(value, form)
-    if wrong:
-        yield f"{path}: {value!r:.80} {wrong}"
-    elif isinstance(form, list):
-        for index, each in enumerate(value):
-            yield from _faults(each, form[0], f"{path}[{index}]")
-    elif isinstance(form, Mapping):
-        for key, each in value.items():
-            below = form.get(key, form.get("*"))
-            if below is not None and each is not None:
-                yield from _faults(each, below, f"{path}.{key}" if path else str(key))
-
-
-def _wrong(value: Any, form: Form) -> str:
-    if isinstance(form, list):
-        return "" if isinstance(value, list) else "is not a list"
-    if isinstance(form, Mapping):
-        return "" if isinstance(value, Mapping) else "is not a table of fields"
-    return form(value)

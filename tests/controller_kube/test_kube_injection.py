@@ -400,6 +400,22 @@ def test_what_is_pushed_needs_no_container():
     assert "initContainers" not in pod_of(workload)
 
 
+MALFORMED = [
+    {"env": {"A": "1"}},
+    {"env": ["A"]},
+    {"command": "python train.py"},
+    {"volumeMounts": ["data"]},
+    {"securityContext": "none"},
+]
+
+
+@pytest.mark.parametrize("container", MALFORMED, ids=str)
+def test_what_is_no_pod_template_in_a_kind_without_a_schema_is_left_alone(container):
+    template = job(**container)["spec"]["template"]
+    workload, _ = instrument({"kind": "Custom", "spec": {"template": template}}, injection())
+    assert workload["spec"]["template"] == template
+
+
 def custom(**container):
     return {
         "collector": {"kind": "Custom", "customCollector": {"image": "mine:1", **container}},

@@ -5,10 +5,29 @@ from dataclasses import dataclass
 from typing import Any
 
 from ....api.workload_kinds import KINDS
+from ...forms import TABLE, Form, faults
 
 _JOB_ROLE = "training.kubeflow.org/job-role"
 _FIRST_ROLES = {"Master", "Chief", "Launcher"}
 """The replicas whose pods the training operator gives the role `master`."""
+
+_CONTAINER: Form = {
+    "command": [lambda _: ""],
+    "env": [TABLE],
+    "volumeMounts": [TABLE],
+    "securityContext": TABLE,
+}
+_POD: Form = {
+    "metadata": {"labels": TABLE, "annotations": TABLE},
+    "spec": {
+        "containers": [_CONTAINER],
+        "initContainers": [TABLE],
+        "volumes": [TABLE],
+        "imagePullSecrets": [TABLE],
+        "securityContext": TABLE,
+    },
+}
+"""What is read of a pod, or added to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +77,10 @@ def _below(node: dict[str, Any], name: str) -> Iterator[PodTemplate]:
 
 
 def _is_pod(value: Any) -> bool:
+    """Whether this is a pod, or a template of one: a kind without a schema may hold anything."""
     spec = value.get("spec") if isinstance(value, dict) else None
-    containers = spec.get("containers") if isinstance(spec, dict) else None
-    return isinstance(containers, list) and all(isinstance(each, dict) for each in containers)
+    has_containers = isinstance(spec, dict) and isinstance(spec.get("containers"), list)
+    return has_containers and not any(faults(value, _POD))
 
 
 def _copies(node: Mapping[str, Any]) -> int:
