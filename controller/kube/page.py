@@ -18,7 +18,8 @@ ENTRIES = 3
 class Page:
     """A trial as its resource has it. `uid` is the resource's, empty until it is created.
 
-    `dropped_at` is the position of the entry that took it out.
+    `dropped_at` is the position of the entry that took it out. `is_of_space` is false where a
+    hand wrote values that are none of the search space: its point is empty then.
     """
 
     record: TrialRecord
@@ -27,6 +28,7 @@ class Page:
     finished: Finished | None = None
     dropped_at: int | None = None
     uid: str = ""
+    is_of_space: bool = True
 
     @property
     def positions(self) -> Iterator[int]:
@@ -50,7 +52,12 @@ def fitting(pages: Iterable[Page], known: int) -> list[Page]:
     for page in by_age:
         index, places = page.record.index, set(page.positions)
         is_possible = index < most and all(0 < each <= ENTRIES * most for each in places)
-        if is_possible and index not in indexes and positions.isdisjoint(places):
+        if (
+            page.is_of_space
+            and is_possible
+            and index not in indexes
+            and positions.isdisjoint(places)
+        ):
             indexes.add(index)
             positions |= places
             found.append(page)

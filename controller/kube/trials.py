@@ -12,7 +12,7 @@ from ...api.history import Finished, Proposal, Verdict
 from ...api.moments import exactly, read
 from ...api.objective import Objective
 from ...api.observation import Observation, Summary, TextValue, read_value
-from ...api.space import SearchSpace, Value, format_value
+from ...api.space import Point, SearchSpace, Value, format_value
 from ...api.states import TrialState
 from ...api.trial import (
     AttemptStatus,
@@ -83,6 +83,7 @@ def page_of(document: Document, objective: Objective, space: SearchSpace) -> Pag
     """Read a Trial of ours."""
     trial = Trial.read(document)
     spec, status = trial.spec, trial.status or TrialStatus()
+    point = _point(spec, space)
     conditions = _own_conditions(status)
     state = _trial_state(conditions)
     last = conditions[-1] if conditions else Condition()
@@ -96,7 +97,7 @@ def page_of(document: Document, objective: Objective, space: SearchSpace) -> Pag
         state=state,
         reason=last.reason,
         message=last.message,
-        proposal=_proposal(spec, space),
+        proposal=_proposal(spec, point or {}),
         made_from=spec.made_from or 0,
         created_at=read(trial.metadata.creation_timestamp or "1970-01-01T00:00:00Z"),
         started_at=moment_of(status.start_time),
@@ -121,12 +122,21 @@ def page_of(document: Document, objective: Objective, space: SearchSpace) -> Pag
         finished,
         status.dropped,
         trial.metadata.uid or "",
+        is_of_space=point is not None,
     )
 
 
-def _proposal(spec: TrialSpec, space: SearchSpace) -> Proposal:
+def _point(spec: TrialSpec, space: SearchSpace) -> Point | None:
+    """Return the point of a trial; None where the space has no such values."""
+    try:
+        return {each.name: _value(each, space) for each in spec.parameter_assignments}
+    except ValueError:
+        return None
+
+
+def _proposal(spec: TrialSpec, point: Point) -> Proposal:
     return Proposal(
-        point={each.name: _value(each, space) for each in spec.parameter_assignments},
+        point=point,
         reason=spec.origin or "",
         labels=tuple((spec.labels or {}).items()),
         parent=spec.parent,

@@ -53,10 +53,11 @@ async def _found(
     sources = []
     for source in records_of(record.key, record.document, look):
         objective, space = objective_of(source.document), space_of(source)
-        trials = [
-            page_of(trial, objective, space).record
+        pages = [
+            page_of(trial, objective, space)
             for trial in await informers.trials_of(Key(namespace, source.key.name), anew=False)
             if is_ours(trial, source.uid)
         ]
+        trials = [page.record for page in pages if page.is_of_space]
         sources.append(source_of(source, trials))
     return trials_of(brief, sources)

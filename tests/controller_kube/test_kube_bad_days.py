@@ -148,7 +148,7 @@ def test_trials_that_are_made_by_hand_neither_block_nor_burden_an_experiment(wit
         await play.create(experiment(maxTrialCount=TRIALS, parallelTrialCount=2))
         await play.until(lambda: play.started(2))
         (first, _) = await play.trials()
-        for name, changes in [("again", {}), ("vast", {"index": 10**12, "position": 10**15})]:
+        for name, changes in BY_HAND.items():
             metadata = {"name": name, **{k: first["metadata"][k] for k in INHERITED}}
             strange = {**first, "metadata": metadata, "spec": {**first["spec"], **changes}}
             await play.kube.create(resources.TRIALS, play.namespace, strange)
@@ -159,6 +159,11 @@ def test_trials_that_are_made_by_hand_neither_block_nor_burden_an_experiment(wit
     assert ended["status"]["trialsSucceeded"] == ended["status"]["trials"] == TRIALS
 
 
+BY_HAND = {
+    "again": {},
+    "vast": {"index": 10**12, "position": 10**15},
+    "outside": {"index": 2, "parameterAssignments": [{"name": "x", "value": "9.5"}]},
+}
 INHERITED = ("labels", "ownerReferences")
 
 
