@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 GRACE_SECONDS = 5.0
 """How long calls that run may take to finish once the service is to end."""
 
-PORT = click.IntRange(0, 65535)
+LAST_PORT = 65535
+PORT = click.IntRange(0, LAST_PORT)
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -76,7 +77,7 @@ def address_of(written: str) -> tuple[str, int]:
     from ..api.errors import Fault, Invalid
 
     host, _, port = written.rpartition(":")
-    if not host or not port.isdigit():
+    if not host or not port.isdecimal() or int(port) > LAST_PORT:
         raise Invalid([Fault("--http", f"{written} is no address", "write it as 0.0.0.0:8080")])
     return host, int(port)
 

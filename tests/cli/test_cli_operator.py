@@ -60,3 +60,9 @@ def test_no_namespace_at_all_is_not_taken_for_all(tunewright, api_server, comman
 
 def test_blanks_between_names_of_namespaces_are_none_of_theirs():
     assert namespaces_of("team-a, team-b,") == ("team-a", "team-b")
+
+
+@pytest.mark.parametrize("written", ["8080", "0.0.0.0:", "0.0.0.0:http", "0.0.0.0:99999"])
+def test_an_address_that_nothing_can_listen_on_is_refused(tunewright, api_server, written):
+    done = tunewright("operator", "--http", written, "--kubeconfig", str(api_server.kubeconfig))
+    assert (done.code, f"--http: {written} is no address" in done.err) == (2, True), done.err
