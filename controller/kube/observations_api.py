@@ -233,6 +233,8 @@ async def serve(
             await _serve(kube, store, host, port, clock)
         except TunewrightError as error:
             log.info("single values are not served now: %s", error)
+        except OSError as error:  # another program has the port, the disk is full
+            log.warning("single values are not served now: %s", error)
         await asyncio.sleep(AGAIN_SECONDS)
 
 

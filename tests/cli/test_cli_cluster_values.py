@@ -32,11 +32,14 @@ API_SERVICE = "v1.observations.tunewright.dev"
 SERVED = REPOSITORY / "deploy" / "components" / "observations" / "service.yaml"
 
 
-@contextlib.asynccontextmanager
-async def served(play):
-    """Serve the values of a scene's store, at a Service that is this machine."""
+def free_port():
     with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+        return free.getsockname()[1]
+
+
+@contextlib.asynccontextmanager
+async def served(play, port):
+    """Serve the values of a scene's store, at a Service that is this machine."""
     api_service, service, _ = yaml.safe_load_all(SERVED.read_text())
     service["metadata"]["namespace"] = play.namespace
     service["spec"] = {
@@ -58,7 +61,7 @@ async def served(play):
 
     try:
         await play.until(available, 60)
-        yield port
+        yield
     finally:
         await play.kube.delete(API_SERVICES, None, api_service["metadata"]["name"])
         await play.leave(task)
@@ -77,7 +80,8 @@ def with_values(on_cluster):
             uid, index = play.store.find_trial(name, play.namespace)
             samples = tuple(Sample(*each) for each in VALUES)
             play.store.record([Batch(uid, index, 1, "push", 0, samples)], now=1.0)
-            async with served(play) as port:
+            port = free_port()
+            async with served(play, port):
                 return await scenario(play, tunewright, name, port)
 
         return on_cluster(whole)
@@ -111,6 +115,26 @@ def test_an_api_service_that_was_made_anew_trusts_them_again(with_values, monkey
 
     before, after = with_values(scenario)
     assert before == after
+
+
+def test_a_port_that_another_program_still_has_is_tried_again(on_cluster, monkeypatch, caplog):
+    monkeypatch.setattr(observations_api, "AGAIN_SECONDS", 0.1)
+
+    async def scenario(play, tunewright):
+        async def refused():
+            return [each for each in caplog.messages if "single values are not served now" in each]
+
+        async def let_go(other):
+            told = await play.until(refused)
+            other.close()
+            return told
+
+        other = socket.create_server(("127.0.0.1", 0))
+        leaving = asyncio.create_task(let_go(other))
+        async with served(play, other.getsockname()[1]):
+            return await leaving
+
+    assert "address already in use" in on_cluster(scenario)[0].lower()
 
 
 def test_the_page_draws_the_curves_of_single_values_where_they_are_served(with_values):
