@@ -56,7 +56,7 @@ def test_an_algorithm_that_cannot_search_them_is_refused_with_those_that_can(
 
     result = tunewright("validate", experiment(change))
     assert result.code == 2
-    assert "spec.parameterConditions: the algorithm cmaes does not know" in result.err
+    assert "spec.parameterConditions: the algorithm cmaes does not support" in result.err
     assert "use auto" in result.err
 
 

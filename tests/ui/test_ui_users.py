@@ -56,8 +56,8 @@ def user(name: str) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def cluster(api_server, tmp_path_factory) -> Cluster:
-    for name in ("base/namespace", "page/roles", "cluster-wide/identity", "cluster-wide/people"):
-        folder = DEPLOY.parent if name.startswith("base") else DEPLOY
+    for name in ("base/namespace", "page/roles", "cluster-wide/identity", "roles/people"):
+        folder = DEPLOY.parent if name.startswith(("base", "roles")) else DEPLOY
         api_server.kubectl("apply", "--filename", str(folder / f"{name}.yaml"))
     # Of Kubernetes' own roles: this server has nobody who puts roles together.
     looking = {"apiGroups": [""], "resources": ["events", "pods/log"], "verbs": ["get", "list"]}
