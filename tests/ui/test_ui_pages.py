@@ -90,7 +90,7 @@ def test_note_and_labels_are_written_on_the_page(opened, server):
     expect(page.locator("#live")).to_have_text("live")
     page.get_by_role("button", name="Note and labels").click()
     page.get_by_role("textbox", name="Note").fill("two lines\n<b>as typed</b>")
-    labels = page.get_by_label("Labels, one a line")
+    labels = page.get_by_label("Labels, one per line")
     expect(labels).to_have_value("old=1\nkept=2")
     labels.fill("kept=2\nteam=vision")
     page.get_by_role("button", name="Save").click()
@@ -103,7 +103,7 @@ def test_a_label_that_cannot_be_is_told(opened, server):
     page = opened("/experiments/default/unlabelled", refused=True)
     expect(page.locator("#live")).to_have_text("live")
     page.get_by_role("button", name="Note and labels").click()
-    page.get_by_label("Labels, one a line").fill("a b=c")
+    page.get_by_label("Labels, one per line").fill("a b=c")
     page.get_by_role("button", name="Save").click()
     expect(page.locator(".toast.bad")).to_contain_text("cannot name a label")
 

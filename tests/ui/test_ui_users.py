@@ -303,7 +303,7 @@ def test_a_person_without_a_proxy_enters_with_a_token_of_the_cluster(opened, clu
     page = opened(f"/experiments/{cluster.first}/e")
     page.get_by_label("Token").fill("wrong")
     page.get_by_role("button", name="Open").click()
-    expect(page.get_by_role("alert")).to_contain_text("Nobody has this token")
+    expect(page.get_by_role("alert")).to_contain_text("This token is not valid")
     page.get_by_label("Token").fill(account(cluster))
     page.get_by_role("button", name="Open").click()
     expect(page.get_by_role("heading", name="e", exact=True)).to_be_visible()
