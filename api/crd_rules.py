@@ -280,8 +280,21 @@ _COLLECTOR_RULES = [
     ),
 ]
 
+_LOWERED = (
+    "!has(self.spec.maxTrialCount)"
+    " || (has(oldSelf.spec.maxTrialCount)"
+    " && self.spec.maxTrialCount >= oldSelf.spec.maxTrialCount)"
+    " || !has(self.status) || !has(self.status.trials)"
+    " || self.spec.maxTrialCount >= self.status.trials"
+    " - (has(self.status.trialsPending) ? self.status.trialsPending : 0)"
+)
+
 RULES: Mapping[str, Sequence[Rule]] = {
     "": [
+        Rule(
+            _LOWERED,
+            "spec.maxTrialCount must not be lowered below the number of trials that have started",
+        ),
         Rule(
             "self.metadata.name.size() <= 40"
             " && self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')",

@@ -7,7 +7,10 @@ None takes a goal away.
 from collections.abc import Mapping
 from typing import Any
 
+from ..api.errors import Fault, Invalid
 from ..api.remarks import check_remarks, labels_of, note_of, remarked
+from ..api.states import TrialState
+from ..db.records import ExperimentRecord
 
 EDITABLE = (
     *("maxTrialCount", "parallelTrialCount", "maxFailedTrialCount", "maxDuration"),
@@ -49,6 +52,21 @@ def edited(document: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str,
     for path, value in budgets_of(changes).items():
         spec = _with(spec, path.split("."), value)
     return {**remarked(document, labels, note), "spec": spec}
+
+
+def check_budget(record: ExperimentRecord, changes: Mapping[str, Any]) -> None:
+    """Refuse to lower the budget below the trials that have started: those that run would be ended.
+
+    Raises:
+        Invalid: it would be.
+    """
+    spec, most = record.document["spec"], changes.get("maxTrialCount")
+    before = spec.get("maxTrialCount")
+    given = sum("observation" in each for each in spec.get("initialTrials") or ())
+    started = record.totals.finished + record.totals.of(TrialState.RUNNING) - given
+    if most is not None and most < started and (before is None or most < before):
+        message = f"must not be lowered below the {started} trials that have started"
+        raise Invalid([Fault("spec.maxTrialCount", message, "`tunewright stop` ends it now")])
 
 
 def is_applied(document: Mapping[str, Any], changes: Mapping[str, Any]) -> bool:

@@ -14,7 +14,7 @@ from ..db.archive import KNOWN_SOURCE
 from ..db.ledger import Ledger
 from ..db.records import AttemptRecord, TrialRecord, Usage
 from .brief import brief_of
-from .edits import changes_of, edited
+from .edits import changes_of, check_budget, edited
 from .effects import AskFor, Noted, StartAttempt, StopAttempt, TrialFinished, Turn
 from .loading import is_readable
 from .plan import actions as do
@@ -164,6 +164,7 @@ class Recorder:
         experiment = self._experiment
         try:
             brief_of(replace(experiment, document=edited(experiment.document, changes)))
+            check_budget(experiment, changes)
         except Invalid as error:
             self._store.answer_wish(self._uid, wish)
             self._refuse(str(error))

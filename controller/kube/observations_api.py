@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 
 from aiohttp import web
 
-from ...api.errors import Forbidden, NotFound, Retryable, TunewrightError
+from ...api.errors import Forbidden, NotFound, Retryable, TunewrightError, Unsupported
 from ...api.identity import ExperimentKey
 from ...db.archive import STREAM
 from ...db.records import TrialRecord
@@ -231,10 +231,10 @@ async def serve(
     while True:
         try:
             await _serve(kube, store, host, port, clock)
+        except (Unsupported, OSError) as error:  # another program has the port, the disk is full
+            log.warning("single values are not served now: %s", error)
         except TunewrightError as error:
             log.info("single values are not served now: %s", error)
-        except OSError as error:  # another program has the port, the disk is full
-            log.warning("single values are not served now: %s", error)
         await asyncio.sleep(AGAIN_SECONDS)
 
 

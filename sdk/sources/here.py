@@ -65,11 +65,12 @@ class Here:
         ask_or_set(self.place, self.records, record, suspended=suspended, now=now)
 
     def edit(self, record: ExperimentRecord, changes: Mapping[str, Any], *, now: bool) -> None:
-        from ...controller.edits import budgets_of, edited
+        from ...controller.edits import budgets_of, check_budget, edited
         from ...controller.local.sharing import check_sharing
         from .wishes import is_taken, why_it_stays_ended
 
         document = edited(record.document, changes)
+        check_budget(record, changes)
         check_sharing(document)
         if not is_taken(self.place, self.records, record, "edit", {**changes, "now": now}):
             self.records.set_document(

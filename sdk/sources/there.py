@@ -9,7 +9,7 @@ from typing import Any
 
 from ...api import remarks
 from ...api.errors import Conflict, NotFound
-from ...controller.edits import LABELS, NOTE, budgets_of, edited
+from ...controller.edits import LABELS, NOTE, budgets_of, check_budget, edited
 from ...controller.kube import labels
 from ...controller.kube.port import Document
 from ...controller.kube.records import ClusterRecords
@@ -138,6 +138,7 @@ class There:
             self._change(record, {"suspend": suspended})
 
     def edit(self, record: ExperimentRecord, changes: Mapping[str, Any], *, now: bool) -> None:
+        check_budget(record, changes)
         labels, note = changes.get(LABELS) or {}, changes.get(NOTE)
         if labels or note is not None:
             self._remark(record, labels, note)

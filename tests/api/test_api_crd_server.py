@@ -249,6 +249,27 @@ def test_what_may_change_in_an_experiment_that_exists(api_server, place, path, v
     assert allowed or "cannot be changed" in answer["message"]
 
 
+@pytest.mark.parametrize(("budget", "allowed"), [(4, True), (3, False), (6, True)])
+def test_a_budget_is_lowered_no_further_than_the_trials_that_have_started(
+    api_server, place, budget, allowed
+):
+    _, kept = api_server.ask("POST", place, experiment(maxTrialCount=5))
+    path = f"{place}/{kept['metadata']['name']}"
+    _, kept = api_server.ask(
+        "PUT", f"{path}/status", {**kept, "status": {"trials": 7, "trialsPending": 3}}
+    )
+
+    status, answer = api_server.ask(
+        "PUT", path, {**kept, "spec": {**kept["spec"], "maxTrialCount": budget}}
+    )
+
+    assert (status == 200) is allowed, answer
+    assert (
+        allowed
+        or "must not be lowered below the number of trials that have started" in answer["message"]
+    )
+
+
 def test_the_status_is_written_on_its_own(api_server, place):
     _, kept = api_server.ask("POST", place, experiment())
     path = f"{place}/{kept['metadata']['name']}"

@@ -134,7 +134,7 @@ def test_a_port_that_another_program_still_has_is_tried_again(on_cluster, monkey
         async with served(play, other.getsockname()[1]):
             return await leaving
 
-    assert "address already in use" in on_cluster(scenario)[0].lower()
+    assert "is taken by another program" in on_cluster(scenario)[0]
 
 
 def test_the_page_draws_the_curves_of_single_values_where_they_are_served(with_values):

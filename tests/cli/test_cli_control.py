@@ -112,6 +112,17 @@ def test_what_the_engine_refuses_is_told_to_whoever_asked(driven, tunewright):
     assert "parallelTrialCount" in refused.err
 
 
+def test_a_budget_below_the_trials_that_have_started_is_refused(driven, tunewright):
+    refused = tunewright("edit", "held", "--trials", "1", "--parallel", "1")
+
+    assert refused.code == 2
+    assert (
+        "spec.maxTrialCount: must not be lowered below the 2 trials that have started"
+        in refused.err
+    )
+    assert driven.started == 2
+
+
 def test_a_budget_is_raised_while_it_runs(driven):
     driven("edit", "held", "--trials", "6", "--parallel", "3")
     until(lambda: driven.started == 3)

@@ -236,7 +236,7 @@ def test_a_resume_that_finds_the_budget_used_up_is_refused(tunewright, experimen
 def test_an_edit_of_an_ended_experiment_says_whether_it_would_go_on(tunewright, experiment):
     tunewright("run", experiment(command("echo loss=${trialParameters.x}")))
 
-    assert "echo stays ended: " in tunewright("edit", "echo", "--trials", "2").err
+    assert "echo stays ended: " in tunewright("edit", "echo", "--trials", "3").err
     assert (
         "`tunewright resume echo` continues it" in tunewright("edit", "echo", "--trials", "4").err
     )

@@ -94,7 +94,7 @@ def test_why_a_trial_does_not_run_is_explained_and_it_is_stopped(typed, tmp_path
         return "waits for a node" in said[0]
 
     until(is_explained, seconds=60)
-    assert "remedy: free what it asks for" in said[0]
+    assert "remedy: free what it requests" in said[0]
     assert typed("stop", "verbs").returncode == 0
     assert typed("wait", "verbs", "--timeout", "1m").returncode == 0
     assert "ExperimentStopped" in typed("describe", "verbs").stdout
