@@ -41,7 +41,7 @@ def begin(
     The worst exit code is returned.
     """
     settings = [_checked(document, others, how) for document in documents]
-    if not (how.again or how.dry_run):
+    if len(documents) > 1 and not (how.again or how.dry_run):
         _check_names(documents, how)
     with_them = with_files([Path(file) for file in files]) if others and how.detach else []
     arguments = [*how.machine.arguments(), *with_them]
@@ -75,16 +75,10 @@ def _checked(
 
 
 def _check_names(documents: Sequence[dict[str, Any]], how: How) -> None:
-    """Refuse names that are taken before the first has run, which may take days.
-
-    Raises:
-        Conflict: another spec has one of them.
-    """
-    from ..sdk.submit import existing
+    from ..sdk.submit import check_names
 
     with how.place.opened(fsync=how.machine.fsync) as store:
-        for document in documents:
-            existing(store, document, namespace=how.namespace)
+        check_names(store, documents, namespace=how.namespace)
 
 
 def _begin(

@@ -58,7 +58,7 @@ def check_budget(record: ExperimentRecord, changes: Mapping[str, Any]) -> None:
     """Refuse to lower the budget below the trials that have started: those that run would be ended.
 
     Raises:
-        Invalid: it would be.
+        Invalid: the changes ask for that.
     """
     spec, most = record.document["spec"], changes.get("maxTrialCount")
     before = spec.get("maxTrialCount")

@@ -2,9 +2,9 @@
 
 Katib's calls name a trial alone: it is looked for where its caller lives. Where
 trials of several namespaces have that name and any could be meant, the call is
-refused, never answered for the wrong one. Of a trial that nobody knows the log
-is empty, and removing it is no fault, as at Katib's: its controller waits for both. Rows without a
-sequence are appended: each call is numbered behind what its source holds.
+refused, never answered for the wrong one. An unknown trial has an empty log, which
+can be deleted, as with Katib's service: Katib's controller relies on both. Rows without
+a sequence are appended: each call is numbered behind what its source holds.
 """
 
 import math

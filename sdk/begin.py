@@ -11,7 +11,7 @@ from ..suggestion.check import check_algorithm, check_plugins
 from .background import engage
 from .machine import check_machine, directory_of, local_options
 from .sources.where import Where
-from .submit import Found, Submitted, existing, submit
+from .submit import Found, Submitted, check_names, submit
 
 Warn = Callable[[str], None]
 
@@ -35,9 +35,9 @@ def begin(where: Where, file: Path, workdir: str | None, warn: Warn) -> Experime
     for document in documents:
         _check(document, bundle.others, directory, warn)
     with_them = ["--with", str(file.absolute())] if bundle.others else []
-    with where.place.opened() as store:
-        for document in documents:
-            existing(store, document, namespace=where.namespace)
+    if len(documents) > 1:
+        with where.place.opened() as store:
+            check_names(store, documents, namespace=where.namespace)
     begun = [_begin_here(where, document, directory, with_them) for document in documents]
     return begun[0]
 

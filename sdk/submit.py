@@ -3,7 +3,7 @@
 import secrets
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
@@ -88,6 +88,18 @@ def existing(
         return None
     refuse_other(there, document)
     return there
+
+
+def check_names(
+    store: Store, documents: Iterable[Mapping[str, Any]], *, namespace: str | None
+) -> None:
+    """Refuse names that are taken, before the first of several has run, which may take days.
+
+    Raises:
+        Conflict: another spec has one of them.
+    """
+    for document in documents:
+        existing(store, document, namespace=namespace)
 
 
 def _key(document: Mapping[str, Any], namespace: str | None) -> ExperimentKey:

@@ -10,15 +10,20 @@ from tunewright.controller.kube.serving import serving
 
 
 @pytest.fixture
-def secured(tmp_path):
+def pair(tmp_path):
+    return self_signed(tmp_path)
+
+
+@pytest.fixture
+def secured(pair):
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(*self_signed(tmp_path))
+    context.load_cert_chain(*pair)
     return context
 
 
 @pytest.fixture
-def trusting(tmp_path, secured):
-    return ssl.create_default_context(cafile=str(next(tmp_path.glob("*cert*"))))
+def trusting(pair):
+    return ssl.create_default_context(cafile=str(pair[0]))
 
 
 def left(says, *, secured=None, **caller):
