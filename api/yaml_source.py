@@ -23,6 +23,7 @@ MAX_DEPTH = 200
 _AMBIGUOUS = re.compile(r"yes|Yes|YES|no|No|NO|on|On|ON|off|Off|OFF")
 _UNREADABLE = (yaml.YAMLError, ValueError, LookupError, AttributeError)
 """What PyYAML raises at a text that is none of the type that its tag names."""
+_OLD_BREAK = re.compile(r"[\x85\u2028\u2029]")
 _CONTROL = re.compile(r"[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
@@ -52,9 +53,16 @@ class _Dumper(yaml.SafeDumper):
     """Quotes what some reader would take for a number or a truth value.
 
     Such are 1e-5 to the API server, 08 and 0o17 to this module or to Kubernetes, y to both
-    versions of YAML before the last.
+    versions of YAML before the last. Line breaks that only YAML 1.1 knows are escaped: written
+    as they are, the first of them is read as a blank.
     """
 
+    def represent_text(self, text: str) -> ScalarNode:
+        style = '"' if _OLD_BREAK.search(text) else None
+        return self.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+
+_Dumper.add_representer(str, _Dumper.represent_text)
 
 _Dumper.add_implicit_resolver(
     "tag:yaml.org,2002:float",

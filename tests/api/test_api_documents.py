@@ -1,7 +1,7 @@
 """Files: lines, several documents, and input that is hostile."""
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from tunewright.api.documents import load, load_texts, parse, with_template
 from tunewright.api.errors import Invalid
@@ -215,6 +215,8 @@ def test_a_text_that_some_reader_takes_for_something_else_is_written_in_quotes(t
 
 
 @given(st.text() | st.from_regex(r"\A[-+.0-9eExob_]{1,6}\Z"))
+@example("one\x85two")
+@example("one\u2028two\n")
 def test_what_is_written_is_read_as_it_was(text):
     assume(text == text.encode("utf-8", "ignore").decode())
     (source,), faults = read(write({"text": [text]}))
