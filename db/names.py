@@ -1,5 +1,7 @@
 """The names of metrics and sources, each kept once: rows hold its number."""
 
+from collections.abc import Iterable, Mapping
+
 from sqlalchemy import Connection, bindparam, select
 
 from ..api.errors import Fault, Invalid
@@ -7,7 +9,7 @@ from ..api.observation import LONGEST_NAME, is_metric_name
 from .cache import Cache
 from .connection import Database
 from .schema import names
-from .statements import Prepared
+from .statements import AT_ONCE, Prepared
 
 _ID = Prepared(select(names.c.id).where(names.c.text == bindparam("text")))
 
@@ -40,12 +42,15 @@ class Names:
         row = _ID(connection, text=text).scalar()
         return -1 if row is None else int(row)
 
-    def text_of(self, connection: Connection, name: int) -> str:
-        known = self._texts.get(name)
-        if known is None:
-            query = select(names.c.text).where(names.c.id == name)
-            known = self._texts.learn(name, connection.execute(query).scalar_one())
-        return known
+    def texts_of(self, connection: Connection, numbers: Iterable[int]) -> Mapping[int, str]:
+        """Return the names of these numbers."""
+        found = {number: self._texts.get(number) for number in numbers}
+        unread = [number for number, text in found.items() if text is None]
+        for start in range(0, len(unread), AT_ONCE):
+            some = names.c.id.in_(unread[start : start + AT_ONCE])
+            for number, text in connection.execute(select(names.c.id, names.c.text).where(some)):
+                found[number] = self._texts.learn(number, text)
+        return {number: text for number, text in found.items() if text is not None}
 
 
 def _check(text: str) -> None:

@@ -38,7 +38,8 @@ class TrialReading(Experiments):
             best = tuple(map(ended_record, run.BEST_TRIALS(connection, **key, most=run.BEST)))
             tried = {each.trial_id: each for each in run.THEIR_ATTEMPTS(connection, **key)}
             stopped = {each.trial_id: each for each in run.THEIR_STOPS(connection, **key)}
-            summed = self._summaries.by_attempt(connection, run.THEIR_SUMMARIES(connection, **key))
+            reported = run.THEIR_SUMMARIES(connection, **key).rows
+            summed = self._summaries.by_attempt(connection, reported)
             rows = sorted(run.UNFINISHED(connection, **key), key=attrgetter("idx"))
             again = [each.id for each in rows if each.attempt > 1]
             earlier = self._earlier(connection, again) if again else {}

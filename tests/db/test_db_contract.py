@@ -408,6 +408,19 @@ class TestObservations:
             store.record([Batch(uid, 0, 1, "stdout", n, (sample,))], now=5.0)
         assert repr(store.observation(uid, 0)) == repr(summarize(samples))
 
+    def test_any_number_of_metrics_is_summed_up(self, store: Store, monkeypatch):
+        monkeypatch.setattr("tunewright.db.cache.MOST", 2)
+        uid = made(store).uid
+        proposed(store, uid)
+        running(store, uid, 0)
+        names = [f"layer-{n}" for n in range(40)]
+        samples = [Sample(name, float(n), 10.0, n) for n, name in enumerate(names)]
+        later = [Sample(name, -1.0, 11.0, 40) for name in names[1:20]]
+        store.record([Batch(uid, 0, 1, "stdout", 0, tuple(samples))], now=5.0)
+        store.record([Batch(uid, 0, 1, "stdout", 40, tuple(later))], now=5.0)
+        assert store.observation(uid, 0) == summarize([*samples, *later])
+        assert store.trial(uid, 0).observation == summarize([*samples, *later])
+
     def test_a_batch_sent_twice_changes_nothing(self, store: Store):
         uid = made(store).uid
         proposed(store, uid)
