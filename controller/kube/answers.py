@@ -117,11 +117,15 @@ _GIVEN = {
 
 _BUSY = {408, 429}
 
+_ADDRESS = re.compile(r"\b0x[0-9a-f]{6,16}\b")
+"""Of a pointer: admission webhooks print objects of Go as they are. Without it the same refusal is
+the same text each time."""
+
 
 def error_of(status: int, headers: Mapping[str, str], text: str) -> TunewrightError:
     """Return ours for an answer that is none; the server's own words are kept."""
     said = _said(text)
-    message = str(said.get("message") or text[:300])
+    message = _ADDRESS.sub("0x…", str(said.get("message") or text[:300]))
     if status in _BUSY or status >= 500:
         after = headers.get("Retry-After", "")
         return ServerUnavailable(

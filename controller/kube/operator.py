@@ -200,7 +200,6 @@ class Operator:
             self._queue.retry(key, self._parts.steady())
             outcome = "bug"
         else:
-            self._queue.forget(key)
             if wake_at is not None:
                 self._look_again(key, wake_at - self._parts.clock.now())
             outcome = "done"
@@ -238,6 +237,7 @@ class Operator:
         """Forget an experiment that is gone, or being deleted: what it owns goes with it."""
         await self._drop(key)
         self._driven.pop(key, None)
+        self._queue.forget(key)
         if world.pod_webhook is not None:
             await world.pod_webhook.forget(key)
 

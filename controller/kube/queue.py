@@ -14,6 +14,10 @@ from .cache import Key
 
 _FIRST_RETRY = 0.05
 _LONGEST_RETRY = 300.0
+_QUIET = 1.0
+"""Seconds without a failure, or its last pause if that is longer, after which those before it are
+forgotten. That something went well in between says little: of several steps a later one may fail.
+"""
 
 
 class WorkQueue:
@@ -27,7 +31,7 @@ class WorkQueue:
         self._again: dict[Key, bool] = {}
         self._later: list[tuple[float, Key]] = []  # may hold moments that are no longer due
         self._due: dict[Key, float] = {}
-        self._failures: dict[Key, int] = {}
+        self._failures: dict[Key, tuple[int, float]] = {}  # how many, and until when they count
 
     def add(self, key: Key, *, urgent: bool = True) -> None:
         """Look at it soon; adding it again changes nothing, but may make it urgent."""
@@ -46,13 +50,15 @@ class WorkQueue:
             heapq.heappush(self._later, (moment, key))
 
     def retry(self, key: Key, now: float) -> None:
-        """Look at it again after a pause, twice as long each time it failed."""
-        failures = self._failures[key] = self._failures.get(key, 0) + 1
+        """Look at it again after a pause, twice as long each time it fails again soon."""
+        before, until = self._failures.get(key, (0, now))
+        failures = before + 1 if now < until else 1
         pause = min(_LONGEST_RETRY, _FIRST_RETRY * 2.0 ** min(failures, 30))
+        self._failures[key] = (failures, now + pause + max(pause, _QUIET))
         self.add_at(key, now + pause * (0.5 + 0.5 * self._chance()))
 
     def forget(self, key: Key) -> None:
-        """It went well: the next failure is its first."""
+        """It is gone: a failure of another by its name is that one's first."""
         self._failures.pop(key, None)
 
     def take(self, now: float) -> Key | None:

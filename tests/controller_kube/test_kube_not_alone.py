@@ -171,9 +171,24 @@ ALL_BUT_CREATE = [{"apiGroups": ["*"], "resources": ["*"], "verbs": FOLLOWS}]
 CREATES = {"trials": "kubeflow.org", "jobs": "batch", "suggestions": "kubeflow.org", "events": ""}
 
 
-@pytest.mark.parametrize("refused", ["jobs", "trials"])
+async def often_told(play):
+    """Of a Trial that cannot be written nothing but an event can tell."""
+    told = [each for each in await play.all(EVENTS) if each["reason"] == "ReconcileError"]
+    return len(told) >= 4 or await play.state() in {"Succeeded", "Failed"}
+
+
+async def told_by_the_trials(play):
+    said = [each.get("status", {}).get("conditions") for each in await play.trials()]
+    last = [each[-1]["reason"] for each in said if each]
+    assert not [each for each in await play.all(EVENTS) if each["reason"] == "ReconcileError"]
+    return last == ["RefusedByCluster"] * 2
+
+
+@pytest.mark.parametrize(
+    ("refused", "is_told"), [("jobs", told_by_the_trials), ("trials", often_told)]
+)
 def test_a_trial_that_is_refused_for_a_while_is_created_later_and_no_other_is_lost(
-    api_server, tmp_path, within, refused
+    api_server, tmp_path, within, refused, is_told
 ):
     creates = [
         {"apiGroups": [group], "resources": [kind], "verbs": ["create"]}
@@ -187,7 +202,7 @@ def test_a_trial_that_is_refused_for_a_while_is_created_later_and_no_other_is_lo
         try:
             play.operate(kube)
             await play.create(experiment(maxTrialCount=3))
-            await play.until(lambda: refused_often(play))
+            await play.until(lambda: is_told(play))
             grant(api_server, play.namespace, f"{refused}.{CREATES[refused]}")
             return await play.ends(), await play.trials()
         finally:
@@ -196,11 +211,6 @@ def test_a_trial_that_is_refused_for_a_while_is_created_later_and_no_other_is_lo
     ended, trials = within(scenario)
     assert (ended["status"]["trials"], ended["status"].get("trialsSucceeded")) == (3, 3)
     assert [trial["spec"]["index"] for trial in trials] == [0, 1, 2]
-
-
-async def refused_often(play):
-    told = [each for each in await play.all(EVENTS) if each["reason"] == "ReconcileError"]
-    return len(told) >= 4 or await play.state() in {"Succeeded", "Failed"}
 
 
 def grant(server, namespace, resource):

@@ -1,5 +1,6 @@
 """The queue of names that an operator works through."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tunewright.controller.kube.cache import Key
@@ -74,18 +75,43 @@ def test_of_several_moments_the_first_counts_and_the_others_are_forgotten():
     assert (drained(work, now=99.0), work.wake_at) == ([], None)
 
 
-def test_each_failure_doubles_the_pause_and_a_success_ends_that():
-    work = queue()
+def failing(work, *moments):
+    """Fail at each of the moments; return the pauses."""
     pauses = []
-    for _ in range(3):
-        work.retry(A1, 0.0)
-        pauses.append(work.wake_at)
-        drained(work, now=1000.0)
-    work.forget(A1)
-    work.retry(A1, 0.0)
+    for moment in moments:
+        work.retry(A1, moment)
+        pauses.append(round(work.wake_at - moment, 3))
+        drained(work, now=work.wake_at)
+    return pauses
 
-    assert pauses == [0.1, 0.2, 0.4]
-    assert work.wake_at == 0.1
+
+@pytest.mark.parametrize(
+    ("moments", "pauses"),
+    [
+        pytest.param((0.0, 0.1, 0.3), [0.1, 0.2, 0.4], id="again at each look"),
+        pytest.param((0.0, 0.9, 2.0), [0.1, 0.2, 0.4], id="a step later than the first look"),
+        pytest.param((0.0, 5.0, 10.0), [0.1, 0.1, 0.1], id="now and then"),
+    ],
+)
+def test_the_pause_doubles_with_each_failure_that_follows_soon(moments, pauses):
+    assert failing(queue(), *moments) == pauses
+
+
+def test_what_has_failed_often_is_not_quick_again_after_one_good_look():
+    work = queue()
+    moments = [0.0]
+    for _ in range(6):
+        moments.append(moments[-1] + 0.1 * 2 ** (len(moments) - 1) * 1.5)
+
+    assert failing(work, *moments)[-1] == 6.4
+
+
+def test_another_by_the_same_name_begins_anew():
+    work = queue()
+    failing(work, 0.0, 0.1)
+    work.forget(A1)
+
+    assert failing(work, 0.3) == [0.1]
 
 
 def test_a_pause_never_grows_beyond_five_minutes():
