@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -106,15 +107,14 @@ def _listen(engine: "Engine") -> None:
 
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, leave)
-    loop.add_signal_handler(signal.SIGHUP, _lose_terminal)
+    terminals = [number for number in (0, 1, 2) if os.isatty(number)]
+    loop.add_signal_handler(signal.SIGHUP, _lose, terminals)
 
 
-def _lose_terminal() -> None:
-    """Discard all further output, so that a closed terminal does not end the run."""
-    import os
-
+def _lose(terminals: Sequence[int]) -> None:
+    """Discard what would go to a closed terminal, which would end the run; files get the rest."""
     nowhere = os.open(os.devnull, os.O_RDWR)
-    for descriptor in (0, 1, 2):
+    for descriptor in terminals:
         os.dup2(nowhere, descriptor)
     os.close(nowhere)
 

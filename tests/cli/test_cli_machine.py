@@ -58,6 +58,19 @@ class TestSignals:
         assert run.wait(timeout=60) == 0
         assert succeeded(tunewright) == 3
 
+    def test_a_file_gets_the_output_to_its_end_although_the_terminal_goes_away(
+        self, tunewright, experiment, tmp_path
+    ):
+        run = tunewright.start("run", experiment(shell(WAITS)))
+        until((tmp_path / "started").exists)
+
+        run.send_signal(signal.SIGHUP)
+        (tmp_path / "go").touch()
+        out, _ = run.communicate(timeout=60)
+
+        assert run.returncode == 0
+        assert "echo Succeeded" in out
+
     def test_sigterm_is_the_first_ctrl_c(self, tunewright, experiment, tmp_path):
         run = tunewright.start("run", experiment(shell(LEAVES)))
         until((tmp_path / "started").exists)

@@ -14,8 +14,12 @@ from .forked import herd
 ROOT = Path(__file__).parents[2]
 COMMAND = [sys.executable, "-P", "-m", "tunewright"]
 """`tunewright`, without the current folder, where a file may have the name of a library."""
-IN_TERMINAL = [sys.executable, "-c", "import pty, sys; pty.spawn(sys.argv[1:])"]
-"""Before a command: it has a terminal of its own, joined to our input and output."""
+IN_TERMINAL = [
+    *(sys.executable, "-c"),
+    "import pty, signal as s, sys; s.signal(s.SIGINT, s.SIG_DFL); pty.spawn(sys.argv[1:])",
+]
+"""Before a command: it has a terminal of its own, joined to our input and output. Ctrl-C reaches it
+also where the tests run behind another job, for whom a shell lets it be ignored."""
 
 
 def environment(home: Path) -> dict[str, str]:
