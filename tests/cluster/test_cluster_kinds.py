@@ -7,7 +7,16 @@ JobSet; RayJob has the shape of the real one, and a small actor for its controll
 import json
 
 import pytest
-from cluster.experiments import MEDIANSTOP, PYTHON, SEARCHED, allow, experiment, grant, state
+from cluster.experiments import (
+    MEDIANSTOP,
+    PYTHON,
+    SEARCHED,
+    allow,
+    experiment,
+    grant,
+    message,
+    state,
+)
 from cluster.training import TRAINING, runtime, train_job, training_job
 from support.waiting import until
 
@@ -75,6 +84,21 @@ def test_the_pod_of_a_train_job_has_the_collector_beside_its_program(started):
         "metrics-logger-and-collector"
     ]
     assert pod["metadata"]["labels"]["katib.kubeflow.org/trial"] == name
+
+
+def test_a_trial_that_a_webhook_refuses_says_why_and_runs_once_it_may(
+    kubeflow_operators, experiments
+):
+    """Trainer refuses jobs whose runtime is not there."""
+    job = train_job(["sh", "-c", "echo loss=0.5"])
+    experiments.start(experiment("early", job, **of("node")))
+    until(lambda: "RefusedByCluster" in str(experiments.trials("early")), seconds=60)
+
+    said = message(experiments.trials("early")[0])
+    experiments.namespace.create(**runtime())
+
+    assert "must be created before the TrainJob is created" in said
+    assert state(experiments.trial("early")) == "Succeeded"
 
 
 @pytest.mark.parametrize("name", FILES)
