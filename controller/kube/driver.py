@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
-from ...api.errors import Conflict, Invalid
+from ...api.errors import Conflict, Invalid, ServerUnavailable
 from ...api.states import ExperimentState, TrialState
 from ...db.records import PendingStop, StopRow
 from ..asking import ask
@@ -149,8 +149,12 @@ class Driver:
         self._inbox += await self._observer.observe()
         turn = self._take()
         self._attempts.note(turn.effects)
-        await self._write(turn)
-        await self._maker.make()
+        await self._write_spec(turn)
+        if await self._is_taken():
+            await write_trials(
+                self._book, self._world.kube, self._world.informers.trials, self._render
+            )
+            await self._maker.make()
         await self._status.write(self._book, self._world.kube, self._world.steady(), self.lines)
         await self._strike_wishes()
         self._announce(turn)
@@ -234,14 +238,10 @@ class Driver:
             self._book.experiment = replace(record, active_seconds=seconds)
         self._counted_at = now
 
-    async def _write(self, turn: Turn) -> None:
-        """Write what was decided, before anything is done about it."""
-        book, kube = self._book, self._world.kube
-        if book.unwritten.spec:
-            await self._take_over(await write_spec(book, kube))
+    async def _write_spec(self, turn: Turn) -> None:
+        if self._book.unwritten.spec:
+            await self._take_over(await write_spec(self._book, self._world.kube))
             turn.wake_at = self._world.clock.now()
-        await self._try_first()
-        await write_trials(book, kube, self._world.informers.trials, self._render)
 
     async def _strike_wishes(self) -> None:
         """Remove the wishes that are carried out; a crash before this carries them out again."""
@@ -250,13 +250,22 @@ class Driver:
             self._carried_out |= answered
             await strike_wishes(self._book, self._world.kube)
 
-    async def _try_first(self) -> None:
-        """Ask the server what it says to the first trial's workload, before anything is created."""
+    async def _is_taken(self) -> bool:
+        """Ask the server what it says to the first trial's workload, before anything is created.
+
+        While a webhook that it has to ask is down, say, it cannot tell: the experiment waits.
+        """
         first = next(iter(self._book.unfinished), None)
         if self._is_tried or first is None:
-            return
-        await self._jobs.try_out(self._book.experiment, self._brief, first)
+            return True
+        try:
+            await self._jobs.try_out(self._book.experiment, self._brief, first)
+        except ServerUnavailable as error:
+            self.lines = (*self.lines, f"the cluster to say whether it takes the trials: {error}")
+            self._attempts.again = self._book.unwritten.status = True
+            return False
         self._is_tried = True
+        return True
 
     def _render(self, page: Page) -> Document:
         return rendered(self._book.experiment, self._brief, page.record)

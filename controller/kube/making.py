@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from ...api.checkpoint import Keep
-from ...api.errors import Invalid, Retryable, Terminal
+from ...api.errors import Invalid, Retryable, ServerUnavailable, Terminal
 from ...db.records import TrialRecord, Usage
 from ..lineage import Lineage, recent, spare
 from ..plan import reasons
@@ -34,7 +34,7 @@ class Maker:
         """End what is to end, begin what is to begin, and take away what is left.
 
         Raises:
-            ServerUnavailable: the API server is away.
+            ServerUnavailable: the API server does not answer to the ending.
         """
         unfinished, attempts = self._book.unfinished, self._attempts
         stopping = [each for each in unfinished if is_going(each) and self._is_stopping(each)]
@@ -118,7 +118,7 @@ class Maker:
         except Invalid as error:
             ref, now = self._attempts.ref(record), self._world.clock.now()
             attempt.ended = Ended(ref, EndReason.REFUSED, None, str(error), Usage(), now)
-        except Terminal as error:  # a quota, a webhook: it may change its mind
+        except (Terminal, ServerUnavailable) as error:  # a quota, a webhook: it may change its mind
             self._attempts.say(record.index, reasons.REFUSED_BY_CLUSTER.name, str(error))
         else:
             attempt.made = True

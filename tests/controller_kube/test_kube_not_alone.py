@@ -246,6 +246,65 @@ def test_a_trial_that_is_refused_when_the_next_would_be_taken_is_created_all_the
     assert [trial["spec"]["index"] for trial in trials] == [0, 1, 2]
 
 
+class _WebhookDown(Passing):
+    """A server that must ask a webhook about Jobs, which does not answer while `down`."""
+
+    down = True
+
+    async def create(self, resource, namespace, document, **options):
+        if resource == JOBS and self.down:
+            raise ServerUnavailable('failed calling webhook "jobs.example.com"')
+        return await self._kube.create(resource, namespace, document, **options)
+
+
+def test_an_experiment_whose_trials_a_webhook_cannot_judge_yet_creates_none_and_says_so(within):
+    async def scenario(play):
+        server = _WebhookDown(play.kube)
+        play.operate(server)
+        await play.create(experiment())
+
+        async def waits():
+            return [each for each in (await play.get()).get("status", {}).get("waitsFor", ())
+                    if "jobs.example.com" in each]  # fmt: skip
+
+        said, trials = await play.until(waits), await play.trials()
+        server.down = False
+        return said, trials, await play.ends()
+
+    said, trials, ended = within(scenario)
+    assert said[0].startswith("the cluster to say whether it takes the trials")
+    assert not trials
+    assert ended["status"]["trialsSucceeded"] == 4
+
+
+def test_a_webhook_that_goes_down_holds_up_what_it_judges_and_the_trials_say_so(within):
+    first_may_end = []
+
+    async def scenario(play):
+        server = _WebhookDown(play.kube)
+        server.down = False
+        play.operate(server)
+        await play.create(experiment(parallelTrialCount=1))
+        await play.until(lambda: play.all(JOBS))
+        server.down = True
+        first_may_end.append(True)
+
+        async def told():
+            said = [each.get("status", {}).get("conditions") for each in await play.trials()]
+            return [each[-1]["message"] for each in said if each and "jobs.ex" in str(each[-1])]
+
+        async def counted():
+            return (await play.get())["status"].get("trialsSucceeded")
+
+        said, succeeded = await play.until(told), await play.until(counted)
+        server.down = False
+        return said, succeeded, await play.ends()
+
+    said, succeeded, ended = within(scenario, lambda *_: Fate(stays=not first_may_end))
+    assert len(said) == succeeded == 1
+    assert ended["status"]["trialsSucceeded"] == 4
+
+
 def test_an_operator_of_two_namespaces_drives_the_experiments_of_both(within, api_server):
     async def scenario(play):
         other = api_server.namespace()
