@@ -50,6 +50,7 @@ class Turns:
             for action in decided.actions:
                 recorder.record(action)
             self._set_status(turn, decided.status, now)
+        _count_losses(decided.actions, memory)
         if decided.status.state is ExperimentState.RESTARTING:
             memory.search = memory.search.anew()
         return turn
@@ -144,3 +145,12 @@ class Turns:
         except Conflict:
             # A person's point took the index meanwhile: the algorithm is asked again.
             return
+
+
+def _count_losses(actions: Iterable[do.Action], memory: Memory) -> None:
+    """Count how often in a row an attempt was lost; any other end of one begins anew."""
+    for action in actions:
+        if isinstance(action, do.Repeat):
+            passing = memory.of(action.index)
+            is_lost = action.reason == reasons.LOST_RETRYING.name
+            passing.losses = passing.losses + 1 if is_lost else 0

@@ -57,7 +57,7 @@ class TrialView:
     """An unfinished trial.
 
     `attempt` is the last one's number, 0 before the first; `completed` counts
-    those before it that ended well. `began_at` is when it was recorded,
+    those before it that ended well, `losses` those just before it that were lost in a row. `began_at` is when it was recorded,
     `running_at` when its workload ran. `value` is the objective's so far: the
     mean of these and the last, None when the last has not reported it. `broken`
     says which constraint an ended one does not keep.
@@ -76,6 +76,7 @@ class TrialView:
     running_at: float | None = None
     exit: Exit | None = None
     retries: int = 0
+    losses: int = 0
     retry_at: float | None = None
     value: float | None = None
     values: tuple[tuple[str, float], ...] = ()

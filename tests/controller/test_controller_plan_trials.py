@@ -138,19 +138,19 @@ def test_an_attempt_that_is_the_last_ends_its_trial_with_state_and_reason(
             True, 1290.0, "Retrying", id="it fails without end",
         ),
         pytest.param(
-            ended(0, EndReason.LOST, attempt=5000), POLICY, False, 1290.0, "LostRetrying",
+            ended(0, EndReason.LOST, losses=5000), POLICY, False, 1290.0, "LostRetrying",
             id="lost without end",
         ),
         pytest.param(
             ended(0, EndReason.LOST), POLICY, False, 990.0, "LostRetrying", id="lost: at once"
         ),
         pytest.param(
-            ended(0, EndReason.LOST, attempt=4), POLICY, False, 998.0, "LostRetrying",
+            ended(0, EndReason.LOST, losses=3), POLICY, False, 998.0, "LostRetrying",
             id="lost again and again: slower",
         ),
         pytest.param(
-            ended(0, EndReason.LOST, attempt=4, completed=3), POLICY, False, 990.0, "LostRetrying",
-            id="runs that were done are no losses",
+            ended(0, EndReason.LOST, attempt=9), POLICY, False, 990.0, "LostRetrying",
+            id="lost once after pauses and restarts: at once",
         ),
         pytest.param(
             ended(0, EndReason.STOPPED), POLICY, False, NOW, "Interrupted", id="its engine left"
