@@ -10,6 +10,7 @@ from ..api.history import Finished
 from ..api.identity import trial_name
 from ..api.observation import Batch
 from ..api.states import ExperimentState
+from ..api.words import counted
 from ..db.ledger import Ledger
 from ..db.records import View as StoredView
 from .asking import note_answer
@@ -116,9 +117,9 @@ class Turns:
                         output=event.output,
                     )
                 case Suggested():
-                    forgotten = event.suggestion.forgotten
-                    if forgotten:
-                        self._tell("Warning", reasons.PLUGIN_FORGOT, str(forgotten), now)
+                    if event.suggestion.forgotten:
+                        forgotten = counted(event.suggestion.forgotten, "trial")
+                        self._tell("Warning", reasons.PLUGIN_FORGOT, forgotten, now)
                     self._propose(event, now)
 
     def _tell(self, kind: str, reason: Reason, detail: str, now: float) -> None:

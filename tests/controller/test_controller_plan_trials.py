@@ -393,7 +393,7 @@ def test_of_the_metrics_that_were_seen_instead_a_few_are_named(count: int, end: 
         pytest.param(
             view(waiting(0), leaving=Leaving.GENTLY),
             [
-                "the engine is shutting down: 0 running trials end within their grace",
+                "the engine is shutting down: 0 running trials to end within the grace",
                 "trial 0 runs at the next `tunewright resume`",
             ],
             id="its engine leaves",

@@ -245,7 +245,7 @@ def test_what_a_plug_in_forgot_is_told_as_a_warning(store: Store, uid: str):
     turns.take([Suggested(1, 1, answer)], memory, 103.0)
     (told,) = [event for event in store.events(uid) if event.reason == "PluginForgot"]
     assert told.kind == "Warning"
-    assert "7 trials are unknown to it" in told.message
+    assert "it continues without 7 trials that it does not know" in told.message
 
 
 def test_what_an_algorithm_says_of_its_answers_is_told_once(store: Store, uid: str):

@@ -93,7 +93,7 @@ async function curves(metric) {
 
 function select(indices) {
   at("selection").classList.toggle("hidden", !indices);
-  if (indices) at("selection").firstElementChild.textContent = `${indices.length} trials are chosen; the table and the plots show these.`;
+  if (indices) at("selection").firstElementChild.textContent = `Chosen trials: ${indices.length}. The table and the plots show only these.`;
   table.select(indices);
   plots?.select(indices);
 }
