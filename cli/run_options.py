@@ -46,11 +46,13 @@ def machine_options(command: _Command) -> _Command:
                 default=1,
                 help="Number of trials that share a GPU.",
             ),
-            click.option("--fsync", is_flag=True, help="Also survive a power cut."),
         ]
     ):
         command = option(command)
     return command
+
+
+fsync_option = click.option("--fsync", is_flag=True, help="Also survive a power cut.")
 
 
 @dataclass(frozen=True, slots=True)
