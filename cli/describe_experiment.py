@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from ..api.problem import PARALLEL_TRIALS
 from ..api.words import counted
 from ..controller.reading import Records
 from ..db.records import ExperimentRecord
@@ -96,7 +97,7 @@ def _budget(spec: dict[str, object]) -> str:
     trials = counted(limit, "trial") if isinstance(limit, int) else "any number of trials"
     failed = spec.get("maxFailedTrialCount")
     return (
-        f"{trials}, {spec.get('parallelTrialCount', 3)} at once"
+        f"{trials}, {spec.get('parallelTrialCount') or PARALLEL_TRIALS} at once"
         + (f", until {failed} failed" if failed is not None else "")
         + (f", for {spec['maxDuration']}" if spec.get("maxDuration") else "")
     )

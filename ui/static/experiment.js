@@ -51,7 +51,7 @@ function showState(experiment, driven, says) {
   at("counts").textContent = `${finished.toLocaleString("en-US")}${limit} trials have ended${counted.length ? `: ${counted.join(", ")}` : ""}`;
   at("says").replaceChildren(...says.map((line) => element("li", {}, line)));
   at("active").textContent = duration(experiment.active_seconds);
-  at("parallel").textContent = experiment.parallel_trials ?? 3;
+  at("parallel").textContent = experiment.parallel_trials;
 }
 
 function showBest(trial) {
