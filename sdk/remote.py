@@ -29,7 +29,7 @@ from ..api.states import ExperimentState, TrialState
 from .commands import CommandFailed
 from .names import no_experiment, several
 from .plain import native, plain
-from .results import Sample
+from .values import Sample
 from .verbs import LOOK_SECONDS, Shape, late
 
 _LONG = 1 << 20
