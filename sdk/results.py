@@ -1,5 +1,6 @@
 """What a client returns of whole experiments, read from what `shapes` writes."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, SupportsFloat
@@ -88,8 +89,8 @@ class Result:
             LookupError: no trial reported the objective.
         """
         if self.experiment.best is None:
-            told = [each.data["message"] for each in self.trials if each.state != "Succeeded"]
-            why = "; ".join([self.experiment.message, *told[:1]])
+            told = [_why_not_the_best(each) for each in self.trials[:1]]
+            why = "; ".join([self.experiment.message, *told])
             raise LookupError(f"{self.experiment.name} has no best trial: {why}")
         return self.experiment.best
 
@@ -149,6 +150,13 @@ class Result:
             for trial in self.trials
         )
         return pd.DataFrame(rows, index=[trial.index for trial in self.trials])
+
+
+def _why_not_the_best(trial: Trial) -> str:
+    """Say why a trial is not the best although no other is."""
+    if trial.value is not None and math.isnan(trial.value):
+        return f"the value of trial {trial.index} is {trial.value!s}, which is never the best"
+    return str(trial.data["message"])
 
 
 def _column(parameter: str) -> str:
