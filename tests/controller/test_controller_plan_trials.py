@@ -241,6 +241,17 @@ def starts(seen: View) -> list[tuple[int, int]]:
         pytest.param(
             view(waiting(0), wishes=(Wish(1, Verb.EDIT),)), [], id="an edit is to be written first"
         ),
+        pytest.param(
+            view(waiting(0), search=Search(state=SearchState.EXHAUSTED)), [(0, 1)],
+            id="it has a point, although there are no more",
+        ),
+        pytest.param(
+            view(waiting(0, attempt=1, retry_at=NOW), search=Search(failure="gone")), [(0, 2)],
+            id="a retry is due, although the search cannot go on",
+        ),
+        pytest.param(
+            view(waiting(0), wishes=(Wish(1, Verb.STOP),)), [], id="a person ends the experiment"
+        ),
     ],
 )  # fmt: skip
 def test_what_is_started(seen: View, expected: list[tuple[int, int]]):
