@@ -69,7 +69,8 @@ class Place:
             try:
                 self.store.parent.mkdir(parents=True, exist_ok=True)
             except OSError as error:
-                raise StoreUnwritable(f"{self.store.parent} cannot be created: {error}") from error
+                why = f"{self.store.parent} cannot be created: {error.strerror}"
+                raise StoreUnwritable(why) from error
         place = (
             with_password(self.store, "TUNEWRIGHT_STORE_PASSWORD")
             if isinstance(self.store, str)
