@@ -12,7 +12,7 @@ from .fidelity import widened
 from .parameter_spec import FeasibleSpace, GraphConfig, NasConfig, ParameterSpec
 from .policy import NoImprovement, OnLost, Policy, ResumePolicy
 from .policy_spec import AskTell, StopWhen, TrialPolicy
-from .problem import ALGORITHM, ANSWER_SECONDS, Architecture, Operation, Problem
+from .problem import ALGORITHM, ANSWER_SECONDS, PARALLEL_TRIALS, Architecture, Operation, Problem
 from .space import Distribution, Parameter, ParameterCondition, ParameterKind, SearchSpace
 
 
@@ -88,7 +88,7 @@ def problem(experiment: Experiment, *, uid: str, seed: int) -> Problem:
         settings=settings(algorithm.algorithm_settings),
         seed=seed if spec.seed is None else spec.seed,
         max_trials=spec.max_trial_count,
-        parallel_trials=spec.parallel_trial_count or defaults.PARALLEL_TRIALS,
+        parallel_trials=spec.parallel_trial_count or PARALLEL_TRIALS,
         architecture=architecture(spec.nas_config) if spec.nas_config else None,
         endpoint=algorithm.endpoint,
     )
@@ -117,7 +117,7 @@ def policy(experiment: Experiment) -> Policy:
     return Policy(
         max_trials=spec.max_trial_count,
         max_failed=spec.max_failed_trial_count,
-        parallel=spec.parallel_trial_count or defaults.PARALLEL_TRIALS,
+        parallel=spec.parallel_trial_count or PARALLEL_TRIALS,
         resume_policy=ResumePolicy(spec.resume_policy) if spec.resume_policy else None,
         retries=trial.retries or 0,
         backoff_seconds=Policy().backoff_seconds if backoff is None else backoff,

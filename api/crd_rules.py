@@ -10,12 +10,11 @@ from typing import Any, NamedTuple, TypeAlias
 
 from .checkpoint import Keep
 from .collector_spec import CollectorKind
-from .defaults import PARALLEL_TRIALS
 from .identity import ACCOUNT, LONGEST_ACCOUNT
 from .objective import Direction, Strategy
 from .observation import LONGEST_NAME
 from .policy import OnLost, ResumePolicy
-from .problem import ALGORITHM
+from .problem import ALGORITHM, PARALLEL_TRIALS
 from .space import Distribution, ParameterKind
 
 Schema: TypeAlias = dict[str, Any]

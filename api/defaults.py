@@ -22,11 +22,10 @@ from .experiment import Experiment, ExperimentSpec
 from .model import Model
 from .objective_spec import MetricStrategy, ObjectiveSpec
 from .parameter_spec import ParameterSpec
-from .problem import ALGORITHM
+from .problem import ALGORITHM, PARALLEL_TRIALS
 from .template_spec import TrialParameterSpec, TrialTemplate
 from .workload_kinds import KINDS, only_container
 
-PARALLEL_TRIALS = 3
 LEASE_SECONDS = 3600.0
 METRICS_FILE = "/var/log/katib/metrics.log"
 EVENTS_DIRECTORY = "/var/log/katib/tfevent/"

@@ -9,6 +9,9 @@ from .space import SearchSpace
 ALGORITHM = "auto"
 """Who searches where nobody is named."""
 
+PARALLEL_TRIALS = 3
+"""How many run at once where nobody says."""
+
 ANSWER_SECONDS = 60.0
 """How long one answer of an algorithm may take where `timeoutSeconds` says nothing else."""
 
@@ -50,7 +53,7 @@ class Problem:
     settings: Mapping[str, str] = field(default_factory=dict)
     seed: int = 0
     max_trials: int | None = None
-    parallel_trials: int = 3
+    parallel_trials: int = PARALLEL_TRIALS
     architecture: Architecture | None = None
     endpoint: str | None = None
     all_or_none: bool = False

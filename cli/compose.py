@@ -113,11 +113,11 @@ def local_options(
     others: Sequence[Mapping[str, Any]] = (),
 ) -> "LocalOptions":
     """Gather what trials on this machine are given: environment, secrets, directories."""
-    from ..sdk.machine import local_options
+    from ..sdk.machine import default_options
 
     machine = machine or Machine()
     return replace(
-        local_options(others),
+        default_options(others),
         runtime=machine.runtime,
         env_file=machine.variables(),
         mounts=machine.directories(),

@@ -2,6 +2,7 @@
 
 import click
 
+from ..api.words import counted
 from ..sdk.sources.where import Where
 from . import console
 from .complete import experiment_names
@@ -30,7 +31,7 @@ def delete(names: tuple[str, ...], yes: bool, where: Where) -> int:
             source.check_deletable(record)
         if not yes:
             listed = ", ".join(
-                f"{r.key.name} ({console.counted(r.totals.proposed, 'trial')})" for r in records
+                f"{r.key.name} ({counted(r.totals.proposed, 'trial')})" for r in records
             )
             with console.asking("delete", "--yes deletes without asking"):
                 agreed = click.confirm(f"Delete {listed}?")

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from ..api.problem import PARALLEL_TRIALS
+from ..api.words import counted
 from ..controller.reading import Records
 from ..db.records import ExperimentRecord
 from . import console
@@ -69,7 +71,8 @@ def _front(pareto: dict[str, Any] | None) -> str | None:
     if pareto is None:
         return None
     volume = console.number(pareto["volume"])
-    return f"{len(pareto['trade_offs'])} trials, hypervolume {volume} from the worst of each"
+    trials = counted(len(pareto["trade_offs"]), "trial")
+    return f"{trials}, hypervolume {volume} from the worst of each"
 
 
 def _size(count: int | None) -> str | None:
@@ -91,9 +94,10 @@ def _conditions(record: ExperimentRecord) -> None:
 
 def _budget(spec: dict[str, object]) -> str:
     limit = spec.get("maxTrialCount")
+    trials = counted(limit, "trial") if isinstance(limit, int) else "any number of trials"
     failed = spec.get("maxFailedTrialCount")
     return (
-        f"{limit or 'any number of'} trials, {spec.get('parallelTrialCount', 3)} at once"
+        f"{trials}, {spec.get('parallelTrialCount') or PARALLEL_TRIALS} at once"
         + (f", until {failed} failed" if failed is not None else "")
         + (f", for {spec['maxDuration']}" if spec.get("maxDuration") else "")
     )

@@ -11,6 +11,7 @@ import click
 
 from ..api.errors import Fault, Invalid
 from ..api.objective import Objective
+from ..api.words import counted
 from ..controller.reading import Records
 from ..db.records import ExperimentRecord
 from ..sdk.plain import plain
@@ -89,7 +90,7 @@ def _write_runs(name: str, tracking_uri: str | None, where: Where) -> None:
             count = mlflow.export(client, name, tracking_uri=tracking_uri)
         except mlflow.MlflowException as error:
             raise CommandFailed(f"MLflow says: {error}") from error
-    console.note(f"{count} new runs in MLflow, of the experiment {name}")
+    console.note(f"{counted(count, 'new run')} in MLflow, of the experiment {name}")
 
 
 def _write_table(name: str, kind: str | None, output_file: Path | None, where: Where) -> None:
@@ -115,7 +116,7 @@ def _write_table(name: str, kind: str | None, output_file: Path | None, where: W
             with output_file.open("w", encoding="utf-8", newline="") as stream:
                 _text(kind, columns, rows, stream)
     if output_file is not None:
-        console.note(f"{console.counted(record.totals.proposed, 'trial')} in {output_file}")
+        console.note(f"{counted(record.totals.proposed, 'trial')} in {output_file}")
 
 
 def _format_of(file: Path | None) -> str:

@@ -84,7 +84,7 @@ def _check(there: "Survey", *, back: bool, anew: bool) -> None:
         remedy = f"kubectl -n {where} scale deployment {name} --replicas=0"
         raise Invalid([Fault("--back", f"our operator runs: {where}/{name}", remedy)])
     if not back and there.unfinished and not anew:
-        said = f"{there.unfinished} experiments have not ended: they would start over here"
+        said = f"unfinished experiments would start over here: {there.unfinished}"
         raise Invalid([Fault("--apply", said, "wait until they end, or add --anew")])
 
 

@@ -44,13 +44,12 @@ def early_stopping_option(text: str) -> Callable[[_Command], _Command]:
 
 def store_options(command: _Command) -> _Command:
     """Add where the store is: `--store` and `--namespace`."""
-    command = click.option(
-        "-n",
-        "--namespace",
-        help="Look in this namespace only.  [default: any namespace; on a cluster, that of the"
-        " context]",
-    )(command)
-    return store_option(command)
+    return store_option(_namespace_option("any namespace")(command))
+
+
+def _namespace_option(default: str) -> Callable[[_Command], _Command]:
+    text = f"Look in this namespace only.  [default: {default}]"
+    return click.option("-n", "--namespace", help=text)
 
 
 def where_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -69,7 +68,8 @@ def where_options(command: Callable[..., Any]) -> Callable[..., Any]:
         named = Where(store, namespace, context, kubeconfig, cluster, Hands(note, _carry_out))
         return command(where=_settled(named), **given)
 
-    added = store_options(told)
+    added = _namespace_option("any namespace; on a cluster, that of the context")(told)
+    added = store_option(added)
     for option in (
         click.option(
             "--kubeconfig",

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from ..api.words import counted
 from ..db.records import ExperimentRecord
 from ..db.store import Store
 from ..sdk.sources.place import Place, cannot_be_removed, folder_size, remove_folder
@@ -67,7 +68,7 @@ def prune(
                 freed += held
                 count += 1
     verb = "would free" if dry_run else "freed"
-    console.note(f"{count} directories: {verb} {console.size(freed)}.")
+    console.note(f"{counted(count, 'directory')}: {verb} {console.size(freed)}.")
     if stay:
         console.warn(cannot_be_removed(stay))
     return 1 if stay else 0

@@ -8,7 +8,7 @@ import click
 from ..sdk.sources.where import Where
 from . import console
 from .options import name_argument, where_options
-from .run_options import Machine, machine_options, with_files
+from .run_options import Machine, fsync_option, machine_options, with_files
 
 
 @click.command()
@@ -22,6 +22,7 @@ from .run_options import Machine, machine_options, with_files
     help="A file with Secrets and ConfigMaps of the experiment.",
 )
 @machine_options
+@fsync_option
 @where_options
 def resume(
     name: str,

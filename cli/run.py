@@ -12,7 +12,7 @@ from ..sdk.sources.where import Where
 from . import complete, console
 from .begin import How, begin
 from .options import where_options
-from .run_options import Machine, machine_options
+from .run_options import Machine, fsync_option, machine_options
 from .wanted import wanted
 
 
@@ -79,6 +79,7 @@ class _Run(click.Command):
 )
 @click.option("--ui", "shows", is_flag=True, help="Serve the page while it runs.")
 @machine_options
+@fsync_option
 @where_options
 def run(
     words: tuple[str, ...],

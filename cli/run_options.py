@@ -46,11 +46,13 @@ def machine_options(command: _Command) -> _Command:
                 default=1,
                 help="Number of trials that share a GPU.",
             ),
-            click.option("--fsync", is_flag=True, help="Also survive a power cut."),
         ]
     ):
         command = option(command)
     return command
+
+
+fsync_option = click.option("--fsync", is_flag=True, help="Also survive a power cut.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +118,11 @@ class Machine:
         for file in self.env_file:
             try:
                 text = Path(file).expanduser().read_text(encoding="utf-8")
-            except (OSError, UnicodeDecodeError) as error:
-                faults.append(Fault("--env-file", f"{file} cannot be read: {error}"))
+            except OSError as error:
+                faults.append(Fault("--env-file", f"{file} cannot be read: {error.strerror}"))
+                continue
+            except UnicodeDecodeError:
+                faults.append(Fault("--env-file", f"{file} is not UTF-8", "save it as UTF-8"))
                 continue
             for line, written in enumerate(text.splitlines(), start=1):
                 entry = written.strip().removeprefix("export ")

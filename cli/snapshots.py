@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from ..api.history import Finished, Verdict
 from ..api.objective import Objective
+from ..api.problem import PARALLEL_TRIALS
 from ..controller.progress import BestTrial, FinishedTrial, RunningTrial, Snapshot
 from ..controller.reading import Records
 from ..db.records import ExperimentRecord, TrialRecord
@@ -41,7 +42,7 @@ class Reader:
             leaving=False,
             counts=tuple((str(state), count) for state, count in record.totals.by_state.items()),
             max_trials=spec.get("maxTrialCount"),
-            parallel_trials=spec.get("parallelTrialCount") or 3,
+            parallel_trials=spec.get("parallelTrialCount") or PARALLEL_TRIALS,
             best=_best(record),
             running=running,
             active_seconds=record.active_seconds,

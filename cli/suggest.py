@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..api.words import counted
 from ..sdk.sources.where import Where
 from . import console
 from .options import name_argument, output_option, where_options
@@ -171,7 +172,7 @@ def _show(asked: _Asked) -> None:
             ("algorithm", asked.problem.algorithm),
             ("at", asked.problem.endpoint),
             ("settings", " ".join(f"{k}={v}" for k, v in asked.problem.settings.items())),
-            ("history", f"{asked.first_index} trials{f': {told}' if told else ''}"),
+            ("history", f"{counted(asked.first_index, 'trial')}{f': {told}' if told else ''}"),
             ("asked for", asked.count),
             ("took", console.duration(asked.seconds)),
             ("then", asked.suggestion.state),

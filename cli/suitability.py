@@ -20,7 +20,7 @@ def check(experiment: Experiment, bundle: Bundle, world: str | None) -> Iterator
     """
     from ..controller.local.cgroups import held, own_places
     from ..controller.local.fields import remarks_of
-    from ..sdk.machine import check_machine, local_options
+    from ..sdk.machine import check_machine, default_options
     from ..sdk.rendered import sample_manifest
     from ..suggestion.check import check_algorithm
 
@@ -28,7 +28,7 @@ def check(experiment: Experiment, bundle: Bundle, world: str | None) -> Iterator
     check_algorithm(document)
     if world == "laptop":
         yield from _without_meaning(document["spec"])
-        check_machine(document, local_options(bundle.others), str(Path.cwd()))
+        check_machine(document, default_options(bundle.others), str(Path.cwd()))
         yield from remarks_of(sample_manifest(document), held=held(own_places()))
     elif world == "cluster" and "trialSpec" in (document["spec"].get("trialTemplate") or {}):
         yield from _on_a_cluster(document)  # a template in a ConfigMap there is not known here

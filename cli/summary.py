@@ -4,6 +4,7 @@ import click
 
 from ..api.excerpts import objective_of
 from ..api.states import ExperimentState
+from ..api.words import counted
 from ..controller.plan.reasons import BY_NAME
 from ..controller.reading import Records
 from ..db.records import ExperimentRecord, TrialRecord
@@ -25,7 +26,7 @@ def show(source: Source, record: ExperimentRecord, *, interrupted: bool = False)
     begun = totals.proposed - totals.unbegun
     click.echo(
         f"{click.style(record.key.name, bold=True)} {click.style(state, fg=colour)} "
-        f"after {took}: {console.counted(begun, 'trial')} ({states or 'none'})"
+        f"after {took}: {counted(begun, 'trial')} ({states or 'none'})"
     )
     if record.state.is_finished and record.message:
         click.echo(f"{record.message} ({record.reason})")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..api.errors import Fault, Invalid
+from ..api.words import counted
 from ..sdk.sources.where import Where
 from . import console
 from .options import output_option, where_options
@@ -117,7 +118,7 @@ def _table(experiments: Sequence["Experiment"]) -> None:
         name = experiment.metadata.name or f"{experiment.metadata.generate_name}…"
         spec = experiment.spec
         most = spec.max_trial_count
-        limit = console.counted(most, "trial") if most else "no limit of trials"
-        searched = console.counted(len(spec.parameters), "parameter")
+        limit = counted(most, "trial") if most else "no limit of trials"
+        searched = counted(len(spec.parameters), "parameter")
         algorithm = (spec.algorithm and spec.algorithm.algorithm_name) or ALGORITHM
         click.echo(f"{name}: valid; {searched}, {limit}, {algorithm}")

@@ -10,6 +10,7 @@ from typing import Any
 from ..api.errors import Fault, Invalid
 from ..api.remarks import check_remarks, labels_of, note_of, remarked
 from ..api.states import TrialState
+from ..api.words import counted
 from ..db.records import ExperimentRecord
 
 EDITABLE = (
@@ -65,7 +66,7 @@ def check_budget(record: ExperimentRecord, changes: Mapping[str, Any]) -> None:
     given = sum("observation" in each for each in spec.get("initialTrials") or ())
     started = record.totals.finished + record.totals.of(TrialState.RUNNING) - given
     if most is not None and most < started and (before is None or most < before):
-        message = f"must not be lowered below the {started} trials that have started"
+        message = f"must not be lowered below the {counted(started, 'trial')} started so far"
         raise Invalid([Fault("spec.maxTrialCount", message, "`tunewright stop` ends it now")])
 
 

@@ -36,6 +36,7 @@ class TrialMemory:
     metrics_open: bool = False
     last_sign_at: float | None = None
     metrics_seen: tuple[str, ...] = ()
+    losses: int = 0
 
 
 @dataclass(slots=True)
@@ -110,6 +111,7 @@ def _trial(record: TrialRecord, objective: Objective, memory: Memory) -> TrialVi
         running_at=_running_at(record, phase),
         exit=_exit(record) if phase is Phase.ENDED else None,
         retries=record.retries,
+        losses=passing.losses,
         retry_at=record.retry_at,
         value=outcome.value,
         values=outcome.values,

@@ -10,6 +10,7 @@ from ..api.history import Finished
 from ..api.identity import trial_name
 from ..api.observation import Batch
 from ..api.states import ExperimentState
+from ..api.words import counted
 from ..db.ledger import Ledger
 from ..db.records import View as StoredView
 from .asking import note_answer
@@ -50,6 +51,7 @@ class Turns:
             for action in decided.actions:
                 recorder.record(action)
             self._set_status(turn, decided.status, now)
+        _count_losses(decided.actions, memory)
         if decided.status.state is ExperimentState.RESTARTING:
             memory.search = memory.search.anew()
         return turn
@@ -115,9 +117,9 @@ class Turns:
                         output=event.output,
                     )
                 case Suggested():
-                    forgotten = event.suggestion.forgotten
-                    if forgotten:
-                        self._tell("Warning", reasons.PLUGIN_FORGOT, str(forgotten), now)
+                    if event.suggestion.forgotten:
+                        forgotten = counted(event.suggestion.forgotten, "trial")
+                        self._tell("Warning", reasons.PLUGIN_FORGOT, forgotten, now)
                     self._propose(event, now)
 
     def _tell(self, kind: str, reason: Reason, detail: str, now: float) -> None:
@@ -144,3 +146,12 @@ class Turns:
         except Conflict:
             # A person's point took the index meanwhile: the algorithm is asked again.
             return
+
+
+def _count_losses(actions: Iterable[do.Action], memory: Memory) -> None:
+    """Count how often in a row an attempt was lost; any other end of one begins anew."""
+    for action in actions:
+        if isinstance(action, do.Repeat):
+            passing = memory.of(action.index)
+            is_lost = action.reason == reasons.LOST_RETRYING.name
+            passing.losses = passing.losses + 1 if is_lost else 0

@@ -98,11 +98,17 @@ def remove_dead(folder: Path, *, before: float) -> None:
     One made after `before` may belong to an engine that is about to listen.
     """
     for each in folder.glob(f"{_PREFIX}*/report"):
-        with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as tried:
-            made = each.parent.stat()
-            is_ours = made.st_uid == os.getuid() and made.st_mtime < before
-            if is_ours and tried.connect_ex(str(each)) == errno.ECONNREFUSED:
-                shutil.rmtree(each.parent)
+        if is_dead(each, before=before):
+            shutil.rmtree(each.parent, ignore_errors=True)
+
+
+def is_dead(path: Path, *, before: float) -> bool:
+    """Say whether a socket is ours, was made before a time, and nobody listens there."""
+    with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as tried:
+        made = path.stat()
+        is_ours = made.st_uid == os.getuid() and made.st_mtime < before
+        return is_ours and tried.connect_ex(str(path)) == errno.ECONNREFUSED
+    return False
 
 
 async def _read(reader: asyncio.StreamReader) -> dict[str, Any]:

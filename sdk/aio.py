@@ -11,7 +11,8 @@ from typing import Any, Literal, Self, SupportsFloat
 from ..api.asked import Answer
 from ..api.space import Value
 from .client import Client
-from .results import Experiment, Point, Result, Sample, Trial
+from .results import Experiment, Result
+from .values import Point, Sample, Trial
 from .verbs import Pauses
 
 _END = object()

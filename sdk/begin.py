@@ -9,7 +9,7 @@ from ..api.documents import load
 from ..db.records import ExperimentRecord
 from ..suggestion.check import check_algorithm, check_plugins
 from .background import engage
-from .machine import check_machine, directory_of, local_options
+from .machine import check_machine, default_options, directory_of
 from .sources.where import Where
 from .submit import Found, Submitted, check_names, submit
 
@@ -59,7 +59,7 @@ def _check(
         return
     for why in check_plugins(document):
         warn(why)
-    check_machine(document, local_options(others), directory)
+    check_machine(document, default_options(others), directory)
 
 
 def _begin_here(

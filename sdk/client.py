@@ -13,7 +13,8 @@ from ..api.states import TrialState
 from .document_file import written
 from .plain import native
 from .report import values_of
-from .results import Experiment, Point, Result, Sample, Trial
+from .results import Experiment, Result
+from .values import Point, Sample, Trial
 from .verbs import Pauses, Shape, Verbs
 
 

@@ -15,7 +15,7 @@ from ..api.asked import Answer
 from ..api.errors import Conflict, Unsupported
 from ..api.space import Value
 from . import commands
-from .results import Sample
+from .values import Sample
 from .verbs import Shape, late
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from ..api.experiment import ExperimentSpec
 from ..api.objective import Direction, Objective
 from ..api.pareto import front
 from ..api.space import Parameter
-from .results import Trial
+from .values import Trial
 
 Bin: TypeAlias = int | str | None
 """What puts trials together; None where the parameter is inactive."""

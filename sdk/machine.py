@@ -20,7 +20,7 @@ from ..metrics_collector.spec import collector_spec
 from .rendered import primary_name, sample_manifest
 
 
-def local_options(others: Sequence[Mapping[str, Any]] = ()) -> LocalOptions:
+def default_options(others: Sequence[Mapping[str, Any]] = ()) -> LocalOptions:
     """Gather what trials are given where nothing is said about the machine.
 
     `others` are Secrets and ConfigMaps.

@@ -14,7 +14,7 @@ from ..api.errors import MissingExtra
 from ..api.objective import Direction
 from ..api.space import Parameter
 from .findings import Findings
-from .results import Sample, Trial
+from .values import Sample, Trial
 
 try:
     from matplotlib.axes import Axes

@@ -6,6 +6,7 @@ from html import escape
 from typing import Any
 
 from ..api.errors import NotFound, Retryable
+from ..api.words import counted
 from .client import Client
 from .results import Experiment
 
@@ -94,9 +95,10 @@ def _told(experiment: Experiment) -> list[str]:
         for state, count in data["trials"].items()
         if state not in {"total", "finished", "dropped"}
     }
-    of = f" of {limit}" if limit else ""
+    finished = data["trials"]["finished"]
+    ended = f"{finished} of {counted(limit, 'trial')}" if limit else counted(finished, "trial")
     states = ", ".join(f"{count} {state}" for state, count in counts.items())
-    lines = [f"{data['trials']['finished']}{of} trials" + (f": {states}" if states else "")]
+    lines = [ended + (f": {states}" if states else "")]
     if best is not None:
         point = ", ".join(f"{name}={_number(value)}" for name, value in best.parameters.items())
         metric = data["objective"]["metric"]

@@ -29,7 +29,7 @@ from ..api.states import ExperimentState, TrialState
 from .commands import CommandFailed
 from .names import no_experiment, several
 from .plain import native, plain
-from .results import Sample
+from .values import Sample
 from .verbs import LOOK_SECONDS, Shape, late
 
 _LONG = 1 << 20
@@ -75,8 +75,13 @@ class Remote:
     def create(self, path: Path, workdir: str | None) -> str:
         try:
             text = path.read_text(encoding="utf-8")
-        except (OSError, UnicodeError) as error:
-            raise Invalid([Fault("", f"cannot be read: {error}", file=str(path))]) from None
+        except OSError as error:
+            raise Invalid(
+                [Fault("", f"cannot be read: {error.strerror}", file=str(path))]
+            ) from None
+        except UnicodeError:
+            fault = Fault("", "the file is not UTF-8", "save it as UTF-8", file=str(path))
+            raise Invalid([fault]) from None
         begun = self._ask("POST", "/experiments", {"text": text, "workdir": workdir})
         return f"{begun['namespace']}/{begun['name']}"
 

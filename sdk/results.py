@@ -1,62 +1,16 @@
-"""What a client returns: experiments and trials as values, read from what `shapes` writes."""
+"""What a client returns of whole experiments, read from what `shapes` writes."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple, SupportsFloat, TypeAlias
+from typing import TYPE_CHECKING, Any, SupportsFloat
 
-from ..api.asked import Asked
 from ..api.errors import MissingExtra
-from ..api.observation import read_value
+from .values import Point, Sample, Trial
 
 if TYPE_CHECKING:
     from .client import Client
     from .plots import Plots
-
-Point: TypeAlias = Asked
-"""A point that was asked for: `parameters`, and what names it when it is told."""
-
-
-class Sample(NamedTuple):
-    """One value of a metric. `time` is seconds since the epoch; `step` None where none was said."""
-
-    metric: str
-    value: float
-    time: float
-    step: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class Trial:
-    """One trial. `value` is the objective's; `data` everything that `-o json` shows.
-
-    Where a metric is a text, its value is NaN, and `str(value)` the text.
-    """
-
-    index: int
-    name: str
-    state: str
-    parameters: Mapping[str, Any]
-    value: float | None
-    metrics: Mapping[str, float]
-    data: Mapping[str, Any] = field(repr=False, compare=False, default_factory=dict)
-
-    @classmethod
-    def read(cls, data: Mapping[str, Any]) -> "Trial":
-        metrics = {
-            name: read_value(str(found["value"]))
-            for name, found in (data.get("metrics") or {}).items()
-            if found.get("value") is not None
-        }
-        value = data.get("value")
-        return cls(
-            index=data["index"],
-            name=data["name"],
-            state=data["state"],
-            parameters=dict(data["parameters"]),
-            value=None if value is None else read_value(str(value)),
-            metrics=metrics,
-            data=data,
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,8 +89,8 @@ class Result:
             LookupError: no trial reported the objective.
         """
         if self.experiment.best is None:
-            told = [each.data["message"] for each in self.trials if each.state != "Succeeded"]
-            why = "; ".join([self.experiment.message, *told[:1]])
+            told = [_why_not_the_best(each) for each in self.trials[:1]]
+            why = "; ".join([self.experiment.message, *told])
             raise LookupError(f"{self.experiment.name} has no best trial: {why}")
         return self.experiment.best
 
@@ -196,6 +150,13 @@ class Result:
             for trial in self.trials
         )
         return pd.DataFrame(rows, index=[trial.index for trial in self.trials])
+
+
+def _why_not_the_best(trial: Trial) -> str:
+    """Say why a trial is not the best although no other is."""
+    if trial.value is not None and math.isnan(trial.value):
+        return f"the value of trial {trial.index} is {trial.value!s}, which is never the best"
+    return str(trial.data["message"])
 
 
 def _column(parameter: str) -> str:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from ..api.asked import is_asked
 from ..db.records import ExperimentRecord
 from .background import engage
-from .machine import check_machine, local_options
+from .machine import check_machine, default_options
 from .names import find_experiment
 from .sources.source import Hands, Source
 from .sources.where import Where
@@ -25,7 +25,7 @@ def resume(where: Where, name: str, warn: Callable[[str], None]) -> None:
         found = find_experiment(source.records, name, source.namespace)
         record, driven = take_up(source, found)
     if not driven:
-        check_machine(record.document, local_options(), record.workdir)
+        check_machine(record.document, default_options(), record.workdir)
         engage(where.place, record)
 
 

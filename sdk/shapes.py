@@ -8,7 +8,7 @@ from ..api.lineage import generation_of
 from ..api.moments import read
 from ..api.objective import Objective
 from ..api.observation import Observation
-from ..api.problem import ALGORITHM
+from ..api.problem import ALGORITHM, PARALLEL_TRIALS
 from ..api.remarks import labels_of, note_of
 from ..db.records import EventRow, ExperimentRecord, TrialRecord
 
@@ -34,7 +34,7 @@ def experiment(record: ExperimentRecord, objective: Objective | None = None) -> 
         "algorithm": algorithm_name(spec),
         "seed": record.seed,
         "max_trials": spec.get("maxTrialCount"),
-        "parallel_trials": spec.get("parallelTrialCount"),
+        "parallel_trials": spec.get("parallelTrialCount") or PARALLEL_TRIALS,
         "trials": {
             "total": record.totals.proposed,
             "finished": record.totals.finished,

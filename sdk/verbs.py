@@ -7,7 +7,7 @@ from typing import Any, Protocol, TypeAlias
 
 from ..api.asked import Answer
 from ..api.space import Value
-from .results import Sample
+from .values import Sample
 
 Shape: TypeAlias = Mapping[str, Any]
 """An experiment, a trial or an event as `-o json` shows it."""

@@ -127,6 +127,8 @@ class Axis:
 
     def _continuous(self, unit: float) -> float:
         low, high = self._ends
+        if not 0 < unit < 1:  # a logarithm and back would miss the ends by a rounding
+            return low if unit <= 0 else high
         return min(max(self._quantile(unit), low), high)
 
     def _quantile(self, unit: float) -> float:

@@ -24,6 +24,7 @@ from ..api.objective import Objective
 from ..api.pareto import Losses
 from ..api.problem import Problem
 from ..api.space import Point
+from ..api.words import counted
 from .algorithm import Fold, seed_of
 from .cube import Cube
 from .seeds import derive, generator
@@ -126,7 +127,9 @@ class PointFold(Fold):
             for index in range(first_index, first_index + count):
                 proposal = self.unseen(index)
                 if proposal is None:
-                    note = f"all {self.cube.cardinality} points of the space have been proposed"
+                    size = self.cube.cardinality
+                    assert size is not None  # an endless space always has another point
+                    note = f"the whole space of {counted(size, 'point')} has been proposed"
                     return Suggestion(tuple(proposals), SearchState.EXHAUSTED, note)
                 proposals.append(proposal)
                 self.add(index, proposal.point)

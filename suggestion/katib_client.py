@@ -37,6 +37,7 @@ from ..api.history import (
 from ..api.identity import LONGEST_TRIAL_NAME
 from ..api.problem import Problem
 from ..api.space import Point, Value
+from ..api.words import counted
 from ..proto import api_pb2, api_pb2_grpc, convert_katib
 from ..proto.convert_katib import Answer
 from .cube import Cube
@@ -261,9 +262,11 @@ class _Kept:
     def suggestion(self, state: SearchState, note: str = "") -> Suggestion:
         told = [note] if note and not self.repeated else []
         if self.moved:
-            told.append(f"{self.moved} points outside the search space were moved into it")
+            told.append(
+                f"moved {counted(self.moved, 'point')} from outside the search space into it"
+            )
         if self.repeated:
-            told.append(f"{self.repeated} points that were tried before were dropped")
+            told.append(f"dropped {counted(self.repeated, 'point')} tried before")
         return Suggestion(tuple(self.proposals), state, "; ".join(told))
 
 

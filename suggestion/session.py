@@ -6,6 +6,7 @@ from dataclasses import replace
 from ..api.errors import PluginBroken
 from ..api.history import Entry, SearchState, Suggestion
 from ..api.problem import Problem
+from ..api.words import counted
 from . import registry
 
 
@@ -56,7 +57,8 @@ def check(problem: Problem, suggestion: Suggestion, count: int, who: str) -> Non
         PluginBroken: the message says what was answered.
     """
     if len(suggestion.proposals) > count:
-        raise PluginBroken(f"{who} answered {len(suggestion.proposals)} points, asked for {count}")
+        given = counted(len(suggestion.proposals), "point")
+        raise PluginBroken(f"{who} answered {given}, asked for {count}")
     if not suggestion.proposals and suggestion.state is SearchState.MORE:
         raise PluginBroken(f"{who} answered no points and no reason")
     if problem.architecture is not None:

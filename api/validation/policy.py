@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from ..checkpoint import Keep
 from ..compile import conditions
 from ..compile import parameter as compile_parameter
-from ..defaults import PARALLEL_TRIALS
 from ..durations import parse_duration
 from ..experiment import ExperimentSpec
 from ..identity import ACCOUNT, LONGEST_ACCOUNT
 from ..parameter_spec import ParameterSpec
 from ..policy import OnLost, ResumePolicy
 from ..policy_spec import InitialTrial
+from ..problem import PARALLEL_TRIALS
 from ..space import Parameter, ParameterKind, SearchSpace
 from .report import REQUIRED, Report
 from .space import exists

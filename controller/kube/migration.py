@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any
 
 from ...api.errors import NotFound, Unsupported
+from ...api.words import counted
 from . import labels
 from .katib import CONTROLLER, WEBHOOK, WEBHOOKS, is_held, left_finalizers
 from .plugins import CONFIG, ignored
@@ -64,7 +65,7 @@ class Survey:
     def lines(self) -> Iterator[str]:
         """Say what is there."""
         for each in self.controllers:
-            yield f"Katib's controller: {_full_name(each)}, {_replicas(each)} replicas"
+            yield f"Katib's controller: {_full_name(each)}, {counted(_replicas(each), 'replica')}"
         for resource, _ in self.webhooks:
             yield f"Katib's {resource.plural}: {WEBHOOK}"
         for (namespace, state), count in sorted(self.experiments.items()):

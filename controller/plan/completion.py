@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from ...api.history import SearchState
 from ...api.states import ExperimentState
+from ...api.words import counted
 from . import reasons
 from .reasons import Reason
 from .view import Counts, Phase, Verb, View
@@ -49,7 +50,7 @@ def judge(view: View, counts: Counts) -> End | None:  # noqa: PLR0911 - a ladder
         return _success(view, counts, reasons.MAX_DURATION_REACHED)
     patience = policy.no_improvement
     if patience is not None and counts.since_improvement >= patience.trials:
-        return _success(view, counts, reasons.NO_IMPROVEMENT, str(patience.trials))
+        return _success(view, counts, reasons.NO_IMPROVEMENT, counted(patience.trials, "trial"))
     return _search_over(view, counts)
 
 

@@ -46,7 +46,8 @@ def plan(view: View, now: float) -> Plan:
         *stops,  # before the answer of the wish that asks for them
         *carry_out(view, unfinished, over=is_over),
     ]
-    if over is None and _may_begin(view):
+    # An end that lets trials finish lets those that have a point begin, too.
+    if (over is None or not over.at_once) and _may_begin(view):
         actions += _begin(view, counts, settled, unfinished, now)
     status = _status(view, over, is_over=is_over)
     return Plan(

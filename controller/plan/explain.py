@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterator
 from math import ceil
 
 from ...api.history import SearchState
+from ...api.words import counted
 from . import reasons
 from .budget import room, starts
 from .completion import End, judge
@@ -31,8 +32,8 @@ def ended(state: str, reason: str, message: str) -> Iterator[str]:
 def _going(view: View, now: float) -> Iterator[str]:
     over = judge(view, view.counts)
     if view.leaving is not None:
-        how = "within their grace" if view.leaving is Leaving.GENTLY else "at once"
-        yield f"the engine is shutting down: {view.active} running trials end {how}"
+        how = "within the grace" if view.leaving is Leaving.GENTLY else "at once"
+        yield f"the engine is shutting down: {counted(view.active, 'running trial')} to end {how}"
     elif over is not None:
         yield _closing(view, over)
     elif suspended(view):
@@ -49,17 +50,17 @@ def _going(view: View, now: float) -> Iterator[str]:
 
 def _closing(view: View, over: End) -> str:
     left = len(view.trials)
-    return f"about to end as {over.state} ({over.reason}): {left} trials have yet to end"
+    return f"about to end as {over.state} ({over.reason}): {counted(left, 'trial')} yet to end"
 
 
 def _slots(view: View) -> Iterator[str]:
     if view.policy.lease is not None:
-        yield f"{view.active} points are given out and have no result yet"
+        yield f"{counted(view.active, 'point')} given out, with no result yet"
     else:
         yield from _used(view)
     left = room(view)
     if left == 0:
-        yield f"all {view.policy.max_trials} trials of maxTrialCount are given out"
+        yield f"nothing is left of maxTrialCount {view.policy.max_trials}"
 
 
 def _used(view: View) -> Iterator[str]:
@@ -76,7 +77,7 @@ def _search(view: View, now: float) -> Iterator[str]:
     if search.failure is not None:
         yield f"the algorithm cannot go on: {search.failure}"
     elif search.asking:
-        yield f"the algorithm is making {search.asking} points"
+        yield f"the algorithm is making {counted(search.asking, 'point')}"
     elif search.state is SearchState.EXHAUSTED:
         yield "the algorithm has no more points"
     elif search.trouble:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ...api.defaults import PARALLEL_TRIALS
+from ...api.problem import PARALLEL_TRIALS
 from . import reasons
 from .reasons import Reason
 

@@ -37,7 +37,7 @@ SEARCH_EXHAUSTED = Reason(
 )
 NO_IMPROVEMENT = Reason(
     "NoImprovement",
-    "Experiment has succeeded because the last {} trials brought no improvement",
+    "Experiment has succeeded because the last {} brought no improvement",
     "raise stopWhen.noImprovement.trials to continue",
 )
 MAX_DURATION_REACHED = Reason(
@@ -75,8 +75,8 @@ SEARCH_STALLED = Reason(
 )
 PLUGIN_FORGOT = Reason(
     "PluginForgot",
-    "The algorithm's plug-in was restarted or reconnected: {} trials are unknown to it, "
-    "and it continues without them",
+    "The algorithm's plug-in was restarted or reconnected: it continues without {} "
+    "that it does not know",
     "declare a plug-in that needs no memory as ADDRESS?stateless; it is shown all trials",
 )
 

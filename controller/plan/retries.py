@@ -83,8 +83,7 @@ def _lost(view: View, trial: TrialView, end: Exit) -> Finish | Repeat:
     if view.policy.on_lost is OnLost.FAIL:
         reason = reasons.TRIAL_LOST
         return Finish(trial.index, TrialState.FAILED, reason.name, reason.about(end.message))
-    repeated = trial.attempt - 1 - trial.retries - trial.completed
-    pause = _doubled(1.0, repeated) if repeated > 0 else 0.0
+    pause = _doubled(1.0, trial.losses) if trial.losses else 0.0
     reason = reasons.LOST_RETRYING
     text = reason.about(end.message)
     return Repeat(trial.index, counted=False, at=end.at + pause, reason=reason.name, message=text)

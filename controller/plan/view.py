@@ -57,9 +57,10 @@ class TrialView:
     """An unfinished trial.
 
     `attempt` is the last one's number, 0 before the first; `completed` counts
-    those before it that ended well. `began_at` is when it was recorded,
-    `running_at` when its workload ran. `value` is the objective's so far: the
-    mean of these and the last, None when the last has not reported it. `broken`
+    those before it that ended well, `losses` those just before it that were lost
+    in a row. `began_at` is when it was recorded, `running_at` when its workload
+    ran. `value` is the objective's so far: the mean of these and the last, None
+    when the last has not reported it. `broken`
     says which constraint an ended one does not keep.
     `metrics_open` says that reports may still come after the exit;
     `last_sign_at` is the reporter's last. `stopping` is the grace that the
@@ -76,6 +77,7 @@ class TrialView:
     running_at: float | None = None
     exit: Exit | None = None
     retries: int = 0
+    losses: int = 0
     retry_at: float | None = None
     value: float | None = None
     values: tuple[tuple[str, float], ...] = ()

@@ -6,7 +6,8 @@ from typing import Any
 
 from ...api.errors import MissingExtra, Unsupported
 from ..client import Client
-from ..results import Experiment, Sample, Trial
+from ..results import Experiment
+from ..values import Sample, Trial
 
 try:
     from mlflow import MlflowClient

@@ -18,6 +18,7 @@ from urllib.parse import quote
 from ...api.errors import Conflict, StoreUnwritable
 from ...api.identity import ExperimentKey
 from ...api.stopping import Evaluator
+from ...api.words import counted
 from ...db.store import Store
 from ..home import home_folder, trials_folder
 
@@ -68,7 +69,8 @@ class Place:
             try:
                 self.store.parent.mkdir(parents=True, exist_ok=True)
             except OSError as error:
-                raise StoreUnwritable(f"{self.store.parent} cannot be created: {error}") from error
+                why = f"{self.store.parent} cannot be created: {error.strerror}"
+                raise StoreUnwritable(why) from error
         place = (
             with_password(self.store, "TUNEWRIGHT_STORE_PASSWORD")
             if isinstance(self.store, str)
@@ -224,7 +226,8 @@ def remove_folder(folder: Path) -> bool:
 
 def cannot_be_removed(stay: Sequence[Path]) -> str:
     """Say which directories are still there, by one of them."""
-    return f"{len(stay)} directories cannot be removed, {stay[0]} for one (remove them yourself)"
+    directories = counted(len(stay), "directory")
+    return f"{directories} cannot be removed, {stay[0]} for one (remove by hand)"
 
 
 def _try_lock(descriptor: int, how: int) -> bool:

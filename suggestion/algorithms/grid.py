@@ -6,6 +6,7 @@ from ...api.errors import Fault
 from ...api.history import Dropped, Entry, Proposal, Proposed, SearchState, Suggestion
 from ...api.problem import Problem
 from ...api.space import Distribution
+from ...api.words import counted
 from ..algorithm import Algorithm, Capabilities, Fold, seed_of
 from ..cube import Cube
 from ..history import Seen
@@ -83,7 +84,7 @@ class _GridFold(Fold):
                 ranks.append(rank)
         proposals = tuple(Proposal(self._cube.unrank(rank)) for rank in ranks)
         if len(proposals) < count:
-            note = f"all {self._size} points of the grid have been proposed"
+            note = f"the whole grid of {counted(self._size, 'point')} has been proposed"
             return Suggestion(proposals, SearchState.EXHAUSTED, note)
         return Suggestion(proposals)
 

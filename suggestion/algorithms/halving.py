@@ -24,6 +24,7 @@ from ...api.identity import trial_name
 from ...api.problem import Problem
 from ...api.space import Point, SearchSpace, Value
 from ...api.states import TrialState
+from ...api.words import counted
 from ..algorithm import Fold
 from ..history import loss_of
 from .random import RandomFold
@@ -183,9 +184,9 @@ class HalvingFold(Fold):
         if waits is None:
             return SearchState.EXHAUSTED, "every bracket has been run to its end"
         running = len(waits.trials) - len(waits.scores)
-        return SearchState.WAIT, (
-            f"bracket {waits.bracket}, rung {waits.level}: {running} trials still run"
-        )
+        trials = counted(running, "running trial")
+        note = f"bracket {waits.bracket}, rung {waits.level} waits for {trials}"
+        return SearchState.WAIT, note
 
     # Points.
 

@@ -138,7 +138,7 @@ class PbtFold(Fold):
         if len(proposals) == count:
             return Suggestion(tuple(proposals))
         running = len(proposals) + sum(not trial.is_over for trial in taken.values())
-        note = f"generation {generation}: {running} of {self._size} trials still run"
+        note = f"generation {generation} waits for {running} of its {self._size} trials"
         return Suggestion(tuple(proposals), SearchState.WAIT, note)
 
     def _distinct(self, place: tuple[int, int], index: int, used: set[int]) -> Proposal:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 from ...api.objective import Direction
 from ...api.stopping import Progress
+from ...api.words import counted
 from ..settings import number
 from .curves import Curves
 from .rule import Case, Rule
@@ -56,7 +57,7 @@ class Asha(Rule):
         if better < passing:
             return None
         return (
-            f"after {report.reports} reports the mean {case.objective.metric.name} "
+            f"after {counted(report.reports, 'report')} the mean {case.objective.metric.name} "
             f"{report.mean:.6g} is in place {better + 1} of {among}, "
             f"not among the best {passing}"
         )

@@ -24,6 +24,7 @@ from ...api.identity import trial_name
 from ...api.objective import Objective
 from ...api.problem import Problem
 from ...api.stopping import CurveLog, Progress, Stop, StoppingRule
+from ...api.words import counted
 from ...proto import api_pb2, api_pb2_grpc
 from ...proto.convert_katib_stopping import Limit, limit_from_katib, rules_request
 from .curves import KEPT_SECONDS
@@ -189,7 +190,7 @@ class _Judged:
             return None
         metric = self.objective.metric.name
         reason = (
-            f"{self.rule}: after {report.reports} reports the best {metric} is "
+            f"{self.rule}: after {counted(report.reports, 'report')} the best {metric} is "
             f"{report.best:.6g}, {' and '.join(met)}"
         )
         return Stop(report.index, report.attempt, reason)

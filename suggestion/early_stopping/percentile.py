@@ -13,6 +13,7 @@ from typing import ClassVar
 
 from ...api.objective import Direction
 from ...api.stopping import Progress
+from ...api.words import counted
 from ..settings import Setting, number
 from .curves import Curves
 from .rule import Case, Rule, start_step
@@ -56,10 +57,10 @@ class MedianStop(Rule):
             return None
         share = _share(case)
         return (
-            f"after {report.reports} reports the best {case.objective.metric.name} is "
+            f"after {counted(report.reports, 'report')} the best {case.objective.metric.name} is "
             f"{report.best:.6g}, {'above' if minimize else 'below'} the "
             f"{'median' if share == 50 else f'percentile {share:g}'} {bound.value:.6g} of "
-            f"{bound.trials} succeeded trials"
+            f"{counted(bound.trials, 'succeeded trial')}"
         )
 
     def bound(self, reports: int, case: Case) -> Bound | None:

@@ -117,8 +117,7 @@ def test_a_budget_below_the_trials_that_have_started_is_refused(driven, tunewrig
 
     assert refused.code == 2
     assert (
-        "spec.maxTrialCount: must not be lowered below the 2 trials that have started"
-        in refused.err
+        "spec.maxTrialCount: must not be lowered below the 2 trials started so far" in refused.err
     )
     assert driven.started == 2
 

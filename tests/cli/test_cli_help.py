@@ -41,6 +41,22 @@ def test_the_line_in_the_list_of_commands_is_a_sentence(name):
     assert line.endswith(".")
 
 
+def test_a_command_offers_no_option_that_means_nothing_to_it():
+    options = {
+        name: {word for each in command.params for word in each.opts}
+        for (name, *_), command in commands()
+    }
+    assert "--fsync" in options["resume"]
+    assert "--fsync" not in options["try"]  # what it stores is thrown away
+
+
+def test_the_help_of_prune_speaks_of_no_cluster_for_it_clears_this_machine():
+    (prune,) = (command for words, command in commands() if words == ("prune",))
+    told = click.Context(prune).get_help()
+    assert "--namespace" in told
+    assert "cluster" not in told
+
+
 def test_help_lists_every_command_and_imports_nothing_heavy(tunewright):
     code = (
         "import sys\n"

@@ -161,6 +161,19 @@ class TestEnvFile:
         assert result.code == 2
         assert "vars.env:2" in result.err
 
+    def test_a_file_that_cannot_be_read_is_told_in_words_and_with_its_remedy(
+        self, tunewright, experiment, tmp_path
+    ):
+        (tmp_path / "bytes.env").write_bytes(b"A=\xff")
+        given = ("--env-file", "no.env", "--env-file", "bytes.env")
+
+        result = tunewright("run", experiment(), *given)
+
+        assert result.err.splitlines()[:2] == [
+            "error: --env-file: no.env cannot be read: No such file or directory",
+            "error: --env-file: bytes.env is not UTF-8 (save it as UTF-8)",
+        ]
+
 
 @pytest.mark.needs("mount-namespaces")
 class TestMount:

@@ -196,7 +196,7 @@ def test_experiments_that_have_not_ended_are_not_begun_anew_unasked(
     done = migrate("--apply")
 
     assert done.code == 2
-    assert "1 experiments have not ended: they would start over here" in done.err
+    assert "unfinished experiments would start over here: 1" in done.err
     assert "--anew" in done.err
     assert replicas(server) == {"katib-controller": 2}
     assert migrate("--apply", "--anew").code == 0

@@ -130,7 +130,7 @@ def test_a_plug_in_that_is_killed_goes_on_without_its_past_and_the_run_says_so(
     events = tunewright("describe", "echo", "-o", "json").json["events"]
     (forgot,) = [event for event in events if event["reason"] == "PluginForgot"]
     assert [trial["parameters"]["x"] for trial in trials] == [1, 2, 3]
-    assert "1 trials are unknown to it" in forgot["message"]
+    assert "it continues without 1 trial that it does not know" in forgot["message"]
 
 
 def test_what_a_plug_in_says_of_an_architecture_reaches_the_command_as_it_is(

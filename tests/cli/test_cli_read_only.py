@@ -101,4 +101,4 @@ def test_what_of_a_deleted_experiment_cannot_be_removed_is_named(kept):
     done = mounting(kept, f"mount -t tmpfs none {folder}", deleting)
     assert done.returncode == 0, done.stderr
     assert "Deleted default/echo" in done.stdout
-    assert f"1 directories cannot be removed, {folder} for one" in done.stderr
+    assert f"1 directory cannot be removed, {folder} for one" in done.stderr

@@ -114,7 +114,7 @@ def test_points_that_are_out_at_once_differ(desk):
     assert len({point.parameters["x"] for point in points}) == 4
     answer = desk.ask()
     assert (answer.point, answer.over) == (None, False)
-    assert "4 points are given out and have no result yet" in answer.why
+    assert "4 points given out, with no result yet" in answer.why
     assert all(desk.tell(point, {"loss": 1.0}) for point in reversed(points))
     assert desk.ask().over
 

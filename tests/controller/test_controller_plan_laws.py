@@ -1,5 +1,6 @@
 """Laws of `plan`: whatever happens, in whatever order, with a crash anywhere."""
 
+import math
 from dataclasses import replace
 from random import Random
 
@@ -41,6 +42,9 @@ initials = st.lists(
     st.builds(InitialTrial, st.just({"x": 1.0}), st.sampled_from([(), (("loss", 0.5),)])),
     max_size=4,
 ).map(tuple)
+
+SPACES = st.sampled_from([math.inf, 2, 5])
+"""How many points there are."""
 
 MISCHIEF = ["time", "time", "time", "step", "begin", "part", "crash", "twice", "wish", "stop-row"]
 VERBS = [verb for verb in Verb if verb not in {Verb.STOP, Verb.EDIT}]
@@ -88,11 +92,11 @@ def calm_down(world: World) -> None:
 
 
 @settings(max_examples=150, deadline=None)
-@given(policies, initials, st.integers(0, 2**32), st.integers(0, 60), st.booleans())
+@given(policies, initials, SPACES, st.integers(0, 2**32), st.integers(0, 60), st.booleans())
 def test_any_order_of_events_and_any_crash_ends_with_the_budget_kept_and_nothing_running(
-    limits: Policy, points: tuple, seed: int, events: int, wishes: bool
+    limits: Policy, points: tuple, space: float, seed: int, events: int, wishes: bool
 ) -> None:
-    world, draw = World(limits, fates(seed), initial=points), Random(seed)
+    world, draw = World(limits, fates(seed), initial=points, points=space), Random(seed)
     for _ in range(events):
         disturb(world, draw, wishes)
         check(world)

@@ -138,19 +138,19 @@ def test_an_attempt_that_is_the_last_ends_its_trial_with_state_and_reason(
             True, 1290.0, "Retrying", id="it fails without end",
         ),
         pytest.param(
-            ended(0, EndReason.LOST, attempt=5000), POLICY, False, 1290.0, "LostRetrying",
+            ended(0, EndReason.LOST, losses=5000), POLICY, False, 1290.0, "LostRetrying",
             id="lost without end",
         ),
         pytest.param(
             ended(0, EndReason.LOST), POLICY, False, 990.0, "LostRetrying", id="lost: at once"
         ),
         pytest.param(
-            ended(0, EndReason.LOST, attempt=4), POLICY, False, 998.0, "LostRetrying",
+            ended(0, EndReason.LOST, losses=3), POLICY, False, 998.0, "LostRetrying",
             id="lost again and again: slower",
         ),
         pytest.param(
-            ended(0, EndReason.LOST, attempt=4, completed=3), POLICY, False, 990.0, "LostRetrying",
-            id="runs that were done are no losses",
+            ended(0, EndReason.LOST, attempt=9), POLICY, False, 990.0, "LostRetrying",
+            id="lost once after pauses and restarts: at once",
         ),
         pytest.param(
             ended(0, EndReason.STOPPED), POLICY, False, NOW, "Interrupted", id="its engine left"
@@ -240,6 +240,17 @@ def starts(seen: View) -> list[tuple[int, int]]:
         ),
         pytest.param(
             view(waiting(0), wishes=(Wish(1, Verb.EDIT),)), [], id="an edit is to be written first"
+        ),
+        pytest.param(
+            view(waiting(0), search=Search(state=SearchState.EXHAUSTED)), [(0, 1)],
+            id="it has a point, although there are no more",
+        ),
+        pytest.param(
+            view(waiting(0, attempt=1, retry_at=NOW), search=Search(failure="gone")), [(0, 2)],
+            id="a retry is due, although the search cannot go on",
+        ),
+        pytest.param(
+            view(waiting(0), wishes=(Wish(1, Verb.STOP),)), [], id="a person ends the experiment"
         ),
     ],
 )  # fmt: skip
@@ -393,7 +404,7 @@ def test_of_the_metrics_that_were_seen_instead_a_few_are_named(count: int, end: 
         pytest.param(
             view(waiting(0), leaving=Leaving.GENTLY),
             [
-                "the engine is shutting down: 0 running trials end within their grace",
+                "the engine is shutting down: 0 running trials to end within the grace",
                 "trial 0 runs at the next `tunewright resume`",
             ],
             id="its engine leaves",

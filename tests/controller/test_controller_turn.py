@@ -110,6 +110,23 @@ def test_an_interrupted_trial_that_ran_longer_than_a_start_may_take_runs_again(
     assert (trial.state, trial.reason, trial.retries) == (TrialState.CREATED, "Interrupted", 0)
 
 
+def test_a_lost_trial_waits_by_its_losses_in_a_row_and_not_by_its_interruptions(
+    store: Store, uid: str
+):
+    turns, memory, waited = Turns(store, uid), Memory(), []
+    lost, stopped = EndReason.LOST, EndReason.STOPPED
+    at = 101.0
+    for attempt, reason in enumerate([stopped] * 5 + [lost] * 3 + [stopped, lost], start=1):
+        end(store, uid, at, attempt, reason)
+        turns.take([], memory, at)
+        retry_at = store.trial(uid, 0).retry_at
+        assert retry_at is not None
+        waited.append(retry_at - at)
+        at = retry_at + 1
+        turns.take([], memory, at)
+    assert waited == [0.0] * 5 + [0.0, 2.0, 4.0] + [0.0, 0.0]
+
+
 def test_what_ended_an_attempt_is_said_while_the_next_one_waits(store: Store, uid: str):
     turns, memory = Turns(store, uid), Memory()
     for attempt, at in ((1, 101.0), (2, 103.0)):
@@ -228,7 +245,7 @@ def test_what_a_plug_in_forgot_is_told_as_a_warning(store: Store, uid: str):
     turns.take([Suggested(1, 1, answer)], memory, 103.0)
     (told,) = [event for event in store.events(uid) if event.reason == "PluginForgot"]
     assert told.kind == "Warning"
-    assert "7 trials are unknown to it" in told.message
+    assert "it continues without 7 trials that it does not know" in told.message
 
 
 def test_what_an_algorithm_says_of_its_answers_is_told_once(store: Store, uid: str):

@@ -64,7 +64,7 @@ def test_threads_of_a_client_get_different_points(client):
     with ThreadPoolExecutor(4) as threads:
         points = list(threads.map(lambda _: experiment.ask(), range(12)))
     assert sorted(point.index for point in points) == list(range(12))
-    with pytest.raises(TimeoutError, match="12 points are given out and have no result yet"):
+    with pytest.raises(TimeoutError, match="12 points given out, with no result yet"):
         experiment.ask(timeout=0.1)
 
 

@@ -58,7 +58,7 @@ def test_any_number_may_wait_for_a_point_while_others_tell():
             await client.create(asked(trials=1))
             point = await client.ask("asked")
             waiting = [asyncio.create_task(client.ask("asked")) for _ in range(40)]
-            with pytest.raises(TimeoutError, match="1 points are given out"):
+            with pytest.raises(TimeoutError, match="1 point given out"):
                 await client.ask("asked", timeout=0.5)
             await client.tell("asked", point, loss=1.0)
             return await asyncio.gather(*waiting)

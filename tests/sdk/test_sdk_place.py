@@ -5,6 +5,7 @@ import contextlib
 import fcntl
 import os
 import shutil
+import socket
 import stat
 import tempfile
 import threading
@@ -118,6 +119,17 @@ def test_an_engine_of_a_long_path_is_asked_in_a_folder_of_this_user_alone(deep):
     (folder / deep.socket(UID).name).touch()  # as a killed engine leaves it
     deep.remove_files(ExperimentKey("default", "e"), UID, [])
     assert list(folder.iterdir()) == []
+
+
+def test_an_engine_removes_what_killed_ones_left_beside_its_socket(deep):
+    dead, young = (deep.socket(uid).with_name(f"{uid}.sock") for uid in ("dead", "young"))
+    for path in (dead, young):
+        with socket.socket(socket.AF_UNIX) as left:
+            left.bind(str(path))
+    os.utime(dead, (1.0, 1.0))
+
+    assert answering(deep, ["it waits"]) == ["it waits"]
+    assert [each.name for each in dead.parent.iterdir()] == [young.name]
 
 
 def plant_link(folder):

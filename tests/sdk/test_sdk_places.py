@@ -272,7 +272,7 @@ def test_points_are_asked_for_and_told_but_of_a_cluster(client, place):
     first = client.ask("asked")
     assert client.tell("asked", first, loss=0.5)
     second = client.ask("asked")
-    with pytest.raises(TimeoutError, match="1 points are given out"):
+    with pytest.raises(TimeoutError, match="1 point given out"):
         client.ask("asked", timeout=0.1)
     with pytest.raises(Invalid, match="the objective is missing"):
         client.tell("asked", second, accuracy=1.0)

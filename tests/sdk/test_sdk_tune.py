@@ -177,6 +177,25 @@ def test_a_mapping_without_the_objective_says_what_is_in_it():
         _ = result.best
 
 
+@pytest.mark.parametrize(
+    ("returned", "why"),
+    [
+        ({"objective": float("nan")}, "the value of trial 0 is nan, which is never the best"),
+        ({"objective": 1.0, "memory": 9}, "cannot be the best: memory 9 is more than 3"),
+    ],
+)
+def test_where_no_trial_that_succeeded_is_the_best_the_reason_is_told(returned, why):
+    found = tune(
+        lambda x: {"memory": 1, **returned},
+        {"x": search.int(1, 3)},
+        trials=1,
+        quiet=True,
+        constraints={"memory": (None, 3)},
+    )
+    with pytest.raises(LookupError, match=why):
+        _ = found.best
+
+
 def test_an_error_of_the_users_own_class_is_raised_as_that():
     class Exploded(Exception):
         pass

@@ -21,7 +21,8 @@ from matplotlib.figure import Figure
 from tunewright import AsyncClient, Client, Conflict, Invalid, NotFound
 from tunewright import report, search, should_stop, tune
 from tunewright.sdk.plots import Plot
-from tunewright.sdk.results import Experiment, Point, Result, Sample, Trial
+from tunewright.sdk.results import Experiment, Result
+from tunewright.sdk.values import Point, Sample, Trial
 from tunewright.sdk.template import Machine
 
 

@@ -86,7 +86,7 @@ def test_every_point_of_a_small_space_is_tried_once_and_then_there_are_no_more()
     answer = session.suggest(log.trials, 1)
     assert answer.state is SearchState.EXHAUSTED
     assert answer.note.startswith("random: the space has no more than 16 points")
-    assert "all 10 points of the space have been proposed" in notes[-1]
+    assert "the whole space of 10 points has been proposed" in notes[-1]
 
 
 def test_several_objectives_are_weighed():

@@ -189,7 +189,7 @@ def test_a_rung_waits_for_its_last_trial_and_free_slots_go_to_later_brackets():
     answer = experiment.ask(1)
     assert (answer.state, answer.note) == (
         SearchState.WAIT,
-        "bracket 0, rung 0: 1 trials still run",
+        "bracket 0, rung 0 waits for 1 running trial",
     )
     experiment.finish(8)
     assert dict(experiment.ask(1).proposals[0].labels) == {"bracket": "0", "rung": "1"}

@@ -203,7 +203,7 @@ def test_a_number_beside_the_space_is_the_next_one_in_it_and_shown_so(parameter,
     with serving_answers(answers) as address:
         answer = asyncio.run(run(address))
     assert [proposal.point for proposal in answer.proposals] == [{"o": taken}]
-    assert answer.note == "1 points outside the search space were moved into it"
+    assert answer.note == "moved 1 point from outside the search space into it"
     assert [float(value) for value in answers.shown] == [taken]
 
 

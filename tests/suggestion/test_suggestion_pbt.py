@@ -151,7 +151,7 @@ def test_a_generation_waits_for_all_of_the_one_before_and_says_for_how_many():
         search.end(index, 1.0)
     answer = search.ask(1)
     assert (answer.proposals, answer.state) == ((), SearchState.WAIT)
-    assert answer.note == "generation 0: 1 of 5 trials still run"
+    assert answer.note == "generation 0 waits for 1 of its 5 trials"
     search.end(4, 1.0)
     assert len(search.ask(5).proposals) == 5
 

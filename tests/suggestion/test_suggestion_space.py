@@ -10,6 +10,7 @@ D = Distribution
 AXES = [
     pytest.param(double("x", -1, 2), id="a double"),
     pytest.param(double("x", 1e-5, 0.1, distribution=D.LOG_UNIFORM), id="a double by orders"),
+    pytest.param(double("x", 1e-3, 1e3, distribution=D.LOG_UNIFORM), id="a double by six orders"),
     pytest.param(double("x", -3, 9, distribution=D.NORMAL), id="a double around its middle"),
     pytest.param(double("x", 0.001, 10, distribution=D.LOG_NORMAL), id="a log-normal double"),
     pytest.param(double("x", 0.1, 0.9, 0.1), id="a double in steps"),
@@ -43,6 +44,12 @@ class TestAnAxis:
             value = axis.value(k / 200)
             again = axis.value(axis.unit(value))
             assert again == (pytest.approx(value) if axis.levels is None else value)
+
+    def test_gives_the_very_ends_of_its_range_at_the_ends(self, parameter):
+        axis = Axis(parameter)
+        if axis.levels is None:
+            ends = float(parameter.low), float(parameter.high)
+            assert (axis.value(0), axis.value(1)) == ends
 
     def test_reaches_every_level(self, parameter):
         axis = Axis(parameter)

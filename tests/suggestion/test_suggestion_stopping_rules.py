@@ -172,7 +172,7 @@ def test_threshold_stops_at_the_first_report_beyond_its_bound(
             Curves(*TEN),
             [9.5],
             {},
-            "asha: after 1 reports the mean loss 9.5 is in place 10 of 11, not among the best 3",
+            "asha: after 1 report the mean loss 9.5 is in place 10 of 11, not among the best 3",
         ),
         (
             "plateau",

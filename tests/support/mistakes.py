@@ -546,7 +546,7 @@ THE_STORE = (
     Mistake(
         "The store cannot be created",
         f"{RUN} --store /proc/tuning/store.db",
-        "error: /proc/tuning cannot be created: …No such file or directory…",
+        "error: /proc/tuning cannot be created: No such file or directory",
         1,
     ),
     Mistake(

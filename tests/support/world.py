@@ -131,6 +131,8 @@ class World:
                 made.status.reason,
                 made.status.message,
             )
+            if self.state is ExperimentState.RESTARTING:
+                self.search = self.search.anew()
         return made
 
     def settle(self, limit: int = 50) -> Plan:
@@ -172,8 +174,9 @@ class World:
     def answer(self) -> None:
         """Let the algorithm answer what it was asked."""
         if self.search.asking:
-            count = int(min(self.search.asking, self.points - self.counts.proposed))
-            state = SearchState.MORE if count else SearchState.EXHAUSTED
+            asked = self.search.asking
+            count = int(max(min(asked, self.points - self.counts.proposed), 0))
+            state = SearchState.MORE if count == asked else SearchState.EXHAUSTED
             self.search = replace(self.search, asking=0, state=state)
             self.propose(count)
 

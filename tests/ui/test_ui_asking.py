@@ -82,7 +82,7 @@ def test_a_point_that_is_not_told_goes_to_another_machine(remote):
 def test_what_the_server_refuses_is_raised_as_what_it_is(remote, server, web):
     experiment = remote("strict", trials=1)
     point = experiment.ask()
-    with pytest.raises(TimeoutError, match="1 points are given out"):
+    with pytest.raises(TimeoutError, match="1 point given out"):
         experiment.ask(timeout=0.1)
     with pytest.raises(Invalid, match="the objective is missing") as caught:
         experiment.tell(point, accuracy=1.0)

@@ -90,7 +90,7 @@ class Experiment(_Model):
     algorithm: str
     seed: int
     max_trials: int | None
-    parallel_trials: int | None
+    parallel_trials: int
     trials: dict[str, int]
     best: Trial | None
     created_at: float

@@ -7,7 +7,7 @@ const at = (id) => document.getElementById(id);
 function valuesOf(experiment) {
   return {
     maxTrialCount: experiment.max_trials,
-    parallelTrialCount: experiment.parallel_trials ?? 3,
+    parallelTrialCount: experiment.parallel_trials,
     "objective.goal": experiment.objective.goal,
   };
 }

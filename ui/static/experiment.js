@@ -51,7 +51,7 @@ function showState(experiment, driven, says) {
   at("counts").textContent = `${finished.toLocaleString("en-US")}${limit} trials have ended${counted.length ? `: ${counted.join(", ")}` : ""}`;
   at("says").replaceChildren(...says.map((line) => element("li", {}, line)));
   at("active").textContent = duration(experiment.active_seconds);
-  at("parallel").textContent = experiment.parallel_trials ?? 3;
+  at("parallel").textContent = experiment.parallel_trials;
 }
 
 function showBest(trial) {
@@ -93,7 +93,7 @@ async function curves(metric) {
 
 function select(indices) {
   at("selection").classList.toggle("hidden", !indices);
-  if (indices) at("selection").firstElementChild.textContent = `${indices.length} trials are chosen; the table and the plots show these.`;
+  if (indices) at("selection").firstElementChild.textContent = `Chosen trials: ${indices.length}. The table and the plots show only these.`;
   table.select(indices);
   plots?.select(indices);
 }

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ....api.words import counted
 from ...plan import reasons
 from ...plan.reasons import Reason
 from .. import labels
@@ -168,7 +169,7 @@ def _ended(pod: Document, container: Mapping[str, Any], workload: Document) -> H
     if reason is reasons.CONTAINER_UNSTARTABLE:
         return Hindrance(reason, _short(f"{how}: {end.get('message') or end['reason']}"))
     restarts = container.get("restartCount") or 0
-    again = f", restarted {restarts} times" if restarts else ""
+    again = f", restarted {counted(restarts, 'time')}" if restarts else ""
     crashed = Crashed(name_of(pod), str(container.get("name")), previous=bool(restarts))
     return Hindrance(reason, f"{how} exited with {end['exitCode']}{again}", crashed)
 
