@@ -84,10 +84,11 @@ def person_of(review: Document) -> Person | None:
 
 
 class ExpiringCache(Generic[_Key, _Value]):
-    """Answers that are believed for a while. `clock` gives seconds."""
+    """Answers that are believed for a while, the `most` latest. `clock` gives seconds."""
 
-    def __init__(self, clock: Callable[[], float]) -> None:
+    def __init__(self, clock: Callable[[], float], most: int = 10_000) -> None:
         self._clock = clock
+        self._most = most
         self._known: dict[_Key, tuple[float, _Value]] = {}
 
     def get(self, key: _Key) -> _Value | None:
@@ -97,5 +98,5 @@ class ExpiringCache(Generic[_Key, _Value]):
     def keep(self, key: _Key, value: _Value, seconds: float) -> None:
         """Keep an answer for so many seconds, and forget those whose time is over."""
         now = self._clock()
-        self._known = {each: known for each, known in self._known.items() if known[0] > now}
-        self._known[key] = (now + seconds, value)
+        known = [each for each in self._known.items() if each[1][0] > now and each[0] != key]
+        self._known = dict([*known[1 - self._most :], (key, (now + seconds, value))])

@@ -12,6 +12,7 @@ from tunewright.controller.kube.client import KubeClient, connect
 from tunewright.controller.kube.identity import PodAuthority
 from tunewright.controller.kube.port import Resource
 from tunewright.controller.kube.resources import PODS
+from tunewright.controller.kube.review import TOKEN_REVIEWS
 from tunewright.controller.kube.workloads.collector import AUDIENCE
 from tunewright.db.authority import Caller
 
@@ -56,6 +57,26 @@ class Cluster:
         status, said = self.server.ask("POST", path, {"spec": spec})
         assert status == 201, said
         return str(said["status"]["token"])
+
+
+class Asked:
+    """A client of the API server that counts what it is asked about who calls."""
+
+    def __init__(self, kube: KubeClient) -> None:
+        self._kube = kube
+        self.reviews = 0
+        self.searches = 0
+
+    def __getattr__(self, name: str):
+        return getattr(self._kube, name)
+
+    async def create(self, resource, *arguments, **named):
+        self.reviews += resource == TOKEN_REVIEWS
+        return await self._kube.create(resource, *arguments, **named)
+
+    async def list(self, selection, *arguments, **named):
+        self.searches += "status.podIP" in selection.fields
+        return await self._kube.list(selection, *arguments, **named)
 
 
 @contextlib.asynccontextmanager
@@ -162,6 +183,34 @@ class TestATokenIsShown:
 
         within(scenario)
 
+    def test_a_wrong_one_is_not_reviewed_at_each_call(self, within):
+        async def scenario(cluster: Cluster) -> None:
+            asked, now = Asked(cluster.kube), [0.0]
+            async with knowing(replace(cluster, kube=asked), clock=lambda: now[0]) as caller:
+                said = {(await caller(token="a.b.c")).name for _ in range(5)}
+                assert (len(said), asked.reviews) == (1, 1)
+                now[0] = 6.0
+                await caller(token="a.b.c")
+                assert asked.reviews == 2
+
+        within(scenario)
+
+    def test_a_pod_is_itself_where_the_cache_still_has_another_of_its_name(self, within):
+        async def scenario(cluster: Cluster) -> None:
+            await cluster.pod("worker", "digits-0")
+            authority = PodAuthority(cluster.kube, OPERATOR, clock=lambda: 0.0, chance=lambda: 0.5)
+            following = asyncio.create_task(authority.run())
+            await authority._reflectors[0].synced.wait()
+            following.cancel()
+            await asyncio.gather(following, return_exceptions=True)
+
+            await cluster.kube.delete(PODS, cluster.namespace, "worker")
+            token = cluster.token("worker", await cluster.pod("worker", "digits-1"))
+            found = await asyncio.to_thread(authority.caller, "unix:", token)
+            assert found.trial == "digits-1"
+
+        within(scenario)
+
 
 class TestNoTokenIsShown:
     def test_a_trials_pod_is_known_by_its_address(self, within):
@@ -202,6 +251,19 @@ class TestNoTokenIsShown:
             async with knowing(cluster) as caller:
                 found = await caller(peer)
             assert (found.namespace, found.everywhere, found.operates) == ("", False, False)
+
+        within(scenario)
+
+    def test_an_address_of_no_pod_is_not_searched_for_at_each_call(self, within):
+        async def scenario(cluster: Cluster) -> None:
+            asked = Asked(cluster.kube)
+            async with knowing(replace(cluster, kube=asked)) as caller:
+                for _ in range(5):
+                    await caller("ipv4:10.9.1.2:40000")
+                assert asked.searches == 1
+                await cluster.pod("worker", "digits-0", address="10.9.1.2")
+                peer = "ipv4:10.9.1.2:40000"
+                await eventually(caller, lambda found: found.trial == "digits-0", peer)
 
         within(scenario)
 
