@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import pytest
@@ -12,7 +13,7 @@ from tunewright.controller.kube.client import KubeClient, connect
 from tunewright.controller.kube.identity import PodAuthority
 from tunewright.controller.kube.port import Resource
 from tunewright.controller.kube.resources import PODS
-from tunewright.controller.kube.review import TOKEN_REVIEWS
+from tunewright.controller.kube.review import TOKEN_REVIEWS, ExpiringCache
 from tunewright.controller.kube.workloads.collector import AUDIENCE
 from tunewright.db.authority import Caller
 
@@ -119,6 +120,28 @@ async def eventually(caller, wanted: Callable[[Caller], bool], *arguments) -> Ca
     while not wanted(found := await caller(*arguments)):  # noqa: ASYNC110 # it has no event
         await asyncio.sleep(0.02)
     return found
+
+
+class TestAnswersThatAreBelieved:
+    def test_they_are_for_their_time(self):
+        now = [0.0]
+        known: ExpiringCache[str, int] = ExpiringCache(lambda: now[0])
+        known.keep("a", 1, 5.0)
+        assert known.get("a") == 1
+        now[0] = 5.0
+        assert known.get("a") is None
+
+    def test_they_are_the_latest_however_many_there_are(self):
+        known: ExpiringCache[int, int] = ExpiringCache(lambda: 0.0, most=3)
+        for number in range(5):
+            known.keep(number, number, 5.0)
+        assert [known.get(number) for number in range(5)] == [None, None, 2, 3, 4]
+
+    def test_several_threads_keep_them(self):
+        known: ExpiringCache[int, int] = ExpiringCache(lambda: 0.0, most=50)
+        with ThreadPoolExecutor(8) as pool:
+            kept = [pool.submit(known.keep, number % 60, number, 5.0) for number in range(5_000)]
+        assert [each.result() for each in kept] == [None] * 5_000
 
 
 class TestATokenIsShown:
