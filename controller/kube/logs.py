@@ -27,7 +27,7 @@ from ...api.moments import read
 from ...api.observation import Batch, PlainSample
 from ...db.records import ExperimentRecord, Reporter, TrialRecord
 from ...metrics_collector.collection import Collection
-from ...metrics_collector.sidecar import reporter
+from ...metrics_collector.sidecar import MOST_SENT, reporter
 from ..brief import Brief
 from ..ports import Clock
 from .archive import Archive
@@ -228,12 +228,17 @@ class _Sender:
         """Send what waits, whenever it is taken: the pod may be gone before a second reading."""
         while True:
             try:
-                return await self._send(done=done)
+                await self._send(done=done)
             except Retryable as error:
                 await asyncio.sleep(error.after)
+            else:
+                if not self._waiting:
+                    return
 
     async def _send(self, *, done: bool) -> None:
-        samples = tuple(self._waiting)
+        """Send so much of what waits as one request may hold; `done` is said with the last."""
+        samples = tuple(self._waiting[:MOST_SENT])
+        done = done and len(samples) == len(self._waiting)
         about, source = self._about, self._about.source
         batch = Batch(about.experiment, about.index, about.attempt, source, self._sequence, samples)
         seen = self._collection.seen
