@@ -7,7 +7,7 @@ from ..db.records import ExperimentRecord
 from ..sdk.sources.there import There
 from ..sdk.sources.where import Where
 from ..sdk.submit import Found
-from ..sdk.submit_there import check_there, submit_there, try_out
+from ..sdk.submit_there import check_all, check_there, submit_there, try_out
 from . import console
 from .exits import INTERRUPTED
 from .watch import attach
@@ -29,6 +29,8 @@ def run_there(
     if dry_run:
         try_out(source, documents)
         return 0
+    if len(documents) > 1 and not again:
+        check_all(source, documents)
     for other in others:
         name = (other.get("metadata") or {}).get("name")
         console.warn(f"{other.get('kind')} {name} is not created: kubectl apply -f does that")

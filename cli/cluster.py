@@ -21,6 +21,7 @@ from ..controller.kube.port import Kube
 from ..controller.kube.world import OpenSuggester, Parts
 from ..controller.ports import WallClock
 from . import console
+from .alongside import alongside
 from .serving import address_of
 
 LEASE = "tunewright-operator"
@@ -62,7 +63,7 @@ async def drive(
             asyncio.get_running_loop().add_signal_handler(number, running.cancel)
         if webhook is not None and webhook_port is not None:
             answers = admission.serve(webhook, operator.admission, host, webhook_port)
-            held.callback(asyncio.create_task(answers).cancel)
+            await held.enter_async_context(alongside(answers))
         with contextlib.suppress(asyncio.CancelledError):
             await running
 

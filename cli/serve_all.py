@@ -85,6 +85,7 @@ def everything(
     from ..suggestion.crowd import Crowd
     from ..suggestion.nursery import workers
     from . import cluster, compose
+    from .alongside import alongside
     from .serving import announce, end
 
     settled = read_config(config)
@@ -94,24 +95,21 @@ def everything(
     async def run(opened: Store) -> None:
         kube = await connect(kubeconfig=kubeconfig, context=context)
         authority = PodAuthority(kube, "", is_open=is_open, clock=time.time, chance=random.random)
-        beside = [asyncio.create_task(authority.run())]
-        if observations_port is not None:
-            answering = observations_api.serve(
-                kube, opened, host, observations_port, clock=time.monotonic
-            )
-            beside.append(asyncio.create_task(answering))
         server, address = serve(opened, f"{host}:{plain_port}", authority=authority)
         announce(address)
+        beside = [authority.run()]
+        if observations_port is not None:
+            beside.append(
+                observations_api.serve(kube, opened, host, observations_port, clock=time.monotonic)
+            )
         try:
             archive = StoreArchive(opened, time.time)
-            async with workers() as start:
+            async with alongside(*beside), workers() as start:
                 parts = cluster.parts(kube, archive, Crowd(start).open, settled)
                 await cluster.drive(
                     parts, http=http, lease_namespace=None, webhook_port=webhook_port
                 )
         finally:
-            for each in beside:
-                each.cancel()
             await asyncio.to_thread(end, server)
             await kube.close()
 

@@ -177,6 +177,7 @@ def _serve_on_cluster(
     from ..controller.kube import observations_api
     from ..controller.kube.client import connect
     from ..controller.kube.identity import PodAuthority
+    from .alongside import alongside
 
     async def run() -> None:
         kube = await connect(kubeconfig=kubeconfig, context=context)
@@ -189,15 +190,15 @@ def _serve_on_cluster(
             chance=random.random,
         )
         following = asyncio.create_task(authority.run())
-        if observations is not None:
-            answering = observations_api.serve(kube, store, *observations, clock=time.monotonic)
-            beside = asyncio.create_task(answering)
-            following.add_done_callback(lambda _: beside.cancel())
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, following.cancel)
         servers = start(store, authority)
+        beside = []
+        if observations is not None:
+            beside.append(observations_api.serve(kube, store, *observations, clock=time.monotonic))
         try:
-            await following
+            async with alongside(*beside):
+                await following
         except asyncio.CancelledError:
             pass  # it was told to end
         finally:

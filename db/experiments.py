@@ -96,8 +96,8 @@ class Experiments:
                     now=record.created_at or now,
                 )
                 connection.execute(insert(experiments), row)
-                # It may have been removed before, with another key: a cluster can be restored.
-                self._ids.learn(record.uid, int(self._row(connection, record.uid).id))
+            # It may have been removed before, with another key: a cluster can be restored.
+            self._ids.learn(record.uid, int((known or self._row(connection, record.uid)).id))
             values: dict[str, Any] = {}
             if known is None or record.version > known.version:
                 values["document"] = _text(record.document)
@@ -284,11 +284,13 @@ class Experiments:
     # For the other parts.
 
     def _id(self, connection: Connection, uid: str) -> int:
-        """Return the row's key, which never changes."""
+        """Return the row's key, which does not change while the row is there."""
         known = self._ids.get(uid)
-        if known is None:
-            known = self._ids.learn(uid, int(self._row(connection, uid).id))
-        return known
+        return self._id_anew(connection, uid) if known is None else known
+
+    def _id_anew(self, connection: Connection, uid: str) -> int:
+        """Read the row's key where it may be another: whoever wrote it anew may be elsewhere."""
+        return self._ids.learn(uid, int(self._row(connection, uid).id))
 
     def _row(self, connection: Connection, uid: str) -> Any:
         row = _BY_UID(connection, uid=uid).first()

@@ -30,7 +30,9 @@ from .store import Store
 
 HEALTH = ("", "grpc.health.v1.Health", "api.v1.beta1.DBManager", "tunewright.v1.Metrics")
 THREADS = 256
-"""A stream holds a thread until it ends; collectors end theirs when they have nothing to say."""
+"""A stream holds a thread until it ends; collectors end theirs when they have nothing to say.
+
+Where others do not, those that have been silent for longest are ended; see `proto.waiting`."""
 
 LARGEST = 128 << 20
 """Bytes of a request. A gigabyte is the memory of its pod, and anybody could send it."""

@@ -161,6 +161,8 @@ class TrialReading(Experiments):
     def _one(self, connection: Connection, statement: Prepared, uid: str, index: int) -> Any:
         row = statement(connection, owner=self._id(connection, uid), idx=index).first()
         if row is None:
+            row = statement(connection, owner=self._id_anew(connection, uid), idx=index).first()
+        if row is None:
             raise NotFound(f"there is no trial {index} of experiment {uid}")
         return row
 

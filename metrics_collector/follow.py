@@ -104,25 +104,32 @@ class FileFollower:
 
 
 class FolderFollower:
-    """Reads what is appended to the event files below a folder. None is held open."""
+    """Reads what is appended to the event files below a folder. None is held open.
+
+    A file that became shorter is read from its start.
+    """
 
     def __init__(self, folder: Path, part: str = "tfevents") -> None:
         self._folder = folder
         self._part = part
         self._offsets: dict[str, int] = {}
 
-    def poll(self) -> Iterator[tuple[str, bytes]]:
-        """Return path and bytes of what is there and was not read yet."""
+    def poll(self) -> Iterator[tuple[str, int, bytes]]:
+        """Return path, offset and bytes of what is there and was not read yet."""
         for path in self._paths():
             offset = self._offsets.get(path, 0)
             try:
-                if os.stat(path).st_size <= offset:  # noqa: PTH116 -- a string is the key
+                size = os.stat(path).st_size  # noqa: PTH116 -- a string is the key
+                if size == offset:
                     continue
+                if size < offset:
+                    offset = self._offsets[path] = 0
                 with open(path, "rb") as file:  # noqa: PTH123 -- a string is the key
                     file.seek(offset)
                     while data := file.read(CHUNK):
-                        offset = self._offsets[path] = offset + len(data)
-                        yield path, data
+                        begin, offset = offset, offset + len(data)
+                        self._offsets[path] = offset
+                        yield path, begin, data
             except OSError:
                 continue
 

@@ -35,6 +35,10 @@ launcher stands before, has not said so by then.
 MOST_WAITING = 20_000
 """Samples that wait to be sent, before files are read on: they are read anew after each start."""
 
+MOST_SENT = 5_000
+"""Samples of one request. It is kept in a transaction and answered within seconds; of the longest
+texts in place of numbers, more would be larger than a request may be."""
+
 MOST_FILES = 64
 """Files that report under a name of their own. The rest share one: the store keeps each name that
 it was ever told."""
@@ -205,8 +209,10 @@ class Sidecar:
             source = self._source_of(file)
             if source not in self._position.bases:
                 await self._begin(source)
-            await self._uplink.send(self._request(source, samples))
-            self._position.sequences[source] += len(samples)
+            for start in range(0, len(samples), MOST_SENT):
+                sent = samples[start : start + MOST_SENT]
+                await self._uplink.send(self._request(source, sent))
+                self._position.sequences[source] += len(sent)
         if (self._spool.segment, self._spool.offset) == (
             self._position.segment,
             self._position.offset,

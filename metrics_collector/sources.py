@@ -128,11 +128,10 @@ class EventFiles(Source):
         self._parsers: dict[str, TfEventParser] = {}
 
     def look(self) -> Iterator[Piece]:
-        for path, data in self._follower.poll():
-            parser = self._parsers.get(path)
-            if parser is None:
-                parser = self._parsers[path] = TfEventParser(self._metrics, path)
-            yield path, parser.feed(data)
+        for path, offset, data in self._follower.poll():
+            if offset == 0:
+                self._parsers[path] = TfEventParser(self._metrics, path)
+            yield path, self._parsers[path].feed(data)
 
     @property
     def seen(self) -> tuple[str, ...]:

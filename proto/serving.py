@@ -19,8 +19,9 @@ from urllib.parse import quote, unquote
 
 import grpc
 
-from ..api.errors import NotFound, TunewrightError, Unsupported
+from ..api.errors import Fault, Invalid, NotFound, TunewrightError, Unsupported
 from . import health_pb2, health_pb2_grpc
+from .waiting import WaitingCalls
 
 log = logging.getLogger(__name__)
 
@@ -104,7 +105,8 @@ def start(
     `register` adds the services. `health` are the names that the health service knows:
     "" is serving as long as the process runs, the others as long as `check` does not raise.
     `largest` is how many bytes a request may have: it is in memory, several times over,
-    before anybody asks who calls. Returns the server and the address that it listens on.
+    before anybody asks who calls. An eighth of the `threads` is never held by calls that say
+    nothing. Returns the server and the address that it listens on.
 
     Raises:
         Unsupported: the address is not loopback, and callers would not be known; or nothing can
@@ -116,7 +118,7 @@ def start(
             f"{address} can be reached from other machines: give TLS files or a token, "
             "listen on 127.0.0.1, or let anybody call"
         )
-    interceptors: list[Interceptor] = [_Errors()]
+    interceptors: list[Interceptor] = [_Handling(WaitingCalls(threads - max(1, threads // 8)))]
     if token is not None:
         interceptors.insert(0, _Token(token))
     server = grpc.server(
@@ -217,7 +219,8 @@ class _Token(Interceptor):
 
     def __init__(self, token: str) -> None:
         self._wanted = f"Bearer {token}".encode()
-        self._refusal = grpc.unary_unary_rpc_method_handler(_refuse)
+        # One for a stream does not wait for what the caller sends.
+        self._refusal = grpc.stream_unary_rpc_method_handler(_refuse)
 
     def intercept_service(self, continuation: Any, details: grpc.HandlerCallDetails) -> Any:
         given = dict(details.invocation_metadata).get("authorization", "")
@@ -228,55 +231,66 @@ class _Token(Interceptor):
         return self._refusal
 
 
-def _refuse(_request: Any, context: grpc.ServicerContext) -> None:
+def _refuse(_requests: Any, context: grpc.ServicerContext) -> None:
     context.abort(grpc.StatusCode.UNAUTHENTICATED, "the call carries no token, or a wrong one")
 
 
-class _Errors(Interceptor):
-    """Turns our errors into codes; a bug is logged, and its caller told no more than that."""
+class _Handling(Interceptor):
+    """Waits for the requests of each call, and turns our errors into codes.
+
+    Every method is served as one that takes a stream, which is the same on the wire: gRPC itself
+    would wait for a single request for ever. A bug is logged, and its caller told no more than
+    that.
+    """
+
+    def __init__(self, waiting: WaitingCalls) -> None:
+        self._waiting = waiting
 
     def intercept_service(self, continuation: Any, details: grpc.HandlerCallDetails) -> Any:
         handler = continuation(details)
         if handler is None:
             return None
+        single = handler.unary_unary or handler.unary_stream
+        inner = _of_the_first(single) if single else handler.stream_unary or handler.stream_stream
         if handler.response_streaming:
-            wrapped = _streaming(details.method)
-            inner = handler.stream_stream if handler.request_streaming else handler.unary_stream
-            behavior = "stream_stream" if handler.request_streaming else "unary_stream"
+            wrapped, make = _streaming, grpc.stream_stream_rpc_method_handler
         else:
-            wrapped = _single(details.method)
-            inner = handler.stream_unary if handler.request_streaming else handler.unary_unary
-            behavior = "stream_unary" if handler.request_streaming else "unary_unary"
-        make = getattr(grpc, f"{behavior}_rpc_method_handler")
-        return make(wrapped(inner), handler.request_deserializer, handler.response_serializer)
+            wrapped, make = _single, grpc.stream_unary_rpc_method_handler
+        behavior = wrapped(details.method, self._waiting, inner)
+        return make(behavior, handler.request_deserializer, handler.response_serializer)
 
 
-def _single(method: str) -> Callable[[Any], Any]:
-    def wrap(inner: Any) -> Any:
-        def call(request: Any, context: grpc.ServicerContext) -> Any:
-            try:
-                return inner(request, context)
-            except Exception as error:  # noqa: BLE001 # whatever it is, the caller gets a code
-                _abort(method, error, context)
+def _of_the_first(inner: Callable[[Any, Any], Any]) -> Callable[[Iterator[Any], Any], Any]:
+    def call(requests: Iterator[Any], context: grpc.ServicerContext) -> Any:
+        for request in requests:
+            return inner(request, context)
+        raise Invalid([Fault("request", "the call carries none", "send one")])
 
-        return call
-
-    return wrap
+    return call
 
 
-def _streaming(method: str) -> Callable[[Any], Any]:
-    def wrap(inner: Any) -> Any:
-        def call(request: Any, context: grpc.ServicerContext) -> Any:
-            try:
-                yield from inner(request, context)
-            except grpc.RpcError:
-                return  # the caller has gone
-            except Exception as error:  # noqa: BLE001 # whatever it is, the caller gets a code
-                _abort(method, error, context)
+def _single(method: str, waiting: WaitingCalls, inner: Callable[[Any, Any], Any]) -> Any:
+    def call(requests: Any, context: grpc.ServicerContext) -> Any:
+        try:
+            return inner(waiting.requests(requests, context), context)
+        except grpc.RpcError:
+            raise  # the caller has gone, as gRPC knows
+        except Exception as error:  # noqa: BLE001 # whatever it is, the caller gets a code
+            _abort(method, error, context)
 
-        return call
+    return call
 
-    return wrap
+
+def _streaming(method: str, waiting: WaitingCalls, inner: Callable[[Any, Any], Any]) -> Any:
+    def call(requests: Any, context: grpc.ServicerContext) -> Any:
+        try:
+            yield from inner(waiting.requests(requests, context), context)
+        except grpc.RpcError:
+            return  # the caller has gone
+        except Exception as error:  # noqa: BLE001 # whatever it is, the caller gets a code
+            _abort(method, error, context)
+
+    return call
 
 
 def _abort(method: str, error: Exception, context: grpc.ServicerContext) -> None:

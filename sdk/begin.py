@@ -43,11 +43,13 @@ def begin(where: Where, file: Path, workdir: str | None, warn: Warn) -> Experime
 
 
 def _begin_there(where: Where, documents: Sequence[dict[str, Any]]) -> list[ExperimentRecord]:
-    from .submit_there import check_there, submit_there
+    from .submit_there import check_all, check_there, submit_there
 
     for document in documents:
         check_there(document)
     source = where.reached()
+    if len(documents) > 1:
+        check_all(source, documents)
     return [submit_there(source, each, again=False).record for each in documents]
 
 

@@ -48,17 +48,40 @@ def submit_there(source: There, document: Mapping[str, Any], *, again: bool) -> 
     if key.name and again:
         name = free_name(source.records, key.name, key.namespace)
         document = {**document, "metadata": {**document["metadata"], "name": name}}
-    elif key.name:
-        try:
-            there = source.records.experiment(key)
-        except NotFound:
-            pass
-        else:
-            # What the server wrote into it by default is no difference.
-            refuse_other(there, parse(document).write())
-            found = Found.FINISHED if there.state.is_finished else Found.UNFINISHED
-            return Submitted(there, found)
+    elif there := _existing(source, document):
+        found = Found.FINISHED if there.state.is_finished else Found.UNFINISHED
+        return Submitted(there, found)
     return Submitted(_create(source, document), Found.NEW)
+
+
+def check_all(source: There, documents: Iterable[Mapping[str, Any]]) -> None:
+    """Refuse what one of several would be refused for, before the first is created.
+
+    Raises:
+        Conflict: another spec has one of the names.
+        Invalid: the server refuses one of them.
+    """
+    for document in documents:
+        if _existing(source, document) is None:
+            _create(source, document, dry=True)
+
+
+def _existing(source: There, document: Mapping[str, Any]) -> ExperimentRecord | None:
+    """Return the experiment that a document is already.
+
+    Raises:
+        Conflict: another spec has the name; the message shows the difference.
+    """
+    key = _key(source, document)
+    if not key.name:
+        return None
+    try:
+        there = source.records.experiment(key)
+    except NotFound:
+        return None
+    # What the server wrote into it by default is no difference.
+    refuse_other(there, parse(document).write())
+    return there
 
 
 def _create(source: There, document: Mapping[str, Any], *, dry: bool = False) -> ExperimentRecord:

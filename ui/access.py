@@ -26,6 +26,8 @@ ALLOWED_SECONDS = 10.0
 """How long an answer to what a user may is believed."""
 TOKEN_SECONDS = 30.0
 """How long an answer to whose a token is is believed."""
+REFUSED_SECONDS = 5.0
+"""How long a token stays nobody's: a page that is open goes on asking with one that has ended."""
 
 
 class Asker(Protocol):
@@ -142,6 +144,7 @@ class UserAccess:
         self._proxy = proxy
         self._allowed: ExpiringCache[tuple[Person, Right], bool] = ExpiringCache(clock)
         self._holders: ExpiringCache[bytes, Person] = ExpiringCache(clock)
+        self._refused: ExpiringCache[bytes, bool] = ExpiringCache(clock, most=1_000)
 
     def introduced(self, headers: Headers) -> Asker | None:
         person = self._proxy.person(headers) if self._proxy else None
@@ -150,12 +153,13 @@ class UserAccess:
     def holder(self, token: str) -> Asker | None:
         digest = hashlib.sha256(token.encode()).digest()
         person = self._holders.get(digest)
-        if person is None:
+        if person is None and not self._refused.get(digest):
             person = person_of(self._ask(TOKEN_REVIEWS, None, token_review(token)))
             if person is None:
-                return None
-            self._holders.keep(digest, person, TOKEN_SECONDS)
-        return User(self, person)
+                self._refused.keep(digest, value=True, seconds=REFUSED_SECONDS)
+            else:
+                self._holders.keep(digest, person, TOKEN_SECONDS)
+        return None if person is None else User(self, person)
 
     def may(self, person: Person, right: Right) -> bool:
         allowed = self._allowed.get((person, right))

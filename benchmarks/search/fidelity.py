@@ -118,10 +118,11 @@ def _one(algorithm: str, training: Training, seed: int, workers: int) -> Iterato
     position, now, more = 0, 0.0, True
     while True:
         while more and len(running) < workers:
+            made_from = position
             answer = fold.suggest(len(points), workers - len(running))
             for proposal in answer.proposals:
                 position, index = position + 1, len(points)
-                fold.observe(Proposed(position, index, proposal, position))
+                fold.observe(Proposed(position, index, proposal, made_from))
                 points.append(proposal.point)
                 epochs = int(proposal.point[_FIDELITY]) - trained.get(proposal.parent or "", 0)
                 heapq.heappush(running, (now + epochs * training.seconds(proposal.point), index))

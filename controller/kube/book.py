@@ -95,6 +95,45 @@ class Book:
         self._tally.min_delta = min_delta
         self._tally.fold()
 
+    def grown(
+        self, experiment: ExperimentRecord, conditions: Conditions, pages: Sequence[Page]
+    ) -> "Book | None":
+        """Return this book with pages that are newer; None where all have to be folded.
+
+        Whoever looks on at thousands of trials pays for those that changed. This book stays as it
+        is: others read it.
+        """
+        entries = self._entries_of(pages)
+        if entries is None or experiment.version != self.experiment.version:
+            return None
+        book = Book(experiment, conditions)
+        book.pages = {**self.pages, **{page.record.index: page for page in pages}}
+        book._indexes = {**self._indexes, **{page.record.name: page.record.index for page in pages}}
+        book._tally = self._tally.copied(book.pages)
+        for index in (page.record.index for page in pages):
+            old = self.pages[index].record.state if index in self.pages else None
+            book._tally.passed(index, old, book.pages[index].record.state)
+        for entry in entries:
+            book._tally.add(entry)
+        book._tally.proposed = max(book.proposed, experiment.totals.proposed)
+        return book
+
+    def _entries_of(self, pages: Sequence[Page]) -> Sequence[Entry] | None:
+        """Return what the log goes on with by newer pages; None where it does not just go on."""
+        entries: list[Entry] = []
+        for page in pages:
+            old = self.pages.get(page.record.index)
+            if not _goes_on(old, page, self.proposed + len(pages)):
+                return None
+            entries += [] if old else [page.proposed]
+            entries += [page.finished] if page.finished and not (old and old.finished) else []
+        entries.sort(key=lambda entry: entry.position)
+        begin = self._tally.next_position
+        is_next = [each.position for each in entries] == [*range(begin, begin + len(entries))]
+        indexes = {page.record.index for page in pages}
+        is_one_log = is_next and len(indexes) == len(pages) and not self._left_out
+        return entries if is_one_log else None
+
     @property
     def objective(self) -> Objective:
         return self._tally.objective
@@ -504,6 +543,15 @@ class Book:
         self._change(index, state=state, reason=reason, message=message)
         self.unwritten.trials.add(index)
         self.unwritten.status = True
+
+
+def _goes_on(old: Page | None, page: Page, most: int) -> bool:
+    """Whether a page says all that it said before, or is a new one of at most so many."""
+    if old is None:
+        return page.is_of_space and page.dropped_at is None and page.record.index < most
+    is_same = (page.record.name, page.proposed) == (old.record.name, old.proposed)
+    is_kept = old.finished is None or old.finished == page.finished
+    return is_same and is_kept and page.dropped_at == old.dropped_at
 
 
 def without_refusal(conditions: Conditions) -> Conditions:

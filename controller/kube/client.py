@@ -10,7 +10,7 @@ import os
 import ssl
 import time
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 from urllib.parse import urlencode
 
@@ -265,9 +265,18 @@ class KubeClient:
                 method, url, headers, sent, _request_timeout=patience
             )
         except _FAILURES as error:
+            if isinstance(error, aiohttp.ClientConnectorCertificateError):
+                self._trust_anew()
             raise self._away(error) from error
         response: aiohttp.ClientResponse = answer.response
         return response
+
+    def _trust_anew(self) -> None:
+        """Trust whom the file names now, too: a cluster's authority changes while pods run."""
+        rest = self._client.rest_client
+        if file := rest.configuration.ssl_ca_cert:
+            with suppress(OSError):  # it is being written
+                rest.ssl_context.load_verify_locations(file)
 
     async def _events(self, answer: aiohttp.ClientResponse) -> AsyncIterator[WatchEvent]:
         """Read one event a line; an error in the stream is raised as what it is."""

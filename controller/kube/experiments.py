@@ -58,7 +58,7 @@ def _is_state(condition: Condition) -> bool:
 
 def is_ended(document: Document) -> bool:
     """Whether an experiment has ended, whoever drove it."""
-    conditions = (document.get("status") or {}).get("conditions") or ()
+    conditions = at(document, "status", "conditions") or ()
     return any(
         each.get("type") in {"Succeeded", "Failed"} and each.get("status") == "True"
         for each in conditions
@@ -67,12 +67,12 @@ def is_ended(document: Document) -> bool:
 
 def is_driven_here(document: Document) -> bool:
     """Whether an experiment was driven here, and not by another controller."""
-    return (document.get("status") or {}).get("observedGeneration") is not None
+    return at(document, "status", "observedGeneration") is not None
 
 
 def is_settled(document: Document) -> bool:
     """Whether an experiment has ended, and nobody has edited it or asked anything since."""
-    ended, seen = is_ended(document), (document.get("status") or {}).get("observedGeneration")
+    ended, seen = is_ended(document), at(document, "status", "observedGeneration")
     if not ended or seen is None:
         # One that another controller ended is left as that left it.
         return ended

@@ -5,7 +5,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from ...api.states import ExperimentState, TrialState
 from .cache import Cache
+from .port import Document, at
 
 Labels: TypeAlias = tuple[tuple[str, str], ...]
 
@@ -15,6 +17,8 @@ _STATES = {
     "MetricsUnavailable": "metrics_unavailable",
 }
 """States that Katib counts, by their name in its metrics."""
+
+_KNOWN = (*ExperimentState, *TrialState)
 
 
 @dataclass(slots=True)
@@ -59,11 +63,15 @@ class Figures:
 def _now(cache: Cache) -> Counter[tuple[str, str]]:
     found: Counter[tuple[str, str]] = Counter()
     for key in cache.names():
-        document = cache.get(key)
-        conditions = ((document or {}).get("status") or {}).get("conditions") or ()
-        state = conditions[-1]["type"] if conditions else "Unknown"
-        found[key.namespace, state] += 1
+        found[key.namespace, _state(cache.get(key))] += 1
     return found
+
+
+def _state(document: Document | None) -> str:
+    """Return the state that an object is in by its last condition: others may write any there."""
+    conditions = at(document, "status", "conditions")
+    last = at(conditions[-1], "type") if isinstance(conditions, list) and conditions else None
+    return str(last) if last in _KNOWN else "Unknown"
 
 
 def _line(name: str, labels: Labels, value: float) -> str:

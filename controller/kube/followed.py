@@ -39,8 +39,8 @@ class Followed:
         self._selection = Selection(TRIALS, metadata["namespace"], selected)
         self._pages: dict[str, Page] = {}
         self._version = ""
-        self._folded: tuple[tuple[str, int], Book] | None = None
-        self._changes = 0
+        self._folded: tuple[str, Book] | None = None
+        self._changed: dict[str, Page] = {}
         self._lock = Lock()
         self._asked = time.monotonic()
         self.is_over = False
@@ -75,14 +75,17 @@ class Followed:
         """Fold what is known, with the experiment as it is now."""
         with self._lock:
             self._asked = time.monotonic()
-            known = (version_of(document), self._changes)
-            if self._folded is None or self._folded[0] != known:
-                self._folded = known, self._fold(document)
+            version = version_of(document)
+            if self._folded is None or self._folded[0] != version or self._changed:
+                self._folded = version, self._fold(document)
+                self._changed = {}
             return self._folded[1]
 
     def _fold(self, document: Document) -> Book:
         record, conditions = experiment_record(document)
-        book = Book(record, conditions, self._pages.values())
+        before = self._folded[1] if self._folded else None
+        book = before and before.grown(record, conditions, tuple(self._changed.values()))
+        book = book or Book(record, conditions, self._pages.values())
         book.wishes = tuple(wish_of(each, self._space) for each in wishes_of(document))
         return book
 
@@ -91,16 +94,17 @@ class Followed:
         pages = {name_of(each): self._page(each) for each in documents if is_ours(each, self._uid)}
         with self._lock:
             self._pages, self._version = pages, version
-            self._changes += 1
+            self._folded = None
 
     def _heed(self, event: WatchEvent) -> None:
         document = event.document
         with self._lock:
-            self._changes += 1
             if event.change is Change.DELETED:
                 self._pages.pop(name_of(document), None)
+                self._folded = None
             elif is_ours(document, self._uid):
-                self._pages[name_of(document)] = self._page(document)
+                page = self._page(document)
+                self._pages[name_of(document)] = self._changed[name_of(document)] = page
 
     def _page(self, document: Document) -> Page:
         return page_of(slim_trial(document), self._objective, self._space)

@@ -38,6 +38,11 @@ _BY_ADDRESS = "address"
 TOKEN_SECONDS = 120.0
 """How long a reviewed token is believed at most; its pod may be deleted meanwhile."""
 
+REFUSED_SECONDS = 5.0
+"""How long nobody stays nobody, unless it is seen as a trial's pod meanwhile: whoever calls again
+and again asks nothing of the API server with each call."""
+
+_MOST_REFUSED = 1_000
 _PATIENCE = 20.0
 
 
@@ -73,6 +78,7 @@ class PodAuthority:
             for each in self._selections
         ]
         self._believed: ExpiringCache[bytes, Caller] = ExpiringCache(clock)
+        self._refused: ExpiringCache[bytes | str, Caller] = ExpiringCache(clock, _MOST_REFUSED)
 
     async def run(self) -> None:
         """Follow the pods of trials until cancelled."""
@@ -84,7 +90,8 @@ class PodAuthority:
         if token is None or not self._reviews:
             return self._ask(self._by_address(_address(peer) or peer))
         digest = hashlib.sha256(token.encode()).digest()
-        return self._believed.get(digest) or self._ask(self._by_token(token, digest))
+        known = self._believed.get(digest) or self._refused.get(digest)
+        return known or self._ask(self._by_token(token, digest))
 
     def _ask(self, question: Coroutine[Any, Any, Caller]) -> Caller:
         answer = asyncio.run_coroutine_threadsafe(question, self._loop)
@@ -95,16 +102,22 @@ class PodAuthority:
             raise ServerUnavailable("the API server does not say who calls") from None
 
     async def _by_token(self, token: str, digest: bytes) -> Caller:
+        caller = await self._reviewed(token)
+        if caller.namespace or caller.operates:
+            left = _expiry(token) - self._clock()
+            self._believed.keep(digest, caller, min(TOKEN_SECONDS, left))
+        else:
+            self._refused.keep(digest, caller, REFUSED_SECONDS)
+        return caller
+
+    async def _reviewed(self, token: str) -> Caller:
         review = await self._kube.create(TOKEN_REVIEWS, None, token_review(token, [AUDIENCE]))
         status = review.get("status") or {}
         if not status.get("authenticated") or AUDIENCE not in (status.get("audiences") or ()):
             why = status.get("error") or "it is not for this service"
             return self._nobody(f"a caller whose token is not valid ({why})")
         user = status["user"]
-        caller = await self._named(user["username"], user.get("extra") or {})
-        left = _expiry(token) - self._clock()
-        self._believed.keep(digest, caller, min(TOKEN_SECONDS, left))
-        return caller
+        return await self._named(user["username"], user.get("extra") or {})
 
     async def _named(self, user: str, extra: Mapping[str, Any]) -> Caller:
         """Return the operator, or the pod to which a token is bound."""
@@ -115,7 +128,8 @@ class PodAuthority:
             return self._nobody(user)
         key = Key(user.removeprefix(_ACCOUNT).partition(":")[0], pod)
         found = self._pods.get(key)
-        if found is None:
+        if found is None or found["metadata"]["uid"] != uid:
+            # What is followed may not have come yet, where another had the name before.
             with contextlib.suppress(NotFound):
                 found = _little(await self._kube.get(PODS, key.namespace, key.name))
         if found is None or found["metadata"]["uid"] != uid:
@@ -125,10 +139,14 @@ class PodAuthority:
     async def _by_address(self, address: str) -> Caller:
         """Return the pod that has an address. A node's own is that of several, and says nothing."""
         found = self._pods.under(_BY_ADDRESS, Key("", address))
+        if not found and (refused := self._refused.get(address)):
+            return refused
         if not found and _is_address(address):
             found = await self._at(address)
         if len(found) != 1:
-            return self._nobody(f"{address}, which is no pod's address,")
+            nobody = self._nobody(f"{address}, which is no pod's address,")
+            self._refused.keep(address, nobody, REFUSED_SECONDS)
+            return nobody
         if not self._reviews and found[0]["account"] == self._operator:
             return Caller(self._operator, operates=True)
         return self._pod(found[0])

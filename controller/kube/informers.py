@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 from ...api.errors import NotFound
 from . import labels
 from .cache import Cache, Key, key_of
-from .port import Document, Kube, Resource, Selection, namespace_of
+from .port import Document, Kube, Resource, Selection, at, namespace_of
 from .reflector import OnChange, Reflector
 from .resources import EXPERIMENTS, PODS, TRIALS
 from .trials import slim_trial
@@ -232,11 +232,11 @@ class Informers:
 
 def slim_workload(document: Document) -> Document:
     """Leave out what a workload runs: it is said in full where it was rendered."""
-    spec: dict[str, Any] = document.get("spec") or {}
     kept = ("apiVersion", "kind", "metadata", "status")
     slim = {name: document[name] for name in kept if name in document}
     told = ("suspend", "runPolicy", "backoffLimit")
-    return {**slim, "spec": {name: spec[name] for name in told if name in spec}}
+    said = {name: at(document, "spec", name) for name in told}
+    return {**slim, "spec": {name: value for name, value in said.items() if value is not None}}
 
 
 def slim_pod(document: Document) -> Document:

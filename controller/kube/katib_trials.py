@@ -5,6 +5,7 @@ from ...api.errors import Conflict
 from ...api.moments import written
 from ...api.states import TrialState
 from .fields import plain
+from .port import at
 from .resources import TRIALS
 from .session import Session
 
@@ -18,7 +19,7 @@ def mark_stopped(session: Session, namespace: str, trial: str, *, now: float) ->
     """
     while True:
         document = session.get(TRIALS, namespace, trial)
-        known = [Condition.read(each) for each in document["status"].get("conditions") or ()]
+        known = [Condition.read(each) for each in at(document, "status", "conditions") or ()]
         conditions = pass_to(
             known,
             TrialState.EARLY_STOPPED,

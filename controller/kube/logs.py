@@ -27,7 +27,7 @@ from ...api.moments import read
 from ...api.observation import Batch, PlainSample
 from ...db.records import ExperimentRecord, Reporter, TrialRecord
 from ...metrics_collector.collection import Collection
-from ...metrics_collector.sidecar import reporter
+from ...metrics_collector.sidecar import MOST_SENT, MOST_WAITING, reporter
 from ..brief import Brief
 from ..ports import Clock
 from .archive import Archive
@@ -157,7 +157,7 @@ class LogReaders:
         async with self._kube.log(namespace, about.pod, container, silence=SILENCE) as pieces:
             sending = asyncio.create_task(sender.run())
             try:
-                await _collect(pieces, collection, waiting)
+                await _collect(pieces, collection, waiting, sender)
             finally:
                 sending.cancel()
                 with contextlib.suppress(asyncio.CancelledError):
@@ -183,8 +183,12 @@ class LogReaders:
 
 
 async def _collect(
-    pieces: AsyncIterator[bytes], collection: Collection, waiting: list[PlainSample]
+    pieces: AsyncIterator[bytes],
+    collection: Collection,
+    waiting: list[PlainSample],
+    sender: "_Sender",
 ) -> None:
+    """Read a log, and no further than what can be told of it: the operator's memory is for all."""
     at: float | None = None
     begins = True
     async for piece in pieces:
@@ -195,6 +199,8 @@ async def _collect(
         begins = piece.endswith(b"\n")
         if at is not None:
             waiting += collection.feed("stdout", text, at)
+        if len(waiting) > MOST_WAITING:
+            await sender.deliver()
 
 
 def _time(written: bytes) -> float | None:
@@ -216,6 +222,7 @@ class _Sender:
         self._collection = collection
         self._waiting = waiting
         self._sequence = 0
+        self._sending = asyncio.Lock()
 
     async def run(self) -> None:
         while True:
@@ -226,14 +233,20 @@ class _Sender:
 
     async def deliver(self, *, done: bool = False) -> None:
         """Send what waits, whenever it is taken: the pod may be gone before a second reading."""
-        while True:
-            try:
-                return await self._send(done=done)
-            except Retryable as error:
-                await asyncio.sleep(error.after)
+        async with self._sending:
+            while True:
+                try:
+                    await self._send(done=done)
+                except Retryable as error:
+                    await asyncio.sleep(error.after)
+                else:
+                    if not self._waiting:
+                        return
 
     async def _send(self, *, done: bool) -> None:
-        samples = tuple(self._waiting)
+        """Send so much of what waits as one request may hold; `done` is said with the last."""
+        samples = tuple(self._waiting[:MOST_SENT])
+        done = done and len(samples) == len(self._waiting)
         about, source = self._about, self._about.source
         batch = Batch(about.experiment, about.index, about.attempt, source, self._sequence, samples)
         seen = self._collection.seen

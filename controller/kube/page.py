@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from ...api.conditions import Conditions
-from ...api.history import Finished
+from ...api.history import Finished, Proposed
 from ...db.records import TrialRecord
 
 GAP = 10_000
@@ -29,6 +29,12 @@ class Page:
     dropped_at: int | None = None
     uid: str = ""
     is_of_space: bool = True
+
+    @property
+    def proposed(self) -> Proposed:
+        """The entry of the log that tells of its point."""
+        record = self.record
+        return Proposed(self.position, record.index, record.proposal, record.made_from)
 
     @property
     def positions(self) -> Iterator[int]:

@@ -3,8 +3,10 @@
 Whoever asks sends the document in its own way, and believes the answer for a while.
 """
 
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Generic, TypeVar
 
 from .port import Document, Resource
@@ -84,18 +86,27 @@ def person_of(review: Document) -> Person | None:
 
 
 class ExpiringCache(Generic[_Key, _Value]):
-    """Answers that are believed for a while. `clock` gives seconds."""
+    """Answers that are believed for a while, the `most` latest. `clock` gives seconds.
 
-    def __init__(self, clock: Callable[[], float]) -> None:
+    Several threads may use it.
+    """
+
+    def __init__(self, clock: Callable[[], float], most: int = 10_000) -> None:
         self._clock = clock
-        self._known: dict[_Key, tuple[float, _Value]] = {}
+        self._most = most
+        self._known: dict[_Key, tuple[float, _Value]] = {}  # those that were kept first, first
+        self._lock = threading.Lock()
 
     def get(self, key: _Key) -> _Value | None:
         until, value = self._known.get(key, (0.0, None))
         return value if until > self._clock() else None
 
     def keep(self, key: _Key, value: _Value, seconds: float) -> None:
-        """Keep an answer for so many seconds, and forget those whose time is over."""
+        """Keep an answer for so many seconds, and forget of the oldest two what is over."""
         now = self._clock()
-        self._known = {each: known for each, known in self._known.items() if known[0] > now}
-        self._known[key] = (now + seconds, value)
+        with self._lock:
+            self._known.pop(key, None)
+            for old, (until, _) in [*islice(self._known.items(), 2)]:
+                if until <= now or len(self._known) >= self._most:
+                    del self._known[old]
+            self._known[key] = (now + seconds, value)

@@ -6,6 +6,7 @@ the place is kept, so that positions mean the same for ever.
 
 import bisect
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from copy import copy
 from itertools import islice
 
 from ...api.history import Dropped, Entry, Finished, Proposed
@@ -59,6 +60,15 @@ class Tally:
         self._in_state = {state: {} for state in TrialState}
         for page in sorted(self._pages.values(), key=_came_into_its_state):
             self._in_state[page.record.state][page.record.index] = None
+
+    def copied(self, pages: Mapping[int, Page]) -> "Tally":
+        """Return another that goes on from here, with pages of its own."""
+        other = copy(self)
+        other._pages = pages
+        other.log, other.unfinished = [*self.log], {*self.unfinished}
+        other._best = [*self._best]
+        other._in_state = {state: {**there} for state, there in self._in_state.items()}
+        return other
 
     def add(self, entry: Entry) -> None:
         """Take in the next entry; the page that it is about is there."""
@@ -126,13 +136,10 @@ def _log_of(pages: Iterable[Page]) -> Iterator[Entry]:
     """Yield the log that pages carry; what is missing in it was taken out."""
     by_position: dict[int, Entry] = {}
     for page in pages:
-        record = page.record
-        by_position[page.position] = Proposed(
-            page.position, record.index, record.proposal, record.made_from
-        )
+        by_position[page.position] = page.proposed
         if page.finished is not None:
             by_position[page.finished.position] = page.finished
         if page.dropped_at is not None:
-            by_position[page.dropped_at] = Dropped(page.dropped_at, record.index)
+            by_position[page.dropped_at] = Dropped(page.dropped_at, page.record.index)
     for position in range(1, max(by_position, default=0) + 1):
         yield by_position.get(position) or Dropped(position, NOBODY)

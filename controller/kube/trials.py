@@ -28,7 +28,7 @@ from . import labels
 from .book import Book
 from .fields import assignments, moment_of, owner, plain, text_of, without_nothing
 from .page import Page
-from .port import Document
+from .port import Document, at
 
 UNAVAILABLE = "unavailable"
 """What Katib writes where there is no number."""
@@ -71,11 +71,12 @@ def is_ahead(trial: Document, record: TrialRecord) -> bool:
 
 def slim_trial(document: Document) -> Document:
     """Leave of a Trial what a book is folded from: the job it runs is most of it."""
-    spec, metadata = document.get("spec") or {}, document["metadata"]
+    metadata, status = document["metadata"], document.get("status")
+    spec = {key: at(document, "spec", key) for key in _SPEC_OF_TRIALS}
     return {
         "metadata": {key: metadata[key] for key in _METADATA if key in metadata},
-        "spec": {key: spec[key] for key in _SPEC_OF_TRIALS if key in spec},
-        "status": document.get("status") or {},
+        "spec": without_nothing(spec),
+        "status": status if isinstance(status, dict) else {},
     }
 
 

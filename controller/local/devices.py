@@ -102,19 +102,16 @@ class Devices:
             Unsupported: the machine has fewer.
             Retryable: they are taken.
         """
-        taken: dict[str, Sequence[str]] = {}
-        for vendor in VENDORS:
-            count = wanted.get(vendor.resource, 0)
-            if not count:
-                continue
-            there = self.inventory(vendor)
-            if count > len(there):
-                raise Unsupported(
-                    f"{count} × {vendor.resource} asked for, {len(there)} on this machine: "
-                    "ask for fewer, or run the same file on a cluster"
-                )
-            taken[vendor.resource] = self._lease(owner, vendor, count, there)
-        return taken
+        try:
+            return {
+                vendor.resource: self._lease(owner, vendor, wanted[vendor.resource])
+                for vendor in VENDORS
+                if wanted.get(vendor.resource)
+            }
+        except (Retryable, Unsupported):
+            # Nobody holds devices of one vendor while it waits for those of another.
+            self.give_back(owner)
+            raise
 
     def handed(self, devices: Mapping[str, Sequence[str]]) -> dict[str, str]:
         """Return the variables that let a program see these, by resource, and no others."""
@@ -134,7 +131,13 @@ class Devices:
         for vendor in VENDORS:
             self._leases.release_devices(_owner(owner, vendor))
 
-    def _lease(self, owner: str, vendor: Vendor, count: int, there: Sequence[str]) -> Sequence[str]:
+    def _lease(self, owner: str, vendor: Vendor, count: int) -> Sequence[str]:
+        there = self.inventory(vendor)
+        if count > len(there):
+            raise Unsupported(
+                f"{count} × {vendor.resource} asked for, {len(there)} on this machine: "
+                "ask for fewer, or run the same file on a cluster"
+            )
         names = {f"{vendor.resource}/{each}": each for each in there}
         lease = partial(
             self._leases.lease_devices,

@@ -31,8 +31,8 @@ class Typed:
         given = {"KUBECONFIG": str(self.kubeconfig), **dict(env)}
         return await asyncio.to_thread(self.command, *words, *there, env=given)
 
-    async def file(self, document) -> Path:
-        path = self.command.folder / "experiment.yaml"
+    async def file(self, document, name="experiment.yaml") -> Path:
+        path = self.command.folder / name
         path.write_text(json.dumps(document))
         return path
 

@@ -50,6 +50,29 @@ def test_the_same_file_again_shows_the_result_and_another_spec_is_refused(ended)
     assert (other.code, "spec.maxTrialCount: 4 → 9" in other.err) == (2, True)
 
 
+@pytest.mark.parametrize(
+    ("second", "said"),
+    [
+        pytest.param(experiment(maxTrialCount=9), "spec.maxTrialCount: 4 → 9", id="taken"),
+        pytest.param(
+            {**experiment(), "metadata": {"name": "second", "finalizers": ["?"]}},
+            "metadata.finalizers",
+            id="refused by the server",
+        ),
+    ],
+)
+def test_of_several_none_is_created_where_one_cannot_be(on_cluster, second, said):
+    async def scenario(play, tunewright):
+        await play.create(experiment())
+        first = await tunewright.file(experiment("first"), "first.yaml")
+        done = await tunewright("run", first, await tunewright.file(second), "--detach")
+        return done, await play.all(EXPERIMENTS)
+
+    done, there = on_cluster(scenario, waiting)
+    assert (done.code, said in done.err) == (2, True)
+    assert [each["metadata"]["name"] for each in there] == ["e"]
+
+
 def test_what_our_rules_and_then_the_servers_say_to_a_file_is_told(on_cluster):
     async def scenario(play, tunewright):
         wrong = experiment(maxTrialCount=-1)

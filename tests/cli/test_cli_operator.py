@@ -29,15 +29,19 @@ def port(api_server):
     api_server.ask("DELETE", f"{PATH}/{NAME}")
 
 
+ALL = ("serve", "all", "--host", "127.0.0.1", "--plain-port", "0", "--observations-port", "0")
+
+
+@pytest.mark.parametrize("command_", [("operator",), ALL], ids=["operator", "serve all"])
 def test_it_has_the_api_server_trust_the_certificate_that_it_answers_with(
-    api_server, port, tmp_path
+    api_server, port, tmp_path, command_
 ):
     def webhooks():
         return api_server.ask("GET", f"{PATH}/{NAME}")[1].get("webhooks")
 
     words = ("--kubeconfig", str(api_server.kubeconfig), "--http", "127.0.0.1:0")
     with command.start(
-        tmp_path, "operator", *words, "--webhook-port", str(port), cwd=tmp_path
+        tmp_path, *command_, *words, "--webhook-port", str(port), cwd=tmp_path
     ) as running:
         until(webhooks)
         (bundle,) = {each["clientConfig"]["caBundle"] for each in webhooks()}

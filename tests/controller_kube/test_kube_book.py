@@ -163,6 +163,39 @@ def test_a_book_is_found_again_in_the_resources(script):
         assert trial_status(found.pages[index]) == trial_status(page)
 
 
+@many
+@given(script=st.lists(st.tuples(steps, st.booleans()), max_size=25))
+def test_a_book_grows_by_the_pages_that_changed_to_what_all_of_them_are(script):
+    ours, count, shown, told = book(), 0, book(), {}
+    for each, is_looked_at in script:
+        count = step(ours, "", count, *each)
+        if is_looked_at:
+            changed = [page for name, page in ours.pages.items() if page != told.get(name)]
+            told = dict(ours.pages)
+            before, all_ = seen(shown, "", shown.history("")), book(*told.values())
+            grown = shown.grown(all_.experiment, (), changed)
+            assert seen(shown, "", shown.history("")) == before
+            shown = grown or all_
+            assert seen(shown, "", shown.history("")) == seen(all_, "", all_.history(""))
+
+
+def test_a_book_grows_by_trials_that_begin_and_end_whichever_is_told_first():
+    ours = finished(book(), 0.5, 0.25)
+    shown = book(*ours.pages.values())
+    step(ours, "", 2, "propose", 0, 0.0, None)
+    finished(ours, 0.125)
+    grown = shown.grown(shown.experiment, (), [ours.pages[3], ours.pages[2]])
+    assert [trial.index for trial in grown.view("").experiment.best] == [3, 1, 0]
+    assert [trial.index for trial in grown.unfinished] == [2]
+
+
+def test_a_book_does_not_grow_by_a_page_of_which_the_one_before_is_not_told_yet():
+    ours = book()
+    for index in range(2):
+        step(ours, "", index, "propose", 0, 0.0, None)
+    assert book().grown(book().experiment, (), [ours.pages[1]]) is None
+
+
 def listed(status):
     """A status of which the lists' lengths are looked at: their order is for people."""
     return {name: len(value) if name.endswith("List") else value for name, value in status.items()}

@@ -3,9 +3,11 @@
 import asyncio
 import contextlib
 import json
+import ssl
 
 import pytest
 from support.apiserver import NEEDED
+from support.certificates import self_signed
 from support.proxy import Proxy
 from tunewright.api.errors import (
     Conflict,
@@ -39,6 +41,17 @@ def config_map(name, **data):
 def trial(name, **spec):
     kind = {"apiVersion": "kubeflow.org/v1beta1", "kind": "Trial"}
     return {**kind, "metadata": {"name": name, "labels": {"of": "e"}}, "spec": spec}
+
+
+def kubeconfig(cluster):
+    return {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "current-context": "c",
+        "clusters": [{"name": "c", "cluster": cluster}],
+        "users": [{"name": "u", "user": {}}],
+        "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u"}}],
+    }
 
 
 @pytest.fixture
@@ -202,12 +215,7 @@ def plain(tmp_path):
 
     def write(port):
         file = tmp_path / "config"
-        file.write_text(
-            "{apiVersion: v1, kind: Config, current-context: c,"
-            f" clusters: [{{name: c, cluster: {{server: 'http://127.0.0.1:{port}'}}}}],"
-            " users: [{name: u, user: {}}],"
-            " contexts: [{name: c, context: {cluster: c, user: u}}]}"
-        )
+        file.write_text(json.dumps(kubeconfig({"server": f"http://127.0.0.1:{port}"})))
         return str(file)
 
     return write
@@ -226,7 +234,7 @@ def test_a_server_that_is_not_there_is_said_to_be_away(plain):
 
 
 @contextlib.asynccontextmanager
-async def answering(*answers):
+async def answering(*answers, secured=None):
     """A server that answers each request with the next of these; yields its port."""
     left = iter(answers)
 
@@ -236,8 +244,35 @@ async def answering(*answers):
         writer.close()
         await writer.wait_closed()
 
-    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+    async with await asyncio.start_server(serve, "127.0.0.1", 0, ssl=secured) as server:
         yield server.sockets[0].getsockname()[1]
+
+
+@pytest.mark.needs("openssl")
+def test_the_authority_of_a_cluster_may_change_while_a_client_runs(tmp_path):
+    for name in ("old", "new"):
+        (tmp_path / name).mkdir()
+    (old, _), (new, key) = (self_signed(tmp_path / name) for name in ("old", "new"))
+    secured = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    secured.load_cert_chain(new, key)
+    file = tmp_path / "config"
+
+    async def scene():
+        async with answering(b"200 OK\r\n\r\n" + b"{}", secured=secured) as port:
+            cluster = {"server": f"https://localhost:{port}", "certificate-authority": str(old)}
+            file.write_text(json.dumps(kubeconfig(cluster)))
+            kube = await connect(kubeconfig=str(file))
+            try:
+                with pytest.raises(ServerUnavailable, match="certificate"):
+                    await kube.get(MAPS, "default", "m")
+                old.write_bytes(new.read_bytes())  # as a kubelet does in a pod
+                with pytest.raises(ServerUnavailable):
+                    await kube.get(MAPS, "default", "m")
+                return await kube.get(MAPS, "default", "m")
+            finally:
+                await kube.close()
+
+    assert asyncio.run(scene()) == {}
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,13 @@ from support.apiserver import NEEDED
 from support.operated import experiment
 from tunewright.api.errors import Invalid
 from tunewright.controller.brief import brief_of
-from tunewright.controller.kube.experiments import experiment_record
+from tunewright.controller.kube.cache import Cache
+from tunewright.controller.kube.experiments import experiment_record, is_settled
+from tunewright.controller.kube.figures import Figures
+from tunewright.controller.kube.informers import asks_to_stop
 from tunewright.controller.kube.resources import CONFIG_MAPS, EVENTS, EXPERIMENTS
 from tunewright.controller.kube.templates import with_template
+from tunewright.controller.kube.trials import is_ours, slim_trial
 
 pytestmark = NEEDED
 
@@ -226,3 +230,21 @@ def test_an_experiment_that_katib_s_definitions_let_pass_is_read_and_found_wrong
 
     with pytest.raises(Invalid, match=r"spec\.objective"):
         brief_of(record)
+
+
+@pytest.mark.parametrize("strange", [3, "index", ["index"], {"conditions": [{}]}, None])
+def test_what_katib_s_definitions_let_pass_is_followed_and_counted_like_any_other(strange):
+    """One object that nobody could follow would end the operator, for all namespaces."""
+    metadata = {"name": "o", "namespace": "n", "resourceVersion": "1"}
+    document = {"metadata": metadata, "spec": strange, "status": strange}
+    trials, experiments = Cache(slim_trial), Cache()
+    trials.put(document)
+    experiments.put(document)
+
+    (trial,) = trials.all()
+    assert not asks_to_stop(trial)
+    assert not is_ours(trial, "u")
+    assert not is_settled(document)
+    told = Figures().text({"trial": trials, "experiment": experiments}, 0)
+    assert 'katib_trials_current{namespace="n",status="Unknown"} 1' in told
+    assert 'katib_experiments_current{namespace="n",status="Unknown"} 1' in told

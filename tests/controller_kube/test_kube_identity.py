@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import pytest
@@ -12,6 +13,7 @@ from tunewright.controller.kube.client import KubeClient, connect
 from tunewright.controller.kube.identity import PodAuthority
 from tunewright.controller.kube.port import Resource
 from tunewright.controller.kube.resources import PODS
+from tunewright.controller.kube.review import TOKEN_REVIEWS, ExpiringCache
 from tunewright.controller.kube.workloads.collector import AUDIENCE
 from tunewright.db.authority import Caller
 
@@ -58,6 +60,26 @@ class Cluster:
         return str(said["status"]["token"])
 
 
+class Asked:
+    """A client of the API server that counts what it is asked about who calls."""
+
+    def __init__(self, kube: KubeClient) -> None:
+        self._kube = kube
+        self.reviews = 0
+        self.searches = 0
+
+    def __getattr__(self, name: str):
+        return getattr(self._kube, name)
+
+    async def create(self, resource, *arguments, **named):
+        self.reviews += resource == TOKEN_REVIEWS
+        return await self._kube.create(resource, *arguments, **named)
+
+    async def list(self, selection, *arguments, **named):
+        self.searches += "status.podIP" in selection.fields
+        return await self._kube.list(selection, *arguments, **named)
+
+
 @contextlib.asynccontextmanager
 async def knowing(cluster: Cluster, clock=lambda: 0.0, operator=OPERATOR, **options):
     """Run an authority; what is yielded asks it as a thread of the service does."""
@@ -98,6 +120,28 @@ async def eventually(caller, wanted: Callable[[Caller], bool], *arguments) -> Ca
     while not wanted(found := await caller(*arguments)):  # noqa: ASYNC110 # it has no event
         await asyncio.sleep(0.02)
     return found
+
+
+class TestAnswersThatAreBelieved:
+    def test_they_are_for_their_time(self):
+        now = [0.0]
+        known: ExpiringCache[str, int] = ExpiringCache(lambda: now[0])
+        known.keep("a", 1, 5.0)
+        assert known.get("a") == 1
+        now[0] = 5.0
+        assert known.get("a") is None
+
+    def test_they_are_the_latest_however_many_there_are(self):
+        known: ExpiringCache[int, int] = ExpiringCache(lambda: 0.0, most=3)
+        for number in range(5):
+            known.keep(number, number, 5.0)
+        assert [known.get(number) for number in range(5)] == [None, None, 2, 3, 4]
+
+    def test_several_threads_keep_them(self):
+        known: ExpiringCache[int, int] = ExpiringCache(lambda: 0.0, most=50)
+        with ThreadPoolExecutor(8) as pool:
+            kept = [pool.submit(known.keep, number % 60, number, 5.0) for number in range(5_000)]
+        assert [each.result() for each in kept] == [None] * 5_000
 
 
 class TestATokenIsShown:
@@ -162,6 +206,34 @@ class TestATokenIsShown:
 
         within(scenario)
 
+    def test_a_wrong_one_is_not_reviewed_at_each_call(self, within):
+        async def scenario(cluster: Cluster) -> None:
+            asked, now = Asked(cluster.kube), [0.0]
+            async with knowing(replace(cluster, kube=asked), clock=lambda: now[0]) as caller:
+                said = {(await caller(token="a.b.c")).name for _ in range(5)}
+                assert (len(said), asked.reviews) == (1, 1)
+                now[0] = 6.0
+                await caller(token="a.b.c")
+                assert asked.reviews == 2
+
+        within(scenario)
+
+    def test_a_pod_is_itself_where_the_cache_still_has_another_of_its_name(self, within):
+        async def scenario(cluster: Cluster) -> None:
+            await cluster.pod("worker", "digits-0")
+            authority = PodAuthority(cluster.kube, OPERATOR, clock=lambda: 0.0, chance=lambda: 0.5)
+            following = asyncio.create_task(authority.run())
+            await authority._reflectors[0].synced.wait()
+            following.cancel()
+            await asyncio.gather(following, return_exceptions=True)
+
+            await cluster.kube.delete(PODS, cluster.namespace, "worker")
+            token = cluster.token("worker", await cluster.pod("worker", "digits-1"))
+            found = await asyncio.to_thread(authority.caller, "unix:", token)
+            assert found.trial == "digits-1"
+
+        within(scenario)
+
 
 class TestNoTokenIsShown:
     def test_a_trials_pod_is_known_by_its_address(self, within):
@@ -202,6 +274,19 @@ class TestNoTokenIsShown:
             async with knowing(cluster) as caller:
                 found = await caller(peer)
             assert (found.namespace, found.everywhere, found.operates) == ("", False, False)
+
+        within(scenario)
+
+    def test_an_address_of_no_pod_is_not_searched_for_at_each_call(self, within):
+        async def scenario(cluster: Cluster) -> None:
+            asked = Asked(cluster.kube)
+            async with knowing(replace(cluster, kube=asked)) as caller:
+                for _ in range(5):
+                    await caller("ipv4:10.9.1.2:40000")
+                assert asked.searches == 1
+                await cluster.pod("worker", "digits-0", address="10.9.1.2")
+                peer = "ipv4:10.9.1.2:40000"
+                await eventually(caller, lambda found: found.trial == "digits-0", peer)
 
         within(scenario)
 

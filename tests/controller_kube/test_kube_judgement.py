@@ -2,6 +2,8 @@
 
 import pytest
 from tunewright.api.workload_kinds import KINDS
+from tunewright.controller.kube.informers import slim_workload
+from tunewright.controller.kube.workloads.hindrance import hindrance
 from tunewright.controller.kube.workloads.judgement import (
     EndConditions,
     WorkloadEnd,
@@ -9,6 +11,7 @@ from tunewright.controller.kube.workloads.judgement import (
     runs,
     started_at,
 )
+from tunewright.controller.kube.workloads.pods import stands_still
 
 
 def workload(kind, *conditions, **status):
@@ -119,6 +122,16 @@ def pod(phase):
 )
 def test_a_workload_runs_once_it_or_its_pods_say_so(document, pods, is_running):
     assert runs(document, pods) is is_running
+
+
+@pytest.mark.parametrize("strange", [3, "suspend", ["suspend"], None])
+def test_a_kind_without_a_schema_may_have_anything_where_others_have_spec_and_status(strange):
+    document = {"kind": "X", "metadata": {}, "spec": strange, "status": strange}
+    assert slim_workload(document) == {**document, "spec": {}}
+    assert hindrance(document, [], []) is None
+    assert stands_still(document, [])
+    inner = {**document, "spec": {"runPolicy": strange}}
+    assert hindrance(inner, [], []) is None
 
 
 def test_a_workload_tells_when_it_started_if_it_does():

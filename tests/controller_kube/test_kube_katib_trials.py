@@ -23,8 +23,8 @@ def mark(api_server, place):
     return lambda trial: mark_stopped(session, place, trial, now=1_800_000_000.0)
 
 
-def running(api_server, place, name):
-    """Make a trial as Katib's controller does; return its path."""
+def made(api_server, place, name):
+    """Make a trial as Katib's controller does; return its path, and the trial."""
     trial = {
         "apiVersion": "kubeflow.org/v1beta1",
         "kind": "Trial",
@@ -36,13 +36,20 @@ def running(api_server, place, name):
         },
     }
     path = TRIALS.format(place)
-    _, made = api_server.ask("POST", path, trial)
+    code, said = api_server.ask("POST", path, trial)
+    assert code == 201, said
+    return f"{path}/{name}", said
+
+
+def running(api_server, place, name):
+    """Make a trial that runs; return its path."""
+    path, trial = made(api_server, place, name)
     condition = {"type": "Running", "status": "True", "reason": "TrialRunning", "message": ""}
     times = {"lastUpdateTime": AT, "lastTransitionTime": AT}
-    made["status"] = {"startTime": AT, "conditions": [{**condition, **times}]}
-    code, said = api_server.ask("PUT", f"{path}/{name}/status", made)
+    trial["status"] = {"startTime": AT, "conditions": [{**condition, **times}]}
+    code, said = api_server.ask("PUT", f"{path}/status", trial)
     assert code == 200, said
-    return f"{path}/{name}"
+    return path
 
 
 def test_a_stopped_trial_has_the_condition_that_katibs_controller_looks_for(
@@ -60,6 +67,13 @@ def test_a_stopped_trial_has_the_condition_that_katibs_controller_looks_for(
         "TrialEarlyStopped",
     )
     assert status["startTime"] == AT
+
+
+def test_a_trial_that_has_no_status_yet_is_stopped_like_any_other(api_server, place, mark):
+    path, _ = made(api_server, place, "t")
+    mark("t")
+    (only,) = api_server.ask("GET", path)[1]["status"]["conditions"]
+    assert (only["type"], only["status"]) == ("EarlyStopped", "True")
 
 
 def test_a_trial_that_is_not_there_is_not_found(mark):

@@ -75,7 +75,7 @@ class Server:
 class Kept:
     """What the metrics service keeps: a number twice is the same sample.
 
-    `failures` are its answers to the first reports.
+    `failures` are its answers to the first reports. It takes no larger ones than it may be sent.
     """
 
     def __init__(self, failures=()):
@@ -88,6 +88,7 @@ class Kept:
         failure = next(self._failures, None)
         if failure is not None:
             raise failure
+        assert len(batch.samples) <= min(logs.MOST_SENT, logs.MOST_WAITING + 1)
         self.has_some.set()
         for number, sample in enumerate(batch.samples, batch.first_sequence):
             self.samples[number] = sample[1]
@@ -147,6 +148,18 @@ def test_what_is_read_is_told_while_the_log_goes_on_however_often_nobody_took_it
     monkeypatch, failure
 ):
     assert read(monkeypatch, [3], [pod("terminated")], [failure] * 3) == [3, 2, 1]
+
+
+def test_what_waited_for_long_is_told_in_reports_that_are_not_too_large(monkeypatch):
+    monkeypatch.setattr(logs, "MOST_SENT", 2)
+    away = [StoreUnavailable("away", after=0.01)] * 3
+    assert read(monkeypatch, [3], [pod("terminated")], away) == [3, 2, 1]
+
+
+def test_a_log_is_read_no_faster_than_what_is_in_it_is_told(monkeypatch):
+    monkeypatch.setattr(logs, "MOST_WAITING", 2)
+    away = [StoreUnavailable("away", after=0.01)] * 3
+    assert read(monkeypatch, [9], [pod("terminated")], away, LINES * 3) == [3, 2, 1] * 3
 
 
 def test_a_log_ends_where_the_next_start_of_its_container_runs(monkeypatch):

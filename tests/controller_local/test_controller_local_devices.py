@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from support.runtime import Runtime, container, job, start_stray
 from tunewright.api.errors import Retryable, StoreUnavailable, Unsupported
+from tunewright.api.history import Proposal
+from tunewright.api.identity import ExperimentKey
 from tunewright.controller.local.devices import VENDORS, Devices, inventory
 from tunewright.controller.plan.view import EndReason
 from tunewright.db.sql import open_store
@@ -110,6 +112,24 @@ def test_no_two_trials_share_a_device_and_a_third_waits(tmp_path: Path, machine)
             await runtime.close()
 
     assert asyncio.run(drive()) == {b"0\n", b"1\n"}
+
+
+def test_who_waits_for_one_vendors_device_holds_none_of_another(tmp_path: Path, machine):
+    there = {"CUDA_VISIBLE_DEVICES": "0", "ROCR_VISIBLE_DEVICES": "0"}
+    store = open_store(tmp_path / "store.db")
+    try:
+        options = replace(machine, environ={**machine.environ, **there})
+        devices = Devices(store, options, lambda: 1.0, lambda _: True)
+        uid = store.create_experiment(ExperimentKey("n", "e"), {}, seed=1, workdir="/", now=1.0).uid
+        for index, token in enumerate(("first", "waits")):
+            store.propose(uid, index, [(f"e-{index}", Proposal({}))], made_from=0, now=1.0)
+            store.start_attempt(uid, index, 1, token=token, now=1.0)
+        devices.take("first", {"amd.com/gpu": 1})
+        with pytest.raises(Retryable):
+            devices.take("waits", {"nvidia.com/gpu": 1, "amd.com/gpu": 1})
+        assert devices.take("third", {"nvidia.com/gpu": 1}) == {"nvidia.com/gpu": ["0"]}
+    finally:
+        store.close()
 
 
 @pytest.mark.needs("linux")

@@ -123,6 +123,18 @@ class TestAnExperiment:
         assert "B" in {each.reason for each in store.events("e-1")}
         assert [each.index for each in store.trials("e-1")] == [0]
 
+    @pytest.mark.parametrize("is_kept", [False, True], ids=["reported", "kept"])
+    def test_what_was_forgotten_is_known_where_another_replica_wrote_it_anew(self, opened, is_kept):
+        store, other = opened(), opened()
+        keep(store, experiment(), [runs(trial(0))], now=NOW)
+        assert [each.index for each in other.trials("e-1")] == [0]
+        store.delete_experiment("e-1")
+        keep(store, experiment(), [runs(trial(0))], now=NOW)
+        if is_kept:
+            keep(other, experiment(), [runs(trial(0)), trial(1)], now=NOW)
+        report(other, 0.5)
+        assert store.observation("e-1", 0)["loss"].count == 1
+
     def test_it_is_written_under_its_uid_and_follows_its_record(self, store: Store):
         keep(store, experiment(), [], now=NOW)
         end = experiment(

@@ -13,7 +13,7 @@ from tunewright.api.history import Proposal
 from tunewright.api.identity import ExperimentKey
 from tunewright.db.authority import Caller
 from tunewright.db.connection import Database
-from tunewright.db.metrics_service import STREAMS, serve
+from tunewright.db.metrics_service import STREAMS, THREADS, serve
 from tunewright.db.migrate import upgrade
 from tunewright.db.sql import SqlStore, open_store
 from tunewright.db.store import Store
@@ -32,6 +32,7 @@ DENIED = grpc.StatusCode.PERMISSION_DENIED
 CALLERS = {
     "worker": Caller("pod team/worker", "team", "a-0"),
     "notebook": Caller("pod team/notebook", "team"),
+    **{f"pod-{n}": Caller(f"pod team/pod-{n}", "team", "a-0") for n in range(THREADS // STREAMS)},
     "operator": Caller("the operator", operates=True),
     "stranger": Caller("192.0.2.1"),
     "opened": Caller("192.0.2.1", everywhere=True),
@@ -89,8 +90,9 @@ def batch(first: int = 0, namespace: str = "team", trial: str = "a-0"):
     )
 
 
-def stream(channel: grpc.Channel, metadata, **where):
-    list(tunewright_pb2_grpc.MetricsStub(channel).Report(iter([batch(**where)]), metadata=metadata))
+def stream(channel: grpc.Channel, metadata, timeout: float | None = None, **where):
+    stub = tunewright_pb2_grpc.MetricsStub(channel)
+    list(stub.Report(iter([batch(**where)]), metadata=metadata, timeout=timeout))
 
 
 def report(channel: grpc.Channel, metadata, trial: str = "a-0"):
@@ -217,6 +219,45 @@ def test_a_pod_holds_a_few_streams_and_not_all(channel: grpc.Channel, silence):
     stream(channel, metadata_of("operator"))
     for each in held:
         each.cancel()
+
+
+def test_calls_without_a_request_do_not_take_the_threads_of_others(channel: grpc.Channel, silence):
+    silent = channel.stream_unary("/api.v1.beta1.DBManager/GetObservationLog")
+    held = [silent.future(silence()) for _ in range(THREADS + 1)]
+    stream(channel, metadata_of("worker"), timeout=20)
+    for each in held:
+        each.cancel()
+
+
+def test_of_the_pods_that_say_nothing_those_longest_silent_make_way(channel: grpc.Channel, silence):
+    stub = tunewright_pb2_grpc.MetricsStub(channel)
+    held = [
+        stub.Report(itertools.chain([batch()], silence()), metadata=metadata_of(f"pod-{number}"))
+        for number in range(THREADS // STREAMS)
+        for _ in range(STREAMS)
+    ]
+    stream(channel, metadata_of("worker"), timeout=20)
+    with pytest.raises(grpc.RpcError) as ended:
+        list(held[0])
+    assert ended.value.code() is grpc.StatusCode.CANCELLED
+    for each in held:
+        each.cancel()
+
+
+def test_who_lacks_the_token_is_told_before_a_request_has_come(store: Store, silence):
+    server, address = serve(store, "127.0.0.1:0", token="secret")
+    with grpc.insecure_channel(address) as channel:
+        silent = channel.stream_unary("/api.v1.beta1.DBManager/GetObservationLog")
+        with pytest.raises(grpc.RpcError) as refused:
+            silent(silence(), timeout=10)
+    server.stop(None).wait()
+    assert refused.value.code() is grpc.StatusCode.UNAUTHENTICATED
+
+
+def test_a_call_that_ends_without_a_request_is_told_so(channel: grpc.Channel):
+    empty = channel.stream_unary("/api.v1.beta1.DBManager/GetObservationLog")
+    with pytest.raises(grpc.RpcError, match="the call carries none"):
+        empty(iter(()), timeout=10)
 
 
 def test_what_a_reporter_says_of_itself_is_written_down(store: Store, channel: grpc.Channel):

@@ -242,6 +242,29 @@ def test_a_part_of_a_record_waits_for_the_rest(tmp_path):
     asyncio.run(main())
 
 
+@pytest.mark.parametrize("torn", [0, 5], ids=["whole", "torn"])
+def test_an_event_file_that_is_written_anew_is_read_anew(tmp_path, torn):
+    (tmp_path / "t").mkdir()
+    path = tmp_path / "t" / "events.out.tfevents.1"
+
+    def written(*values):
+        with SummaryWriter(str(tmp_path / f"{values}")) as writer:
+            for value in values:
+                writer.add_scalar("loss", value, 1)
+        (file,) = (tmp_path / f"{values}").iterdir()
+        return file.read_bytes()
+
+    async def main():
+        run = Run(CollectorSpec(CollectorKind.TFEVENT, str(path.parent)))
+        long = written(0.5, 0.25, 0.75)
+        path.write_bytes(long[: len(long) - torn])
+        seen = len(await run.look())
+        path.write_bytes(written(0.125))
+        return (await run.finish())[seen:]
+
+    assert asyncio.run(main()) == [("loss", 0.125)]
+
+
 @pytest.mark.parametrize("time", [math.nan, math.inf])
 def test_an_event_without_a_time_that_is_one_is_left_out(tmp_path, time):
     with SummaryWriter(str(tmp_path)) as writer:

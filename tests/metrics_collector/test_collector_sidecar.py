@@ -134,6 +134,18 @@ def test_a_long_file_is_sent_bit_by_bit(folder, monkeypatch, *, has_ended):
     assert kept.largest < 100
 
 
+def test_what_is_read_at_once_is_sent_in_requests_that_are_not_too_large(folder, monkeypatch):
+    monkeypatch.setattr("tunewright.metrics_collector.sidecar.MOST_SENT", 10)
+    kept = Kept()
+    (folder / "m.log").write_text("".join(f"step={n} loss={n}\n" for n in range(99)))
+    (folder / "spool" / "exit").write_text("0")
+
+    spec = CollectorSpec(CollectorKind.FILE, str(folder / "m.log"))
+    asyncio.run(sidecar(folder, kept, ("loss",), spec=spec).run())
+    assert kept.samples == [("loss", n) for n in range(99)]
+    assert kept.largest == 10
+
+
 @pytest.mark.parametrize("is_renamed", [False, True], ids=["cut", "rotated"])
 def test_a_log_that_was_rotated_is_kept_whole_over_a_new_start(folder, *, is_renamed):
     log, kept = folder / "m.log", Kept()

@@ -14,7 +14,7 @@ from ....api.words import counted
 from ...plan import reasons
 from ...plan.reasons import Reason
 from .. import labels
-from ..port import Document, name_of
+from ..port import Document, at, name_of
 
 _LONGEST = 500
 _DEVICE = re.compile(r"Insufficient [\w.-]+/[\w.-]+")
@@ -177,10 +177,10 @@ def _ended(pod: Document, container: Mapping[str, Any], workload: Document) -> H
 def _which(pod: Document, workload: Document) -> str:
     """Name a pod; of a Job that tries again also which one of how many it is."""
     name = f"pod {name_of(pod)}"
-    failed = (workload.get("status") or {}).get("failed")
+    failed = at(workload, "status", "failed")
     if workload.get("kind") != "Job" or not failed:
         return name
-    limit = (workload.get("spec") or {}).get("backoffLimit")
+    limit = at(workload, "spec", "backoffLimit")
     return f"{name} ({failed} of {(_DEFAULT_BACKOFF if limit is None else limit) + 1} failed)"
 
 
@@ -212,8 +212,8 @@ _CREATES = {"FailedCreate", "FailedCreatePod"}  # the latter is the training ope
 
 
 def _suspension(workload: Document) -> Hindrance | None:
-    spec = workload.get("spec") or {}
-    if spec.get("suspend") is not True and (spec.get("runPolicy") or {}).get("suspend") is not True:
+    told = at(workload, "spec", "suspend"), at(workload, "spec", "runPolicy", "suspend")
+    if not any(each is True for each in told):
         return None
     queue = _queue(workload)
     if queue:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..port import Document
+from ..port import Document, at
 from .collector import NAME
 
 OVER = frozenset({"Succeeded", "Failed"})
@@ -50,11 +50,10 @@ def exit_code(pods: Sequence[Document], container: str) -> int | None:
 
 def stands_still(workload: Document, pods: Sequence[Document]) -> bool:
     """Whether nothing of a workload that was told to end runs any more."""
-    status = workload.get("status") or {}
     if any((pod.get("status") or {}).get("phase") in {"Pending", "Running"} for pod in pods):
         return False
     if workload.get("kind") in {"TrainJob", "JobSet"}:  # their pods are found by no label of ours
-        conditions = status.get("conditions") or ()
+        conditions = at(workload, "status", "conditions") or ()
         ends = {"Suspended", "Complete", "Failed", "Completed"}
         return any(each["type"] in ends and each["status"] == "True" for each in conditions)
-    return not status.get("active")
+    return not at(workload, "status", "active")
