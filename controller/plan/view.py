@@ -60,10 +60,9 @@ class TrialView:
     those before it that ended well, `losses` those just before it that were lost
     in a row. `began_at` is when it was recorded, `running_at` when its workload
     ran. `value` is the objective's so far: the mean of these and the last, None
-    when the last has not reported it. `broken`
-    says which constraint an ended one does not keep.
-    `metrics_open` says that reports may still come after the exit;
-    `last_sign_at` is the reporter's last. `stopping` is the grace that the
+    when the last has not reported it. `broken` says which constraint an ended
+    one does not keep. `metrics_open` says that reports may still come after the
+    exit; `last_sign_at` is the reporter's last. `stopping` is the grace that the
     workload was given to end, None when it was not asked; `waits_for` is what
     a starting one still needs (devices), and what ended the attempt before a waiting one.
     """

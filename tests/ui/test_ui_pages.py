@@ -128,6 +128,7 @@ def test_a_running_experiment_is_followed_without_a_reload(opened, server):
     expect(page.locator("#counts")).to_contain_text("6 of 6 trials have ended", timeout=60000)
     expect(page.locator("#state")).to_have_text("Succeeded")
     expect(page.locator("#best .big")).not_to_be_empty()
+    expect(page.get_by_role("button", name="Copy parameters")).to_be_visible()
     page.get_by_role("tab", name="Trials").click()
     expect(page.locator("#trial-table tbody tr")).to_have_count(6)
     assert page.evaluate("window.sameDocument")
@@ -328,6 +329,8 @@ def test_an_experiment_without_a_trial_has_nothing_to_draw_and_says_so(opened, s
         client.post(server.api("/experiments"), json={"text": text})
     page = opened("/experiments/default/empty#plots")
     expect(page.get_by_text("There is nothing to draw yet")).to_be_visible()
+    expect(page.get_by_text("No trial has ended yet with a number that counts")).to_be_visible()
+    expect(page.get_by_role("button", name="Copy parameters")).to_be_hidden()
     expect(page.locator(".toast")).to_have_count(0)
 
 

@@ -66,6 +66,7 @@ function showBest(trial) {
       element("dd", { title: value }, element("span", { class: "value" }, number(value))),
     ])),
   );
+  at("copy-best").classList.remove("hidden");
   showNetwork(trial);
 }
 
