@@ -13,8 +13,14 @@ from .attempts import Attempts, is_going, is_sent_back, is_starting
 from .workloads.stopping import stop_patch
 from .writing import together
 
+REFUSALS = (Terminal, ServerUnavailable)
+"""A quota, a policy, a webhook that refuses or is down: each may change its mind."""
+
 _SWEPT = 4
 """The newest generations whose checkpoints are looked at; those of older ones are gone already."""
+
+_REFUSED_SECONDS = 30.0
+"""How long what may not be deleted is left alone: there may be thousands."""
 
 _PART = 500
 """How many trials are told at once to a metrics service that has lost its database."""
@@ -29,12 +35,12 @@ class Maker:
         self._book = attempts.book
         self._jobs = attempts.jobs
         self._lineage = Lineage(attempts.book, attempts.book.experiment.uid)
+        self._clears_from = 0.0
 
     async def make(self) -> None:
         """End what is to end, begin what is to begin, and take away what is left.
 
-        Raises:
-            ServerUnavailable: the API server does not answer to the ending.
+        What the cluster refuses of it is said, and tried again.
         """
         unfinished, attempts = self._book.unfinished, self._attempts
         stopping = [each for each in unfinished if is_going(each) and self._is_stopping(each)]
@@ -118,7 +124,7 @@ class Maker:
         except Invalid as error:
             ref, now = self._attempts.ref(record), self._world.clock.now()
             attempt.ended = Ended(ref, EndReason.REFUSED, None, str(error), Usage(), now)
-        except (Terminal, ServerUnavailable) as error:  # a quota, a webhook: it may change its mind
+        except REFUSALS as error:
             self._attempts.say(record.index, reasons.REFUSED_BY_CLUSTER.name, str(error))
         else:
             attempt.made = True
@@ -130,13 +136,29 @@ class Maker:
         retain = self._attempts.brief.policy.retain
         if not found["metadata"].get("deletionTimestamp"):
             await self._attempts.keep_output(record.index)
-        await self._jobs.stop(found, retain=retain)
+        try:
+            await self._jobs.stop(found, retain=retain)
+        except REFUSALS as error:
+            self._attempts.again = True
+            message = f"the trial cannot be stopped: {error}"
+            self._attempts.say(record.index, reasons.REFUSED_BY_CLUSTER.name, message)
+            return
         if stop_patch(found, retain=retain) is not None:
             attempt.suspended = self._attempts.again = True
 
     async def _clear(self, name: str) -> None:
         found = self._jobs.get(self._book.experiment, name)
-        if found is not None:
-            await self._jobs.remove(found)
-        else:
+        if found is None:
             self._attempts.leftovers.discard(name)
+            return
+        now = self._world.steady()
+        if now < self._clears_from:
+            self._attempts.again = True
+            return
+        try:
+            await self._jobs.remove(found)
+        except REFUSALS as error:
+            self._attempts.again = True
+            self._clears_from = now + _REFUSED_SECONDS
+            reason, about = reasons.REFUSED_BY_CLUSTER.name, self._book.experiment.document
+            self._world.notices.say(about, "Warning", reason, f"{name} cannot be deleted: {error}")

@@ -13,7 +13,7 @@ from tunewright.api.errors import Forbidden, ServerUnavailable
 from tunewright.controller.kube import katib
 from tunewright.controller.kube.client import connect
 from tunewright.controller.kube.figures import Figures
-from tunewright.controller.kube.labels import READS_LOGS
+from tunewright.controller.kube.labels import READS_LOGS, WISHES
 from tunewright.controller.kube.operator import Operator
 from tunewright.controller.kube.port import Listing
 from tunewright.controller.kube.resources import DEPLOYMENTS, EVENTS, EXPERIMENTS, PODS, TRIALS
@@ -303,6 +303,73 @@ def test_a_webhook_that_goes_down_holds_up_what_it_judges_and_the_trials_say_so(
     said, succeeded, ended = within(scenario, lambda *_: Fate(stays=not first_may_end))
     assert len(said) == succeeded == 1
     assert ended["status"]["trialsSucceeded"] == 4
+
+
+class _Protected(Passing):
+    """A cluster whose policy lets no Job be changed or deleted while `protects`."""
+
+    protects = True
+
+    async def merge(self, resource, namespace, name, patch, **options):
+        if resource == JOBS and self.protects:
+            raise Forbidden("policy.example.com: Jobs stay")
+        return await self._kube.merge(resource, namespace, name, patch, **options)
+
+    async def delete(self, resource, namespace, name, **options):
+        if resource == JOBS and self.protects:
+            raise Forbidden("policy.example.com: Jobs stay")
+        await self._kube.delete(resource, namespace, name, **options)
+
+
+def test_workloads_that_may_not_be_deleted_hold_up_nothing_else_and_go_when_they_may(
+    within, monkeypatch
+):
+    monkeypatch.setattr("tunewright.controller.kube.making._REFUSED_SECONDS", 0.1)
+
+    async def scenario(play):
+        server = _Protected(play.kube)
+        play.operate(server)
+        await play.create(experiment())
+
+        async def ended():
+            found = await play.get()
+            return found if await play.state() == "Succeeded" else None
+
+        end, left = await play.until(ended), await play.all(JOBS)
+        told = [each["message"] for each in await play.all(EVENTS)]
+        server.protects = False
+
+        async def are_gone():
+            return not await play.all(JOBS)
+
+        await play.until(are_gone)
+        return end, left, [each for each in told if "Jobs stay" in each]
+
+    end, left, told = within(scenario)
+    assert end["status"]["trialsSucceeded"] == len(left) == 4
+    assert "cannot be deleted" in told[0]
+
+
+def test_a_trial_that_may_not_be_stopped_says_so_and_ends_when_it_may(within):
+    async def scenario(play):
+        server = _Protected(play.kube)
+        play.operate(server)
+        await play.create(experiment(parallelTrialCount=1, maxTrialCount=1))
+        await play.until(lambda: play.all(JOBS))
+        stop = {"metadata": {"annotations": {WISHES: '[{"id": 1, "verb": "stop"}]'}}}
+        await play.kube.merge(EXPERIMENTS, play.namespace, "e", stop)
+
+        async def told():
+            said = [each.get("status", {}).get("conditions") for each in await play.trials()]
+            return [each[-1]["message"] for each in said if each and "Jobs stay" in str(each[-1])]
+
+        said = await play.until(told)
+        server.protects = False
+        return said, await play.ends()
+
+    (said,), ended = within(scenario, lambda *_: Fate(stays=True))
+    assert said.startswith("the trial cannot be stopped")
+    assert ended["status"]["conditions"][-1]["reason"] == "ExperimentStopped"
 
 
 def test_an_operator_of_two_namespaces_drives_the_experiments_of_both(within, api_server):
