@@ -26,7 +26,7 @@ def told(tunewright):
         (["describe", "people"], "people"),
         (["describe", "people", "0"], "Succeeded"),
         (["trials", "people"], "Running"),
-        (["explain", "people"], "given out and have no result yet"),
+        (["explain", "people"], "1 point given out, with no result yet"),
         (["export", "people"], "people"),
     ],
     ids=lambda each: " ".join(each) if isinstance(each, list) else "",
