@@ -66,14 +66,22 @@ def _search_over(view: View, counts: Counts) -> End | None:
     if search.failure is not None:
         return _failure(reasons.SEARCH_FAILED, search.failure, at_once=False)
     if search.state is SearchState.EXHAUSTED:
-        return _success(view, counts, reasons.SEARCH_EXHAUSTED, at_once=False)
+        # By a reason of its own: a raised budget, which takes back the other, brings no points.
+        without = reasons.NO_OBSERVATION_IN_SPACE
+        return _success(view, counts, reasons.SEARCH_EXHAUSTED, without=without, at_once=False)
     if search.waits >= PATIENCE and not view.trials:
         return _failure(reasons.SEARCH_STALLED)
     return None
 
 
 def _success(
-    view: View, counts: Counts, reason: Reason, detail: str = "", *, at_once: bool = True
+    view: View,
+    counts: Counts,
+    reason: Reason,
+    detail: str = "",
+    *,
+    without: Reason = reasons.NO_OBSERVATION,
+    at_once: bool = True,
 ) -> End:
     """Return a success, unless nothing was ever observed.
 
@@ -83,7 +91,7 @@ def _success(
     if counts.observed or still_running:
         return End(ExperimentState.SUCCEEDED, reason.name, reason.about(detail), at_once)
     metric = view.objective.metric.name
-    return _failure(reasons.NO_OBSERVATION, metric, at_once=at_once)
+    return _failure(without, metric, at_once=at_once)
 
 
 def _failure(reason: Reason, detail: str = "", *, at_once: bool = True) -> End:

@@ -63,6 +63,12 @@ NO_OBSERVATION = Reason(
     "Experiment has failed because no trial reported the objective metric {}",
     "check objectiveMetricName and the metrics collector against the logs of a trial",
 )
+NO_OBSERVATION_IN_SPACE = Reason(
+    "NoObservationInSpace",
+    "Experiment has failed because its space has no more points,"
+    " and no trial reported the objective metric {}",
+    "check objectiveMetricName and the metrics collector against the logs of a trial",
+)
 SEARCH_FAILED = Reason(
     "SuggestionFailed",
     "Suggestion has failed: {}",

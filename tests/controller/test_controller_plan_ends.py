@@ -95,6 +95,10 @@ TIMED = replace(POLICY, max_duration=60.0)
             SUCCEEDED, "ExperimentSuggestionEndReached", id="no more points",
         ),
         pytest.param(
+            view(counts=counted(unavailable=2), search=EXHAUSTED),
+            FAILED, "NoObservationInSpace", id="no more points, and none was observed",
+        ),
+        pytest.param(
             view(counts=counted(succeeded=4, observed=4), search=BROKEN),
             FAILED, "SuggestionFailed", id="the algorithm cannot go on",
         ),
@@ -104,11 +108,13 @@ TIMED = replace(POLICY, max_duration=60.0)
         ),
     ],
 )  # fmt: skip
-def test_an_experiment_that_has_what_it_wanted_or_cannot_go_on_is_over(
+def test_an_experiment_that_has_what_it_wanted_or_cannot_go_on_is_over_and_stays_so(
     seen: View, state: ExperimentState, reason: str
 ):
     status = plan(seen, NOW).status
     assert (status.state, status.reason) == (state, reason)
+    later = replace(seen, state=state, reason=reason, search=Search(), trials=(), wishes=())
+    assert plan(later, NOW).status.state is state
 
 
 @pytest.mark.parametrize(
