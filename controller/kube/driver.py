@@ -150,13 +150,13 @@ class Driver:
         turn = self._take()
         self._attempts.note(turn.effects)
         await self._write_spec(turn)
-        if await self._is_taken():
-            await write_trials(
-                self._book, self._world.kube, self._world.informers.trials, self._render
-            )
+        book, kube, is_taken = self._book, self._world.kube, await self._is_taken()
+        if is_taken:
+            await write_trials(book, kube, self._world.informers.trials, self._render)
             await self._maker.make()
-        await self._status.write(self._book, self._world.kube, self._world.steady(), self.lines)
-        await self._strike_wishes()
+        await self._status.write(book, kube, self._world.steady(), self.lines)
+        if is_taken:  # else what a wish brought is not written
+            await self._strike_wishes()
         self._announce(turn)
         self._ask(turn)
         return self._wake_at(turn)
@@ -261,7 +261,7 @@ class Driver:
         try:
             await self._jobs.try_out(self._book.experiment, self._brief, first)
         except ServerUnavailable as error:
-            self.lines = (*self.lines, f"the cluster to say whether it takes the trials: {error}")
+            self.lines = (*self.lines, f"the cluster cannot say if it takes the trials: {error}")
             self._attempts.again = self._book.unwritten.status = True
             return False
         self._is_tried = True

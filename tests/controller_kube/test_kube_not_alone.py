@@ -272,7 +272,7 @@ def test_an_experiment_whose_trials_a_webhook_cannot_judge_yet_creates_none_and_
         return said, trials, await play.ends()
 
     said, trials, ended = within(scenario)
-    assert said[0].startswith("the cluster to say whether it takes the trials")
+    assert said[0].startswith("the cluster cannot say if it takes the trials")
     assert not trials
     assert ended["status"]["trialsSucceeded"] == 4
 
