@@ -13,7 +13,7 @@ from .attempts import Attempts, is_going, is_sent_back, is_starting
 from .workloads.stopping import stop_patch
 from .writing import together
 
-REFUSALS = (Terminal, ServerUnavailable)
+_REFUSALS = (Terminal, ServerUnavailable)
 """A quota, a policy, a webhook that refuses or is down: each may change its mind."""
 
 _SWEPT = 4
@@ -124,7 +124,7 @@ class Maker:
         except Invalid as error:
             ref, now = self._attempts.ref(record), self._world.clock.now()
             attempt.ended = Ended(ref, EndReason.REFUSED, None, str(error), Usage(), now)
-        except REFUSALS as error:
+        except _REFUSALS as error:
             self._attempts.say(record.index, reasons.REFUSED_BY_CLUSTER.name, str(error))
         else:
             attempt.made = True
@@ -138,7 +138,7 @@ class Maker:
             await self._attempts.keep_output(record.index)
         try:
             await self._jobs.stop(found, retain=retain)
-        except REFUSALS as error:
+        except _REFUSALS as error:
             self._attempts.again = True
             message = f"the trial cannot be stopped: {error}"
             self._attempts.say(record.index, reasons.REFUSED_BY_CLUSTER.name, message)
@@ -157,7 +157,7 @@ class Maker:
             return
         try:
             await self._jobs.remove(found)
-        except REFUSALS as error:
+        except _REFUSALS as error:
             self._attempts.again = True
             self._clears_from = now + _REFUSED_SECONDS
             reason, about = reasons.REFUSED_BY_CLUSTER.name, self._book.experiment.document

@@ -177,9 +177,14 @@ async def often_told(play):
     return len(told) >= 4 or await play.state() in {"Succeeded", "Failed"}
 
 
-async def told_by_the_trials(play):
+async def last_conditions(play):
+    """Return the last condition of each trial that has one."""
     said = [each.get("status", {}).get("conditions") for each in await play.trials()]
-    last = [each[-1]["reason"] for each in said if each]
+    return [each[-1] for each in said if each]
+
+
+async def told_by_the_trials(play):
+    last = [each["reason"] for each in await last_conditions(play)]
     assert not [each for each in await play.all(EVENTS) if each["reason"] == "ReconcileError"]
     return last == ["RefusedByCluster"] * 2
 
@@ -290,8 +295,8 @@ def test_a_webhook_that_goes_down_holds_up_what_it_judges_and_the_trials_say_so(
         first_may_end.append(True)
 
         async def told():
-            said = [each.get("status", {}).get("conditions") for each in await play.trials()]
-            return [each[-1]["message"] for each in said if each and "jobs.ex" in str(each[-1])]
+            said = [each["message"] for each in await last_conditions(play)]
+            return [each for each in said if "jobs.example.com" in each]
 
         async def counted():
             return (await play.get())["status"].get("trialsSucceeded")
@@ -331,23 +336,21 @@ def test_workloads_that_may_not_be_deleted_hold_up_nothing_else_and_go_when_they
         play.operate(server)
         await play.create(experiment())
 
-        async def ended():
-            found = await play.get()
-            return found if await play.state() == "Succeeded" else None
+        async def has_ended():
+            return await play.state() == "Succeeded"
 
-        end, left = await play.until(ended), await play.all(JOBS)
-        told = [each["message"] for each in await play.all(EVENTS)]
+        async def told():
+            said = [each["message"] for each in await play.all(EVENTS)]
+            return [each for each in said if "Jobs stay" in each]
+
+        await play.until(has_ended)
+        said, left = await play.until(told), await play.all(JOBS)
         server.protects = False
+        return said, left, await play.ends()
 
-        async def are_gone():
-            return not await play.all(JOBS)
-
-        await play.until(are_gone)
-        return end, left, [each for each in told if "Jobs stay" in each]
-
-    end, left, told = within(scenario)
-    assert end["status"]["trialsSucceeded"] == len(left) == 4
-    assert "cannot be deleted" in told[0]
+    said, left, ended = within(scenario)
+    assert "cannot be deleted" in said[0]
+    assert ended["status"]["trialsSucceeded"] == len(left) == 4
 
 
 def test_a_trial_that_may_not_be_stopped_says_so_and_ends_when_it_may(within):
@@ -360,8 +363,8 @@ def test_a_trial_that_may_not_be_stopped_says_so_and_ends_when_it_may(within):
         await play.kube.merge(EXPERIMENTS, play.namespace, "e", stop)
 
         async def told():
-            said = [each.get("status", {}).get("conditions") for each in await play.trials()]
-            return [each[-1]["message"] for each in said if each and "Jobs stay" in str(each[-1])]
+            said = [each["message"] for each in await last_conditions(play)]
+            return [each for each in said if "Jobs stay" in each]
 
         said = await play.until(told)
         server.protects = False
