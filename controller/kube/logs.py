@@ -32,7 +32,7 @@ from ..brief import Brief
 from ..ports import Clock
 from .archive import Archive
 from .cache import Key
-from .port import Document, Kube, Selection, name_of
+from .port import Document, Kube, Selection, at, name_of
 from .resources import PODS
 from .workloads.pods import is_primary
 
@@ -46,6 +46,10 @@ END_SECONDS = 5.0
 LOOK_SECONDS = 0.25
 DOUBTS, DOUBT_SECONDS = 60, 1.0
 """How often, and how far apart, a log is asked for that was refused: it may be granted later."""
+
+UNREAD = 300
+"""How often a log is asked for that is not given, once nothing more will be written to it: the
+node that has it may be restarting."""
 
 log = logging.getLogger(__name__)
 
@@ -131,11 +135,15 @@ class LogReaders:
 
     async def _read(self, about: _Read, brief: Brief) -> None:
         """Read one log to its end, from its beginning as often as it breaks off."""
-        doubts = DOUBTS
+        doubts, unread = DOUBTS, UNREAD
         while True:
             try:
                 await self._read_once(about, brief)
             except Retryable as error:
+                unread -= await self._is_over(about, brief)
+                if not unread:
+                    log.warning("the log of %s is not to be had: %s", about.pod, error)
+                    return
                 await asyncio.sleep(error.after)
             except (Invalid, NotFound):
                 return  # the pod is gone, and what it wrote with it
@@ -172,14 +180,33 @@ class LogReaders:
         Raises:
             ServerUnavailable: the container goes on, or nobody can say.
         """
-        selection = Selection(PODS, about.trial.namespace, fields=f"metadata.name={about.pod}")
         for _ in range(round(END_SECONDS / LOOK_SECONDS)):
-            pods = (await self._kube.list(selection)).documents
-            going = (_starts(pod, brief) == about.starts and _runs(pod, brief) for pod in pods)
-            if not any(going):
+            if await self._going(about, brief) is None:
                 return
             await asyncio.sleep(LOOK_SECONDS)
         raise ServerUnavailable(f"the log of {about.pod} broke off", after=LOOK_SECONDS)
+
+    async def _is_over(self, about: _Read, brief: Brief) -> bool:
+        """Whether the API server says that the container has ended, or that its pod is to be gone.
+
+        A node that is down tells no end: its pods are deleted, and stay until it is back.
+        """
+        try:
+            pod = await self._going(about, brief)
+        except Retryable:
+            return False
+        return pod is None or at(pod, "metadata", "deletionTimestamp") is not None
+
+    async def _going(self, about: _Read, brief: Brief) -> Document | None:
+        """Return the pod while the container runs whose log it is.
+
+        Raises:
+            ServerUnavailable: nobody can say.
+        """
+        selection = Selection(PODS, about.trial.namespace, fields=f"metadata.name={about.pod}")
+        pods = (await self._kube.list(selection)).documents
+        going = (pod for pod in pods if _starts(pod, brief) == about.starts and _runs(pod, brief))
+        return next(going, None)
 
 
 async def _collect(

@@ -2,10 +2,11 @@
 
 import asyncio
 import contextlib
+from itertools import chain, repeat
 
 import pytest
 from support.operated import experiment
-from tunewright.api.errors import Forbidden, StoreUnavailable
+from tunewright.api.errors import Forbidden, ServerUnavailable, StoreUnavailable
 from tunewright.api.history import Proposal
 from tunewright.api.states import TrialState
 from tunewright.controller.brief import brief_of
@@ -31,19 +32,22 @@ TRIAL = TrialRecord(
     value=None,
     attempt=None,
 )
+FORBIDDEN = Forbidden("the API server forbids it")
+DOWN = ServerUnavailable("dial tcp: connection refused", after=0.001)
 LINES = tuple(f"{AT} loss={step}\n".encode() for step in (3, 2, 1))
 
 
-def pod(state: str, restarts: int = 0):
+def pod(state: str, restarts: int = 0, *, deleted: bool = False):
     told = {"name": "main", "state": {state: {}}, "restartCount": restarts}
+    gone = {"deletionTimestamp": AT} if deleted else {}
     return {
-        "metadata": {"name": "pod", "namespace": "ns", "uid": "u"},
+        "metadata": {"name": "pod", "namespace": "ns", "uid": "u"} | gone,
         "status": {"containerStatuses": [told]},
     }
 
 
 class Server:
-    """Serves a log so many lines at a time, or forbids it, and says of the pod what is next.
+    """Serves a log so many lines at a time, or raises, and says of the pod what is next.
 
     A log does not end before `happened`.
     """
@@ -52,13 +56,13 @@ class Server:
         self._written = written
         self._happened = happened
         self._served = iter(served)
-        self._pods = iter(pods)
+        self._pods = chain(pods, repeat(pods[-1]))
 
     @contextlib.asynccontextmanager
     async def log(self, namespace, name, container, *, silence):
         count = next(self._served)
-        if count is None:
-            raise Forbidden("the API server forbids it")
+        if isinstance(count, Exception):
+            raise count
 
         async def lines():
             for line in self._written[:count]:
@@ -95,8 +99,8 @@ class Kept:
         self.is_done |= said.done
 
 
-def read(monkeypatch, served, pods, failures=(), written=LINES) -> list[float]:
-    """Read a log to its end; return the values that were kept."""
+def follow(monkeypatch, served, pods, failures=(), written=LINES) -> Kept:
+    """Read a log until nothing more is expected of it."""
     monkeypatch.setattr(logs, "SEND_SECONDS", 0.01)
     monkeypatch.setattr(logs, "LOOK_SECONDS", 0.01)
     monkeypatch.setattr(logs, "END_SECONDS", 0.02)
@@ -119,10 +123,16 @@ def read(monkeypatch, served, pods, failures=(), written=LINES) -> list[float]:
             Server(served, pods, kept.has_some, written), kept, WallClock(), ended.set
         )
         readers.follow(record, brief_of(record), TRIAL, [pod("running")])
-        await ended.wait()
+        await asyncio.wait_for(ended.wait(), 10)
         assert not readers.is_reading(0)
 
     asyncio.run(reading())
+    return kept
+
+
+def read(monkeypatch, served, pods, failures=(), written=LINES) -> list[float]:
+    """Read a log to its end, and tell so; return the values that were kept."""
+    kept = follow(monkeypatch, served, pods, failures, written)
     assert kept.is_done
     return [kept.samples[number] for number in sorted(kept.samples)]
 
@@ -138,7 +148,7 @@ def test_a_log_that_ends_before_its_container_is_read_again(monkeypatch):
 
 
 def test_a_log_that_is_refused_for_a_moment_is_asked_for_again(monkeypatch):
-    assert read(monkeypatch, [None, None, 3], [pod("terminated")]) == [3, 2, 1]
+    assert read(monkeypatch, [FORBIDDEN] * 2 + [3], [pod("terminated")]) == [3, 2, 1]
 
 
 @pytest.mark.parametrize(
@@ -148,6 +158,24 @@ def test_what_is_read_is_told_while_the_log_goes_on_however_often_nobody_took_it
     monkeypatch, failure
 ):
     assert read(monkeypatch, [3], [pod("terminated")], [failure] * 3) == [3, 2, 1]
+
+
+@pytest.mark.parametrize(
+    "last",
+    [pod("terminated"), pod("running", deleted=True)],
+    ids=["its container has ended", "its pod is being deleted"],
+)
+def test_a_log_on_a_node_that_is_down_is_asked_for_while_more_may_come_and_a_while_after(
+    monkeypatch, last
+):
+    monkeypatch.setattr(logs, "UNREAD", 3)
+    kept = follow(monkeypatch, [DOWN] * 8, [pod("running")] * 5 + [last])
+    assert not kept.is_done
+
+
+def test_a_log_is_read_once_its_node_is_back(monkeypatch):
+    monkeypatch.setattr(logs, "UNREAD", 3)
+    assert read(monkeypatch, [DOWN, DOWN, 3], [pod("terminated")]) == [3, 2, 1]
 
 
 def test_what_waited_for_long_is_told_in_reports_that_are_not_too_large(monkeypatch):
