@@ -263,6 +263,9 @@ class Client:
     ) -> None:
         """Change its budget, its labels (None takes one away) and its note.
 
+        A larger budget of one that has ended is used once `resume` has it go on; a cluster's
+        operator needs no such word.
+
         `max_duration` is as `spec.maxDuration` ("90s", "1h30m"); `no_improvement` ends it after
         so many trials without a better one; the `goal` "none" takes it away.
 

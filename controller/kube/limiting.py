@@ -31,7 +31,7 @@ def _wants_a_place(document: Document) -> bool:
 
 
 def _turn(document: Document) -> tuple[bool, str, str]:
-    has_begun = bool((document.get("status") or {}).get("startTime"))
+    has_begun = bool(at(document, "status", "startTime"))
     return not has_begun, document["metadata"]["creationTimestamp"], name_of(document)
 
 
