@@ -69,7 +69,8 @@ def main() -> None:
 def shoot(url: str) -> None:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
-            executable_path=os.environ.get("CHROMIUM", "/usr/bin/chromium"), args=["--no-sandbox"]
+            executable_path=os.environ.get("CHROMIUM", "/usr/bin/chromium-headless-shell"),
+            args=["--no-sandbox"],
         )
         for name, (path, theme, width, height) in SHOTS.items():
             _shoot(browser, url + path, IMAGES / name, theme, (width, height))
