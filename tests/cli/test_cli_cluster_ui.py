@@ -4,9 +4,9 @@ import asyncio
 
 import pytest
 from playwright.sync_api import expect, sync_playwright
-from services import program
 from support.actors import Fate
 from support.apiserver import NEEDED
+from support.browser import launch
 from support.operated import experiment
 from support.watching import TOKEN, seen, watching
 from tunewright.controller.kube.resources import TRIALS
@@ -125,9 +125,7 @@ def test_without_single_values_it_says_why_there_are_no_curves(on_cluster):
 def test_a_person_reads_why_there_are_no_curves(on_cluster):
     def read(client, path):
         with sync_playwright() as playwright:
-            chromium = playwright.chromium.launch(
-                executable_path=program("chromium"), args=["--no-sandbox"]
-            )
+            chromium = launch(playwright)
             page = chromium.new_page()
             page.goto(f"{client.base_url}{path}?token={TOKEN}")
             expect(page.get_by_role("region", name="Curves")).to_contain_text(WITHOUT)

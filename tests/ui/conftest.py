@@ -8,7 +8,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from services import program
+from support.browser import launch
 from support.command import Command
 
 TOKEN = "of-the-tests"
@@ -81,9 +81,7 @@ def browser():
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(
-            executable_path=program("chromium"), args=["--no-sandbox"]
-        )
+        chromium = launch(playwright)
         yield chromium
         chromium.close()
 

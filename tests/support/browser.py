@@ -1,0 +1,8 @@
+"""The tests' browser: Chromium without a window."""
+
+from playwright.sync_api import Browser, Playwright
+from services import BROWSER, program
+
+
+def launch(playwright: Playwright) -> Browser:
+    return playwright.chromium.launch(executable_path=program(BROWSER), args=["--no-sandbox"])
