@@ -38,7 +38,8 @@ def _as_user(user: str, command: list[str]) -> list[str]:
 @contextmanager
 def _folder(user: str) -> Iterator[Path]:
     # Short, for a socket's path ends at 107 characters.
-    folder = Path(tempfile.mkdtemp(prefix="tw-", dir="/tmp"))
+    usual = tempfile.gettempdir()
+    folder = Path(tempfile.mkdtemp(prefix="tw-", dir=usual if len(usual) < 30 else "/tmp"))
     if os.geteuid() == 0:
         shutil.chown(folder, user)
     try:
