@@ -193,7 +193,7 @@ class LogReaders:
         """
         try:
             pod = await self._going(about, brief)
-        except Retryable:
+        except TunewrightError:
             return False
         return pod is None or at(pod, "metadata", "deletionTimestamp") is not None
 
