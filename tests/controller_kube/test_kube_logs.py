@@ -169,8 +169,10 @@ def test_a_log_on_a_node_that_is_down_is_asked_for_while_more_may_come_and_a_whi
     monkeypatch, last
 ):
     monkeypatch.setattr(logs, "UNREAD", 3)
-    kept = follow(monkeypatch, [DOWN] * 8, [pod("running")] * 5 + [last])
+    answers = iter([DOWN] * 50)
+    kept = follow(monkeypatch, answers, [pod("running")] * 5 + [last])
     assert not kept.is_done
+    assert len(list(answers)) == 50 - 5 - 3
 
 
 def test_a_log_is_read_once_its_node_is_back(monkeypatch):
