@@ -7,8 +7,8 @@ STAMP := $(VENV)/.ready
 RUNS := $(VENV)/.runs
 WORKERS ?= 4
 # Tests make and remove small files by the thousand: in memory, where that has room for all of them.
-SCRATCH := $(shell [ "$$(df -k --output=avail /dev/shm 2>/dev/null | tail -1)" -gt 6000000 ] 2>/dev/null && echo /dev/shm || echo $${TMPDIR:-/tmp})
-PYTEST := scratch=$$(mktemp -d $(SCRATCH)/tw-XXXX) && chmod 711 $$scratch && trap 'rm -rf "$$scratch"' EXIT INT TERM && TMPDIR=$$scratch $(BIN)/python -m pytest
+SCRATCH = $(shell [ "$$(df -k --output=avail /dev/shm 2>/dev/null | tail -1)" -gt 6000000 ] 2>/dev/null && echo /dev/shm || echo $${TMPDIR:-/tmp})
+PYTEST = scratch=$$(mktemp -d $(SCRATCH)/tw-XXXX) && chmod 711 $$scratch && trap 'rm -rf "$$scratch"' EXIT INT TERM && TMPDIR=$$scratch $(BIN)/python -m pytest
 ROOMS := api cli controller db metrics_collector proto sdk suggestion ui
 export MYPYPATH := .types
 unexport PYTHONDONTWRITEBYTECODE # tests start programs by the hundred

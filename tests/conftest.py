@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 from cluster.node.build import built
 from hypothesis import settings
-from services import BROWSER, program
+from services import browser, program
 from support import apiserver, katib_sdk
 from tunewright.controller.local.cgroups import held, own_places
 
@@ -87,7 +87,7 @@ NEEDS: dict[str, tuple[Callable[[], bool], str]] = {
     ),
     "mlflow": (lambda: _imports("mlflow"), "pip install mlflow-skinny"),
     "lightning": (lambda: _imports("lightning", "torch"), FRAMEWORKS),
-    "browser": (lambda: program(BROWSER) is not None, f"install {BROWSER}"),
+    "browser": (lambda: browser() is not None, "install Chromium"),
     "torch": (lambda: _imports("torch"), FRAMEWORKS),
     "tmux": (lambda: shutil.which("tmux") is not None, "install tmux"),
     "matplotlib": (lambda: _imports("matplotlib", "pandas"), "pip install matplotlib pandas"),

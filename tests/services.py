@@ -14,10 +14,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 POSTGRES_FOLDERS = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
-BROWSER = "chromium-headless-shell"
-"""Chromium without a window, and without what draws one: half the work of a whole one."""
+BROWSERS = ("chromium-headless-shell", "chromium")
+"""The first that is here is used: without what draws a window, a page opens sooner."""
 PACKAGES = {
-    BROWSER: BROWSER,
+    BROWSERS[0]: BROWSERS[0],
     "initdb": "postgresql",
     "mariadbd": "mariadb-server",
     "openssl": "openssl",
@@ -42,6 +42,10 @@ def program(name: str) -> str | None:
     """Find a program on the PATH, or where Debian hides it; a path finds itself."""
     folders = [os.environ.get("PATH", ""), *map(str, POSTGRES_FOLDERS), "/usr/sbin"]
     return shutil.which(name, path=":".join(folders))
+
+
+def browser() -> str | None:
+    return next(filter(None, map(program, BROWSERS)), None)
 
 
 def lacking(packages: Mapping[str, str]) -> list[str]:

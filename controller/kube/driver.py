@@ -298,7 +298,7 @@ class Driver:
         clock, memory = self._world.clock, self._memory
         try:
             suggested = await ask(self._suggester, self._brief.problem, question, memory, clock)
-        except Exception as error:
+        except Exception as error:  # of an algorithm: its experiment says so, and asks again
             log.exception("the algorithm of %s/%s fails: a bug", *self._book.key)
             trouble, again = f"{type(error).__name__}: {error}", clock.now() + BUG_SECONDS
             memory.search = replace(memory.search, asking=0, trouble=trouble, retry_at=again)

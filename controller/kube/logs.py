@@ -32,7 +32,7 @@ from ..brief import Brief
 from ..ports import Clock
 from .archive import Archive
 from .cache import Key
-from .port import Document, Kube, Selection, at, name_of
+from .port import Document, Kube, Selection, name_of
 from .resources import PODS
 from .workloads.pods import is_primary
 
@@ -195,7 +195,7 @@ class LogReaders:
             pod = await self._going(about, brief)
         except TunewrightError:
             return False
-        return pod is None or at(pod, "metadata", "deletionTimestamp") is not None
+        return pod is None or "deletionTimestamp" in pod["metadata"]
 
     async def _going(self, about: _Read, brief: Brief) -> Document | None:
         """Return the pod while the container runs whose log it is.

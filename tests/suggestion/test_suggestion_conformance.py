@@ -20,17 +20,8 @@ def address():
 
 
 @pytest.mark.parametrize("rule", RULES)
-@pytest.mark.parametrize("algorithm", QUICK)
+@pytest.mark.parametrize("algorithm", [*QUICK, "gp", "auto"])
 def test_every_rule_is_kept_in_process(algorithm, rule):
-    assert asyncio.run(check_rule(InProcess(), algorithm, rule)) is None
-
-
-# Whoever goes the same way when begun anew before every call goes it when left alone, too.
-@pytest.mark.parametrize(
-    "rule", [rule for rule in RULES if rule != "the same history gives the same points"]
-)
-@pytest.mark.parametrize("algorithm", ["gp", "auto"])
-def test_every_rule_is_kept_in_process_where_a_process_is_fitted(algorithm, rule):
     assert asyncio.run(check_rule(InProcess(), algorithm, rule)) is None
 
 
