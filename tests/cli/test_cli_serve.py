@@ -3,11 +3,11 @@
 import contextlib
 import signal
 import socket
-import subprocess
 
 import grpc
 import pytest
 from support.certificates import self_signed
+from support.forked import Forked
 from support.waiting import until
 from tunewright.proto import api_pb2, api_pb2_grpc, health_pb2, health_pb2_grpc
 
@@ -27,7 +27,7 @@ def served(tunewright):
         yield start
 
 
-def end(process: subprocess.Popen) -> None:
+def end(process: Forked) -> None:
     process.send_signal(signal.SIGTERM)
     try:
         _, errors = process.communicate(timeout=30)

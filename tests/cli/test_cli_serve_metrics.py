@@ -2,11 +2,11 @@
 
 import contextlib
 import signal
-import subprocess
 
 import grpc
 import pytest
 from support.certificates import self_signed
+from support.forked import Forked
 from tunewright.controller.kube import labels
 from tunewright.proto import tunewright_pb2, tunewright_pb2_grpc
 
@@ -26,7 +26,7 @@ def served(tunewright):
         yield start
 
 
-def end(process: subprocess.Popen) -> None:
+def end(process: Forked) -> None:
     process.send_signal(signal.SIGTERM)
     _, errors = process.communicate(timeout=30)
     assert process.returncode == 0, errors

@@ -7,9 +7,9 @@ import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
-from .forked import herd
+from .forked import Forked, herd
 
 ROOT = Path(__file__).parents[2]
 COMMAND = [sys.executable, "-P", "-m", "tunewright"]
@@ -121,12 +121,13 @@ class Command:
         *words: object,
         cwd: Path | None = None,
         env: Mapping[str, str] | Iterable[tuple[str, str]] = (),
-        **options: Any,
-    ) -> "subprocess.Popen[str]":
-        return subprocess.Popen(
-            [*COMMAND, *map(str, words)],
+        stdout: int | IO[str] | None = subprocess.PIPE,
+        stderr: int | IO[str] | None = subprocess.PIPE,
+    ) -> Forked:
+        environ = {**self.environ, **dict(env)}
+        return herd(environ["PYTHONPATH"]).start(
+            [*map(str, words)],
             cwd=cwd or self.folder,
-            env={**self.environ, **dict(env)},
-            text=True,
-            **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options},
+            env=environ,
+            streams=(None, stdout, stderr),
         )

@@ -6,11 +6,13 @@ run in it before. How long a real start takes, and what it imports, is
 not to be seen here.
 """
 
+import contextlib
 import functools
 import gc
 import importlib
 import json
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -19,7 +21,7 @@ import tempfile
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import IO
+from typing import IO, Self
 
 IMPORTED = (
     *("alembic.runtime.migration", "sqlalchemy.dialects.sqlite", "yaml", "rich.live"),
@@ -45,6 +47,26 @@ class Herd:
         )
         its.close()
 
+    def start(
+        self,
+        words: Sequence[str],
+        *,
+        cwd: Path,
+        env: Mapping[str, str],
+        streams: Sequence[int | IO[str] | None],
+    ) -> "Forked":
+        """Start a command; its three streams are as those of `subprocess.Popen`."""
+        with contextlib.ExitStack() as given:
+            ends = [_ends(stream, number, given) for number, stream in enumerate(streams)]
+            call, its = socket.socketpair()
+            with self._asking, its:
+                descriptors = [its.fileno(), *(theirs for theirs, _ in ends)]
+                socket.send_fds(self._control, [b"."], descriptors)
+        request = {"words": list(words), "cwd": str(cwd), "env": dict(env)}
+        call.sendall(json.dumps(request).encode())
+        call.shutdown(socket.SHUT_WR)
+        return Forked(words, call, *(ours for _, ours in ends[1:]))
+
     def run(
         self,
         words: Sequence[str],
@@ -55,7 +77,6 @@ class Herd:
         timeout: float,
     ) -> "subprocess.CompletedProcess[str]":
         """Run a command to its end, as `subprocess.run` does."""
-        request = {"words": list(words), "cwd": str(cwd), "env": dict(env)}
         with (
             tempfile.TemporaryFile("w+") as given,
             tempfile.TemporaryFile("w+") as out,
@@ -63,27 +84,98 @@ class Herd:
         ):
             given.write(stdin)
             given.seek(0)
-            code = self._code(request, [given, out, err], timeout)
+            with self.start(words, cwd=cwd, env=env, streams=(given, out, err)) as command:
+                try:
+                    code = command.wait(timeout)
+                except subprocess.TimeoutExpired:
+                    command.kill()
+                    raise
             out.seek(0)
             err.seek(0)
-            return subprocess.CompletedProcess(request["words"], code, out.read(), err.read())
+            return subprocess.CompletedProcess(words, code, out.read(), err.read())
 
-    def _code(self, request: object, streams: Sequence[IO[str]], timeout: float) -> int:
-        call, its = socket.socketpair()
-        with call, its, call.makefile("r") as said:
-            with self._asking:
-                descriptors = [its.fileno(), *(stream.fileno() for stream in streams)]
-                socket.send_fds(self._control, [b"."], descriptors)
-            its.close()
-            call.sendall(json.dumps(request).encode())
-            call.shutdown(socket.SHUT_WR)
-            pid = int(said.readline())
-            call.settimeout(timeout)
-            try:
-                return int(said.readline())
-            except TimeoutError:
-                os.kill(pid, signal.SIGKILL)
-                raise subprocess.TimeoutExpired(str(request), timeout) from None
+
+def _ends(
+    stream: int | IO[str] | None, number: int, given: contextlib.ExitStack
+) -> tuple[int, IO[str] | None]:
+    """Return what becomes the command's stream, and our end of it if it is a pipe."""
+    if stream is None:
+        return number, None
+    if stream == subprocess.DEVNULL:
+        return given.enter_context(os.fdopen(os.open(os.devnull, os.O_RDWR))).fileno(), None
+    if stream == subprocess.PIPE:
+        ours, theirs = os.pipe()
+        given.callback(os.close, theirs)
+        return theirs, os.fdopen(ours)
+    return (stream if isinstance(stream, int) else stream.fileno()), None
+
+
+class Forked:
+    """A command that runs, with what the tests use of `subprocess.Popen`."""
+
+    def __init__(
+        self,
+        words: Sequence[str],
+        call: socket.socket,
+        stdout: IO[str] | None,
+        stderr: IO[str] | None,
+    ) -> None:
+        self.stdout = stdout
+        self.stderr = stderr
+        self.returncode: int | None = None
+        self._words = words
+        self._call = call
+        self._said = call.makefile("r")
+        self.pid = int(self._said.readline())
+
+    def poll(self) -> int | None:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.wait(0)
+        return self.returncode
+
+    def wait(self, timeout: float | None = None) -> int:
+        if self.returncode is None:
+            if not select.select([self._call], [], [], timeout)[0]:
+                raise subprocess.TimeoutExpired(self._words, timeout or 0)
+            self.returncode = int(self._said.readline())
+            self._said.close()
+            self._call.close()
+        return self.returncode
+
+    def communicate(self, timeout: float | None = None) -> tuple[str, str]:
+        said: dict[IO[str] | None, str] = {}
+
+        def read(pipe: IO[str]) -> None:
+            said[pipe] = pipe.read()
+
+        pipes = [pipe for pipe in (self.stdout, self.stderr) if pipe and not pipe.closed]
+        readers = [threading.Thread(target=read, args=(pipe,), daemon=True) for pipe in pipes]
+        for reader in readers:
+            reader.start()
+        self.wait(timeout)
+        for reader, pipe in zip(readers, pipes, strict=True):
+            reader.join()
+            pipe.close()
+        return said.get(self.stdout, ""), said.get(self.stderr, "")
+
+    def send_signal(self, number: int) -> None:
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def terminate(self) -> None:
+        self.send_signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        self.send_signal(signal.SIGKILL)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for stream in (self.stdout, self.stderr):
+            if stream is not None:
+                stream.close()
+        self.wait()
 
 
 @functools.cache
@@ -130,6 +222,9 @@ def tend(number: int, *streams: int) -> None:
     for target, stream in enumerate(streams):
         os.dup2(stream, target)
         os.close(stream)
+    sys.stdin = os.fdopen(0, closefd=False)
+    sys.stdout = os.fdopen(1, "w", closefd=False)
+    sys.stderr = os.fdopen(2, "w", buffering=1, errors="backslashreplace", closefd=False)
     os.chdir(request["cwd"])
     os.environ.clear()
     os.environ.update(request["env"])
