@@ -156,7 +156,8 @@ def test_a_point_is_the_point_of_its_row():
 def test_neighbours_are_levels_near_and_far_and_every_other_entry():
     encoding = Encoding(Cube(problem(*MIXED).space))
     point = {"x": 0.0, "lr": 0.001, "layers": 1, "batch": "32", "optimizer": "adam"}
-    around = [encoding.point(row) for row in encoding.neighbours(encoding.row(point))]
+    rows, _ = encoding.neighbours(encoding.row(point)[None])
+    around = [encoding.point(row) for row in rows]
     changes = [
         (name, p[name]) for p in around for name in list(point)[2:] if p[name] != point[name]
     ]

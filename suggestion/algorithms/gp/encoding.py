@@ -42,6 +42,15 @@ class _Block:
         found: Places = ((part[:, None, :] - self.levels[None]) ** 2).sum(axis=2).argmin(axis=1)
         return found
 
+    def around(self, level: int) -> list[int]:
+        """Return the levels next to one, by steps of several sizes, or all others of a list."""
+        assert self.levels is not None
+        count = len(self.levels)
+        if not self.axis.is_ordered:
+            return [k for k in range(count) if k != level]
+        steps = [step for stride in _STRIDES for step in (-stride, stride)]
+        return [level + step for step in steps if 0 <= level + step < count]
+
 
 @dataclass(frozen=True, slots=True)
 class Columns:
@@ -161,24 +170,22 @@ class Encoding:
                 rows[:, block.first : block.last] = block.levels[places]
         return rows
 
-    def neighbours(self, row: Array) -> Array:
-        """Return the rows that differ in one level: by steps of several sizes, any of a list."""
-        found = []
+    def neighbours(self, rows: Array) -> tuple[Array, Places]:
+        """Return the rows that differ in one level from one of these, and which it is.
+
+        An ordered level has those some steps away, of several sizes; one of a list all others.
+        """
+        found, owners = [np.empty((0, self.width))], [np.empty(0, dtype=int)]
         for block in self.blocks:
             if block.levels is None:
                 continue
-            here = int(block.nearest(row[None])[0])
-            count = len(block.levels)
-            if block.axis.is_ordered:
-                steps = [step for stride in _STRIDES for step in (-stride, stride)]
-                places = [here + step for step in steps if 0 <= here + step < count]
-            else:
-                places = [k for k in range(count) if k != here]
-            for place in places:
-                other = row.copy()
-                other[block.first : block.last] = block.levels[place]
-                found.append(other)
-        return np.array(found).reshape(len(found), self.width)
+            for owner, level in enumerate(block.nearest(rows)):
+                levels = block.levels[block.around(int(level))]
+                others = np.repeat(rows[owner][None], len(levels), axis=0)
+                others[:, block.first : block.last] = levels
+                found.append(others)
+                owners.append(np.full(len(levels), owner))
+        return np.concatenate(found), np.concatenate(owners)
 
 
 def _levels(axis: Axis, *, coarse: bool) -> Array | None:

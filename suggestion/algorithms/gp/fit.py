@@ -46,8 +46,11 @@ class Density:
         self.kernel = kernel
         self.columns, self.units, self.losses, self.noises = columns, units, losses, noises
         self._warped = np.flatnonzero(columns.warped)
-        self._centre = np.sqrt(2.0) + 0.5 * np.log(columns.axes)
         self._incidence = np.eye(columns.axes)[columns.axis]  # (c, axes)
+        parts = [columns.axes, 2 * len(self._warped), 1]
+        centre = np.sqrt(2.0) + 0.5 * np.log(columns.axes)
+        self._centres = np.repeat([centre, 0.0, _NOISE_CENTRE], parts)
+        self._deviations = np.repeat([_LENGTH_DEVIATION, _WARP_DEVIATION, _NOISE_DEVIATION], parts)
 
     def start(self, noise: float) -> Array:
         axes, warps = self.columns.axes, 2 * len(self._warped)
@@ -110,17 +113,8 @@ class Density:
         )
 
     def _prior(self, at: Array) -> tuple[float, Array]:
-        axes, warps = self.columns.axes, 2 * len(self._warped)
-        centres = np.concatenate([np.full(axes, self._centre), np.zeros(warps), [_NOISE_CENTRE]])
-        deviations = np.concatenate(
-            [
-                np.full(axes, _LENGTH_DEVIATION),
-                np.full(warps, _WARP_DEVIATION),
-                [_NOISE_DEVIATION],
-            ]
-        )
-        away = (at - centres) / deviations
-        return 0.5 * float(away @ away), away / deviations
+        away = (at - self._centres) / self._deviations
+        return 0.5 * float(away @ away), away / self._deviations
 
 
 def fit(columns: Columns, units: Array, losses: Array, noises: Array) -> Hyperparameters:

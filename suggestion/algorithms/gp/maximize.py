@@ -98,13 +98,11 @@ def _stepped(
     score: Score, encoding: Encoding, idle: Array, rows: Array, heights: Array
 ) -> tuple[Array, Array]:
     """Move each row to its best neighbour, where that is better."""
-    around = [encoding.settled(encoding.neighbours(row), idle)[0] for row in rows]
-    found = score.heights(np.vstack(around))
-    rows, heights, first = rows.copy(), heights.copy(), 0
-    for place, neighbours in enumerate(around):
-        last = first + len(neighbours)
-        best = int(found[first:last].argmax())
-        if found[first + best] > heights[place]:
-            rows[place], heights[place] = neighbours[best], found[first + best]
-        first = last
-    return rows, heights
+    around, owners = encoding.neighbours(rows)
+    around, _ = encoding.settled(around, idle)
+    found = score.heights(around)
+    order = np.argsort(found, kind="stable")
+    best = np.zeros(len(rows), dtype=int)
+    best[owners[order]] = order  # the highest comes last, and stays
+    better = found[best] > heights
+    return np.where(better[:, None], around[best], rows), np.where(better, found[best], heights)

@@ -1,11 +1,12 @@
 """The process, given its hyperparameters and what was observed."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from scipy.linalg import cholesky, solve_triangular
 
-from .kernel import Array, Kernel, smooth, squared_distances
+from .kernel import Anchors, Array, Kernel, dot, smooth
 from .warping import Kumaraswamy
 
 JITTER = 1e-9
@@ -23,10 +24,10 @@ class Hyperparameters:
 
     def covariances(self, left: Array, right: Array) -> tuple[Array, Array]:
         """Return those of two sets of warped rows, shape (n, m), and their slopes in s."""
-        return self.kernel(squared_distances(left, right, self.weights))
+        return self.kernel(Anchors(right, self.weights).squared_distances(left))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Model:
     """A process conditioned on n rows of c columns, each in [0, 1].
 
@@ -68,7 +69,7 @@ class Model:
         stay. The factor grows by a row; mean and amplitude stay.
         """
         row = self.hyper.warp.apply(units)[None, :]
-        covariance, _ = self.hyper.covariances(row, self.rows)
+        covariance, _ = self._covariances(row)
         solved = self.factor @ covariance[0]
         corner = np.sqrt(max(1.0 + self.hyper.noise + JITTER - float(solved @ solved), JITTER))
         count = len(self.rows)
@@ -92,25 +93,33 @@ class Model:
 
     def expected(self) -> Array:
         """Return what it expects at its own rows, the noise taken out."""
-        covariance, _ = self.hyper.covariances(self.rows, self.rows)
+        covariance, _ = self._covariances(self.rows)
         found: Array = self.mean + covariance @ self.alpha
         return found
+
+    @cached_property
+    def _anchors(self) -> Anchors:
+        return Anchors(self.rows, self.hyper.weights)
+
+    def _covariances(self, rows: Array) -> tuple[Array, Array]:
+        """Return those of warped rows with the model's own, and their slopes in s."""
+        return self.hyper.kernel(self._anchors.squared_distances(rows))
 
     def posterior(self, units: Array) -> tuple[Array, Array]:
         """Return mean and variance of the objective at m rows."""
         rows = self.hyper.warp.apply(units)
-        covariance, _ = self.hyper.covariances(rows, self.rows)
+        covariance, _ = self._covariances(rows)
         solved = covariance @ self.factor.T
-        variance = np.maximum(1.0 - (solved * solved).sum(axis=1), _LEAST_VARIANCE)
+        variance = np.maximum(1.0 - dot(solved, solved), _LEAST_VARIANCE)
         return self.mean + covariance @ self.alpha, self.amplitude * variance
 
     def posterior_with_slopes(self, units: Array) -> tuple[Array, Array, Array, Array]:
         """Return mean and variance, shape (m,), and their slopes in the units, (m, c)."""
-        rows = self.hyper.warp.apply(units)
-        covariance, slope = self.hyper.covariances(rows, self.rows)
+        rows, bend = self.hyper.warp.apply_with_slope(units)
+        covariance, slope = self._covariances(rows)
         solved = covariance @ self.factor.T
-        variance = np.maximum(1.0 - (solved * solved).sum(axis=1), _LEAST_VARIANCE)
-        chain = 2.0 * self.hyper.weights * self.hyper.warp.slope(units)
+        variance = np.maximum(1.0 - dot(solved, solved), _LEAST_VARIANCE)
+        chain = 2.0 * self.hyper.weights * bend
         by_mean = slope * self.alpha
         by_variance = slope * (solved @ self.factor)
         return (

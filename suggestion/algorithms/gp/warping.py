@@ -23,11 +23,12 @@ class Kumaraswamy:
         warped: Array = 1.0 - (1.0 - inner) ** self.b
         return warped
 
-    def slope(self, units: Array) -> Array:
-        """Return dz/du."""
+    def apply_with_slope(self, units: Array) -> tuple[Array, Array]:
+        """Return z and dz/du."""
         u = np.clip(units, _EDGE, 1 - _EDGE)
-        slope: Array = self.a * self.b * u ** (self.a - 1) * (1 - u**self.a) ** (self.b - 1)
-        return slope
+        inner = u**self.a
+        rest = (1.0 - inner) ** self.b
+        return 1.0 - rest, self.a * self.b * (inner / u) * (rest / (1.0 - inner))
 
     def slopes_of_logs(self, units: Array) -> tuple[Array, Array]:
         """Return dz/d(log a) and dz/d(log b)."""
