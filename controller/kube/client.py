@@ -59,8 +59,9 @@ async def connect(*, kubeconfig: str | None = None, context: str | None = None) 
         if kubeconfig is None and context is None and _is_inside():
             config.load_incluster_config(client_configuration=settings)
         else:
+            file = kubeconfig or os.environ.get("KUBECONFIG") or None  # as it is now
             await config.load_kube_config(
-                config_file=kubeconfig, context=context, client_configuration=settings
+                config_file=file, context=context, client_configuration=settings
             )
     except config.ConfigException as error:
         message = f"no cluster can be reached: {error}"

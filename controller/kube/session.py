@@ -55,9 +55,17 @@ class Context:
 
     @property
     def is_inside(self) -> bool:
-        named = self.kubeconfig or self.name or os.environ.get("KUBECONFIG")
         is_pod = "KUBERNETES_SERVICE_HOST" in os.environ
-        return is_pod and not named and not (Path.home() / ".kube" / "config").exists()
+        is_named = self.file is not None or self.name is not None
+        return is_pod and not is_named and not (Path.home() / ".kube" / "config").exists()
+
+    @property
+    def file(self) -> str | None:
+        """The kubeconfig, None for the usual one.
+
+        KUBECONFIG is read here: the library does that once, when it is imported.
+        """
+        return self.kubeconfig or os.environ.get("KUBECONFIG") or None
 
 
 def connect(context: Context) -> "Session":
@@ -75,9 +83,9 @@ def connect(context: Context) -> "Session":
         raise Invalid([Fault("--cluster", message, remedy)])
     try:
         config.load_kube_config(
-            config_file=context.kubeconfig, context=context.name, client_configuration=settings
+            config_file=context.file, context=context.name, client_configuration=settings
         )
-        known, current = config.list_kube_config_contexts(config_file=context.kubeconfig)
+        known, current = config.list_kube_config_contexts(config_file=context.file)
     except (config.ConfigException, OSError, TypeError) as error:
         # A user that is missing altogether is a TypeError in some releases.
         message = f"no cluster is configured: {error}"

@@ -53,6 +53,12 @@ def test_a_kubeconfig_is_meant_before_the_pod_s_own_cluster(api_server, pod):
     assert connect(Context()).context == "test"
 
 
+def test_a_kubeconfig_may_be_named_after_the_library_was_loaded(api_server, monkeypatch):
+    monkeypatch.setenv("KUBECONFIG", str(api_server.kubeconfig))
+
+    assert connect(Context()).context == "test"
+
+
 def test_a_pod_without_a_token_is_told_what_to_do(pod):
     with pytest.raises(Invalid, match="give the pod a service account's token"):
         connect(Context())
