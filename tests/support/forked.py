@@ -2,7 +2,7 @@
 
 Most of a start is importing. What a process has of its surroundings, its arguments,
 directory, environment and streams, it is given anew, and nothing of the command has
-run in it before. How long a real start takes, and what it imports, is
+run in it before. How long a real start takes, what it imports, and how the interpreter ends, is
 not to be seen here.
 """
 
@@ -25,8 +25,11 @@ from typing import IO, Self
 
 IMPORTED = (
     *("alembic.runtime.migration", "sqlalchemy.dialects.sqlite", "yaml", "rich.live"),
-    *(f"tunewright.{name}" for name in ("cli.compose", "controller.engine", "controller.local")),
-    *("tunewright.db.sql", "tunewright.sdk.submit"),
+    *(f"tunewright.cli.{name}" for name in ("compose", "display", "summary")),
+    *(f"tunewright.controller.{name}" for name in ("engine", "local.runner", "provenance")),
+    *(f"tunewright.sdk.{name}" for name in ("machine", "rendered", "sources.there", "submit")),
+    *(f"tunewright.suggestion.{name}" for name in ("check", "suggester", "algorithms.random")),
+    *("tunewright.db.sql", "tunewright.suggestion.early_stopping.registry"),
 )
 """What most commands use beside their own modules; nothing that starts a thread."""
 
@@ -186,13 +189,15 @@ def herd(path: str) -> Herd:
 
 def lead(control: socket.socket) -> None:
     """Import, then fork one process for each call, until the other end is closed."""
+    from tunewright.api.errors import MissingExtra
     from tunewright.cli.main import COMMANDS
 
     heavy = {"operator", "serve", "ui", "collector"}
     for place, _ in (entry for name, entry in COMMANDS.items() if name not in heavy):
         importlib.import_module(f"tunewright.cli.{place.partition(':')[0]}")
     for name in IMPORTED:
-        importlib.import_module(name)
+        with contextlib.suppress(ImportError, MissingExtra):  # who needs it will say so
+            importlib.import_module(name)
     gc.freeze()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     while True:
@@ -232,7 +237,12 @@ def tend(number: int, *streams: int) -> None:
 
     from tunewright.cli.main import main
 
-    main()
+    try:
+        main()
+    except SystemExit as end:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(int(end.code or 0))  # to take apart all that was imported takes longer than to run
 
 
 if __name__ == "__main__":
