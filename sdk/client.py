@@ -361,8 +361,11 @@ class Client:
 
         Raises:
             Invalid: the objective is not among the metrics.
+            TypeError: that is no point: `ask` gave None, for the experiment is over.
             ValueError: a value is no number.
         """
+        if not isinstance(point, Point):
+            raise TypeError(f"{point!r} is no point: ask() returns None once all is over")
         return self.told(name, point.index, point.token, values_of(metrics, more), failed)
 
     def told(

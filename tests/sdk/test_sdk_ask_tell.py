@@ -37,6 +37,12 @@ def test_a_loop_of_one_s_own_tunes(client):
     assert client.best("asked").metrics["steps"] == 4
 
 
+def test_the_none_that_ends_a_loop_is_no_point_to_tell_of(client):
+    experiment = client.create(asked())
+    with pytest.raises(TypeError, match="None is no point"):
+        experiment.tell(None, loss=1)
+
+
 WORKER = """
 from tunewright import Client
 with Client() as client:
