@@ -7,6 +7,8 @@ from support.command import COMMAND
 from support.katib_plugin import PROGRAM
 from support.packages import install
 
+pytestmark = pytest.mark.timeout(300)  # a service is started dozens of times
+
 SERVE = [*COMMAND, "serve", "suggestion", "--port"]
 LIST = ["algorithms", "--early-stopping", "-o", "json"]
 RESTARTED = ["the same history gives the same points", "a restart changes nothing"]
@@ -35,7 +37,7 @@ def test_at_an_address_nothing_is_restarted_and_so_not_called_stateless(tunewrig
 
 def test_our_own_service_started_by_its_command_is_stateless(tunewright):
     result = tunewright(
-        "plugin", "test", "--algorithm", "random", "--", *SERVE, "{port}", timeout=110
+        "plugin", "test", "--algorithm", "random", "--", *SERVE, "{port}", timeout=280
     )
     assert result.code == 0, result.out
     assert set(verdicts(result).values()) == {"kept"}
@@ -45,7 +47,7 @@ def test_our_own_service_started_by_its_command_is_stateless(tunewright):
 
 def test_a_plug_in_that_bears_no_restart_is_stateful_but_usable(tunewright):
     plugin = [*PROGRAM, "{port}"]
-    result = tunewright("plugin", "test", "--algorithm", "counting", "--", *plugin, timeout=110)
+    result = tunewright("plugin", "test", "--algorithm", "counting", "--", *plugin, timeout=280)
     assert result.code == 0, result.out
     assert [rule for rule, verdict in verdicts(result).items() if verdict != "kept"] == [
         "a restart changes nothing",

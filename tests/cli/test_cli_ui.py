@@ -33,8 +33,8 @@ def test_the_address_holds_a_token_that_is_new_each_time(tunewright):
     tokens = set()
     for _ in range(2):
         with serving(tunewright, "--port", "0") as (address, _):
-            assert httpx.get(address[0]).status_code == 303
-            assert httpx.get(address[1]).status_code == 401
+            assert httpx.get(address[0], timeout=60).status_code == 303
+            assert httpx.get(address[1], timeout=60).status_code == 401
             tokens.add(address[2])
     assert len(tokens) == 2
 
@@ -43,7 +43,7 @@ def test_the_address_lets_in_whatever_signs_the_token_is_made_of(tunewright):
     env = {"TUNEWRIGHT_UI_TOKEN": "ab+c/d&e#f%20=="}
     with (
         serving(tunewright, "--port", "0", env=env) as (address, _),
-        httpx.Client(follow_redirects=True) as browser,
+        httpx.Client(follow_redirects=True, timeout=60) as browser,
     ):
         assert browser.get(address[0]).status_code == 200
         assert browser.get(f"{address[1]}api/v1/experiments").status_code == 200
@@ -87,7 +87,7 @@ def test_a_further_name_is_answered_when_it_is_allowed(tunewright):
     with serving(tunewright, "--port", "0", "--allow-host", "tuner.example") as (address, _):
         port = address[1].rstrip("/").rpartition(":")[2]
         for host, status in (("tuner.example", 303), ("other.example", 421)):
-            answered = httpx.get(address[0], headers={"Host": f"{host}:{port}"})
+            answered = httpx.get(address[0], headers={"Host": f"{host}:{port}"}, timeout=60)
             assert answered.status_code == status
 
 

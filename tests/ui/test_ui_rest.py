@@ -240,7 +240,7 @@ def test_only_those_with_the_token_and_from_here_are_answered(server, method, he
 
 
 def test_the_token_in_the_address_becomes_a_cookie_that_no_script_can_read(server):
-    entered = httpx.get(f"{server.url}/?token=of-the-tests&page=1")
+    entered = httpx.get(f"{server.url}/?token=of-the-tests&page=1", timeout=60)
     assert (entered.status_code, entered.headers["Location"]) == (303, "/?page=1")
     cookie = entered.headers["Set-Cookie"].lower()
     assert "httponly" in cookie
@@ -277,13 +277,13 @@ def test_what_is_compared_beyond_eight_is_said_to_be_left_out(ask, server):
 
 
 def test_nobody_can_redirect_elsewhere_by_a_path(server):
-    entered = httpx.get(f"{server.url}//evil.example?token=of-the-tests")
+    entered = httpx.get(f"{server.url}//evil.example?token=of-the-tests", timeout=60)
     assert entered.headers["Location"] == "/evil.example"
 
 
 def test_every_answer_forbids_what_comes_from_elsewhere(server):
     for path in ("/", "/static/app.css", "/api/v1/experiments"):
-        headers = httpx.get(server.url + path).headers
+        headers = httpx.get(server.url + path, timeout=60).headers
         assert "default-src 'self'" in headers["Content-Security-Policy"]
         assert headers["X-Content-Type-Options"] == "nosniff"
 

@@ -241,7 +241,9 @@ def test_a_token_of_the_cluster_says_whose_it_is(ask, cluster):
 
 def test_a_header_is_believed_only_where_a_proxy_is_named(cluster, tmp_path):
     with serving(cluster, tmp_path) as url:
-        answered = httpx.get(f"{url}/api/v1/experiments", headers={"kubeflow-userid": ADA})
+        answered = httpx.get(
+            f"{url}/api/v1/experiments", headers={"kubeflow-userid": ADA}, timeout=60
+        )
     assert answered.status_code == 401
 
 
@@ -264,7 +266,10 @@ def test_links_hold_the_base_path_whether_a_proxy_takes_it_away_or_not(ask, url)
 
     assert links(taken.text) == links(kept.text)
     assert all(each.startswith((f"{BASE}/", "#")) for each in links(kept.text))
-    assert httpx.get(url, headers={"kubeflow-userid": BOB}).headers["location"] == f"{BASE}/"
+    assert (
+        httpx.get(url, headers={"kubeflow-userid": BOB}, timeout=60).headers["location"]
+        == f"{BASE}/"
+    )
 
 
 @pytest.fixture
