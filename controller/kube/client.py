@@ -6,7 +6,6 @@ know no custom resource. Only here is it imported.
 
 import asyncio
 import math
-import os
 import ssl
 import time
 from collections.abc import AsyncIterator, Mapping
@@ -19,6 +18,7 @@ from kubernetes.aio import config
 from kubernetes.aio.client import ApiClient, Configuration
 
 from ...api.errors import Fault, Forbidden, Invalid, ServerUnavailable, TunewrightError
+from . import surroundings
 from .answers import OURS, error_of, read_event, read_object, selecting, slim
 from .port import (
     Document,
@@ -56,10 +56,10 @@ async def connect(*, kubeconfig: str | None = None, context: str | None = None) 
     """
     settings = Configuration()
     try:
-        if kubeconfig is None and context is None and _is_inside():
+        if kubeconfig is None and context is None and surroundings.is_pod():
             config.load_incluster_config(client_configuration=settings)
         else:
-            file = kubeconfig or os.environ.get("KUBECONFIG") or None  # as it is now
+            file = surroundings.kubeconfig(kubeconfig)
             await config.load_kube_config(
                 config_file=file, context=context, client_configuration=settings
             )
@@ -68,10 +68,6 @@ async def connect(*, kubeconfig: str | None = None, context: str | None = None) 
         raise Invalid([Fault("", message, "name a kubeconfig with --kubeconfig")]) from error
     settings.connection_pool_maxsize = CONNECTIONS
     return KubeClient(ApiClient(settings))
-
-
-def _is_inside() -> bool:
-    return "KUBERNETES_SERVICE_HOST" in os.environ
 
 
 class KubeClient:

@@ -6,7 +6,6 @@ every release of it reads alike.
 """
 
 import json
-import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
@@ -26,6 +25,7 @@ from ...api.errors import (
 from .answers import OURS, error_of, read_event, read_object, selecting, slim
 from .port import Document, Resource, Selection, WatchEvent, name_of, version_of
 from .reflector import SILENCE
+from .surroundings import is_pod, kubeconfig
 
 try:
     import urllib3
@@ -55,17 +55,8 @@ class Context:
 
     @property
     def is_inside(self) -> bool:
-        is_pod = "KUBERNETES_SERVICE_HOST" in os.environ
-        is_named = self.file is not None or self.name is not None
-        return is_pod and not is_named and not (Path.home() / ".kube" / "config").exists()
-
-    @property
-    def file(self) -> str | None:
-        """The kubeconfig, None for the usual one.
-
-        KUBECONFIG is read here: the library does that once, when it is imported.
-        """
-        return self.kubeconfig or os.environ.get("KUBECONFIG") or None
+        named = kubeconfig(self.kubeconfig) or self.name
+        return is_pod() and not named and not (Path.home() / ".kube" / "config").exists()
 
 
 def connect(context: Context) -> "Session":
@@ -81,11 +72,12 @@ def connect(context: Context) -> "Session":
     if context.kubeconfig is not None and not Path(context.kubeconfig).is_file():
         message = f"no cluster is configured: there is no file {context.kubeconfig}"
         raise Invalid([Fault("--cluster", message, remedy)])
+    file = kubeconfig(context.kubeconfig)
     try:
         config.load_kube_config(
-            config_file=context.file, context=context.name, client_configuration=settings
+            config_file=file, context=context.name, client_configuration=settings
         )
-        known, current = config.list_kube_config_contexts(config_file=context.file)
+        known, current = config.list_kube_config_contexts(config_file=file)
     except (config.ConfigException, OSError, TypeError) as error:
         # A user that is missing altogether is a TypeError in some releases.
         message = f"no cluster is configured: {error}"

@@ -368,6 +368,18 @@ def test_who_has_just_come_back_is_not_believed_that_it_forbids(plain, monkeypat
     asyncio.run(scene())
 
 
+def test_a_kubeconfig_may_be_named_after_the_library_was_loaded(api_server, monkeypatch):
+    async def scene():
+        kube = await connect()
+        try:
+            return await kube.get(Resource("", "v1", "namespaces"), None, "default")
+        finally:
+            await kube.close()
+
+    monkeypatch.setenv("KUBECONFIG", str(api_server.kubeconfig))
+    assert asyncio.run(scene())["metadata"]["name"] == "default"
+
+
 def test_a_kubeconfig_that_is_missing_is_named(tmp_path):
     with pytest.raises(Invalid, match="no cluster can be reached"):
         asyncio.run(connect(kubeconfig=str(tmp_path / "none")))

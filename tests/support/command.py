@@ -7,9 +7,9 @@ import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
-from .forked import Forked, herd
+from .forked import Forked, Stream, herd
 
 ROOT = Path(__file__).parents[2]
 COMMAND = [sys.executable, "-P", "-m", "tunewright"]
@@ -121,13 +121,12 @@ class Command:
         *words: object,
         cwd: Path | None = None,
         env: Mapping[str, str] | Iterable[tuple[str, str]] = (),
-        stdout: int | IO[str] | None = subprocess.PIPE,
-        stderr: int | IO[str] | None = subprocess.PIPE,
+        stderr: Stream = subprocess.PIPE,
     ) -> Forked:
         environ = {**self.environ, **dict(env)}
         return herd(environ["PYTHONPATH"]).start(
             [*map(str, words)],
             cwd=cwd or self.folder,
             env=environ,
-            streams=(None, stdout, stderr),
+            stderr=stderr,
         )

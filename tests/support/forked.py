@@ -21,7 +21,10 @@ import tempfile
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import IO, Self
+from typing import IO, Literal, Self, TypeAlias
+
+Stream: TypeAlias = IO[str] | Literal[-1] | None
+"""A file, `subprocess.PIPE`, which we read, or None for our own."""
 
 IMPORTED = (
     *("alembic.runtime.migration", "sqlalchemy.dialects.sqlite", "yaml", "rich.live"),
@@ -56,11 +59,13 @@ class Herd:
         *,
         cwd: Path,
         env: Mapping[str, str],
-        streams: Sequence[int | IO[str] | None],
+        stdin: IO[str] | None = None,
+        stdout: Stream = subprocess.PIPE,
+        stderr: Stream = subprocess.PIPE,
     ) -> "Forked":
-        """Start a command; its three streams are as those of `subprocess.Popen`."""
+        """Start a command."""
         with contextlib.ExitStack() as given:
-            ends = [_ends(stream, number, given) for number, stream in enumerate(streams)]
+            ends = [_ends(each, n, given) for n, each in enumerate((stdin, stdout, stderr))]
             call, its = socket.socketpair()
             with self._asking, its:
                 descriptors = [its.fileno(), *(theirs for theirs, _ in ends)]
@@ -87,7 +92,9 @@ class Herd:
         ):
             given.write(stdin)
             given.seek(0)
-            with self.start(words, cwd=cwd, env=env, streams=(given, out, err)) as command:
+            with self.start(
+                words, cwd=cwd, env=env, stdin=given, stdout=out, stderr=err
+            ) as command:
                 try:
                     code = command.wait(timeout)
                 except subprocess.TimeoutExpired:
@@ -98,19 +105,15 @@ class Herd:
             return subprocess.CompletedProcess(words, code, out.read(), err.read())
 
 
-def _ends(
-    stream: int | IO[str] | None, number: int, given: contextlib.ExitStack
-) -> tuple[int, IO[str] | None]:
+def _ends(stream: Stream, number: int, given: contextlib.ExitStack) -> tuple[int, IO[str] | None]:
     """Return what becomes the command's stream, and our end of it if it is a pipe."""
     if stream is None:
         return number, None
-    if stream == subprocess.DEVNULL:
-        return given.enter_context(os.fdopen(os.open(os.devnull, os.O_RDWR))).fileno(), None
-    if stream == subprocess.PIPE:
+    if isinstance(stream, int):
         ours, theirs = os.pipe()
         given.callback(os.close, theirs)
         return theirs, os.fdopen(ours)
-    return (stream if isinstance(stream, int) else stream.fileno()), None
+    return stream.fileno(), None
 
 
 class Forked:

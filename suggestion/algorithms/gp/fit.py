@@ -72,7 +72,7 @@ class Density:
     def __call__(self, at: Array) -> tuple[float, Array]:
         hyper = self.hyperparameters(at)
         rows = hyper.warp.apply(self.units)
-        covariance, slope = hyper.covariances(rows, rows)
+        covariance, slope = hyper.covariances(rows)
         diagonal = np.diag_indices_from(covariance)
         covariance[diagonal] = 1.0 + hyper.noise * self.noises + JITTER
         try:

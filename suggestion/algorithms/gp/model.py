@@ -22,9 +22,9 @@ class Hyperparameters:
     noise: float
     kernel: Kernel = smooth
 
-    def covariances(self, left: Array, right: Array) -> tuple[Array, Array]:
-        """Return those of two sets of warped rows, shape (n, m), and their slopes in s."""
-        return self.kernel(Anchors(right, self.weights).squared_distances(left))
+    def covariances(self, rows: Array) -> tuple[Array, Array]:
+        """Return those of n warped rows with one another, shape (n, n), and their slopes in s."""
+        return self.kernel(Anchors(rows, self.weights).squared_distances(rows))
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Model:
     def of(cls, hyper: Hyperparameters, units: Array, losses: Array, noises: Array) -> "Model":
         """`noises` are shares of the noise's level, 1 where nothing is known."""
         rows = hyper.warp.apply(units)
-        covariance, _ = hyper.covariances(rows, rows)
+        covariance, _ = hyper.covariances(rows)
         covariance[np.diag_indices_from(covariance)] += hyper.noise * noises + JITTER
         lower = robust_cholesky(covariance)
         identity = np.eye(len(rows))
