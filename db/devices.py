@@ -4,50 +4,27 @@ from collections.abc import Mapping, Sequence
 
 from sqlalchemy import Connection, delete, insert, select
 
-from .observations import Observations
+from .part import Part
 from .records import AttemptState
 from .schema import attempts, experiments, leases, trials
 
 
-class Devices(Observations):
+class Devices(Part):
     """The part of the store that is about devices of this machine."""
 
     def lease_devices(
         self, owner: str, wanted: int, *, inventory: Sequence[str], shares: int, now: float
     ) -> Sequence[str]:
         def work(connection: Connection) -> Sequence[str]:
-            held = connection.execute(
-                select(leases.c.device).where(leases.c.owner == owner).order_by(leases.c.device)
-            ).scalars()
-            mine = list(held)
-            if mine:
-                return mine
-            taken: dict[str, set[int]] = {}
-            rows = connection.execute(
-                select(leases.c.device, leases.c.share)
-                .where(leases.c.device.in_(inventory))
-                .with_for_update()
-            )
-            for row in rows:
-                taken.setdefault(row.device, set()).add(row.share)
-            free = [
-                (device, share)
-                for device in inventory
-                for share in range(shares)
-                if share not in taken.get(device, ())
-            ]
-            # The least used first, in the order of the inventory; no device twice.
-            by_use = sorted(dict(free).items(), key=lambda entry: len(taken.get(entry[0], ())))
-            chosen = by_use[:wanted]
-            if len(chosen) < wanted:
-                return ()
-            rows_of_lease = [
-                {"device": device, "share": share, "owner": owner, "leased_at": now}
-                for device, share in chosen
-            ]
-            if rows_of_lease:
-                connection.execute(insert(leases), rows_of_lease)
-            return [device for device, _ in chosen]
+            held = _held(connection, owner)
+            if held:
+                return held
+            chosen = _chosen(inventory, shares, _taken(connection, inventory), wanted)
+            if chosen:
+                head = {"owner": owner, "leased_at": now}
+                rows = [{"device": device, "share": share, **head} for device, share in chosen]
+                connection.execute(insert(leases), rows)
+            return tuple(device for device, _ in chosen)
 
         # Who leases one that another process leased at the same moment tries again.
         return self._database.write(work)
@@ -70,6 +47,36 @@ class Devices(Observations):
             )
             uids = {row.token: row.uid for row in going}
         return {owner: uids.get(_token_of(owner)) for owner in owners}
+
+
+def _held(connection: Connection, owner: str) -> Sequence[str]:
+    query = select(leases.c.device).where(leases.c.owner == owner).order_by(leases.c.device)
+    return tuple(connection.execute(query).scalars())
+
+
+def _taken(connection: Connection, inventory: Sequence[str]) -> Mapping[str, set[int]]:
+    """Return which shares of each device are leased; until the transaction ends they stay so."""
+    query = select(leases.c.device, leases.c.share).where(leases.c.device.in_(inventory))
+    taken: dict[str, set[int]] = {device: set() for device in inventory}
+    for device, share in connection.execute(query.with_for_update()):
+        taken[device].add(share)
+    return taken
+
+
+def _chosen(
+    inventory: Sequence[str], shares: int, taken: Mapping[str, set[int]], wanted: int
+) -> Sequence[tuple[str, int]]:
+    """Choose devices, each with a free share: the least used first; none where they are too few.
+
+    Of equally used ones the first of the inventory is taken, and none twice.
+    """
+    free = {
+        device: next(share for share in range(shares) if share not in taken[device])
+        for device in inventory
+        if len(taken[device]) < shares
+    }
+    by_use = sorted(free.items(), key=lambda entry: len(taken[entry[0]]))
+    return by_use[:wanted] if len(by_use) >= wanted else ()
 
 
 def _token_of(owner: str) -> str:

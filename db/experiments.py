@@ -5,19 +5,14 @@ import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, insert, or_, select, update
+from sqlalchemy import Connection, delete, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
-from ..api.errors import Conflict, NotFound
-from ..api.excerpts import objective_of, stopping_rule_of
+from ..api.errors import Conflict
 from ..api.identity import ExperimentKey
-from ..api.objective import Objective
 from ..api.remarks import is_label, labels_of
 from ..api.states import EXPERIMENT_EDGES, ExperimentState, passage
-from ..api.stopping import StoppingRule
-from .cache import Cache
-from .connection import Database
-from .names import Names
+from .part import BY_UID, Part
 from .records import EventRow, ExperimentRecord, Wish
 from .rows import STATE_COLUMNS, experiment_record, legible
 from .schema import (
@@ -30,29 +25,13 @@ from .schema import (
     trials,
     wishes,
 )
-from .statements import Prepared, insert_of
-from .summaries import Summaries
 
-_BY_UID = Prepared(select(experiments).where(experiments.c.uid == bindparam("uid")))
-_RULES = Prepared(
-    select(experiments.c.version, experiments.c.document).where(experiments.c.id == bindparam("id"))
-)
-_VERSION = Prepared(select(experiments.c.version).where(experiments.c.id == bindparam("id")))
-_NEW_EVENT = insert_of(events)
 _REMEMBERED_SECONDS = 3600.0
 """How long a deletion can be heard of."""
 
 
-class Experiments:
+class Experiments(Part):
     """The part of the store that is about experiments as such."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-        self._names = Names(database)
-        self._summaries = Summaries(self._names)
-        self._ids: Cache[str, int] = Cache(database)
-        self._rules: Cache[int, tuple[int, Objective, StoppingRule | None]] = Cache(database)
-        self._documents: Cache[int, tuple[int, Mapping[str, Any]]] = Cache(database)
 
     def create_experiment(
         self,
@@ -84,34 +63,20 @@ class Experiments:
 
     def mirror_experiment(self, record: ExperimentRecord, *, now: float) -> ExperimentRecord:
         def work(connection: Connection) -> ExperimentRecord:
-            known = _BY_UID(connection, uid=record.uid).first()
+            known = BY_UID(connection, uid=record.uid).first()
+            news = {} if known is None else _news(record, known)
             if known is None:
                 self._retire(connection, record.key)
-                row = _new_row(
-                    record.uid,
-                    record.key,
-                    record.document,
-                    seed=record.seed,
-                    workdir=record.workdir,
-                    now=record.created_at or now,
-                )
-                connection.execute(insert(experiments), row)
+                connection.execute(insert(experiments), _copied_row(record, now))
+            elif news:
+                mine = experiments.c.id == known.id
+                connection.execute(update(experiments).where(mine).values(news))
+            row = self._row(connection, record.uid) if known is None or news else known
+            if known is None or "document" in news:
+                _write_labels(connection, row.id, record.document)
             # It may have been removed before, with another key: a cluster can be restored.
-            self._ids.learn(record.uid, int((known or self._row(connection, record.uid)).id))
-            values: dict[str, Any] = {}
-            if known is None or record.version > known.version:
-                values["document"] = _text(record.document)
-                values["version"] = record.version
-                values["suspended"] = record.suspended
-            if known is None or record.active_seconds != known.active_seconds:
-                values["active_seconds"] = record.active_seconds
-            if values:
-                mine = experiments.c.uid == record.uid
-                connection.execute(update(experiments).where(mine).values(values))
-                known = self._row(connection, record.uid)
-            if "document" in values:
-                _write_labels(connection, known.id, record.document)
-            return experiment_record(known)
+            self._ids.learn(record.uid, int(row.id))
+            return experiment_record(row)
 
         return self._database.write(work)
 
@@ -281,65 +246,6 @@ class Experiments:
                 .values(name=f"{key.name[:54]}~{older.uid[:8]}")
             )
 
-    # For the other parts.
-
-    def _id(self, connection: Connection, uid: str) -> int:
-        """Return the row's key, which does not change while the row is there."""
-        known = self._ids.get(uid)
-        return self._id_anew(connection, uid) if known is None else known
-
-    def _id_anew(self, connection: Connection, uid: str) -> int:
-        """Read the row's key where it may be another: whoever wrote it anew may be elsewhere."""
-        return self._ids.learn(uid, int(self._row(connection, uid).id))
-
-    def _row(self, connection: Connection, uid: str) -> Any:
-        row = _BY_UID(connection, uid=uid).first()
-        if row is None:
-            raise NotFound(f"there is no experiment with uid {uid}")
-        return row
-
-    def _rules_of(
-        self, connection: Connection, experiment_id: int, version: int | None = None
-    ) -> tuple[Objective, StoppingRule | None]:
-        """Return objective and stopping rule of the current document, parsed once a version."""
-        if version is None:
-            version = _VERSION(connection, id=experiment_id).scalar()
-        known = self._rules.get(experiment_id)
-        if known is None or known[0] != version:
-            row = _RULES(connection, id=experiment_id).first()
-            document = json.loads(row.document)
-            known = (row.version, objective_of(document), stopping_rule_of(document))
-            self._rules.learn(experiment_id, known)
-        return known[1], known[2]
-
-    def _document(self, row: Any) -> Mapping[str, Any]:
-        """Return the document, parsed once a version."""
-        known = self._documents.get(row.id)
-        if known is None or known[0] != row.version:
-            known = self._documents.learn(row.id, (row.version, json.loads(row.document)))
-        return known[1]
-
-    def _event(
-        self,
-        connection: Connection,
-        experiment_id: int,
-        *,
-        index: int | None,
-        kind: str,
-        reason: str,
-        message: str,
-        now: float,
-    ) -> None:
-        _NEW_EVENT(
-            connection,
-            experiment_id=experiment_id,
-            at=now,
-            idx=index,
-            kind=kind,
-            reason=reason,
-            message=legible(message),
-        )
-
 
 def _new_row(
     uid: str,
@@ -367,6 +273,36 @@ def _new_row(
         **dict.fromkeys(("position", "proposed", "observed", "since_improvement", "dropped"), 0),
         **dict.fromkeys(("trials_unbegun", *STATE_COLUMNS.values()), 0),
     }
+
+
+def _copied_row(record: ExperimentRecord, now: float) -> dict[str, Any]:
+    """Return the first row of an experiment that began elsewhere."""
+    row = _new_row(
+        record.uid,
+        record.key,
+        record.document,
+        seed=record.seed,
+        workdir=record.workdir,
+        now=record.created_at or now,
+    )
+    return {
+        **row,
+        "version": record.version,
+        "suspended": record.suspended,
+        "active_seconds": record.active_seconds,
+    }
+
+
+def _news(record: ExperimentRecord, known: Any) -> dict[str, Any]:
+    """Return what an experiment's row lacks of what its record says."""
+    news: dict[str, Any] = {}
+    if record.version > known.version:
+        news["document"] = _text(record.document)
+        news["version"] = record.version
+        news["suspended"] = record.suspended
+    if record.active_seconds != known.active_seconds:
+        news["active_seconds"] = record.active_seconds
+    return news
 
 
 def _write_labels(connection: Connection, experiment_id: int, document: Mapping[str, Any]) -> None:

@@ -11,11 +11,11 @@ from sqlalchemy import Connection, Select, and_, func, or_, select
 from ..api.states import ExperimentState
 from .connection import Database
 from .listing import PAUSED, Changed, Feed, Found, Order, Query
-from .provenance import ProvenanceRows
 from .records import ExperimentRecord, TrialRecord
 from .rows import experiment_record
 from .schema import database_time, experiments, labels, removed, trials
 from .statements import AT_ONCE
+from .trial_reading import TrialReading
 
 MOST_CHANGED = 100
 """Where more experiments than that have changed, the feed says so and lists none."""
@@ -34,7 +34,7 @@ _ORDERS = {
 }
 
 
-class Finding(ProvenanceRows):
+class Finding(TrialReading):
     """The part of the store that finds experiments."""
 
     def find_experiments(self, query: Query) -> Found:

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, insert, select
 
-from .devices import Devices
+from .part import Part
 from .records import Provenance
 from .schema import provenance
 
 
-class ProvenanceRows(Devices):
+class ProvenanceRows(Part):
     """The part of the store that is about the code behind a trial."""
 
     def note_provenance(self, uid: str, found: Provenance) -> None:

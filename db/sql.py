@@ -6,14 +6,19 @@ from typing import TYPE_CHECKING
 
 from ..api.stopping import Evaluator
 from .connection import Database
+from .devices import Devices
+from .experiments import Experiments
 from .finding import Finding
 from .migrate import upgrade
+from .observations import Observations
+from .provenance import ProvenanceRows
+from .trials import Trials
 
 if TYPE_CHECKING:
     from .store import Store
 
 
-class SqlStore(Finding):
+class SqlStore(Experiments, Trials, Observations, Finding, Devices, ProvenanceRows):
     """All parts together; see `store.Store` for what each call promises."""
 
     def group(self) -> AbstractContextManager[None]:

@@ -21,7 +21,7 @@ from .records import PendingStop, StopRow
 from .rows import stop_row
 from .schema import curves, decode, encode, events, experiments, log, stops, trials
 from .statements import AT_ONCE, Prepared, insert_of
-from .trials import Trials
+from .trial_reading import TrialReading
 
 _told = logging.getLogger(__name__)
 
@@ -70,7 +70,7 @@ class Target:
     current: bool
 
 
-class Stopping(Trials):
+class Stopping(TrialReading):
     """The part of the store that is about early stopping; it is a `CurveLog` to the rule."""
 
     def __init__(self, database: Database, evaluator: Evaluator | None = None) -> None:

@@ -13,7 +13,7 @@ from ..api.identity import ExperimentKey
 from ..api.observation import Observation
 from ..api.states import TrialState
 from . import trial_statements as run
-from .experiments import Experiments
+from .part import Part
 from .records import COMPLETED, AttemptRecord, ExperimentRecord, TrialRecord, View, Wish
 from .rows import (
     attempt_record,
@@ -28,7 +28,7 @@ from .schema import attempts, decode, experiments, outputs, stops, trials
 from .statements import AT_ONCE, Prepared
 
 
-class TrialReading(Experiments):
+class TrialReading(Part):
     """The part of the store that reads trials."""
 
     def view(self, uid: str) -> View:
