@@ -67,7 +67,17 @@ async def connect(*, kubeconfig: str | None = None, context: str | None = None) 
         message = f"no cluster can be reached: {error}"
         raise Invalid([Fault("", message, "name a kubeconfig with --kubeconfig")]) from error
     settings.connection_pool_maxsize = CONNECTIONS
-    return KubeClient(ApiClient(settings))
+    settings.proxy = settings.proxy or surroundings.proxy(settings.host)
+    # Else a thread looks for a proxy, and another for a password, before each request.
+    settings.client_session_kwargs = {"trust_env": False}
+    return KubeClient(_PlainClient(settings))
+
+
+class _PlainClient(ApiClient):
+    """Sends what it is given, which is plain JSON, as it is: a copy takes as long as the rest."""
+
+    def sanitize_for_serialization(self, obj: Any) -> Any:
+        return obj
 
 
 class KubeClient:
@@ -130,7 +140,7 @@ class KubeClient:
         answer = await self._send("GET", path, query, patience=patience)
         try:
             if answer.status != 200:
-                raise self._error(answer, await answer.text(errors="replace"))
+                raise self._error(answer, await _text(answer))
             return await answer.read()
         except _FAILURES as error:
             raise self._away(error) from error
@@ -211,7 +221,7 @@ class KubeClient:
             method, path, query or {}, body, kind=kind, user=user, patience=timeout
         )
         try:
-            text = await answer.text(errors="replace")
+            text = await _text(answer)
         except _FAILURES as error:
             raise self._away(error) from error
         if answer.status >= 300:
@@ -230,7 +240,7 @@ class KubeClient:
         answer = await self._send("GET", path, query, patience=timeout)
         try:
             if answer.status != 200:
-                raise self._error(answer, await answer.text(errors="replace"))
+                raise self._error(answer, await _text(answer))
             yield answer
         finally:
             _hang_up(answer)
@@ -309,6 +319,10 @@ class KubeClient:
     def _away(self, error: BaseException) -> ServerUnavailable:
         self._silent_at = time.monotonic()
         return ServerUnavailable(f"the API server does not answer: {error or type(error).__name__}")
+
+
+async def _text(answer: aiohttp.ClientResponse) -> str:
+    return (await answer.read()).decode(errors="replace")
 
 
 def _hang_up(answer: aiohttp.ClientResponse) -> None:

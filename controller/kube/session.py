@@ -22,10 +22,10 @@ from ...api.errors import (
     ServerUnavailable,
     Unsupported,
 )
+from . import surroundings
 from .answers import OURS, error_of, read_event, read_object, selecting, slim
 from .port import Document, Resource, Selection, WatchEvent, name_of, version_of
 from .reflector import SILENCE
-from .surroundings import is_pod, kubeconfig
 
 try:
     import urllib3
@@ -55,8 +55,10 @@ class Context:
 
     @property
     def is_inside(self) -> bool:
-        named = kubeconfig(self.kubeconfig) or self.name
-        return is_pod() and not named and not (Path.home() / ".kube" / "config").exists()
+        named = surroundings.kubeconfig(self.kubeconfig) or self.name
+        return (
+            surroundings.is_pod() and not named and not (Path.home() / ".kube" / "config").exists()
+        )
 
 
 def connect(context: Context) -> "Session":
@@ -72,7 +74,7 @@ def connect(context: Context) -> "Session":
     if context.kubeconfig is not None and not Path(context.kubeconfig).is_file():
         message = f"no cluster is configured: there is no file {context.kubeconfig}"
         raise Invalid([Fault("--cluster", message, remedy)])
-    file = kubeconfig(context.kubeconfig)
+    file = surroundings.kubeconfig(context.kubeconfig)
     try:
         config.load_kube_config(
             config_file=file, context=context.name, client_configuration=settings
@@ -115,11 +117,8 @@ class Session:
         given["maxsize"] = _CONNECTIONS
         if getattr(settings, "tls_server_name", None):
             given["server_hostname"] = given["assert_hostname"] = settings.tls_server_name
-        self._pool = (
-            urllib3.ProxyManager(settings.proxy, **given)
-            if settings.proxy
-            else urllib3.PoolManager(**given)
-        )
+        proxy = settings.proxy or surroundings.proxy(settings.host)
+        self._pool = urllib3.ProxyManager(proxy, **given) if proxy else urllib3.PoolManager(**given)
 
     def __str__(self) -> str:
         return f"{self.context} ({self._settings.host})"

@@ -8,7 +8,7 @@ import ssl
 import pytest
 from support.apiserver import NEEDED
 from support.certificates import self_signed
-from support.proxy import Proxy
+from support.proxy import Proxy, WebProxy
 from tunewright.api.errors import (
     Conflict,
     Expired,
@@ -378,6 +378,17 @@ def test_a_kubeconfig_may_be_named_after_the_library_was_loaded(api_server, monk
 
     monkeypatch.setenv("KUBECONFIG", str(api_server.kubeconfig))
     assert asyncio.run(scene())["metadata"]["name"] == "default"
+
+
+def test_a_server_is_reached_by_the_proxy_of_the_environment(api_server, monkeypatch):
+    async def scene():
+        async with WebProxy(api_server) as between:
+            monkeypatch.setenv("HTTPS_PROXY", between.url)
+            async with client(between) as kube:
+                await kube.get(Resource("", "v1", "namespaces"), None, "default")
+            return between.asked_for
+
+    assert asyncio.run(scene()) == ["api.example.org:6443"]
 
 
 def test_a_kubeconfig_that_is_missing_is_named(tmp_path):

@@ -1,5 +1,6 @@
 """Which cluster a person's connection is to, where no kubeconfig says so."""
 
+import asyncio
 import socket
 import threading
 from urllib.parse import urlsplit
@@ -8,6 +9,7 @@ import pytest
 from kubernetes.client import Configuration
 from kubernetes.config import incluster_config
 from support.apiserver import NEEDED
+from support.proxy import WebProxy
 from tunewright.api.errors import Invalid, ServerUnavailable
 from tunewright.controller.kube import session
 from tunewright.controller.kube.port import Resource, Selection
@@ -57,6 +59,17 @@ def test_a_kubeconfig_may_be_named_after_the_library_was_loaded(api_server, monk
     monkeypatch.setenv("KUBECONFIG", str(api_server.kubeconfig))
 
     assert connect(Context()).context == "test"
+
+
+def test_a_server_is_reached_by_the_proxy_of_the_environment(api_server, monkeypatch):
+    async def scene():
+        async with WebProxy(api_server) as between:
+            monkeypatch.setenv("HTTPS_PROXY", between.url)
+            person = connect(Context(kubeconfig=str(between.kubeconfig)))
+            await asyncio.to_thread(person.get, NAMESPACES, None, "default")
+            return between.asked_for
+
+    assert asyncio.run(scene()) == ["api.example.org:6443"]
 
 
 def test_a_pod_without_a_token_is_told_what_to_do(pod):
