@@ -68,6 +68,7 @@ class AttemptStatus(Model):
     started_at: str | None = None
     ran_at: str | None = None
     ended_at: str | None = None
+    wall_seconds: float | None = None
     exit_code: Count | None = None
     reason: str = ""
     message: str = ""

@@ -68,9 +68,12 @@ def _spread(trial: TrialRecord) -> str | None:
 
 def _last_attempt(attempt: AttemptRecord) -> Iterator[tuple[str, str | None]]:
     """Yield the fields of a trial's last attempt; what is None is not shown."""
-    usage = attempt.usage
+    usage = attempt.usage.measured
     yield "Attempt", str(attempt.attempt)
     yield "Exit code", None if attempt.exit_code is None else str(attempt.exit_code)
-    yield "Took", f"{console.duration(usage.wall_seconds)}, CPU {usage.cpu_seconds:.2f}s"
-    yield "Memory", console.size(usage.peak_memory_bytes) if usage.peak_memory_bytes else None
-    yield "Devices", console.duration(usage.device_seconds) if usage.device_seconds else None
+    seconds, cpu = usage.get("wall_seconds"), usage.get("cpu_seconds")
+    memory, devices = usage.get("peak_memory_bytes"), usage.get("device_seconds")
+    yield "Took", console.duration(seconds) if seconds else None
+    yield "CPU", f"{cpu:.2f}s" if cpu else None
+    yield "Memory", console.size(memory) if memory else None
+    yield "Devices", console.duration(devices) if devices else None

@@ -1,7 +1,7 @@
 """What the store hands out: rows as values. Times are seconds since the epoch, UTC."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -70,12 +70,19 @@ COMPLETED = "Completed"
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What an attempt used, for all its processes together."""
+    """What an attempt used, for all its processes together; 0 where it was not measured."""
 
     wall_seconds: float = 0.0
     cpu_seconds: float = 0.0
     peak_memory_bytes: int = 0
     device_seconds: float = 0.0
+
+    @property
+    def measured(self) -> Mapping[str, float]:
+        """What is known of it: of a pod, and of what a person ran, the time alone."""
+        if self.cpu_seconds:
+            return asdict(self)
+        return {"wall_seconds": self.wall_seconds} if self.wall_seconds else {}
 
 
 @dataclass(frozen=True, slots=True)

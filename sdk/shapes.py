@@ -58,7 +58,7 @@ def algorithm_name(spec: Mapping[str, Any]) -> str:
 
 def trial(record: TrialRecord, objective: Objective) -> dict[str, Any]:
     attempt = record.attempt
-    usage = attempt.usage if attempt else None
+    usage = attempt.usage.measured if attempt else {}
     return {
         "index": record.index,
         "name": record.name,
@@ -79,10 +79,10 @@ def trial(record: TrialRecord, objective: Objective) -> dict[str, Any]:
         "created_at": record.created_at,
         "started_at": record.started_at,
         "finished_at": record.finished_at,
-        "wall_seconds": usage.wall_seconds if usage else None,
-        "cpu_seconds": usage.cpu_seconds if usage else None,
-        "peak_memory_bytes": usage.peak_memory_bytes if usage else None,
-        "device_seconds": usage.device_seconds if usage else None,
+        "wall_seconds": usage.get("wall_seconds"),
+        "cpu_seconds": usage.get("cpu_seconds"),
+        "peak_memory_bytes": usage.get("peak_memory_bytes"),
+        "device_seconds": usage.get("device_seconds"),
     }
 
 

@@ -174,7 +174,7 @@ class Table:
             self._metrics.update(dict.fromkeys(row.metrics))
 
     def _row(self, trial: TrialRecord) -> Row:
-        usage = trial.attempt.usage if trial.attempt else None
+        usage = trial.attempt.usage.measured if trial.attempt else {}
         shown = shapes.metrics(trial.observation or {}, self.objective)
         return Row(
             index=trial.index,
@@ -189,7 +189,7 @@ class Table:
             parent=trial.proposal.parent,
             generation=generation_of(trial.proposal.labels),
             attempt=trial.attempt.attempt if trial.attempt else 0,
-            device_seconds=usage.device_seconds if usage else None,
+            device_seconds=usage.get("device_seconds"),
             point=trial.proposal.point,
             metrics={name: found["value"] for name, found in shown.items()},
         )

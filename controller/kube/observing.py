@@ -23,7 +23,7 @@ from .waiting import Explainer, crash_of
 from .workloads.hindrance import hindrance
 from .workloads.injection import Way
 from .workloads.judgement import EndConditions, judge, runs, started_at
-from .workloads.pods import exit_code, is_collected, stands_still
+from .workloads.pods import exit_code, is_collected, ran_seconds, stands_still
 
 
 class AttemptObserver:
@@ -151,18 +151,21 @@ class AttemptObserver:
         if self._attempts.of(ref.index).suspended:
             if not stands_still(found, pods):
                 return None
-            return Ended(ref, EndReason.STOPPED, None, "", Usage(), now)
+            return Ended(ref, EndReason.STOPPED, None, "", self._usage(pods), now)
         ended = judge(found, EndConditions(brief.success, brief.failure))
         if ended is None:
             return None
         if ended.succeeded:
-            return Ended(ref, EndReason.COMPLETED, 0, ended.message, Usage(), now)
+            return Ended(ref, EndReason.COMPLETED, 0, ended.message, self._usage(pods), now)
         why = hindrance(found, pods, ())
         out_of_memory = why is not None and why.reason is reasons.OUT_OF_MEMORY
         reason = EndReason.OUT_OF_MEMORY if out_of_memory else EndReason.FAILED
         said = (ended.reason, ended.message, why.detail if why else "")
         code = exit_code(pods, brief.primary_container)
-        return Ended(ref, reason, code, ": ".join(filter(None, said)), Usage(), now)
+        return Ended(ref, reason, code, ": ".join(filter(None, said)), self._usage(pods), now)
+
+    def _usage(self, pods: Sequence[Document]) -> Usage:
+        return Usage(ran_seconds(pods, self._attempts.brief.primary_container))
 
     # What they reported.
 

@@ -23,7 +23,7 @@ from ...api.trial import (
     TrialSpec,
     TrialStatus,
 )
-from ...db.records import AttemptRecord, AttemptState, TrialRecord
+from ...db.records import AttemptRecord, AttemptState, TrialRecord, Usage
 from . import labels
 from .book import Book
 from .fields import assignments, moment_of, owner, plain, text_of, without_nothing
@@ -285,6 +285,7 @@ def _attempt(record: AttemptRecord | None) -> dict[str, Any] | None:
             "startedAt": None if record.started_at is None else exactly(record.started_at),
             "ranAt": None if record.ran_at is None else exactly(record.ran_at),
             "endedAt": None if record.ended_at is None else exactly(record.ended_at),
+            "wallSeconds": record.usage.wall_seconds or None,
             "exitCode": record.exit_code,
             "reason": record.reason or None,
             "message": record.message[:1024] or None,
@@ -305,4 +306,5 @@ def _read_attempt(status: AttemptStatus | None) -> AttemptRecord | None:
         exit_code=status.exit_code,
         reason=status.reason,
         message=status.message,
+        usage=Usage(status.wall_seconds or 0.0),
     )

@@ -11,7 +11,7 @@ from tunewright.controller.kube.workloads.judgement import (
     runs,
     started_at,
 )
-from tunewright.controller.kube.workloads.pods import stands_still
+from tunewright.controller.kube.workloads.pods import ran_seconds, stands_still
 
 
 def workload(kind, *conditions, **status):
@@ -140,3 +140,30 @@ def test_a_workload_tells_when_it_started_if_it_does():
     assert started_at({"status": {"startedAt": at}}) == at
     assert started_at({"status": {"startTime": None}}) is None
     assert started_at({}) is None
+
+
+def pod(container, **state):
+    return {"status": {"containerStatuses": [{"name": container, "state": state}]}}
+
+
+def over(begin, end):
+    day = "2026-01-01T00:00"
+    return {"terminated": {"startedAt": f"{day}:{begin:02}Z", "finishedAt": f"{day}:{end:02}Z"}}
+
+
+@pytest.mark.parametrize(
+    ("pods", "seconds"),
+    [
+        ([pod("main", **over(5, 17))], 12),
+        ([pod("main", **over(5, 5))], 1),
+        (
+            [pod("main", **over(5, 17)), pod("main", **over(8, 30)), pod("beside", **over(1, 59))],
+            25,
+        ),
+        ([pod("main", running={"startedAt": "2026-01-01T00:00:05Z"})], 0),
+        ([pod("main", terminated={"exitCode": 137})], 0),
+        ([{}], 0),
+    ],
+)
+def test_how_long_it_ran_is_from_the_first_start_to_the_last_end_of_its_container(pods, seconds):
+    assert ran_seconds(pods, "main") == seconds

@@ -31,7 +31,7 @@ class WithLogs(Passing):
 def within(api_server, tmp_path):
     """Play a scenario with one trial that runs until it is let go; it has one pod."""
 
-    def play(scenario, log=b""):
+    def play(scenario, log=b"", **spec):
         over = asyncio.Event()
 
         async def run():
@@ -41,7 +41,7 @@ def within(api_server, tmp_path):
                     api_server, store, lambda point, attempt: Fate(stays=not over.is_set())
                 ) as played:
                     played.operate(WithLogs(played.kube, log))
-                    await played.create(experiment(maxTrialCount=1, parallelTrialCount=1))
+                    await played.create(experiment(maxTrialCount=1, parallelTrialCount=1, **spec))
                     return await scenario(played, await running(played), over)
             finally:
                 store.close()
@@ -97,6 +97,24 @@ def test_a_crashed_pod_is_told_at_once_with_its_last_lines(within):
     assert (condition["type"], condition["status"]) == ("Running", "True")
     assert "exited with 1: Traceback | File x | KeyError: 'lr'" in condition["message"]
     assert ended["status"]["trialsSucceeded"] == 1
+
+
+def test_how_long_a_trial_ran_is_a_metric_that_nobody_has_to_print(within):
+    ran = {"startedAt": "2026-01-01T00:00:05Z", "finishedAt": "2026-01-01T00:00:17Z"}
+
+    async def scenario(play, trial, over):
+        await make_pod(play, trial, terminated={"exitCode": 0, **ran})
+        over.set()
+        await play.ends()
+        (found,) = await play.trials()
+        return found["status"]
+
+    objective = {"type": "minimize", "objectiveMetricName": "loss"}
+    asked = objective | {"additionalMetricNames": ["wall_seconds", "cpu_seconds"]}
+    status = within(scenario, objective=asked)
+    observed = {each["name"]: each["latest"] for each in status["observation"]["metrics"]}
+    assert (status["attempt"]["wallSeconds"], observed["wall_seconds"]) == (12, "12.0")
+    assert "cpu_seconds" not in observed
 
 
 def test_the_end_of_what_a_trial_wrote_is_in_the_store_when_it_has_ended(within):

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ....api.moments import read
 from ..port import Document, at
 from .collector import NAME
 
@@ -46,6 +47,22 @@ def exit_code(pods: Sequence[Document], container: str) -> int | None:
             if each.get("name") == container and ended.get("exitCode"):
                 return int(ended["exitCode"])
     return None
+
+
+def ran_seconds(pods: Sequence[Document], container: str) -> float:
+    """Return how long a container ran, in all pods together; 0 where none tells.
+
+    Kubelets tell whole seconds, of which one that was begun counts.
+    """
+    states = [
+        at(each, "state", "terminated")
+        for pod in pods
+        for each in (pod.get("status") or {}).get("containerStatuses") or ()
+        if each.get("name") == container
+    ]
+    begun = [read(each["startedAt"]) for each in states if at(each, "startedAt")]
+    ended = [read(each["finishedAt"]) for each in states if at(each, "finishedAt")]
+    return max(1.0, max(ended) - min(begun)) if begun and ended else 0.0
 
 
 def stands_still(workload: Document, pods: Sequence[Document]) -> bool:
