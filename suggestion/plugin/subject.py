@@ -2,9 +2,12 @@
 
 import asyncio
 import contextlib
+import ctypes
 import shlex
+import signal
 import socket
 import subprocess
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -17,6 +20,8 @@ from ..inline import History, InlineSuggester
 from ..suggester import AnySuggester
 
 _LOOK_SECONDS = 0.02  # between two looks whether a plug-in that was started listens
+
+_PR_SET_PDEATHSIG = 1
 
 _REMEDIES = {
     PermissionError: "make it executable: chmod +x, or put its interpreter before it",
@@ -127,7 +132,7 @@ class AtAddress:
         self.stop()
         written = shlex.join(self.command)
         try:
-            self._process = subprocess.Popen(self.command, stdout=subprocess.DEVNULL)  # noqa: ASYNC220  # it returns at once
+            self._process = _started(self.command)
         except OSError as error:
             why = f"{written} cannot be started: {error.strerror}"
             raise Unsupported(f"{why} ({_REMEDIES.get(type(error), 'name a program')})") from error
@@ -167,3 +172,17 @@ class AtAddress:
         with contextlib.suppress(OSError), socket.create_connection((host, int(port)), 1):
             return True
         return False
+
+
+def _started(command: Sequence[str]) -> "subprocess.Popen[bytes]":
+    """Start a plug-in, which on Linux does not outlive this process, however that ends."""
+    libc = ctypes.CDLL(None)
+
+    def end_with_us() -> None:
+        libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+    return subprocess.Popen(
+        command,
+        stdout=subprocess.DEVNULL,
+        preexec_fn=end_with_us if sys.platform == "linux" else None,  # noqa: PLW1509
+    )
