@@ -2,14 +2,16 @@
 
 import asyncio
 import contextlib
-import ctypes
+import errno
+import os
 import shlex
-import signal
+import shutil
 import socket
 import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol
 
 from ...api.errors import Fault, PluginBroken, PluginUnavailable, Unsupported
@@ -21,7 +23,16 @@ from ..suggester import AnySuggester
 
 _LOOK_SECONDS = 0.02  # between two looks whether a plug-in that was started listens
 
-_PR_SET_PDEATHSIG = 1
+_ENDS_WITH_US = """
+import ctypes, os, signal, sys
+PR_SET_PDEATHSIG = 1
+ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # as Python found it
+try:
+    os.execvp(sys.argv[1], sys.argv[1:])
+except OSError as error:
+    sys.exit(f"{sys.argv[1]}: {error.strerror}")
+"""
 
 _REMEDIES = {
     PermissionError: "make it executable: chmod +x, or put its interpreter before it",
@@ -175,14 +186,14 @@ class AtAddress:
 
 
 def _started(command: Sequence[str]) -> "subprocess.Popen[bytes]":
-    """Start a plug-in, which on Linux does not outlive this process, however that ends."""
-    libc = ctypes.CDLL(None)
+    """Start a plug-in, which on Linux does not outlive this process, however that ends.
 
-    def end_with_us() -> None:
-        libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-
-    return subprocess.Popen(
-        command,
-        stdout=subprocess.DEVNULL,
-        preexec_fn=end_with_us if sys.platform == "linux" else None,  # noqa: PLW1509
-    )
+    It is a program of its own that asks for this: `preexec_fn` may hang beside gRPC's threads.
+    """
+    if sys.platform != "linux":
+        return subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    if shutil.which(command[0]) is None:
+        why = errno.EACCES if Path(command[0]).exists() else errno.ENOENT
+        raise OSError(why, os.strerror(why))
+    words = [sys.executable, "-ISc", _ENDS_WITH_US, *command]
+    return subprocess.Popen(words, stdout=subprocess.DEVNULL)
