@@ -108,10 +108,11 @@ def exact_point(values: Iterable[tuple[str, Value]]) -> str:
 
 
 def duration(seconds: float | None) -> str:
-    """Write a length of time in two units at most."""
+    """Write a length of time in two units at most; none where a clock was set back meanwhile."""
     if seconds is None:
         return "-"
-    whole = max(int(seconds + 0.5), 0)
+    seconds = max(seconds, 0.0)
+    whole = int(seconds + 0.5)
     if whole < 60:
         return f"{seconds:.1f}s" if seconds < 10 else f"{whole}s"
     for size, unit, small, name in (

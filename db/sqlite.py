@@ -74,8 +74,9 @@ def engines(url: URL, *, fsync: bool) -> tuple[Engine, Engine, Engine | None]:
     for engine in (writer, readers, hasty):
         writes = engine is not readers
         event.listen(engine, "connect", _on_connect(synchronous, writes=writes))
-        begin = "BEGIN IMMEDIATE" if writes else "BEGIN"
-        event.listen(engine, "begin", _on_begin(begin, Path(url.database or "")))
+        event.listen(engine, "begin", _on_begin(Path(url.database or ""), writes=writes))
+        if writes and opened.query:
+            event.listen(engine, "begin", _refuse)
     return writer, readers, None if fsync else hasty
 
 
@@ -130,7 +131,9 @@ def _on_connect(synchronous: str, *, writes: bool) -> Callable[[sqlite3.Connecti
     return prepare
 
 
-def _on_begin(statement: str, path: Path) -> Callable[[Connection], None]:
+def _on_begin(path: Path, *, writes: bool) -> Callable[[Connection], None]:
+    statement = "BEGIN IMMEDIATE" if writes else "BEGIN"
+
     def begin(connection: Connection) -> None:
         raw, found = connection.connection, _identity(path)
         if raw.info.setdefault("file", found) != found:
@@ -141,6 +144,11 @@ def _on_begin(statement: str, path: Path) -> Callable[[Connection], None]:
         raw.cursor().execute(statement)
 
     return begin
+
+
+def _refuse(_connection: Connection) -> None:
+    """Say at once what SQLite says at the first change: much may have been done by then."""
+    raise sqlite3.OperationalError("attempt to write a readonly database")
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

@@ -131,7 +131,8 @@ class EventFiles(Source):
         for path, offset, data in self._follower.poll():
             if offset == 0:
                 self._parsers[path] = TfEventParser(self._metrics, path)
-            yield path, self._parsers[path].feed(data)
+            samples = self._parsers[path].feed(data)
+            yield f"{path}-{self._parsers[path].first or 0:x}", samples
 
     @property
     def seen(self) -> tuple[str, ...]:

@@ -201,8 +201,10 @@ def _template(wanted: Wanted, parameters: Sequence[Mapping[str, Any]]) -> dict[s
                             {
                                 "name": "training",
                                 "image": wanted.image or "tunewright/local",
+                                # Kubernetes reads `$$` as one sign.
                                 "command": [
-                                    _FIELD.sub(placeholder, word) for word in wanted.command
+                                    _FIELD.sub(placeholder, word.replace("$$", "$$$$"))
+                                    for word in wanted.command
                                 ],
                             }
                         ],

@@ -75,11 +75,13 @@ def primary_name(document: Mapping[str, Any]) -> str | None:
 
 
 def command_of(manifest: Mapping[str, Any], primary: str | None) -> list[str]:
-    """Return command and arguments of the primary container; an image's own are not known here."""
+    """Return command and arguments of the primary container; an image's own are not known here.
+
+    `$$` is one sign, as the program will see it; what `$(NAME)` stands for is not known here.
+    """
     container = container_of(manifest, primary)
-    return [
-        str(word) for word in (*(container.get("command") or ()), *(container.get("args") or ()))
-    ]
+    words = (*(container.get("command") or ()), *(container.get("args") or ()))
+    return [str(word).replace("$$", "$") for word in words]
 
 
 def container_of(manifest: Mapping[str, Any], primary: str | None) -> Mapping[str, Any]:

@@ -69,6 +69,8 @@ class TfEventParser:
         self._buffer = bytearray()
         self._by_tag: dict[str, tuple[str, ...]] = {}
         self._skip = 0
+        self.first: int | None = None
+        """The checksum of the first whole record, which holds when the file was begun."""
         self.damaged = False
 
     @property
@@ -106,6 +108,8 @@ class TfEventParser:
             data = bytes(buffer[at + _HEADER.size : at + whole - 4])
             (crc,) = struct.unpack_from("<I", buffer, at + whole - 4)
             at += whole
+            if self.first is None:
+                self.first = crc
             if length > _CHECKED or masked_crc32c(data) == crc:
                 yield data
         del buffer[:at]

@@ -98,9 +98,12 @@ class Here:
 
     def delete(self, record: ExperimentRecord) -> None:
         with self.place.driving(record.uid):
-            trials = [trial.name for trial in self.records.trials(record.uid)]
+            with self.records.group():  # refuses a read-only store while all is still there
+                trials = [trial.name for trial in self.records.trials(record.uid)]
+            # Files first: on a full disk the transaction needs the space that they take.
+            stay = self.place.remove_directories(record.key, trials)
             self.records.delete_experiment(record.uid)
-            stay = self.place.remove_files(record.key, record.uid, trials)
+            self.place.remove_traces(record.uid)
         if stay:
             self._hands.note(cannot_be_removed(stay))
 

@@ -180,20 +180,22 @@ class Place:
         """Return the bytes that an experiment's directories take."""
         return folder_size(self.trials_folder(key))
 
-    def remove_files(self, key: ExperimentKey, uid: str, trials: Iterable[str]) -> list[Path]:
-        """Remove the directories of a deleted experiment, and what its engine left.
+    def remove_directories(self, key: ExperimentKey, trials: Iterable[str]) -> list[Path]:
+        """Remove the directories of an experiment's trials; return those that stay.
 
-        Those of another one stay: two stores in a folder may each have one of this name.
-        Return those that could not be removed.
+        Those of another one are kept: two stores in a folder may each have one of this name.
         """
         folder = self.trials_folder(key)
         stay = [folder / name for name in trials if not remove_folder(folder / name)]
         if not any(each.is_dir() for each in folder.glob("*")):
             remove_folder(folder)
+        return stay
+
+    def remove_traces(self, uid: str) -> None:
+        """Remove what the engine of a deleted experiment left."""
         for path in (self._lock(uid), self.socket(uid), self.folder / "logs" / f"{uid}.log"):
             if path is not None:
                 path.unlink(missing_ok=True)
-        return stay
 
 
 def _is_made_ours(folder: Path) -> bool:

@@ -2,11 +2,16 @@
 
 import asyncio
 import contextlib
+import errno
+import os
 import shlex
+import shutil
 import socket
 import subprocess
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol
 
 from ...api.errors import Fault, PluginBroken, PluginUnavailable, Unsupported
@@ -17,6 +22,17 @@ from ..inline import History, InlineSuggester
 from ..suggester import AnySuggester
 
 _LOOK_SECONDS = 0.02  # between two looks whether a plug-in that was started listens
+
+_ENDS_WITH_US = """
+import ctypes, os, signal, sys
+PR_SET_PDEATHSIG = 1
+ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # as Python found it
+try:
+    os.execvp(sys.argv[1], sys.argv[1:])
+except OSError as error:
+    sys.exit(f"{sys.argv[1]}: {error.strerror}")
+"""
 
 _REMEDIES = {
     PermissionError: "make it executable: chmod +x, or put its interpreter before it",
@@ -127,7 +143,7 @@ class AtAddress:
         self.stop()
         written = shlex.join(self.command)
         try:
-            self._process = subprocess.Popen(self.command, stdout=subprocess.DEVNULL)  # noqa: ASYNC220  # it returns at once
+            self._process = _started(self.command)
         except OSError as error:
             why = f"{written} cannot be started: {error.strerror}"
             raise Unsupported(f"{why} ({_REMEDIES.get(type(error), 'name a program')})") from error
@@ -167,3 +183,17 @@ class AtAddress:
         with contextlib.suppress(OSError), socket.create_connection((host, int(port)), 1):
             return True
         return False
+
+
+def _started(command: Sequence[str]) -> "subprocess.Popen[bytes]":
+    """Start a plug-in, which on Linux does not outlive this process, however that ends.
+
+    It is a program of its own that asks for this: `preexec_fn` may hang beside gRPC's threads.
+    """
+    if sys.platform != "linux":
+        return subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    if shutil.which(command[0]) is None:
+        why = errno.EACCES if Path(command[0]).exists() else errno.ENOENT
+        raise OSError(why, os.strerror(why))
+    words = [sys.executable, "-ISc", _ENDS_WITH_US, *command]
+    return subprocess.Popen(words, stdout=subprocess.DEVNULL)

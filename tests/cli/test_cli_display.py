@@ -11,7 +11,7 @@ from rich.cells import cell_len
 from support.command import COMMAND, IN_TERMINAL
 from tunewright.api.objective import Direction, Metric, Objective, Strategy
 from tunewright.api.states import ExperimentState
-from tunewright.cli.console import brief
+from tunewright.cli.console import brief, duration
 from tunewright.cli.display import make_display
 from tunewright.cli.picture import Scene, draw
 from tunewright.cli.progress_lines import Lines
@@ -34,6 +34,14 @@ POINT = {"learning_rate_of_the_generator": 0.0012345678, "optimizer_of_the_model
 )  # fmt: skip
 def test_a_long_message_is_told_by_its_beginning_and_its_end(message, line):
     assert brief(message) == line
+
+
+@pytest.mark.parametrize(
+    ("seconds", "written"),
+    [(None, "-"), (1.26, "1.3s"), (59.4, "59s"), (3700.0, "1h1m"), (-86387.0, "0.0s")],
+)
+def test_a_length_of_time_is_written_and_is_none_where_a_clock_was_set_back(seconds, written):
+    assert duration(seconds) == written
 
 
 def snapshot(**changes):

@@ -1,6 +1,7 @@
 """`tunewright plugin test`, against services that are processes of their own."""
 
 import dataclasses
+import os
 
 import pytest
 from support.command import COMMAND
@@ -54,6 +55,19 @@ def test_a_plug_in_that_bears_no_restart_is_stateful_but_usable(tunewright):
         "a long history is handled",
     ]
     assert result.out.endswith("counting is stateful but usable.\n")
+
+
+@pytest.mark.needs("linux")
+@pytest.mark.timeout(60)
+def test_a_plug_in_does_not_outlive_the_test_that_started_it(tunewright):
+    held = tunewright.folder / "held"
+    os.mkfifo(held)
+    plugin = f"exec > {held}; echo started; exec sleep 600"
+    words = ["plugin", "test", "--", "sh", "-c", plugin, "{port}"]
+    with tunewright.start(*words) as process, held.open() as output:
+        output.readline()
+        process.kill()
+        assert output.read() == ""
 
 
 def test_an_algorithm_that_is_not_there_is_broken(tunewright, address):

@@ -1,4 +1,4 @@
-"""A store where nothing can be written: looking works, changing says why it does not."""
+"""A store where nothing, or little, can be written: looking works, changing says why not."""
 
 import shlex
 import shutil
@@ -102,3 +102,25 @@ def test_what_of_a_deleted_experiment_cannot_be_removed_is_named(kept):
     assert done.returncode == 0, done.stderr
     assert "Deleted default/echo" in done.stdout
     assert f"1 directory cannot be removed, {folder} for one" in done.stderr
+
+
+def test_where_an_experiment_cannot_be_deleted_its_directories_stay(kept):
+    store = shlex.quote(str(kept.folder / "home/store.db"))
+    mounted = f"mount --bind {store} {store} && mount -o remount,ro,bind {store}"
+    refused = mounting(kept, mounted, f"{shlex.join(COMMAND)} delete echo --yes")
+    assert (refused.returncode, "cannot be written" in refused.stderr) == (1, True)
+    assert len([*(kept.folder / "home/trials/default/echo").iterdir()]) == 3
+
+
+def test_deleting_frees_the_space_on_a_full_disk_that_it_needs(kept):
+    (kept.folder / "disk").mkdir()
+    done = mounting(
+        kept,
+        "mount -t tmpfs -o size=8m none disk && cp -r home/. disk",
+        "export TUNEWRIGHT_HOME=$PWD/disk",
+        "for trial in disk/trials/default/echo/*; do head -c 500k /dev/zero > $trial/log; done",
+        "{ cat /dev/zero > disk/full || truncate -s -36k disk/full; } 2> error",  # room to look
+        f"{shlex.join(COMMAND)} delete echo --yes && ls disk/trials/default",
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "Deleted default/echo.\n"

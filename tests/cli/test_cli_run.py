@@ -123,6 +123,17 @@ def test_a_command_without_a_file_runs(tunewright):
     assert tunewright("get", "mine", "-o", "json").json["trials"]["total"] == 4
 
 
+def test_a_command_is_run_and_shown_with_the_dollar_signs_that_were_typed(tunewright):
+    prints = "import sys; print(sys.argv[1], 'loss={x}')"
+
+    result = tunewright(
+        "run", *FLAGS, "--name", "m", "--trials", "1", "--", "python", "-c", prints, "$$ $$$(a)"
+    )
+
+    assert tunewright("logs", "m", "0").out.startswith("$$ $$$(a) loss=")
+    assert "'$$ $$$(a)'" in result.out
+
+
 @pytest.mark.parametrize("name", ["click", "random", "yaml", "json"])
 def test_a_file_here_that_has_the_name_of_a_library_is_no_part_of_the_program(
     tunewright, experiment, tmp_path, name

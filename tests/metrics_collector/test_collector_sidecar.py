@@ -102,6 +102,30 @@ def test_event_files_that_grow_side_by_side_are_kept_whole_over_a_new_start(fold
     assert kept.samples == list(itertools.product(metrics, range(1, 7)))
 
 
+def test_an_event_file_that_was_written_anew_is_kept_whole_over_a_new_start(folder):
+    head, *steps = records(folder / "first")
+    new_head, *_, fifth, sixth = records(folder / "second")
+    file, kept = folder / "events" / "events.out.tfevents.1", Kept()
+    file.parent.mkdir()
+
+    async def run():
+        file.write_bytes(b"".join((head, *steps[:4])))
+        first = asyncio.create_task(sidecar(folder, kept, ("loss",)).run())
+        while len(kept.samples) < 4:  # noqa: ASYNC110 # what is kept has no event
+            await asyncio.sleep(0)
+        file.write_bytes(new_head + fifth)
+        while len(kept.samples) < 5:  # noqa: ASYNC110
+            await asyncio.sleep(0)
+        first.cancel()
+        await asyncio.gather(first, return_exceptions=True)
+        file.write_bytes(new_head + fifth + sixth)
+        (folder / "spool" / "exit").write_text("0")
+        return await sidecar(folder, kept, ("loss",)).run()
+
+    assert asyncio.run(run()) == 0
+    assert kept.samples == [("loss", n) for n in range(1, 7)]
+
+
 def test_however_many_event_files_there_are_they_have_few_names(folder):
     kept = Kept()
     for number in range(MOST_FILES + 10):

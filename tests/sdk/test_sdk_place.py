@@ -117,7 +117,7 @@ def test_an_engine_of_a_long_path_is_asked_in_a_folder_of_this_user_alone(deep):
     (folder,) = module._SHORT.iterdir()
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     (folder / deep.socket(UID).name).touch()  # as a killed engine leaves it
-    deep.remove_files(ExperimentKey("default", "e"), UID, [])
+    deep.remove_traces(UID)
     assert list(folder.iterdir()) == []
 
 

@@ -134,6 +134,22 @@ def test_a_running_experiment_is_followed_without_a_reload(opened, server):
     assert page.evaluate("window.sameDocument")
 
 
+def test_a_page_that_was_refused_once_follows_again(opened, server):
+    server.tune("refused", trials=2)
+    page = opened("/algorithms", refused=True)
+    page.route("**/refused/live", lambda route: route.fulfill(status=429), times=1)
+    page.goto("/experiments/default/refused")
+    expect(page.locator("#live")).to_contain_text("the server refuses to answer; trying again")
+    expect(page.locator("#live")).to_have_text("live", timeout=30_000)
+
+
+def test_a_list_that_was_refused_once_follows_again(opened, server):
+    page = opened("/algorithms", refused=True)
+    page.route("**/experiments/live", lambda route: route.fulfill(status=429), times=1)
+    with page.expect_response(lambda answer: answer.url.endswith("/live") and answer.ok):
+        page.goto("/")
+
+
 def test_trials_are_sorted_and_searched(opened):
     page = opened(f"{EXPERIMENT}#trials")
     rows = page.locator("#trial-table tbody tr")

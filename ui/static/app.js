@@ -36,6 +36,27 @@ export async function ask(url, options = {}) {
   throw new Error(problem.detail || `${response.status} ${response.statusText}`);
 }
 
+const PATIENCE = 3000;
+
+/** Listen to events; returns what ends it. By itself a browser asks again while nobody answers, but not once it was refused, as by a proxy while the server restarts. */
+export function listen(url, events) {
+  let source = null;
+  let later = null;
+  const begin = () => {
+    source = new EventSource(url);
+    for (const [name, told] of Object.entries(events)) source.addEventListener(name, told);
+    source.addEventListener("error", () => {
+      if (source.readyState === EventSource.CLOSED) later = setTimeout(begin, PATIENCE);
+    });
+  };
+  const end = () => {
+    clearTimeout(later);
+    source.close();
+  };
+  begin();
+  return end;
+}
+
 export function confirmed(text) {
   const dialog = document.getElementById("confirm");
   document.getElementById("confirm-text").textContent = text;

@@ -1,5 +1,5 @@
 // One experiment, alive: what it does, its best, its plots and its table.
-import { ask, element, toast } from "./app.js";
+import { ask, element, listen, toast } from "./app.js";
 import { budget } from "./budget.js";
 import { mount } from "./charts.js";
 import { merge } from "./columns.js";
@@ -160,24 +160,28 @@ async function catchUp() {
 
 function watch() {
   watching = new AbortController();
-  const source = new EventSource(`${api}/live`);
-  watching.signal.addEventListener("abort", () => source.close());
   const live = (on, text) => Object.assign(at("live"), { className: `muted small live${on ? "" : " off"}`, textContent: text });
   let queue = readAll().catch((error) => toast(error.message, true));
-  source.addEventListener("open", () => {
-    live(true, "live");
-    queue = queue.then(catchUp).catch((error) => toast(error.message, true)); // before what comes after it
+  const end = listen(`${api}/live`, {
+    open: () => {
+      live(true, "live");
+      queue = queue.then(catchUp).catch((error) => toast(error.message, true)); // before what comes after it
+    },
+    error: ({ target }) => {
+      const isRefused = target.readyState === EventSource.CLOSED;
+      live(false, isRefused ? "the server refuses to answer; trying again (a reload shows why)" : "the server does not answer; trying again");
+    },
+    change: (event) => {
+      const change = JSON.parse(event.data);
+      queue = queue.then(() => changed(change)).catch((error) => toast(error.message, true));
+    },
+    trouble: (event) => live(false, JSON.parse(event.data).message),
+    gone: () => {
+      end();
+      live(false, "it was deleted");
+    },
   });
-  source.addEventListener("error", () => live(false, "the server does not answer; trying again"));
-  source.addEventListener("change", (event) => {
-    const change = JSON.parse(event.data);
-    queue = queue.then(() => changed(change)).catch((error) => toast(error.message, true));
-  });
-  source.addEventListener("trouble", (event) => live(false, JSON.parse(event.data).message));
-  source.addEventListener("gone", () => {
-    source.close();
-    live(false, "it was deleted");
-  });
+  watching.signal.addEventListener("abort", end);
 }
 
 at("selection").querySelector("button").addEventListener("click", () => select(null));

@@ -1,5 +1,5 @@
 // The list, alive: rows that are shown follow what happens, and the page is read anew when others may enter it.
-import { chip, showTimes } from "./app.js";
+import { chip, listen, showTimes } from "./app.js";
 import { number } from "./words.js";
 
 const { base } = document.documentElement.dataset;
@@ -65,10 +65,7 @@ function changed({ experiments, gone, more }) {
   if (more || gone.length) readSoon();
 }
 
-function watch() {
-  const source = new EventSource(`${base}/api/v1/experiments/live`);
-  source.addEventListener("open", readSoon); // what happened before it was open
-  source.addEventListener("change", (event) => changed(JSON.parse(event.data)));
-}
-
-watch();
+listen(`${base}/api/v1/experiments/live`, {
+  open: readSoon, // what happened before it was open
+  change: (event) => changed(JSON.parse(event.data)),
+});
