@@ -52,7 +52,7 @@ def test_maximizing_is_minimizing_the_opposite(algorithm):
 
 @pytest.mark.parametrize(
     ("estimator", "function"),
-    [("RF", "EI"), ("ET", "LCB"), ("GBRT", "PI"), ("GP", "EIps"), ("GP", "PIps")],
+    [("RF", "EI"), ("ET", "LCB"), ("GBRT", "PI"), ("GP", "EIps"), ("GP", "PIps"), ("RF", "PIps")],
 )
 def test_bayesian_optimization_takes_every_setting_of_katibs(estimator, function):
     settings = {"base_estimator": estimator, "acq_func": function, "n_initial_points": "2"}
@@ -63,6 +63,16 @@ def test_bayesian_optimization_takes_every_setting_of_katibs(estimator, function
     log.finish(0, 1.0)
     log.finish(1, math.inf)
     log.finish(2, None, Verdict.BAD)
+    session.observe(log.entries)
+    assert len(session.suggest(4, 2).proposals) == 2
+
+
+def test_bayesian_optimization_bears_losses_that_cannot_be_squared():
+    task = problem(*SMOOTH, algorithm=BAYES, settings={"n_initial_points": "2"})
+    log, session = Log(), Session(task)
+    log.propose(*session.suggest(0, 4).proposals)
+    for index, loss in enumerate([1e300, -1e300, 1.0, 1e308]):
+        log.finish(index, loss)
     session.observe(log.entries)
     assert len(session.suggest(4, 2).proposals) == 2
 
