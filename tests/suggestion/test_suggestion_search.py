@@ -7,6 +7,7 @@ from tunewright.api.objective import Direction, Further, Metric, Objective, Stra
 from tunewright.api.space import Distribution, ParameterCondition, SearchSpace
 from tunewright.suggestion import registry
 from tunewright.suggestion.algorithms.bayesian_fold import hedge_gains
+from tunewright.suggestion.cube import Cube
 from tunewright.suggestion.session import Session
 
 D = Distribution
@@ -38,6 +39,22 @@ def regret(algorithm, trials, *, forgetful=False, sign=1, seed=7):
 def test_a_search_beats_chance_also_when_begun_anew_before_every_call(algorithm):
     whole_run = regret(algorithm, 80)
     assert regret(algorithm, 80, forgetful=True) == whole_run < regret("random", 80)
+
+
+@pytest.mark.parametrize("distribution", [D.UNIFORM, D.LOG_UNIFORM])
+def test_tpe_searches_more_whole_numbers_than_doubles_can_count(distribution):
+    def least(name):
+        task = problem(whole("n", 1, 2**60, distribution=distribution), algorithm=name)
+        log, session, places = Log(), Session(task), []
+        for index in range(60):
+            session.observe(log.entries)
+            (proposal,) = session.suggest(index, 1).proposals
+            log.propose(proposal)
+            places.append(Cube(task.space).units(proposal.point)[0])
+            log.finish(index, abs(places[-1] - 0.3))
+        return min(abs(place - 0.3) for place in places)
+
+    assert least("tpe") < least("random") / 2
 
 
 def test_bayesian_optimization_beats_chance_with_few_trials():
