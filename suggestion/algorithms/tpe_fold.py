@@ -34,7 +34,7 @@ from ..history import PointFold, losses_of
 from ..seeds import derive
 
 _GREATEST_LEVELS = 1 << 40
-"""With far more of them optuna's densities of single levels vanish."""
+"""Where there are far more whole numbers optuna's densities of single ones vanish."""
 _GREATEST = 1e50
 """Infinity, where several objectives are multiplied into a volume."""
 
@@ -60,13 +60,14 @@ class Code:
         self.distribution: BaseDistribution
         self._form = "value"
         if not axis.is_ordered:
+            self._form = "entry"
             self.distribution = CategoricalDistribution(axis.choices)
         elif levels == 0 and (is_log or is_uniform):
             self.distribution = FloatDistribution(low, high, log=is_log)
         elif 0 < levels <= _GREATEST_LEVELS and is_uniform:
             self._form = "level"
             self.distribution = IntDistribution(0, levels - 1)
-        elif 0 < levels <= _GREATEST_LEVELS and is_log and is_whole:
+        elif is_log and is_whole and high <= _GREATEST_LEVELS:
             self.distribution = IntDistribution(int(low), int(high), log=True)
         else:
             self._form = "unit"
@@ -87,9 +88,10 @@ class Code:
                 return self._axis.level(int(drawn))
             case "unit":
                 return self._axis.value(float(drawn))
+            case "entry":
+                return str(drawn)
             case _:
-                value: Value = drawn
-                return value
+                return self._axis.parameter.nearest(drawn)  # a logarithm and back may be beyond
 
 
 class _Trials(InMemoryStorage):

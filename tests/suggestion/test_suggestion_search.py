@@ -57,6 +57,24 @@ def test_tpe_searches_more_whole_numbers_than_doubles_can_count(distribution):
     assert least("tpe") < least("random") / 2
 
 
+@pytest.mark.parametrize(
+    "narrow",
+    [
+        double("x", 0.1, 0.10000000000000005, distribution=D.LOG_UNIFORM),
+        whole("x", 10**15, 10**15 + 5, distribution=D.LOG_UNIFORM),
+    ],
+    ids=["doubles", "whole numbers"],
+)
+def test_tpe_keeps_to_a_range_whose_logarithms_are_hardly_different(narrow):
+    task = problem(narrow, double("y", 0, 1), algorithm="tpe")
+    log, session = Log(), Session(task)
+    for index in range(14):
+        session.observe(log.entries)
+        log.propose(*session.suggest(index, 1).proposals)
+        log.finish(index, float(index))
+    assert log.trials == 14
+
+
 def test_bayesian_optimization_beats_chance_with_few_trials():
     whole_run = regret(BAYES, 14)
     assert regret(BAYES, 14, forgetful=True) == whole_run < regret("random", 14)
