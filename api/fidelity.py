@@ -13,25 +13,32 @@ from .space import Parameter, SearchSpace
 
 NAME = "resource_name"
 GREATEST = "r_l"
-LEAST = Decimal(1)
+LEAST = "r_min"
+_ONE = Decimal(1)
 
 
 def widened(space: SearchSpace, settings: Mapping[str, str]) -> SearchSpace:
-    """Return the space in which the resource, if there is one, takes every value up to `r_l`."""
+    """Return the space in which the resource, if there is one, takes every value up to `r_l`.
+
+    They begin at 1, or at asha's `r_min` where that is less.
+    """
     greatest = _number(settings.get(GREATEST, ""))
     if greatest is None or settings.get(NAME) not in space.by_name:
         return space
+    least = min(_number(settings.get(LEAST, "")) or _ONE, _ONE, greatest)
     return replace(
         space,
         parameters=tuple(
-            _widened(each, greatest) if each.name == settings[NAME] and each.is_numeric else each
+            _widened(each, least, greatest)
+            if each.name == settings[NAME] and each.is_numeric
+            else each
             for each in space.parameters
         ),
     )
 
 
-def _widened(resource: Parameter, greatest: Decimal) -> Parameter:
-    low, high = min(resource.low, LEAST, greatest), max(resource.high, greatest)
+def _widened(resource: Parameter, least: Decimal, greatest: Decimal) -> Parameter:
+    low, high = min(resource.low, least), max(resource.high, greatest)
     return replace(resource, low=low, high=high, step=None)
 
 

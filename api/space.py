@@ -173,6 +173,19 @@ def is_beyond(number: Decimal) -> bool:
     return number != 0 and not _LEAST <= number.copy_abs() <= _GREATEST
 
 
+def is_narrow(low: Decimal, high: Decimal, kind: str, distribution: str) -> bool:
+    """Whether two different ends, neither of them beyond doubles, are one where values are drawn.
+
+    Whole numbers that are all alike are counted exactly.
+    """
+    if low == high or (kind == ParameterKind.INT and distribution == Distribution.UNIFORM):
+        return False
+    ends = float(low), float(high)
+    if distribution in {Distribution.LOG_UNIFORM, Distribution.LOG_NORMAL} and min(ends) > 0:
+        ends = math.log(ends[0]), math.log(ends[1])
+    return ends[0] == ends[1]
+
+
 def _whole(text: str) -> int:
     try:
         exact = Decimal(text.strip())

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from decimal import Decimal
 
 from .errors import Fault, Invalid
-from .space import Parameter, ParameterKind, SearchSpace, is_beyond
+from .space import Parameter, ParameterKind, SearchSpace, is_beyond, is_narrow
 
 
 def sound(space: SearchSpace, path: str) -> SearchSpace:
@@ -75,6 +75,8 @@ def _of_range(parameter: Parameter) -> Iterator[str]:
         yield f"step {parameter.step} is not greater than 0"
     if parameter.distribution.is_log and parameter.low <= 0:
         yield f"min {parameter.low} is not greater than 0, for {parameter.distribution}"
+    if is_narrow(parameter.low, parameter.high, parameter.kind, parameter.distribution):
+        yield f"min {parameter.low} and max {parameter.high} are too near for doubles to tell apart"
 
 
 def _is_fit(number: Decimal, kind: ParameterKind) -> bool:

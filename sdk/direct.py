@@ -45,6 +45,10 @@ class Direct:
         self._desk: Desk | None = None
         self._desk_of = 0  # the process that opened it: nothing of it survives a fork
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave the desk behind: another process that is given this opens its own."""
+        return {**self.__dict__, "_desk": None}
+
     def close(self) -> None:
         desk, self._desk = self._desk, None
         if desk is not None and self._desk_of == os.getpid():

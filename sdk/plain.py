@@ -2,6 +2,7 @@
 
 import json
 import math
+from enum import Enum
 from typing import Any
 
 from ..api.observation import TextValue
@@ -21,7 +22,12 @@ def plain(value: object) -> Any:
 
 
 def native(value: object) -> Any:
-    """Return what a scalar of numpy, or of what is like it, holds; anything else as it is."""
+    """Return what a scalar of numpy, or of what is like it, holds; anything else as it is.
+
+    A member of an enum that is a text or a number holds that.
+    """
+    if isinstance(value, Enum) and isinstance(value, str | int | float):
+        return value.value
     try:
         return value.item()  # type: ignore[attr-defined]  # most have none
     except (AttributeError, ValueError, RuntimeError):  # none, or of several

@@ -170,7 +170,9 @@ def _entries(values: object) -> tuple[str, ...]:
     """
     if isinstance(values, str) or not isinstance(values, Iterable):
         raise _wrong(values, "is not a list", f"write [{values!r}]")
-    return tuple(_entry(native(each)) for each in values)
+    entries = tuple(_entry(native(each)) for each in values)
+    # A set has another order in each process, and a seed would not give the same points.
+    return tuple(sorted(entries)) if isinstance(values, set | frozenset) else entries
 
 
 def _entry(value: object) -> str:

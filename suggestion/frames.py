@@ -9,6 +9,7 @@ import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ..api.errors import TunewrightError
 from ..api.history import Entry, Suggestion
 from ..api.problem import Problem
 
@@ -43,7 +44,7 @@ class Answer:
 
     position: int = 0
     suggestion: Suggestion | None = None
-    error: Exception | None = None
+    error: TunewrightError | None = None
 
 
 def pack(message: object) -> bytes:

@@ -28,15 +28,17 @@ class InlineSuggester:
         self, problem: Problem, first_index: int, count: int, *, position: int
     ) -> Suggestion:
         """Ask for up to `count` points, made from the log up to `position` and no further."""
-        session = self._session
+        session, self._session = self._session, None  # a fold that fails may have stopped midway
         if session is None or not session.serves(problem) or session.position > position:
-            session = self._session = Session(problem)
+            session = Session(problem)
         while session.position < position:
             entries = await asyncio.to_thread(self._history, session.position)
             if not entries:
                 break
             await self._observe(session, entries, position)
-        return session.suggest(first_index, count)
+        suggestion = session.suggest(first_index, count)
+        self._session = session
+        return suggestion
 
     async def forget(self) -> None:
         self._session = None

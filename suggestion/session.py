@@ -1,22 +1,34 @@
 """A fold with its position: what a worker, a service or a test holds of one experiment."""
 
-from collections.abc import Iterable
+import inspect
+import traceback
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from numbers import Integral, Real
+from pathlib import Path
 
-from ..api.errors import PluginBroken
-from ..api.history import Entry, SearchState, Suggestion
+from ..api.errors import PluginBroken, TunewrightError
+from ..api.history import Entry, Proposal, SearchState, Suggestion
 from ..api.problem import Problem
+from ..api.space import Value
 from ..api.words import counted
 from . import registry
 
+_PLAIN = frozenset({float, int, str})
+
 
 class Session:
-    """The fold of one problem at a position of its log."""
+    """The fold of one problem at a position of its log.
+
+    What its code raises is PluginBroken to whoever asks.
+    """
 
     def __init__(self, problem: Problem) -> None:
         self.problem = searched(problem)
         self.position = 0
-        self._fold = registry.start(self.problem)
+        with _blamed(problem.algorithm):
+            self._fold = registry.start(self.problem)
 
     def serves(self, problem: Problem) -> bool:
         """Say whether this is the fold of that problem; its budget may have changed."""
@@ -24,13 +36,14 @@ class Session:
 
     def observe(self, entries: Iterable[Entry]) -> None:
         """Take entries that follow the position, in order; those before it change nothing."""
-        for entry in entries:
-            if entry.position <= self.position:
-                continue
-            if entry.position != self.position + 1:
-                raise ValueError(f"the log goes from {self.position} to {entry.position}")
-            self._fold.observe(entry)
-            self.position = entry.position
+        with _blamed(self.problem.algorithm):
+            for entry in entries:
+                if entry.position <= self.position:
+                    continue
+                if entry.position != self.position + 1:
+                    raise ValueError(f"the log goes from {self.position} to {entry.position}")
+                self._fold.observe(entry)
+                self.position = entry.position
 
     def suggest(self, first_index: int, count: int) -> Suggestion:
         """Ask for points.
@@ -40,9 +53,53 @@ class Session:
         """
         if count <= 0:
             return Suggestion(())
-        suggestion = self._fold.suggest(first_index, count)
-        check(self.problem, suggestion, count, self.problem.algorithm)
+        with _blamed(self.problem.algorithm):
+            suggestion = _plain(self._fold.suggest(first_index, count))
+            check(self.problem, suggestion, count, self.problem.algorithm)
         return suggestion
+
+
+@contextmanager
+def _blamed(algorithm: str) -> Iterator[None]:
+    """Turn what an algorithm raises into PluginBroken."""
+    try:
+        yield
+    except TunewrightError:
+        raise
+    except (Exception, SystemExit) as error:
+        said = f"{type(error).__name__}: {error} ({_place(algorithm, error)})"
+        raise PluginBroken(f"the algorithm {algorithm} fails: {said}") from error
+
+
+def _place(algorithm: str, error: BaseException) -> str:
+    """Say where in the algorithm's module an error was raised, or came through it."""
+    frames = traceback.extract_tb(error.__traceback__)
+    module = inspect.getfile(type(registry.find(algorithm)))
+    at = next((frame for frame in reversed(frames) if frame.filename == module), frames[-1])
+    return f"{Path(at.filename).name}, line {at.lineno}"
+
+
+def _plain(suggestion: Suggestion) -> Suggestion:
+    """Return it with Python's own numbers and texts, as the store and the wire hold them."""
+    return replace(suggestion, proposals=tuple(map(_plain_proposal, suggestion.proposals)))
+
+
+def _plain_proposal(proposal: Proposal) -> Proposal:
+    if all(type(value) in _PLAIN for value in proposal.point.values()):
+        return proposal
+    point = {name: _plain_value(value) for name, value in proposal.point.items()}
+    return replace(proposal, point=point)
+
+
+def _plain_value(value: object) -> Value:
+    match value:
+        case str():
+            return str(value)
+        case Integral():
+            return int(value)
+        case Real():
+            return float(value)
+    raise TypeError(f"{value!r} is neither a number nor a text")
 
 
 def searched(problem: Problem) -> Problem:

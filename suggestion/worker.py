@@ -123,9 +123,9 @@ class WorkerSuggester:
             if not known:
                 break
             for begin in range(0, len(known), _PART):
-                learned = await self._call(Learn(known[begin : begin + _PART]), problem)
+                learned = await self._call(Learn(known[begin : begin + _PART]))
                 self._position = learned.position
-        answer = await self._call(Ask(first_index, count), problem)
+        answer = await self._call(Ask(first_index, count))
         assert answer.suggestion is not None
         return answer.suggestion
 
@@ -133,10 +133,10 @@ class WorkerSuggester:
         if self._process is None:
             self._process = await self._start(problem.algorithm)
         self._problem, self._position = None, 0
-        await self._call(Open(problem), problem)
+        await self._call(Open(problem))
         self._problem = problem
 
-    async def _call(self, request: object, problem: Problem) -> Answer:
+    async def _call(self, request: object) -> Answer:
         process = self._process
         assert process is not None
         process.requests.write(pack(request))
@@ -148,8 +148,6 @@ class WorkerSuggester:
         if answer.error is None:
             return answer
         self._problem = None  # the fold may have stopped midway: begin again
-        if isinstance(answer.error, RuntimeError):
-            raise PluginBroken(f"the algorithm {problem.algorithm} fails: {answer.error}")
         raise answer.error
 
     async def _end(self, grace: float = 0.0) -> int | None:

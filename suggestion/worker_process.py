@@ -56,8 +56,6 @@ def serve(stream: BinaryIO, answers: BinaryIO) -> NoReturn:
             session, answer = _answer(session, request)
         except TunewrightError as error:
             answer = Answer(error=error)
-        except Exception as error:  # noqa: BLE001  # a bug of an algorithm is an answer, too
-            answer = Answer(error=RuntimeError(f"{type(error).__name__}: {error}"))
         answers.write(pack(answer))
         answers.flush()
 

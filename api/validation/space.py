@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from ..experiment import ExperimentSpec
 from ..parameter_spec import FeasibleSpace, ParameterConditionSpec, ParameterSpec
-from ..space import Distribution, ParameterKind, is_beyond
+from ..space import Distribution, ParameterKind, is_beyond, is_narrow
 from .report import INVALID, REQUIRED, Report, number
 
 NUMERIC = (ParameterKind.DOUBLE.value, ParameterKind.INT.value)
@@ -75,10 +75,14 @@ def _check_numeric(kind: str, space: FeasibleSpace, path: str, report: Report) -
     low = _bound(kind, space.min, f"{path}.min", report)
     high = _bound(kind, space.max, f"{path}.max", report)
     step = _bound(kind, space.step, f"{path}.step", report)
-    if low is not None and high is not None and low > high:
-        message = f"max {space.max} must not be less than min {space.min}"
-        report.add(f"{path}.max", message, "swap them")
-        return
+    if low is not None and high is not None:
+        if low > high:
+            message = f"max {space.max} must not be less than min {space.min}"
+            report.add(f"{path}.max", message, "swap them")
+            return
+        if is_narrow(low, high, kind, space.distribution or "uniform"):
+            message = f"min {space.min} and max {space.max} are too near for doubles to tell apart"
+            report.add(f"{path}.max", message, "a wider range, or distribution uniform")
     if step is not None and step <= 0:
         report.add(f"{path}.step", f"step {space.step} must be greater than 0")
     elif step is not None and low is not None and high is not None and step > high - low > 0:

@@ -4,7 +4,7 @@ import itertools
 from collections.abc import Iterator, Sequence
 
 from ...api.errors import Fault
-from ...api.fidelity import GREATEST, NAME
+from ...api.fidelity import GREATEST, LEAST, NAME
 from ...api.problem import Problem
 from ..algorithm import SETTINGS_PATH, Algorithm, Capabilities, Fold
 from ..settings import number, random_state, setting_values
@@ -15,7 +15,7 @@ from .rungs import Rung, levels, resource_value
 _SETTINGS = (
     *RESOURCE_SETTINGS,
     number(
-        "r_min",
+        LEAST,
         float,
         "1",
         "> 0",
@@ -38,7 +38,7 @@ class Asha(Algorithm):
         settings = setting_values(_SETTINGS, problem.settings)
         parameter = problem.space.by_name[str(settings[NAME])]
         eta = int(settings["eta"])
-        amounts = levels(float(settings[GREATEST]), eta, float(settings["r_min"]))
+        amounts = levels(float(settings[GREATEST]), eta, float(settings[LEAST]))
         rungs = [
             Rung(0, level, _UNBOUNDED, resource_value(parameter, amount))
             for level, amount in enumerate(amounts)
@@ -50,10 +50,10 @@ class Asha(Algorithm):
         if faults:
             return faults
         settings = setting_values(_SETTINGS, problem.settings)
-        if float(settings["r_min"]) > float(settings[GREATEST]):
-            message = f"r_min {settings['r_min']} is more than r_l {settings[GREATEST]}"
+        if float(settings[LEAST]) > float(settings[GREATEST]):
+            message = f"r_min {settings[LEAST]} is more than r_l {settings[GREATEST]}"
             return [Fault(SETTINGS_PATH, message, "make it less")]
-        return rung_faults(problem, float(settings["r_min"]))
+        return rung_faults(problem, float(settings[LEAST]))
 
 
 class _AshaFold(HalvingFold):

@@ -32,6 +32,7 @@ LABEL = "acquisition"
 DURATION = "wall_seconds"
 _HEDGED = ("LCB", "EI", "PI")
 _CHOICE = 0x6865646765  # the path of the draw among acquisition functions
+_GREATEST = 1e100  # losses beyond it are taken as it, so that they can be squared
 _GREATEST_MODEL = 300
 """Trials that a Gaussian process is fitted to: its cost is their number cubed."""
 
@@ -86,7 +87,8 @@ class BayesianFold(PointFold):
         self._estimator = estimator
         self._initial = initial
         self._acquisition = acquisition
-        self._optimizer = optimizer
+        # Left to scikit-optimize, one that weighs time would follow gradients that only GP has.
+        self._optimizer = optimizer if estimator == "GP" else "sampling"
         self._axes = [axis for axis in self.cube.axes if axis.levels != 1]
         self._results: list[_Result] = []
         self._made_by: dict[int, str] = {}
@@ -209,5 +211,5 @@ def _finite(losses: Sequence[float | None]) -> list[float]:
     numbers = [loss for loss in losses if loss is not None and math.isfinite(loss)]
     if not numbers:
         return []
-    best, worst = min(numbers), max(numbers)
+    best, worst = max(min(numbers), -_GREATEST), min(max(numbers), _GREATEST)
     return [min(max(_order(loss), best), worst) for loss in losses]

@@ -93,7 +93,7 @@ def levels(greatest: float, eta: int, least: float = 1.0) -> list[float]:
     """Return `greatest` and its divisions by `eta` down to `least`, rising."""
     found = [greatest]
     while found[-1] / eta >= least * (1 - 1e-9):
-        found.append(found[-1] / eta)
+        found.append(max(found[-1] / eta, least))  # a rounding may have made it less
     return found[::-1]
 
 

@@ -33,6 +33,8 @@ from ..cube import Axis
 from ..history import PointFold, losses_of
 from ..seeds import derive
 
+_GREATEST_LEVELS = 1 << 40
+"""Where there are far more whole numbers optuna's densities of single ones vanish."""
 _GREATEST = 1e50
 """Infinity, where several objectives are multiplied into a volume."""
 
@@ -44,7 +46,7 @@ class Code:
 
     Ranges and logarithms are optuna's own. Levels are whole numbers, so that a
     step is exact; what optuna lacks (normal distributions, steps of a
-    logarithm) is searched by its quantile.
+    logarithm, more levels than it can tell apart) is searched by its quantile.
     """
 
     def __init__(self, axis: Axis) -> None:
@@ -52,18 +54,20 @@ class Code:
         parameter = axis.parameter
         low, high = float(parameter.low), float(parameter.high)
         is_log = parameter.distribution is Distribution.LOG_UNIFORM
+        levels = 0 if axis.levels is None else axis.levels
+        is_uniform = not parameter.is_numeric or parameter.distribution is Distribution.UNIFORM
+        is_whole = parameter.kind is ParameterKind.INT and parameter.step in {None, 1}
         self.distribution: BaseDistribution
         self._form = "value"
         if not axis.is_ordered:
+            self._form = "entry"
             self.distribution = CategoricalDistribution(axis.choices)
-        elif axis.levels is not None and (
-            not parameter.is_numeric or parameter.distribution is Distribution.UNIFORM
-        ):
-            self._form = "level"
-            self.distribution = IntDistribution(0, axis.levels - 1)
-        elif axis.levels is None and (is_log or parameter.distribution is Distribution.UNIFORM):
+        elif levels == 0 and (is_log or is_uniform):
             self.distribution = FloatDistribution(low, high, log=is_log)
-        elif is_log and parameter.kind is ParameterKind.INT and parameter.step in {None, 1}:
+        elif 0 < levels <= _GREATEST_LEVELS and is_uniform:
+            self._form = "level"
+            self.distribution = IntDistribution(0, levels - 1)
+        elif is_log and is_whole and high <= _GREATEST_LEVELS:
             self.distribution = IntDistribution(int(low), int(high), log=True)
         else:
             self._form = "unit"
@@ -84,9 +88,10 @@ class Code:
                 return self._axis.level(int(drawn))
             case "unit":
                 return self._axis.value(float(drawn))
+            case "entry":
+                return str(drawn)
             case _:
-                value: Value = drawn
-                return value
+                return self._axis.parameter.nearest(drawn)  # a logarithm and back may be beyond
 
 
 class _Trials(InMemoryStorage):

@@ -102,6 +102,16 @@ def test_the_base_is_valid():
     assert faults(BASE) == ()
 
 
+@pytest.mark.parametrize(
+    ("distribution", "is_fit"),
+    [("uniform", True), ("normal", False), ("logUniform", False), ("logNormal", False)],
+)
+def test_a_range_is_refused_whose_ends_are_one_where_its_values_are_drawn(distribution, is_fit):
+    space = {"min": str(10**17), "max": str(10**17 + 3), "distribution": distribution}
+    found = faults(changed((*PARAMETER, "parameterType", "int"), (*SPACE, space)))
+    assert [fault.path for fault in found] == ([] if is_fit else [path(*SPACE, "max")])
+
+
 @pytest.mark.parametrize("step", [None, "1"])
 def test_a_range_may_be_of_one_value(step):
     assert faults(changed((*SPACE, {"min": "1", "max": "1.0", "step": step}))) == ()
@@ -193,6 +203,7 @@ RULES = [
     ("a list of a double", (*SPACE, "list", ["1"]), path(*SPACE, "list"), "Invalid"),
     ("no max", (*SPACE, "max", None), path(*SPACE, "max"), "Required"),
     ("max below min", (*SPACE, "max", "0"), path(*SPACE, "max"), "Invalid"),
+    ("one double", (*SPACE, "max", "1.00000000000000001"), path(*SPACE, "max"), "Invalid"),
     ("no number", (*SPACE, "min", "abc"), path(*SPACE, "min"), "Invalid"),
     ("infinity", (*SPACE, "max", "inf"), path(*SPACE, "max"), "Invalid"),
     ("a step of 0", (*SPACE, "step", "0"), path(*SPACE, "step"), "Invalid"),

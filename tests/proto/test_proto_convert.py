@@ -222,6 +222,7 @@ def test_what_is_malformed_is_named(change, path):
 UNSOUND = [
     ({"min": "0", "max": "1", "distribution": api_pb2.LOG_UNIFORM}, "min 0 is not greater than 0"),
     ({"min": "2", "max": "1"}, "max 1 is less than min 2"),
+    ({"min": "1", "max": "1.00000000000000001"}, "min 1 and max 1.0*1 are too near for doubles"),
     ({"min": "nan", "max": "1"}, "min NaN is not a finite number"),
     ({"min": "0", "max": "inf"}, "max Infinity is not a finite number"),
     ({"min": "0", "max": "1e400"}, "max 1E.400 is not a finite number"),

@@ -1,5 +1,6 @@
 """Ask and tell through `Client`: processes, threads, restarts, and the other verbs."""
 
+import pickle
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -72,6 +73,15 @@ def test_threads_of_a_client_get_different_points(client):
     assert sorted(point.index for point in points) == list(range(12))
     with pytest.raises(TimeoutError, match="12 points given out, with no result yet"):
         experiment.ask(timeout=0.1)
+
+
+def test_an_experiment_that_was_asked_is_given_to_other_processes(client):
+    experiment = client.create(asked())
+    first = experiment.ask()
+    again = pickle.loads(pickle.dumps(experiment))
+    assert again.ask().index == 1
+    assert again.tell(first, loss=1)
+    again.client.close()
 
 
 def test_a_thread_that_waits_for_its_turn_does_not_hold_up_whose_turn_it_is(client, monkeypatch):

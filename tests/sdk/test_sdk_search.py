@@ -1,9 +1,16 @@
 """`search`: a space is checked where it is built, and is what a file would say."""
 
+from enum import Enum
+
 import numpy as np
 import pytest
 from tunewright import search
 from tunewright.api.errors import Invalid
+
+
+class Optimizer(str, Enum):  # noqa: UP042  # as programs have it that are older than StrEnum
+    SGD = "sgd"
+    ADAM = "adam"
 
 
 @pytest.mark.parametrize(
@@ -56,6 +63,16 @@ from tunewright.api.errors import Invalid
             search.categorical(np.array(["relu", "tanh"])),
             {"parameterType": "categorical", "feasibleSpace": {"list": ["relu", "tanh"]}},
             id="an array of texts",
+        ),
+        pytest.param(
+            search.categorical(Optimizer),
+            {"parameterType": "categorical", "feasibleSpace": {"list": ["sgd", "adam"]}},
+            id="an enum of texts",
+        ),
+        pytest.param(
+            search.categorical(set("abcdefgh")),
+            {"parameterType": "categorical", "feasibleSpace": {"list": list("abcdefgh")}},
+            id="a set, whose own order is another in each process",
         ),
     ],
 )

@@ -312,6 +312,16 @@ def test_asha_never_waits():
     assert len(experiment.ask(500).proposals) == 500
 
 
+def test_asha_gives_less_than_one_of_a_resource_that_is_a_share():
+    share = Parameter("epochs", ParameterKind.DOUBLE, Decimal(1), Decimal(1))
+    asked = problem("asha", r_l="0.3", r_min="0.1", parameters=(RATE, share))
+    experiment = Experiment(asked)
+    experiment.ask(9)
+    points = [proposal.point for proposal in experiment.proposals]
+    assert {point["epochs"] for point in points} == {0.1}
+    assert all(map(asked.space.contains, points))
+
+
 def test_asha_gives_the_most_to_few():
     experiment = Experiment(problem("asha", r_l="27"))
     experiment.run(4, limit=400)

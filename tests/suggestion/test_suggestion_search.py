@@ -7,6 +7,7 @@ from tunewright.api.objective import Direction, Further, Metric, Objective, Stra
 from tunewright.api.space import Distribution, ParameterCondition, SearchSpace
 from tunewright.suggestion import registry
 from tunewright.suggestion.algorithms.bayesian_fold import hedge_gains
+from tunewright.suggestion.cube import Cube
 from tunewright.suggestion.session import Session
 
 D = Distribution
@@ -40,6 +41,40 @@ def test_a_search_beats_chance_also_when_begun_anew_before_every_call(algorithm)
     assert regret(algorithm, 80, forgetful=True) == whole_run < regret("random", 80)
 
 
+@pytest.mark.parametrize("distribution", [D.UNIFORM, D.LOG_UNIFORM])
+def test_tpe_searches_more_whole_numbers_than_doubles_can_count(distribution):
+    def least(name):
+        task = problem(whole("n", 1, 2**60, distribution=distribution), algorithm=name)
+        log, session, places = Log(), Session(task), []
+        for index in range(60):
+            session.observe(log.entries)
+            (proposal,) = session.suggest(index, 1).proposals
+            log.propose(proposal)
+            places.append(Cube(task.space).units(proposal.point)[0])
+            log.finish(index, abs(places[-1] - 0.3))
+        return min(abs(place - 0.3) for place in places)
+
+    assert least("tpe") < least("random") / 2
+
+
+@pytest.mark.parametrize(
+    "narrow",
+    [
+        double("x", 0.1, 0.10000000000000005, distribution=D.LOG_UNIFORM),
+        whole("x", 10**15, 10**15 + 5, distribution=D.LOG_UNIFORM),
+    ],
+    ids=["doubles", "whole numbers"],
+)
+def test_tpe_keeps_to_a_range_whose_logarithms_are_hardly_different(narrow):
+    task = problem(narrow, double("y", 0, 1), algorithm="tpe")
+    log, session = Log(), Session(task)
+    for index in range(14):
+        session.observe(log.entries)
+        log.propose(*session.suggest(index, 1).proposals)
+        log.finish(index, float(index))
+    assert log.trials == 14
+
+
 def test_bayesian_optimization_beats_chance_with_few_trials():
     whole_run = regret(BAYES, 14)
     assert regret(BAYES, 14, forgetful=True) == whole_run < regret("random", 14)
@@ -52,7 +87,7 @@ def test_maximizing_is_minimizing_the_opposite(algorithm):
 
 @pytest.mark.parametrize(
     ("estimator", "function"),
-    [("RF", "EI"), ("ET", "LCB"), ("GBRT", "PI"), ("GP", "EIps"), ("GP", "PIps")],
+    [("RF", "EI"), ("ET", "LCB"), ("GBRT", "PI"), ("GP", "EIps"), ("GP", "PIps"), ("RF", "PIps")],
 )
 def test_bayesian_optimization_takes_every_setting_of_katibs(estimator, function):
     settings = {"base_estimator": estimator, "acq_func": function, "n_initial_points": "2"}
@@ -63,6 +98,16 @@ def test_bayesian_optimization_takes_every_setting_of_katibs(estimator, function
     log.finish(0, 1.0)
     log.finish(1, math.inf)
     log.finish(2, None, Verdict.BAD)
+    session.observe(log.entries)
+    assert len(session.suggest(4, 2).proposals) == 2
+
+
+def test_bayesian_optimization_bears_losses_that_cannot_be_squared():
+    task = problem(*SMOOTH, algorithm=BAYES, settings={"n_initial_points": "2"})
+    log, session = Log(), Session(task)
+    log.propose(*session.suggest(0, 4).proposals)
+    for index, loss in enumerate([1e300, -1e300, 1.0, 1e308]):
+        log.finish(index, loss)
     session.observe(log.entries)
     assert len(session.suggest(4, 2).proposals) == 2
 

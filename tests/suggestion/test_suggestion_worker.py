@@ -5,10 +5,12 @@ import os
 import signal
 
 import pytest
-from support.search import Log, double, problem, whole
+from support.packages import install
+from support.search import Log, double, listed, problem, whole
 from support.waiting import until
 from support.workers import FORMS, is_gone
 from tunewright.api.errors import Invalid, PluginBroken, PluginUnavailable
+from tunewright.suggestion import entry_points
 from tunewright.suggestion.inline import InlineSuggester
 from tunewright.suggestion.suggester import open_suggester
 
@@ -158,3 +160,66 @@ def test_an_answer_is_made_from_the_log_up_to_the_position_and_no_further():
         return early.proposals[0].point, late.proposals[0].point
 
     assert asyncio.run(run()) == ({"n": 2}, {"n": 3})
+
+
+NUMBERS = """
+import numpy as np
+from tunewright.api.history import Proposal, Suggestion
+from tunewright.suggestion.algorithm import Algorithm, Fold
+
+class Drawn(Fold):
+    def observe(self, entry):
+        pass
+
+    def suggest(self, first_index, count):
+        if first_index:
+            return self.nothing
+        point = {"x": np.float32(0.25), "n": np.int64(3), "o": np.str_("a")}
+        return Suggestion([Proposal(point)])
+
+class Numpy(Algorithm):
+    name = "numpy"
+    description = "draws with numpy"
+
+    def start(self, problem):
+        return Drawn()
+
+class Quick(Numpy):
+    is_quick = True
+"""
+
+
+@pytest.fixture
+def numpy_plugin(tmp_path, monkeypatch):
+    install(tmp_path, "drawn", NUMBERS, {"numpy": "drawn:Numpy", "quick": "drawn:Quick"})
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(entry_points, "entries", entry_points.entries.__wrapped__)
+
+
+def ask(algorithm, first_index):
+    """Ask an algorithm for a point, wherever it is asked."""
+    task = problem(*SPACE, listed("o", "a", "b"), algorithm=algorithm)
+
+    async def run():
+        suggester = open_suggester(task, Log().after)
+        try:
+            return await suggester.suggest(task, first_index, 1, position=0)
+        finally:
+            await suggester.close()
+
+    return asyncio.run(run())
+
+
+@pytest.mark.usefixtures("numpy_plugin")
+@pytest.mark.parametrize("algorithm", ["numpy", "quick"])
+def test_the_numbers_of_a_plugin_s_library_become_python_s(algorithm):
+    (proposal,) = ask(algorithm, 0).proposals
+    assert [type(value) for value in proposal.point.values()] == [float, int, str]
+
+
+@pytest.mark.usefixtures("numpy_plugin")
+@pytest.mark.parametrize("algorithm", ["numpy", "quick"])
+def test_what_a_plugin_raises_is_its_own_failure_and_says_where(algorithm):
+    said = rf"{algorithm} fails: AttributeError: .*nothing.* \(drawn.py, line 12\)$"
+    with pytest.raises(PluginBroken, match=said):
+        ask(algorithm, 1)
