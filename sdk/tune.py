@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, TypeVar
 
 from ..api.errors import Fault, Invalid, Unsupported
 from ..api.identity import DEFAULT_NAMESPACE, ExperimentKey
@@ -25,6 +25,7 @@ from .template import Machine, template
 
 Direction: TypeAlias = Literal["minimize", "maximize"]
 Bounds: TypeAlias = tuple[float | None, float | None]
+Given = TypeVar("Given")
 
 _ENDS = ("min", "max")
 
@@ -101,11 +102,11 @@ def tune(  # what an experiment has
         trials=trials,
         parallel=parallel,
         algorithm=algorithm,
-        settings=settings or {},
+        settings=_mapping("settings", settings, '{"n_startup_trials": 5}'),
         early_stopping=early_stopping,
         initial=initial,
-        objectives=objectives or {},
-        constraints=constraints or {},
+        objectives=_mapping("objectives", objectives, '{"memory": "minimize"}'),
+        constraints=_mapping("constraints", constraints, '{"memory": (None, 8)}'),
         goal=goal,
         seed=seed,
         time_limit=time_limit,
@@ -164,6 +165,17 @@ def _spec(
         **{key: listed for key, listed in further.items() if listed},
         **search.parameters(space),
     }
+
+
+def _mapping(name: str, given: Mapping[str, Given] | None, example: str) -> Mapping[str, Given]:
+    """Return what an argument says, by names.
+
+    Raises:
+        Invalid: it has none.
+    """
+    if not isinstance(given, Mapping | None):
+        raise Invalid([Fault(name, f"{given!r} is not a mapping", f"write {example}")])
+    return given or {}
 
 
 def _constraint(metric: str, bounds: Bounds) -> dict[str, Any]:

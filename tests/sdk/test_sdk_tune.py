@@ -278,6 +278,8 @@ def test_what_is_refused_leaves_no_file(home, wrong):
     [
         ({"initial": {"x": 0.5}}, "initial: .* is not a list of points"),
         ({"initial": [0.5]}, "initial: .* is not a list of points"),
+        ({"objectives": ["memory"]}, "objectives: .* is not a mapping .*minimize"),
+        ({"settings": "n_startup_trials=5"}, "settings: .* is not a mapping"),
         ({"constraints": {"memory": 8}}, r"constraints\['memory'\]: 8 is not a pair"),
         ({"constraints": {"memory": (1, 2, 3)}}, "is not a pair"),
     ],
