@@ -10,7 +10,7 @@ import importlib.util
 from collections.abc import Mapping, Sequence
 from functools import cache
 
-from ..api.errors import Fault, Invalid, MissingExtra, PluginBroken
+from ..api.errors import Fault, Invalid, MissingExtra, PluginBroken, TunewrightError
 from ..api.problem import Problem
 from ..api.space import Parameter
 from . import entry_points
@@ -83,7 +83,13 @@ def validate_problem(problem: Problem) -> Sequence[Fault]:
         ),
         *_capabilities(algorithm, problem),
     ]
-    return faults or list(algorithm.validate(problem))
+    try:
+        return faults or list(algorithm.validate(problem))
+    except TunewrightError:
+        raise
+    except Exception as error:  # noqa: BLE001  # whatever it is, it is the algorithm's
+        said = f"its validate() fails: {type(error).__name__}: {error}"
+        return [Fault(NAME_PATH, f"{problem.algorithm} cannot say if it suits: {said}")]
 
 
 def start(problem: Problem) -> Fold:

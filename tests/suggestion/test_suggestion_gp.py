@@ -184,6 +184,15 @@ def test_tamed_losses_are_small_numbers_in_the_same_order(losses):
     assert (np.diff(warped[order]) >= 0).all()
 
 
+@pytest.mark.parametrize("exponent", [-1000, -600, 300])
+def test_losses_are_tamed_alike_however_small_or_great_they_are(exponent):
+    losses = np.array([1.0, 2.5, -3.0, 7.25, 7.5])
+    warped, scale = tamed(losses)
+    other, factor = tamed(np.ldexp(losses, exponent))
+    assert (other == warped).all()
+    assert factor == math.ldexp(scale, exponent)
+
+
 def search(space, value, trials, *, at_once=1, seed=7):
     """Search, begun anew before each call; `value` of None is a failure. Return the points."""
     task = problem(*space, algorithm="gp", seed=seed)

@@ -186,12 +186,21 @@ class Numpy(Algorithm):
 
 class Quick(Numpy):
     is_quick = True
+
+class Unsure(Numpy):
+    def validate(self, problem):
+        return problem.nothing
 """
 
 
 @pytest.fixture
 def numpy_plugin(tmp_path, monkeypatch):
-    install(tmp_path, "drawn", NUMBERS, {"numpy": "drawn:Numpy", "quick": "drawn:Quick"})
+    install(
+        tmp_path,
+        "drawn",
+        NUMBERS,
+        {each.lower(): f"drawn:{each}" for each in ("Numpy", "Quick", "Unsure")},
+    )
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setattr(entry_points, "entries", entry_points.entries.__wrapped__)
 
@@ -223,3 +232,9 @@ def test_what_a_plugin_raises_is_its_own_failure_and_says_where(algorithm):
     said = rf"{algorithm} fails: AttributeError: .*nothing.* \(drawn.py, line 12\)$"
     with pytest.raises(PluginBroken, match=said):
         ask(algorithm, 1)
+
+
+@pytest.mark.usefixtures("numpy_plugin")
+def test_a_plugin_that_cannot_check_an_experiment_refuses_it():
+    with pytest.raises(Invalid, match=r"unsure cannot say .* validate\(\) fails: AttributeError"):
+        ask("unsure", 0)

@@ -1,5 +1,7 @@
 """Warps that make an objective look like a draw from a stationary Gaussian process."""
 
+import math
+import sys
 from dataclasses import dataclass
 
 import numpy as np
@@ -52,7 +54,9 @@ def tamed(losses: Array) -> tuple[Array, float]:
     if finite.size == 0:
         return np.zeros_like(losses), 1.0
     low, high = max(finite.min(), -_GREATEST), min(finite.max(), _GREATEST)
-    found = np.clip(losses, low, high)
+    # The squares of the smallest would be 0; a power of two leaves all digits as they are.
+    exponent = math.frexp(max(abs(low), abs(high)))[1]
+    found = np.ldexp(np.clip(losses, low, high), -exponent)
     middle = float(np.median(found))
     better = found[found <= middle]
     spread = float(np.sqrt(np.mean((better - middle) ** 2)))
@@ -67,4 +71,5 @@ def tamed(losses: Array) -> tuple[Array, float]:
     found[worse] = np.minimum(ndtri(share)[places], found[worse])
     deviation = float(found.std())
     deviation = deviation if deviation > 0.0 else 1.0
-    return (found - found.mean()) / deviation, spread * deviation
+    scale = max(math.ldexp(spread * deviation, exponent), sys.float_info.min)
+    return (found - found.mean()) / deviation, scale
