@@ -5,7 +5,8 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 import click
 
@@ -105,6 +106,12 @@ def point(values: Iterable[tuple[str, Value]]) -> str:
 
 def exact_point(values: Iterable[tuple[str, Value]]) -> str:
     return " ".join(f"{name}={format_value(value)}" for name, value in values)
+
+
+def state(data: Mapping[str, Any]) -> str:
+    """Return the state of an experiment, and what else keeps it from going on."""
+    beside = " (paused)" if data["suspended"] else " (interrupted)" if data["interrupted"] else ""
+    return f"{data['state']}{beside}"
 
 
 def duration(seconds: float | None) -> str:

@@ -7,6 +7,7 @@ from functools import partial
 import click
 
 from ..db.records import AttemptRecord, EventRow, Provenance, TrialRecord
+from ..sdk.sources.waiting import is_interrupted
 from ..sdk.sources.where import Where
 from . import console
 from .options import name_argument, output_option, where_options
@@ -47,6 +48,7 @@ def describe(name: str, trial: str | None, where: Where, output: str) -> None:
         code = _code(records.provenance(record.uid), found)
         data["code"] = None if code is None else asdict(code)
         if found is None:
+            data["interrupted"] = is_interrupted(source, record)
             data["document"] = dict(record.document)
             data |= source.whereabouts(record)
             if objective.further:

@@ -29,7 +29,7 @@ def show(
             ("Namespace", record.key.namespace),
             ("Labels", ", ".join(f"{name}={value}" for name, value in data["labels"].items())),
             ("Note", data["note"]),
-            ("State", f"{record.state}{' (paused)' if record.suspended else ''}"),
+            ("State", console.state(data)),
             ("Reason", record.reason),
             ("Message", record.message),
             (

@@ -36,6 +36,7 @@ def get(name: str | None, labels: str | None, everywhere: bool, where: Where, ou
     from ..api.remarks import wanted_labels
     from ..db.listing import EVERY, Query
     from ..sdk.names import find_experiment
+    from ..sdk.sources.waiting import is_interrupted
 
     with where.opened() as source:
         namespace = None if everywhere else source.namespace
@@ -44,7 +45,14 @@ def get(name: str | None, labels: str | None, everywhere: bool, where: Where, ou
         else:
             query = Query(namespace, labels=wanted_labels(labels or ""), limit=EVERY)
             records = source.records.find_experiments(query).records
-        data = [{**shapes.experiment(record), **source.whereabouts(record)} for record in records]
+        data = [
+            {
+                **shapes.experiment(record),
+                "interrupted": is_interrupted(source, record),
+                **source.whereabouts(record),
+            }
+            for record in records
+        ]
         said = str(source)
     asked = _asked(labels, None if everywhere else where.namespace)
     console.emit(
@@ -76,7 +84,7 @@ def _row(item: dict[str, Any], now: float, *, wide: bool) -> dict[str, object]:
     row = {
         "name": item["name"],
         "namespace": item["namespace"],
-        "state": f"{item['state']} (paused)" if item["suspended"] else item["state"],
+        "state": console.state(item),
         "trials": f"{trials['finished']}/{item['max_trials'] or '∞'}",
         "best": best and best["value"],
         "metric": item["objective"]["metric"],

@@ -24,6 +24,7 @@ from ..sdk.commands import CommandFailed
 from ..sdk.names import find_trial, missing
 from ..sdk.points import point_of
 from ..sdk.sources.source import Source
+from ..sdk.sources.waiting import is_interrupted
 from .access import OWNER, Asker
 from .curves import Curves
 from .needs import CREATE, LIST, LOOK
@@ -83,7 +84,7 @@ class Board:
         return {
             **shapes.experiment(record),
             "shown_state": shown_state(record),
-            "driven": record.state.is_finished or self.source.is_driven(record),
+            "driven": not is_interrupted(self.source, record),
         }
 
     def experiment(self, namespace: str, name: str) -> ExperimentRecord:

@@ -66,6 +66,12 @@ def wait_for_end(
     return record
 
 
+def is_interrupted(source: Source, record: ExperimentRecord) -> bool:
+    """Say whether an experiment stands still until somebody resumes it: its engine is gone."""
+    rests = record.state.is_finished or record.suspended or is_asked(record.document)
+    return not rests and not source.is_driven(record)
+
+
 def undriven(source: Source, record: ExperimentRecord) -> str:
     """Return the end of a sentence that says so where nothing drives an experiment."""
     return "" if source.is_driven(record) else "; no engine is running it"

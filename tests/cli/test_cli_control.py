@@ -53,6 +53,16 @@ def driven(tunewright, tmp_path):
     experiment.engine.communicate()
 
 
+def test_an_experiment_whose_engine_is_gone_is_shown_as_interrupted(driven):
+    driven.engine.kill()
+    driven.engine.wait()
+
+    assert "Running (interrupted)" in driven("get", "held")
+    assert "Running (interrupted)" in driven("describe", "held")
+    driven("pause", "held")
+    assert "Running (paused)" in driven("get", "held")
+
+
 def running(driven):
     return driven.states().count("Running")
 
