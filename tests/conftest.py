@@ -3,6 +3,7 @@
 import gc
 import importlib.util
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -117,6 +118,21 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
             if not _there(name):
                 refuse = pytest.fail if COMPLETE and name not in LARGE else pytest.skip
                 refuse(f"not run, needs {name}: {NEEDS[name][1]}")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Keep which tests failed under their names without their groups, too.
+
+    xdist writes a group behind the name, after `--last-failed` has looked for it in a file: where
+    others failed before it, the test is left out in silence.
+    """
+    cache = getattr(session.config, "cache", None)
+    if cache is None or hasattr(session.config, "workerinput"):
+        return
+    failed = cache.get("cache/lastfailed", {})
+    bare = {re.sub(r"@[\w-]+$", "", name): True for name in failed}
+    cache.set("cache/lastfailed", failed | bare)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
