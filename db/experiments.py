@@ -12,7 +12,7 @@ from ..api.errors import Conflict
 from ..api.identity import ExperimentKey
 from ..api.remarks import is_label, labels_of
 from ..api.states import EXPERIMENT_EDGES, ExperimentState, passage
-from .part import BY_UID, Part
+from .part import Part
 from .records import EventRow, ExperimentRecord, Wish
 from .rows import STATE_COLUMNS, experiment_record, legible
 from .schema import (
@@ -63,17 +63,11 @@ class Experiments(Part):
 
     def mirror_experiment(self, record: ExperimentRecord, *, now: float) -> ExperimentRecord:
         def work(connection: Connection) -> ExperimentRecord:
-            known = BY_UID(connection, uid=record.uid).first()
-            news = {} if known is None else _news(record, known)
+            known = self._find(connection, record.uid)
             if known is None:
-                self._retire(connection, record.key)
-                connection.execute(insert(experiments), _copied_row(record, now))
-            elif news:
-                mine = experiments.c.id == known.id
-                connection.execute(update(experiments).where(mine).values(news))
-            row = self._row(connection, record.uid) if known is None or news else known
-            if known is None or "document" in news:
-                _write_labels(connection, row.id, record.document)
+                row = self._copy(connection, record, now)
+            else:
+                row = self._renew(connection, known, record)
             # It may have been removed before, with another key: a cluster can be restored.
             self._ids.learn(record.uid, int(row.id))
             return experiment_record(row)
@@ -229,6 +223,24 @@ class Experiments(Part):
             EventRow(row.at, row.idx, row.kind, row.reason, row.message) for row in reversed(rows)
         ]
 
+    def _copy(self, connection: Connection, record: ExperimentRecord, now: float) -> Any:
+        """Return the new row of an experiment that began elsewhere."""
+        self._retire(connection, record.key)
+        connection.execute(insert(experiments), _copied_row(record, now))
+        row = self._row(connection, record.uid)
+        _write_labels(connection, row.id, record.document)
+        return row
+
+    def _renew(self, connection: Connection, known: Any, record: ExperimentRecord) -> Any:
+        """Return the row with what it lacked."""
+        news = _news(record, known)
+        if not news:
+            return known
+        connection.execute(update(experiments).where(experiments.c.id == known.id).values(news))
+        if "document" in news:
+            _write_labels(connection, known.id, record.document)
+        return self._row(connection, record.uid)
+
     def _retire(self, connection: Connection, key: ExperimentKey) -> None:
         """Rename a deleted experiment whose key a new one takes.
 
@@ -276,7 +288,6 @@ def _new_row(
 
 
 def _copied_row(record: ExperimentRecord, now: float) -> dict[str, Any]:
-    """Return the first row of an experiment that began elsewhere."""
     row = _new_row(
         record.uid,
         record.key,

@@ -18,7 +18,7 @@ from .schema import events, experiments
 from .statements import Prepared, insert_of
 from .summaries import Summaries
 
-BY_UID = Prepared(select(experiments).where(experiments.c.uid == bindparam("uid")))
+_BY_UID = Prepared(select(experiments).where(experiments.c.uid == bindparam("uid")))
 _RULES = Prepared(
     select(experiments.c.version, experiments.c.document).where(experiments.c.id == bindparam("id"))
 )
@@ -46,8 +46,11 @@ class Part:
         """Read the row's key where it may be another: whoever wrote it anew may be elsewhere."""
         return self._ids.learn(uid, int(self._row(connection, uid).id))
 
+    def _find(self, connection: Connection, uid: str) -> Any:
+        return _BY_UID(connection, uid=uid).first()
+
     def _row(self, connection: Connection, uid: str) -> Any:
-        row = BY_UID(connection, uid=uid).first()
+        row = self._find(connection, uid)
         if row is None:
             raise NotFound(f"there is no experiment with uid {uid}")
         return row

@@ -196,6 +196,10 @@ def loss_of(entry: Finished, objective: Objective) -> float | None:
     return objective.loss(entry.value)
 
 
+GREATEST_LOSS = 1e100
+"""Losses beyond it are taken as it by whoever subtracts or squares them; infinite ones, too."""
+
+
 def losses_of(entry: Finished, objective: Objective) -> Losses | None:
     """Return the values of all objectives so that smaller is better; None where one is missing."""
     if entry.verdict is not Verdict.OBSERVED:

@@ -25,14 +25,13 @@ from skopt.space import Categorical, Real
 from ...api.history import Finished, Proposal, Proposed, Verdict
 from ...api.problem import Problem
 from ...api.space import Point, Value
-from ..history import PointFold, loss_of
+from ..history import GREATEST_LOSS, PointFold, loss_of
 from ..seeds import derive, generator
 
 LABEL = "acquisition"
 DURATION = "wall_seconds"
 _HEDGED = ("LCB", "EI", "PI")
 _CHOICE = 0x6865646765  # the path of the draw among acquisition functions
-_GREATEST = 1e100  # losses beyond it are taken as it, so that they can be squared
 _GREATEST_MODEL = 300
 """Trials that a Gaussian process is fitted to: its cost is their number cubed."""
 
@@ -211,5 +210,5 @@ def _finite(losses: Sequence[float | None]) -> list[float]:
     numbers = [loss for loss in losses if loss is not None and math.isfinite(loss)]
     if not numbers:
         return []
-    best, worst = max(min(numbers), -_GREATEST), min(max(numbers), _GREATEST)
+    best, worst = max(min(numbers), -GREATEST_LOSS), min(max(numbers), GREATEST_LOSS)
     return [min(max(_order(loss), best), worst) for loss in losses]

@@ -17,11 +17,10 @@ from numpy.typing import NDArray
 from ...api.history import Finished, Proposal, Proposed, Verdict
 from ...api.problem import Problem
 from ...api.space import Point
-from ..history import PointFold, loss_of
+from ..history import GREATEST_LOSS, PointFold, loss_of
 from ..seeds import derive, generator
 
 _RESTARTS = 1  # the path of draws for restarts, beside those for points
-_GREATEST = 1e100  # infinite objectives, as numbers that can be subtracted
 
 Vector = NDArray[np.float64]
 
@@ -67,7 +66,7 @@ class CmaEsFold(PointFold):
             return
         loss = loss_of(entry, self.problem.objective)
         if loss is not None:
-            loss = min(max(loss, -_GREATEST), _GREATEST)
+            loss = min(max(loss, -GREATEST_LOSS), GREATEST_LOSS)
         vector = np.array([self._axes[name].unit(point[name]) for name in self._names])
         told = _Told(entry.index, entry.position, made_from, vector, loss)
         self._told.append(told)

@@ -161,7 +161,7 @@ def over(begin, end):
             25,
         ),
         ([pod("main", running={"startedAt": "2026-01-01T00:00:05Z"})], 0),
-        ([pod("main", terminated={"exitCode": 137})], 0),
+        ([pod("main", terminated={"exitCode": 137, "startedAt": None, "finishedAt": None})], 0),
         ([{}], 0),
     ],
 )

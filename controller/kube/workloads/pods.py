@@ -1,6 +1,6 @@
 """What the pods of a workload tell of it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ....api.moments import read
@@ -41,12 +41,8 @@ def _is_final(ended: Mapping[str, Any] | None, policy: str | None) -> bool:
 
 def exit_code(pods: Sequence[Document], container: str) -> int | None:
     """Return with which code a container ended that failed; None where no pod tells."""
-    for pod in pods:
-        for each in (pod.get("status") or {}).get("containerStatuses") or ():
-            ended = (each.get("state") or {}).get("terminated") or {}
-            if each.get("name") == container and ended.get("exitCode"):
-                return int(ended["exitCode"])
-    return None
+    codes = (each.get("exitCode") for each in _ends(pods, container))
+    return next((int(code) for code in codes if code), None)
 
 
 def ran_seconds(pods: Sequence[Document], container: str) -> float:
@@ -54,15 +50,23 @@ def ran_seconds(pods: Sequence[Document], container: str) -> float:
 
     Kubelets tell whole seconds, of which one that was begun counts.
     """
-    states = [
-        at(each, "state", "terminated")
-        for pod in pods
-        for each in (pod.get("status") or {}).get("containerStatuses") or ()
-        if each.get("name") == container
+    ends = [
+        each for each in _ends(pods, container) if each.get("startedAt") and each.get("finishedAt")
     ]
-    begun = [read(each["startedAt"]) for each in states if at(each, "startedAt")]
-    ended = [read(each["finishedAt"]) for each in states if at(each, "finishedAt")]
-    return max(1.0, max(ended) - min(begun)) if begun and ended else 0.0
+    if not ends:
+        return 0.0
+    begun = min(read(each["startedAt"]) for each in ends)
+    ended = max(read(each["finishedAt"]) for each in ends)
+    return max(1.0, ended - begun)
+
+
+def _ends(pods: Sequence[Document], container: str) -> Iterator[Mapping[str, Any]]:
+    """Yield how a container ended, in each pod in which it has."""
+    for pod in pods:
+        for each in (pod.get("status") or {}).get("containerStatuses") or ():
+            ended = at(each, "state", "terminated")
+            if each.get("name") == container and ended:
+                yield ended
 
 
 def stands_still(workload: Document, pods: Sequence[Document]) -> bool:

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import ndtri
 
+from ...history import GREATEST_LOSS
 from .kernel import Array
 
 _EDGE = 1e-6  # a warp's slope may be infinite at the ends of the interval
-_GREATEST = 1e100  # losses beyond it are taken as it, so that they can be squared
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ def tamed(losses: Array) -> tuple[Array, float]:
     finite = losses[np.isfinite(losses)]
     if finite.size == 0:
         return np.zeros_like(losses), 1.0
-    low, high = max(finite.min(), -_GREATEST), min(finite.max(), _GREATEST)
+    low, high = max(finite.min(), -GREATEST_LOSS), min(finite.max(), GREATEST_LOSS)
     # The squares of the smallest would be 0; a power of two leaves all digits as they are.
     exponent = math.frexp(max(abs(low), abs(high)))[1]
     found = np.ldexp(np.clip(losses, low, high), -exponent)
