@@ -373,6 +373,7 @@ class Book:
             self._tally.passed(entry.index, None, record.state)
             self._tally.add(entry)
             self.unwritten.trials.add(entry.index)
+            self.unwritten.status = True
         return entries
 
     def start_attempt(self, uid: str, index: int, attempt: int, *, token: str, now: float) -> None:

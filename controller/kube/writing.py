@@ -112,7 +112,7 @@ class StatusWriter:
     conditions: Conditions | None = None
 
     async def write(self, book: Book, kube: Kube, now: float, lines: Sequence[str]) -> None:
-        """Write the experiment's status and its suggestion's, when that is due.
+        """Write the suggestion's status and the experiment's, when that is due.
 
         `now` is of a clock that nobody sets. `lines` say what the experiment waits for: they
         are written with other news, and are no reason to write.
@@ -121,9 +121,9 @@ class StatusWriter:
             return
         if book.conditions == self.conditions and now < self.at + STATUS_SECONDS:
             return
+        await write_suggestion(book, kube)  # first: who waits for the end looks at it then
         name = book.key.name
         await _apply_status(kube, EXPERIMENTS, book, name, experiment_status(book, lines))
-        await write_suggestion(book, kube)
         book.unwritten.status = False
         self.at, self.conditions = now, book.conditions
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from support.actors import JOBS, Fate, quadratic
 from support.apiserver import NEEDED
-from support.operated import experiment
+from support.operated import Passing, experiment
 from tunewright.api.observation import Batch, Sample
 from tunewright.controller.kube import driver
 from tunewright.controller.kube.attempts import FAILED_KEPT
@@ -42,6 +42,44 @@ def test_an_experiment_runs_its_trials_and_tells_the_best(within):
     assert suggestion["status"]["suggestionCount"] == 4
     assert sorted(jobs.runs) == sorted((name, 1) for name in losses)
     assert jobs.most <= 2
+
+
+def test_trials_that_wait_for_a_node_are_counted(within):
+    async def scenario(play):
+        play.operate()
+        await play.create(experiment())
+
+        async def counted():
+            return (await play.get()).get("status", {}).get("trialsPending") == 2
+
+        return await play.until(counted)
+
+    assert within(scenario, lambda point, attempt: Fate(waits=True))
+
+
+class _Noting(Passing):
+    """A cluster that notes of which kinds it was told that they succeeded."""
+
+    def __init__(self, kube):
+        super().__init__(kube)
+        self.succeeded = []
+
+    async def apply(self, resource, namespace, document, **how):
+        conditions = (document.get("status") or {}).get("conditions") or [{}]
+        if conditions[-1].get("type") == "Succeeded":
+            self.succeeded.append(document["kind"])
+        return await self._kube.apply(resource, namespace, document, **how)
+
+
+def test_whoever_sees_the_end_of_an_experiment_finds_its_suggestion_ended(within):
+    async def scenario(play):
+        noting = _Noting(play.kube)
+        play.operate(noting)
+        await play.create(experiment(resumePolicy="Never"))
+        await play.ends()
+        return [kind for kind in noting.succeeded if kind != "Trial"]
+
+    assert within(scenario)[:2] == ["Suggestion", "Experiment"]
 
 
 @pytest.mark.parametrize(("written", "seconds"), [({}, 60.0), ({"timeoutSeconds": 7}, 7.0)])
