@@ -25,7 +25,7 @@ from ..turn import Turns
 from .attempts import AGAIN_SECONDS, Attempts
 from .book import Book
 from .claims import with_claim
-from .experiments import experiment_record
+from .experiments import experiment_record, waited_for
 from .informers import asks_to_stop
 from .jobs import Jobs, rendered
 from .limiting import ahead
@@ -91,7 +91,7 @@ class Driver:
         self._asking: asyncio.Task[None] | None = None
         self._is_tried = bool(book.pages)
         self._counted_at = world.steady()
-        self._status = StatusWriter()
+        self._status = StatusWriter(waited_for(book.experiment.document))
         self._missed = ""  # a trial that the book lacks
         self._carried_out: set[int] = set()  # wishes that a cache may still show
 
@@ -221,7 +221,7 @@ class Driver:
         self._count_time()
         events, self._inbox = self._inbox, []
         turn = self._turns.take(events, self._memory, now)
-        self.lines = explain(turn.view, now)
+        self.lines = explain(turn.view, now, lasting=True)
         self._say_what_is_held(turn.view, now)
         return turn
 
@@ -262,7 +262,7 @@ class Driver:
             await self._jobs.try_out(self._book.experiment, self._brief, first)
         except ServerUnavailable as error:
             self.lines = (*self.lines, f"the cluster cannot say if it takes the trials: {error}")
-            self._attempts.again = self._book.unwritten.status = True
+            self._attempts.again = True
             return False
         self._is_tried = True
         return True
@@ -313,6 +313,6 @@ class Driver:
             moments.append(now + AGAIN_SECONDS)
         if self.is_held:
             moments.append(now + HELD_SECONDS)
-        if self._book.unwritten.is_left:
+        if self._book.unwritten.is_left or self._status.stale_since is not None:
             moments.append(now + STATUS_SECONDS)
         return min((moment for moment in moments if moment is not None), default=None)

@@ -93,7 +93,7 @@ def ttl_of(document: Document) -> float | None:
 def experiment_status(book: Book, lines: Sequence[str] = ()) -> dict[str, Any]:
     """Return the whole status, Katib's fields and ours; 0 is absent, as Katib has it.
 
-    `lines` say what the experiment waits for.
+    `lines` say what the experiment waits for, as `waits_for` returns it.
     """
     record = book.view("").experiment
     totals = record.totals
@@ -120,7 +120,7 @@ def experiment_status(book: Book, lines: Sequence[str] = ()) -> dict[str, Any]:
             "seed": record.seed,
             "activeSeconds": round(record.active_seconds, 3) or None,
             "observedGeneration": record.version,
-            "waitsFor": waits_for(lines) or None,
+            "waitsFor": lines or None,
         }
     )
 
@@ -128,6 +128,11 @@ def experiment_status(book: Book, lines: Sequence[str] = ()) -> dict[str, Any]:
 def waits_for(lines: Sequence[str]) -> list[str]:
     """Return so much of what an experiment waits for as its status says."""
     return [line[:_LINE] for line in lines[:_LINES]]
+
+
+def waited_for(document: Document) -> list[str]:
+    """Return what an experiment's status says that it waits for."""
+    return list(at(document, "status", "waitsFor") or ())
 
 
 _LISTS = {

@@ -20,7 +20,7 @@ from ..plan import reasons
 from .answers import MANAGER
 from .book import MESSAGE, Book
 from .cache import Cache, key_of
-from .experiments import experiment_record, experiment_status, waits_for
+from .experiments import experiment_record, experiment_status, waited_for, waits_for
 from .labels import WISHES
 from .page import Page
 from .port import Document, Kube, Resource, version_of
@@ -103,29 +103,43 @@ def check_ours(there: Document, wanted: Document) -> None:
 
 @dataclass(slots=True)
 class StatusWriter:
-    """Writes an experiment's status: new conditions at once, new counts only now and then.
+    """Writes an experiment's status: new conditions at once, all else only now and then.
 
-    `at` is when it wrote last, `conditions` what it wrote then.
+    `at` is when it wrote last, `conditions` what it wrote then. `lines` are what the status
+    says that the experiment waits for, `stale_since` when it was first seen to wait for
+    something else.
     """
 
+    lines: Sequence[str] = ()
     at: float = -math.inf
     conditions: Conditions | None = None
+    stale_since: float | None = None
 
     async def write(self, book: Book, kube: Kube, now: float, lines: Sequence[str]) -> None:
         """Write the suggestion's status and the experiment's, when that is due.
 
-        `now` is of a clock that nobody sets. `lines` say what the experiment waits for: they
-        are written with other news, and are no reason to write.
+        `now` is of a clock that nobody sets. What the experiment waits for, `lines`, is often
+        over in a moment: by itself it is written once it has lasted.
         """
-        if not book.unwritten.status:
-            return
-        if book.conditions == self.conditions and now < self.at + STATUS_SECONDS:
+        told = waits_for(lines)
+        if told == self.lines:
+            self.stale_since = None
+        elif self.stale_since is None:
+            self.stale_since = now
+        if not self._is_due(book, now):
             return
         await write_suggestion(book, kube)  # first: who waits for the end looks at it then
         name = book.key.name
-        await _apply_status(kube, EXPERIMENTS, book, name, experiment_status(book, lines))
+        await _apply_status(kube, EXPERIMENTS, book, name, experiment_status(book, told))
         book.unwritten.status = False
+        self.lines, self.stale_since = told, None
         self.at, self.conditions = now, book.conditions
+
+    def _is_due(self, book: Book, now: float) -> bool:
+        if self.stale_since is not None and now >= self.stale_since + STATUS_SECONDS:
+            return True
+        is_new = book.conditions != self.conditions or now >= self.at + STATUS_SECONDS
+        return book.unwritten.status and is_new
 
 
 async def write_suggestion(book: Book, kube: Kube) -> None:
@@ -203,7 +217,7 @@ def created(now: float) -> Conditions:
 async def say_waits(kube: Kube, document: Document, why: str, now: float) -> None:
     """Say what keeps an experiment from beginning; what has begun is its driver's affair."""
     status, lines = document.get("status") or {}, waits_for([why])
-    if "startTime" in status or status.get("waitsFor") == lines:
+    if "startTime" in status or waited_for(document) == lines:
         return
     conditions = status.get("conditions") or [each.write() for each in created(now)]
     told = {**status, "conditions": conditions, "waitsFor": lines}

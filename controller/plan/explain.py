@@ -1,24 +1,50 @@
 """What an experiment waits for, in words."""
 
 from collections.abc import Collection, Iterator
+from dataclasses import dataclass
 from math import ceil
 
 from ...api.history import SearchState
+from ...api.moments import written
 from ...api.words import counted
 from . import reasons
 from .budget import room, starts
 from .completion import End, judge
 from .deadlines import active_until, metrics_until, pending_until
 from .limits import held_back
-from .view import Leaving, Phase, TrialView, View
+from .view import Leaving, Phase, Search, TrialView, View
 from .wishes import suspended
 
 
-def explain(view: View, now: float) -> tuple[str, ...]:
-    """Say in lines why the experiment is where it is, and what it waits for."""
+def explain(view: View, now: float, *, lasting: bool = False) -> tuple[str, ...]:
+    """Say in lines why the experiment is where it is, and what it waits for.
+
+    `lasting` lines are kept: they tell the time of what is to come, and are the same until
+    something else is waited for.
+    """
     if view.state.is_finished:
         return tuple(ended(view.state, view.reason, view.message))
-    return tuple(_going(view, now))
+    return tuple(_going(view, _Clock(now, lasting)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Clock:
+    """Says when something comes: at which time, or in how long."""
+
+    now: float
+    lasting: bool
+
+    def at(self, moment: float) -> str:
+        if self.lasting:
+            return f"at {written(moment)}"
+        return f"in {self._left(moment)}" if moment > self.now else "now"
+
+    def until(self, moment: float) -> str:
+        return f"until {written(moment)}" if self.lasting else f"{self._left(moment)} more"
+
+    def _left(self, moment: float) -> str:
+        """Say how long it is still, rounded up: what is to come is never 0 seconds away."""
+        return f"{ceil(max(moment - self.now, 0.0))} s"
 
 
 def ended(state: str, reason: str, message: str) -> Iterator[str]:
@@ -29,7 +55,7 @@ def ended(state: str, reason: str, message: str) -> Iterator[str]:
         yield f"remedy: {known.remedy}"
 
 
-def _going(view: View, now: float) -> Iterator[str]:
+def _going(view: View, clock: _Clock) -> Iterator[str]:
     over = judge(view, view.counts)
     if view.leaving is not None:
         how = "within the grace" if view.leaving is Leaving.GENTLY else "at once"
@@ -42,10 +68,10 @@ def _going(view: View, now: float) -> Iterator[str]:
         held = held_back(view.policy.parallel, view.limits, view.ahead)
         yield from (each.message for each in held)
         yield from _slots(view)
-        yield from _search(view, now)
-    starting = {start.index for start in starts(view, now)}
+        yield from _search(view, clock)
+    starting = {start.index for start in starts(view, clock.now)}
     for trial in view.trials:
-        yield from _trial(view, trial, starting, now)
+        yield from _trial(view, trial, starting, clock)
 
 
 def _closing(view: View, over: End) -> str:
@@ -70,29 +96,35 @@ def _used(view: View) -> Iterator[str]:
         yield f"more trials run than parallelTrialCount {parallel} now allows; they may finish"
 
 
-def _search(view: View, now: float) -> Iterator[str]:
+def _search(view: View, clock: _Clock) -> Iterator[str]:
     search = view.search
     if search.note:
         yield f"the algorithm says: {search.note}"
     if search.failure is not None:
         yield f"the algorithm cannot go on: {search.failure}"
+    elif search.trouble:
+        yield f"the algorithm does not answer: {search.trouble}{_again(search, clock)}"
     elif search.asking:
         yield f"the algorithm is making {counted(search.asking, 'point')}"
     elif search.state is SearchState.EXHAUSTED:
         yield "the algorithm has no more points"
-    elif search.trouble:
-        again = "" if search.retry_at is None else f"; asked again {_at(search.retry_at, now)}"
-        yield f"the algorithm does not answer: {search.trouble}{again}"
     elif search.state is SearchState.WAIT and view.counts.finished == search.waited_at:
         yield "the algorithm waits for a running trial to end before it gives more points"
 
 
-def _trial(view: View, trial: TrialView, starting: Collection[int], now: float) -> Iterator[str]:
+def _again(search: Search, clock: _Clock) -> str:
+    """Say when it is asked again: that is every other moment, so a line that lasts only says so."""
+    if clock.lasting:
+        return "; it is asked again and again"
+    return "" if search.retry_at is None else f"; asked again {clock.at(search.retry_at)}"
+
+
+def _trial(view: View, trial: TrialView, starting: Collection[int], clock: _Clock) -> Iterator[str]:
     name = f"trial {trial.index}"
     waits_for = f": {trial.waits_for}" if trial.waits_for else ""
     if trial.phase is Phase.WAITING:
-        if trial.retry_at is not None and trial.retry_at > now:
-            yield f"{name} is retried in {_seconds(trial.retry_at, now)}{waits_for}"
+        if trial.retry_at is not None and trial.retry_at > clock.now:
+            yield f"{name} is retried {clock.at(trial.retry_at)}{waits_for}"
         else:
             yield f"{name} {_why_it_waits(view, trial, starting)}"
     elif trial.stopping is not None and trial.phase.is_active:
@@ -100,16 +132,16 @@ def _trial(view: View, trial: TrialView, starting: Collection[int], now: float) 
         yield f"{name} was asked to end {allowed}"
     elif trial.phase is Phase.STARTING:
         until = pending_until(view, trial)
-        limit = "" if until is None else f"; it fails in {_seconds(until, now)}"
+        limit = "" if until is None else f"; it fails {clock.at(until)}"
         yield f"{name} is starting{waits_for}{limit}"
     elif trial.phase is Phase.ENDED:
         until = metrics_until(trial)
         if until is not None:
-            yield f"{name} ended and waits {_seconds(until, now)} more for its metrics"
+            yield f"{name} ended and waits {clock.until(until)} for its metrics"
     else:
         until = active_until(view, trial)
         if until is not None:
-            yield f"{name} may run {_seconds(until, now)} more"
+            yield f"{name} may run {clock.until(until)}"
 
 
 def _why_it_waits(view: View, trial: TrialView, starting: Collection[int]) -> str:
@@ -118,12 +150,3 @@ def _why_it_waits(view: View, trial: TrialView, starting: Collection[int]) -> st
     if view.ahead:
         return "waits for the turn of its experiment"
     return "is about to start" if trial.index in starting else "waits for a slot"
-
-
-def _at(moment: float, now: float) -> str:
-    return f"in {_seconds(moment, now)}" if moment > now else "now"
-
-
-def _seconds(moment: float, now: float) -> str:
-    """Say how long it is still, rounded up: what is to come is never 0 seconds away."""
-    return f"{ceil(max(moment - now, 0.0))} s"

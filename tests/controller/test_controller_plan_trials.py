@@ -15,6 +15,7 @@ from support.views import (
     waiting,
 )
 from tunewright.api.history import SearchState
+from tunewright.api.moments import written
 from tunewright.api.policy import OnLost, Policy
 from tunewright.api.states import TrialState
 from tunewright.controller.plan import explain, plan
@@ -427,7 +428,19 @@ def test_of_the_metrics_that_were_seen_instead_a_few_are_named(count: int, end: 
             ["0 of 2 slots in use", "the algorithm does not answer: it is away; asked again now"],
             id="its algorithm is asked now",
         ),
+        pytest.param(
+            view(search=Search(trouble="it is away", retry_at=NOW - 1.0, asking=2)),
+            ["0 of 2 slots in use", "the algorithm does not answer: it is away; asked again now"],
+            id="its algorithm is being asked anew",
+        ),
     ],
 )
 def test_what_it_waits_for_is_said(seen: View, lines: list[str]):
     assert list(explain(seen, NOW)) == lines
+
+
+def test_what_is_kept_is_said_with_times_that_stay_true():
+    seen = view(waiting(0, retry_at=NOW + 9.5), search=Search(trouble="away", retry_at=NOW + 1.0))
+    said = explain(seen, NOW, lasting=True)
+    assert said == explain(seen, NOW + 0.5, lasting=True)
+    assert f"trial 0 is retried at {written(NOW + 9.5)}" in said

@@ -8,6 +8,7 @@ import pytest
 from support.actors import JOBS, Fate, quadratic
 from support.apiserver import NEEDED
 from support.operated import Passing, experiment
+from tunewright.api.errors import ServerUnavailable
 from tunewright.api.observation import Batch, Sample
 from tunewright.controller.kube import driver
 from tunewright.controller.kube.attempts import FAILED_KEPT
@@ -310,6 +311,32 @@ def test_nothing_is_remembered_of_an_experiment_that_ended_and_was_deleted(withi
 
 async def is_known(operator, *, drivers, driven):
     return (len(operator._drivers), len(operator._driven)) == (drivers, driven)
+
+
+def test_an_algorithm_that_does_not_answer_is_told_in_the_status(within):
+    async def scenario(play):
+        def open_silent(problem, history, *, timeout):
+            suggester = open_suggester(problem, history, timeout=timeout)
+
+            async def nothing(*question, **more):
+                raise ServerUnavailable("nobody is there", after=0.1)
+
+            suggester.suggest = nothing
+            return suggester
+
+        play.parts = replace(play.parts, open_suggester=open_silent)
+        play.operate()
+        await play.create(experiment())
+
+        async def told():
+            said = (await play.get()).get("status", {}).get("waitsFor", ())
+            return [line for line in said if "nobody is there" in line]
+
+        return await play.until(told)
+
+    assert within(scenario) == [
+        "the algorithm does not answer: nobody is there; it is asked again and again"
+    ]
 
 
 def test_an_algorithm_that_fails_by_a_bug_is_asked_again(within, monkeypatch, caplog):
