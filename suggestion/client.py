@@ -20,7 +20,7 @@ from ..proto import convert, tunewright_pb2, tunewright_pb2_grpc
 from .endpoint import AWAY, Endpoint
 from .inline import History
 from .katib_client import KatibPlugin
-from .session import check, searched
+from .session import check, plain, searched
 
 if TYPE_CHECKING:
     from ..proto.tunewright_pb2_grpc import SuggestionAsyncStub as Stub
@@ -194,7 +194,7 @@ class RemoteSuggester:
                     continue  # it was restarted, or forgot: send all
                 raise
             self._problem, self._position = searched(problem), reply.position
-            return convert.suggestion_from_wire(reply)
+            return plain(problem, convert.suggestion_from_wire(reply))
         raise PluginBroken(f"{self._endpoint} does not take the log from its start")
 
 

@@ -8,7 +8,7 @@ from support.search import Log, double, listed, problem, whole
 from tunewright.api.errors import Invalid, PluginBroken, PluginUnavailable
 from tunewright.api.history import SearchState, Verdict
 from tunewright.api.lineage import GENERATION
-from tunewright.api.space import Distribution, ParameterKind
+from tunewright.api.space import Distribution, ParameterKind, format_value
 from tunewright.proto import (
     api_pb2,
     api_pb2_grpc,
@@ -370,10 +370,14 @@ def test_a_plug_in_of_katibs_is_driven_and_its_names_are_kept(katib_plugin):
     assert [fault.message for fault in faults] == ["no, thank you"]
 
 
+ONE = tunewright_pb2.Value(whole=1)
+
+
 class Naming(tunewright_pb2_grpc.SuggestionServicer):
     """A service of tunewright.v1 that calls a trial, or whom it goes on from, by some name."""
 
-    def __init__(self, **names):
+    def __init__(self, value, **names):
+        self._value = value
         self._names = names
 
     def Describe(self, request, context):  # noqa: N802
@@ -381,11 +385,11 @@ class Naming(tunewright_pb2_grpc.SuggestionServicer):
 
     def Suggest(self, request, context):  # noqa: N802
         reply = tunewright_pb2.SuggestReply(state=tunewright_pb2.MORE)
-        reply.proposals.add(**self._names).point.add(name="n").value.whole = 1
+        reply.proposals.add(**self._names).point.add(name="n", value=self._value)
         return reply
 
 
-def named_by(**names):
+def named_by(value=ONE, **names):
     async def ask(address):
         remote = RemoteSuggester(address, Log().after)
         try:
@@ -394,7 +398,7 @@ def named_by(**names):
             await remote.close()
 
     def register(server):
-        tunewright_pb2_grpc.add_SuggestionServicer_to_server(Naming(**names), server)
+        tunewright_pb2_grpc.add_SuggestionServicer_to_server(Naming(value, **names), server)
 
     server, address = serving.start("127.0.0.1:0", register)
     try:
@@ -406,6 +410,12 @@ def named_by(**names):
 def test_a_service_names_its_trials_and_whom_they_go_on_from():
     (proposal,) = named_by(name="t-1.b", parent="t" * 63).proposals
     assert (proposal.name, proposal.parent) == ("t-1.b", "t" * 63)
+
+
+def test_a_whole_number_that_a_service_sends_as_another_is_a_whole_one():
+    """A program that takes whole numbers refuses `--n=2.0`."""
+    (proposal,) = named_by(tunewright_pb2.Value(number=2)).proposals
+    assert format_value(proposal.point["n"]) == "2"
 
 
 @pytest.mark.parametrize("place", ["name", "parent"])
