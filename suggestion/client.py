@@ -6,14 +6,15 @@ is stateless, and is sent what is behind its position; a plug-in of Katib's is
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
 import grpc
 import grpc.aio
 
 from ..api.errors import Fault, Invalid, PluginBroken, PluginUnavailable, TunewrightError
-from ..api.history import Entry, Suggestion
+from ..api.history import Entry, Proposal, Proposed, Suggestion
 from ..api.identity import is_trial_name
 from ..api.problem import ANSWER_SECONDS, Problem
 from ..proto import convert, tunewright_pb2, tunewright_pb2_grpc
@@ -56,6 +57,7 @@ class RemoteSuggester:
         self._problem: Problem | None = None
         self._position = 0
         self._entries: list[Entry] = []
+        self._names: set[str] = set()
         self._plugin = KatibPlugin(
             self._endpoint, timeout=timeout, stateless=self._place.stateless, exact=exact
         )
@@ -133,7 +135,7 @@ class RemoteSuggester:
 
     async def forget(self) -> None:
         """Send everything at the next question."""
-        self._problem, self._entries = None, []
+        self._problem, self._entries, self._names = None, [], set()
 
     async def close(self) -> None:
         """Close the connection."""
@@ -194,7 +196,8 @@ class RemoteSuggester:
                     continue  # it was restarted, or forgot: send all
                 raise
             self._problem, self._position = searched(problem), reply.position
-            return plain(problem, convert.suggestion_from_wire(reply))
+            self._names.update(_names_in(entries))
+            return _once_named(plain(problem, convert.suggestion_from_wire(reply)), self._names)
         raise PluginBroken(f"{self._endpoint} does not take the log from its start")
 
 
@@ -204,6 +207,23 @@ def _check_names(suggestion: Suggestion, who: str) -> None:
         for name in (proposal.name, proposal.parent):
             if name is not None and not is_trial_name(name):
                 raise PluginBroken(f"{who} answered {name!r}, no name of a trial")
+
+
+def _names_in(log: Iterable[Entry]) -> Iterator[str]:
+    """Yield the names that a service gave."""
+    for entry in log:
+        if isinstance(entry, Proposed) and entry.proposal.name is not None:
+            yield entry.proposal.name
+
+
+def _once_named(suggestion: Suggestion, known: Collection[str]) -> Suggestion:
+    """Leave a name to the first trial that has it: two would share a folder."""
+    taken = set(known)
+    proposals: list[Proposal] = []
+    for proposal in suggestion.proposals:
+        proposals.append(replace(proposal, name=None) if proposal.name in taken else proposal)
+        taken.add(proposal.name or "")
+    return replace(suggestion, proposals=tuple(proposals))
 
 
 def _v1(channel: grpc.aio.Channel) -> "Stub":

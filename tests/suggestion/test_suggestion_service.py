@@ -376,17 +376,33 @@ ONE = tunewright_pb2.Value(whole=1)
 class Naming(tunewright_pb2_grpc.SuggestionServicer):
     """A service of tunewright.v1 that calls a trial, or whom it goes on from, by some name."""
 
-    def __init__(self, value, **names):
+    def __init__(self, value, count=1, **names):
         self._value = value
+        self._count = count
         self._names = names
 
     def Describe(self, request, context):  # noqa: N802
         return tunewright_pb2.DescribeReply()
 
     def Suggest(self, request, context):  # noqa: N802
-        reply = tunewright_pb2.SuggestReply(state=tunewright_pb2.MORE)
-        reply.proposals.add(**self._names).point.add(name="n", value=self._value)
+        position = request.after + len(request.entries)
+        reply = tunewright_pb2.SuggestReply(state=tunewright_pb2.MORE, position=position)
+        for _ in range(self._count):
+            reply.proposals.add(**self._names).point.add(name="n", value=self._value)
         return reply
+
+
+def asking(service, ask):
+    """Return what `ask` returns of the address of a service."""
+
+    def register(server):
+        tunewright_pb2_grpc.add_SuggestionServicer_to_server(service, server)
+
+    server, address = serving.start("127.0.0.1:0", register)
+    try:
+        return asyncio.run(ask(address))
+    finally:
+        server.stop(0).wait()
 
 
 def named_by(value=ONE, **names):
@@ -397,14 +413,7 @@ def named_by(value=ONE, **names):
         finally:
             await remote.close()
 
-    def register(server):
-        tunewright_pb2_grpc.add_SuggestionServicer_to_server(Naming(value, **names), server)
-
-    server, address = serving.start("127.0.0.1:0", register)
-    try:
-        return asyncio.run(ask(address))
-    finally:
-        server.stop(0).wait()
+    return asking(Naming(value, **names), ask)
 
 
 def test_a_service_names_its_trials_and_whom_they_go_on_from():
@@ -416,6 +425,21 @@ def test_a_whole_number_that_a_service_sends_as_another_is_a_whole_one():
     """A program that takes whole numbers refuses `--n=2.0`."""
     (proposal,) = named_by(tunewright_pb2.Value(number=2)).proposals
     assert format_value(proposal.point["n"]) == "2"
+
+
+def test_a_name_that_a_service_gives_twice_is_the_first_trials():
+    """Two trials of one name would write to one folder, and on a cluster be one trial."""
+
+    async def ask(address):
+        task, log = problem(whole("n", 1, 9)), Log()
+        remote = RemoteSuggester(address, log.after)
+        for _ in range(2):
+            answer = await remote.suggest(task, log.trials, 2, position=log.position)
+            log.propose(*answer.proposals)
+        await remote.close()
+        return [entry.proposal.name for entry in log.entries]
+
+    assert asking(Naming(ONE, 2, name="best"), ask) == ["best", None, None, None]
 
 
 @pytest.mark.parametrize("place", ["name", "parent"])
