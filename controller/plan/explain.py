@@ -10,7 +10,7 @@ from .budget import room, starts
 from .completion import End, judge
 from .deadlines import active_until, metrics_until, pending_until
 from .limits import held_back
-from .view import Leaving, Phase, TrialView, View
+from .view import Leaving, Phase, Search, TrialView, View
 from .wishes import suspended
 
 
@@ -81,10 +81,16 @@ def _search(view: View, now: float) -> Iterator[str]:
     elif search.state is SearchState.EXHAUSTED:
         yield "the algorithm has no more points"
     elif search.trouble:
-        again = "" if search.retry_at is None else f"; asked again {_at(search.retry_at, now)}"
-        yield f"the algorithm does not answer: {search.trouble}{again}"
+        yield f"the algorithm does not answer: {search.trouble}{_again(search, now)}"
     elif search.state is SearchState.WAIT and view.counts.finished == search.waited_at:
-        yield "the algorithm waits for a running trial to end before it gives more points"
+        if view.trials:
+            yield "the algorithm waits for a running trial to end before it gives more points"
+        else:
+            yield f"the algorithm gives no points although nothing runs{_again(search, now)}"
+
+
+def _again(search: Search, now: float) -> str:
+    return "" if search.retry_at is None else f"; asked again {_at(search.retry_at, now)}"
 
 
 def _trial(view: View, trial: TrialView, starting: Collection[int], now: float) -> Iterator[str]:
