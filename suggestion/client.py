@@ -18,7 +18,7 @@ from ..api.history import Entry, Proposal, Proposed, Suggestion
 from ..api.identity import is_trial_name
 from ..api.problem import ANSWER_SECONDS, Problem
 from ..proto import convert, tunewright_pb2, tunewright_pb2_grpc
-from .endpoint import AWAY, Endpoint
+from .endpoint import AWAY, Endpoint, readable
 from .inline import History
 from .katib_client import KatibPlugin
 from .session import check, plain, searched
@@ -120,7 +120,7 @@ class RemoteSuggester:
             reply = await _v1(channel).Describe(request, timeout=self._timeout)
         except grpc.aio.AioRpcError as error:
             raise _ours(self._endpoint, error) from error
-        return reply.algorithms
+        return readable(reply, self._endpoint).algorithms
 
     async def finds_v1(self) -> bool:
         """Say whether the service speaks tunewright.v1.
@@ -195,6 +195,7 @@ class RemoteSuggester:
                 if error.code() is grpc.StatusCode.FAILED_PRECONDITION and start > 0:
                     continue  # it was restarted, or forgot: send all
                 raise
+            reply = readable(reply, self._endpoint)
             self._problem, self._position = searched(problem), reply.position
             self._names.update(_names_in(entries))
             return _once_named(plain(problem, convert.suggestion_from_wire(reply)), self._names)

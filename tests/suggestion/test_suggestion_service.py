@@ -392,17 +392,20 @@ class Naming(tunewright_pb2_grpc.SuggestionServicer):
         return reply
 
 
-def asking(service, ask):
-    """Return what `ask` returns of the address of a service."""
-
-    def register(server):
-        tunewright_pb2_grpc.add_SuggestionServicer_to_server(service, server)
-
+def serving_to(register, ask):
+    """Return what `ask` returns of the address of what is registered."""
     server, address = serving.start("127.0.0.1:0", register)
     try:
         return asyncio.run(ask(address))
     finally:
         server.stop(0).wait()
+
+
+def asking(service, ask):
+    def register(server):
+        tunewright_pb2_grpc.add_SuggestionServicer_to_server(service, server)
+
+    return serving_to(register, ask)
 
 
 def named_by(value=ONE, **names):
@@ -448,6 +451,42 @@ def test_a_name_that_would_be_a_path_or_none_on_a_cluster_is_refused(place, name
     """It becomes a folder, which is written to and removed with its experiment."""
     with pytest.raises(PluginBroken, match="no name of a trial"):
         named_by(**{place: name})
+
+
+class Garbled(grpc.GenericRpcHandler):
+    """Answers one method with bytes that are no text where the protocol has text."""
+
+    def __init__(self, method, answer):
+        self._method = method
+        self._answer = answer
+
+    def service(self, call):
+        if call.method == self._method:
+            return grpc.unary_unary_rpc_method_handler(lambda _request, _context: self._answer)
+        return None
+
+
+@pytest.mark.parametrize(
+    ("method", "answer", "speaks_v1"),
+    [
+        ("/tunewright.v1.Suggestion/Suggest", b"\x1a\x01\xff", True),
+        ("/api.v1.beta1.Suggestion/GetSuggestions", b"\x0a\x06\x12\x04\x0a\x01\xff\x00", False),
+    ],
+    ids=["tunewright.v1", "Katib's"],
+)
+def test_an_answer_that_is_no_message_is_the_services_fault(method, answer, speaks_v1):
+    async def ask(address):
+        remote = RemoteSuggester(address, Log().after, speaks_v1=speaks_v1)
+        try:
+            await remote.suggest(problem(whole("n", 1, 9)), 0, 1, position=0)
+        finally:
+            await remote.close()
+
+    def register(server):
+        server.add_generic_rpc_handlers((Garbled(method, answer),))
+
+    with pytest.raises(PluginBroken, match="no message of its protocol"):
+        serving_to(register, ask)
 
 
 def test_a_service_that_is_away_says_so():
