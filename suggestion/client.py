@@ -6,7 +6,7 @@ is stateless, and is sent what is behind its position; a plug-in of Katib's is
 """
 
 import asyncio
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
@@ -26,6 +26,7 @@ from .session import check, plain, searched
 if TYPE_CHECKING:
     from ..proto.tunewright_pb2_grpc import SuggestionAsyncStub as Stub
 
+REPEATS = "it repeats points that were tried before, and gives no reason"
 _READY = grpc.ChannelConnectivity.READY
 
 
@@ -58,6 +59,7 @@ class RemoteSuggester:
         self._position = 0
         self._entries: list[Entry] = []
         self._names: set[str] = set()
+        self._tried: set[int] = set()
         self._plugin = KatibPlugin(
             self._endpoint, timeout=timeout, stateless=self._place.stateless, exact=exact
         )
@@ -135,7 +137,7 @@ class RemoteSuggester:
 
     async def forget(self) -> None:
         """Send everything at the next question."""
-        self._problem, self._entries, self._names = None, [], set()
+        self._problem, self._entries, self._names, self._tried = None, [], set(), set()
 
     async def close(self) -> None:
         """Close the connection."""
@@ -197,9 +199,17 @@ class RemoteSuggester:
                 raise
             reply = readable(reply, self._endpoint)
             self._problem, self._position = searched(problem), reply.position
-            self._names.update(_names_in(entries))
-            return _once_named(plain(problem, convert.suggestion_from_wire(reply)), self._names)
+            self._learn(entries)
+            answer = plain(problem, convert.suggestion_from_wire(reply))
+            return _with_repeats_noted(_once_named(answer, self._names), self._tried)
         raise PluginBroken(f"{self._endpoint} does not take the log from its start")
+
+    def _learn(self, entries: Iterable[Entry]) -> None:
+        for entry in entries:
+            if isinstance(entry, Proposed):
+                self._tried.add(_key(entry.proposal))
+                if entry.proposal.name is not None:
+                    self._names.add(entry.proposal.name)
 
 
 def _check_names(suggestion: Suggestion, who: str) -> None:
@@ -210,21 +220,31 @@ def _check_names(suggestion: Suggestion, who: str) -> None:
                 raise PluginBroken(f"{who} answered {name!r}, no name of a trial")
 
 
-def _names_in(log: Iterable[Entry]) -> Iterator[str]:
-    """Yield the names that a service gave."""
-    for entry in log:
-        if isinstance(entry, Proposed) and entry.proposal.name is not None:
-            yield entry.proposal.name
-
-
-def _once_named(suggestion: Suggestion, known: Collection[str]) -> Suggestion:
+def _once_named(suggestion: Suggestion, taken: Collection[str]) -> Suggestion:
     """Leave a name to the first trial that has it: two would share a folder."""
-    taken = set(known)
+    here: set[str | None] = set()
     proposals: list[Proposal] = []
     for proposal in suggestion.proposals:
-        proposals.append(replace(proposal, name=None) if proposal.name in taken else proposal)
-        taken.add(proposal.name or "")
+        is_taken = proposal.name in here or proposal.name in taken
+        here.add(proposal.name)
+        proposals.append(replace(proposal, name=None) if is_taken else proposal)
     return replace(suggestion, proposals=tuple(proposals))
+
+
+def _with_repeats_noted(suggestion: Suggestion, tried: Collection[int]) -> Suggestion:
+    """Say where points are repeated and do not say why: they may be a slip, and cost a trial."""
+    here: set[int] = set()
+    repeated = False
+    for proposal in suggestion.proposals:
+        key = _key(proposal)
+        repeated |= (key in here or key in tried) and not (proposal.reason or proposal.parent)
+        here.add(key)
+    note = "; ".join(filter(None, (suggestion.note, REPEATS if repeated else "")))
+    return replace(suggestion, note=note)
+
+
+def _key(proposal: Proposal) -> int:
+    return hash(frozenset(proposal.point.items()))
 
 
 def _v1(channel: grpc.aio.Channel) -> "Stub":

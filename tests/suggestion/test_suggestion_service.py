@@ -20,7 +20,7 @@ from tunewright.proto import (
     tunewright_pb2,
     tunewright_pb2_grpc,
 )
-from tunewright.suggestion.client import RemoteSuggester
+from tunewright.suggestion.client import REPEATS, RemoteSuggester
 from tunewright.suggestion.held import GREATEST
 from tunewright.suggestion.plugin.subject import AtAddress
 from tunewright.suggestion.service import start_service
@@ -451,6 +451,23 @@ def test_a_name_that_would_be_a_path_or_none_on_a_cluster_is_refused(place, name
     """It becomes a folder, which is written to and removed with its experiment."""
     with pytest.raises(PluginBroken, match="no name of a trial"):
         named_by(**{place: name})
+
+
+@pytest.mark.parametrize(
+    ("reason", "notes"), [("", ["", REPEATS]), ("to measure the noise", ["", ""])]
+)
+def test_points_that_a_service_repeats_without_a_reason_are_noted(reason, notes):
+    async def ask(address):
+        task, log, said = problem(whole("n", 1, 9)), Log(), []
+        remote = RemoteSuggester(address, log.after)
+        for _ in notes:
+            answer = await remote.suggest(task, log.trials, 1, position=log.position)
+            log.propose(*answer.proposals)
+            said.append(answer.note)
+        await remote.close()
+        return said
+
+    assert asking(Naming(ONE, reason=reason), ask) == notes
 
 
 class Garbled(grpc.GenericRpcHandler):
