@@ -240,7 +240,13 @@ def _point_of(
     missing = [one.name for one in problem.space.parameters if one.name not in texts]
     if missing:
         raise ValueError(f"no value for {', '.join(missing)}")
-    return {one.name: read(one, texts[one.name]) for one in problem.space.parameters}
+    point: dict[str, Value] = {}
+    for one in problem.space.parameters:
+        try:
+            point[one.name] = read(one, texts[one.name])
+        except ValueError as error:
+            raise ValueError(f"{one.name}: {error}") from error
+    return point
 
 
 def proposal_from_katib(

@@ -1,7 +1,9 @@
 """Between Katib's EarlyStopping service (api.v1.beta1) and the language of `api/`."""
 
+import math
 import operator
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from ..api.history import Entry
@@ -37,7 +39,16 @@ def limit_from_katib(wire: pb.EarlyStoppingRule) -> Limit:
     if wire.comparison not in _COMPARISONS:
         raise ValueError(f"a rule on {wire.name} without a comparison")
     comparison, is_met = _COMPARISONS[wire.comparison]
-    return Limit(wire.name, comparison, is_met, float(wire.value), wire.start_step)
+    return Limit(wire.name, comparison, is_met, _value(wire), wire.start_step)
+
+
+def _value(wire: pb.EarlyStoppingRule) -> float:
+    """Read what a rule compares with; nothing is less than NaN, greater, or equal to it."""
+    with suppress(ValueError):
+        value = float(wire.value)
+        if not math.isnan(value):
+            return value
+    raise ValueError(f"a rule on {wire.name} whose value {wire.value!r} is not a number")
 
 
 def rules_request(

@@ -6,25 +6,27 @@ is stateless, and is sent what is behind its position; a plug-in of Katib's is
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
 import grpc
 import grpc.aio
 
 from ..api.errors import Fault, Invalid, PluginBroken, PluginUnavailable, TunewrightError
-from ..api.history import Entry, Suggestion
+from ..api.history import Entry, Proposal, Proposed, Suggestion
 from ..api.identity import is_trial_name
 from ..api.problem import ANSWER_SECONDS, Problem
 from ..proto import convert, tunewright_pb2, tunewright_pb2_grpc
-from .endpoint import AWAY, Endpoint
+from .endpoint import AWAY, Endpoint, readable
 from .inline import History
 from .katib_client import KatibPlugin
-from .session import check, searched
+from .session import check, plain, searched
 
 if TYPE_CHECKING:
     from ..proto.tunewright_pb2_grpc import SuggestionAsyncStub as Stub
 
+REPEATS = "it repeats points that were tried before, and gives no reason"
 _READY = grpc.ChannelConnectivity.READY
 
 
@@ -56,6 +58,8 @@ class RemoteSuggester:
         self._problem: Problem | None = None
         self._position = 0
         self._entries: list[Entry] = []
+        self._names: set[str] = set()
+        self._tried: set[int] = set()
         self._plugin = KatibPlugin(
             self._endpoint, timeout=timeout, stateless=self._place.stateless, exact=exact
         )
@@ -118,7 +122,7 @@ class RemoteSuggester:
             reply = await _v1(channel).Describe(request, timeout=self._timeout)
         except grpc.aio.AioRpcError as error:
             raise _ours(self._endpoint, error) from error
-        return reply.algorithms
+        return readable(reply, self._endpoint).algorithms
 
     async def finds_v1(self) -> bool:
         """Say whether the service speaks tunewright.v1.
@@ -133,7 +137,7 @@ class RemoteSuggester:
 
     async def forget(self) -> None:
         """Send everything at the next question."""
-        self._problem, self._entries = None, []
+        self._problem, self._entries, self._names, self._tried = None, [], set(), set()
 
     async def close(self) -> None:
         """Close the connection."""
@@ -193,9 +197,19 @@ class RemoteSuggester:
                 if error.code() is grpc.StatusCode.FAILED_PRECONDITION and start > 0:
                     continue  # it was restarted, or forgot: send all
                 raise
+            reply = readable(reply, self._endpoint)
             self._problem, self._position = searched(problem), reply.position
-            return convert.suggestion_from_wire(reply)
+            self._learn(entries)
+            answer = plain(problem, convert.suggestion_from_wire(reply))
+            return _with_repeats_noted(_once_named(answer, self._names), self._tried)
         raise PluginBroken(f"{self._endpoint} does not take the log from its start")
+
+    def _learn(self, entries: Iterable[Entry]) -> None:
+        for entry in entries:
+            if isinstance(entry, Proposed):
+                self._tried.add(_key(entry.proposal))
+                if entry.proposal.name is not None:
+                    self._names.add(entry.proposal.name)
 
 
 def _check_names(suggestion: Suggestion, who: str) -> None:
@@ -204,6 +218,33 @@ def _check_names(suggestion: Suggestion, who: str) -> None:
         for name in (proposal.name, proposal.parent):
             if name is not None and not is_trial_name(name):
                 raise PluginBroken(f"{who} answered {name!r}, no name of a trial")
+
+
+def _once_named(suggestion: Suggestion, taken: Collection[str]) -> Suggestion:
+    """Leave a name to the first trial that has it: two would share a folder."""
+    here: set[str | None] = set()
+    proposals: list[Proposal] = []
+    for proposal in suggestion.proposals:
+        is_taken = proposal.name in here or proposal.name in taken
+        here.add(proposal.name)
+        proposals.append(replace(proposal, name=None) if is_taken else proposal)
+    return replace(suggestion, proposals=tuple(proposals))
+
+
+def _with_repeats_noted(suggestion: Suggestion, tried: Collection[int]) -> Suggestion:
+    """Say where points are repeated and do not say why: they may be a slip, and cost a trial."""
+    here: set[int] = set()
+    repeated = False
+    for proposal in suggestion.proposals:
+        key = _key(proposal)
+        repeated |= (key in here or key in tried) and not (proposal.reason or proposal.parent)
+        here.add(key)
+    note = "; ".join(filter(None, (suggestion.note, REPEATS if repeated else "")))
+    return replace(suggestion, note=note)
+
+
+def _key(proposal: Proposal) -> int:
+    return hash(frozenset(proposal.point.items()))
 
 
 def _v1(channel: grpc.aio.Channel) -> "Stub":

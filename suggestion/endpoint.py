@@ -1,10 +1,14 @@
 """Where a plug-in is: `host:port`, `unix:PATH`, `grpcs://host:port`, with `?stateless` behind."""
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 import grpc
 
+from ..api.errors import PluginBroken
 from ..proto.service import Service
+
+_Reply = TypeVar("_Reply")
 
 AWAY = frozenset(
     {
@@ -35,3 +39,14 @@ class Endpoint:
 
     def __str__(self) -> str:
         return f"grpcs://{self.address}" if self.secure else self.address
+
+
+def readable(reply: _Reply | None, who: str) -> _Reply:
+    """Return an answer; None is what gRPC's asyncio gives for bytes that are no message.
+
+    Raises:
+        PluginBroken: it is None.
+    """
+    if reply is None:
+        raise PluginBroken(f"{who} answered what is no message of its protocol")
+    return reply

@@ -41,7 +41,7 @@ from ..api.words import counted
 from ..proto import api_pb2, api_pb2_grpc, convert_katib
 from ..proto.convert_katib import Answer
 from .cube import Cube
-from .endpoint import AWAY
+from .endpoint import AWAY, readable
 
 if TYPE_CHECKING:
     from ..proto.api_pb2_grpc import SuggestionAsyncStub as Stub
@@ -189,6 +189,7 @@ class KatibPlugin:
             ),
             timeout=self._timeout,
         )
+        reply = readable(reply, self._endpoint)
         for setting in reply.algorithm.algorithm_settings:
             known.settings[setting.name] = setting.value
         return reply.parameter_assignments

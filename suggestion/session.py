@@ -9,13 +9,11 @@ from numbers import Integral, Real
 from pathlib import Path
 
 from ..api.errors import PluginBroken, TunewrightError
-from ..api.history import Entry, Proposal, SearchState, Suggestion
+from ..api.history import Entry, SearchState, Suggestion
 from ..api.problem import Problem
-from ..api.space import Value
+from ..api.space import Parameter, ParameterKind, Point, Value
 from ..api.words import counted
 from . import registry
-
-_PLAIN = frozenset({float, int, str})
 
 
 class Session:
@@ -54,7 +52,7 @@ class Session:
         if count <= 0:
             return Suggestion(())
         with _blamed(self.problem.algorithm):
-            suggestion = _plain(self._fold.suggest(first_index, count))
+            suggestion = plain(self.problem, self._fold.suggest(first_index, count))
             check(self.problem, suggestion, count, self.problem.algorithm)
         return suggestion
 
@@ -79,26 +77,30 @@ def _place(algorithm: str, error: BaseException) -> str:
     return f"{Path(at.filename).name}, line {at.lineno}"
 
 
-def _plain(suggestion: Suggestion) -> Suggestion:
-    """Return it with Python's own numbers and texts, as the store and the wire hold them."""
-    return replace(suggestion, proposals=tuple(map(_plain_proposal, suggestion.proposals)))
+def plain(problem: Problem, suggestion: Suggestion) -> Suggestion:
+    """Return it with Python's own numbers and texts, as the store and the wire hold them.
+
+    Where the parameter is whole so is the number: programs refuse `--layers=3.0`.
+    """
+    known = problem.space.by_name
+
+    def plain_point(point: Point) -> Point:
+        return {name: _plain_value(known.get(name), value) for name, value in point.items()}
+
+    proposals = (replace(each, point=plain_point(each.point)) for each in suggestion.proposals)
+    return replace(suggestion, proposals=tuple(proposals))
 
 
-def _plain_proposal(proposal: Proposal) -> Proposal:
-    if all(type(value) in _PLAIN for value in proposal.point.values()):
-        return proposal
-    point = {name: _plain_value(value) for name, value in proposal.point.items()}
-    return replace(proposal, point=point)
-
-
-def _plain_value(value: object) -> Value:
+def _plain_value(parameter: Parameter | None, value: object) -> Value:
     match value:
         case str():
             return str(value)
         case Integral():
             return int(value)
         case Real():
-            return float(value)
+            number = float(value)
+            is_whole = parameter is not None and parameter.kind is ParameterKind.INT
+            return int(number) if is_whole and number.is_integer() else number
     raise TypeError(f"{value!r} is neither a number nor a text")
 
 

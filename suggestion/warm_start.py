@@ -6,6 +6,7 @@ they come to (in the sense of Feurer, Springenberg and Hutter 2015). A source th
 costs those few trials and no more.
 """
 
+import math
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -79,7 +80,7 @@ def _nearest(parameter: Parameter, value: Value | None) -> Value | None:
         text = format_value(value)
         return text if text in parameter.choices else None
     try:
-        number = float(value)
+        number = _finite(value)
     except ValueError:
         return None
     if not parameter.is_numeric:
@@ -88,6 +89,18 @@ def _nearest(parameter: Parameter, value: Value | None) -> Value | None:
         return value  # as it is: it may be beyond what a double holds
     number = min(max(number, float(parameter.low)), float(parameter.high))
     return number if parameter.levels is None else parameter.level(parameter.level_of(number))
+
+
+def _finite(value: Value) -> float:
+    """Read a number; an entry that is called nan or inf is none.
+
+    Raises:
+        ValueError: it is no number.
+    """
+    number = float(value)
+    if not math.isfinite(number):
+        raise ValueError(f"{value!r} is no finite number")
+    return number
 
 
 def _apart(cube: Cube, one: Point, other: Point) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from ..experiment import ExperimentSpec
-from ..parameter_spec import FeasibleSpace, ParameterConditionSpec, ParameterSpec
+from ..parameter_spec import FeasibleSpace, GraphConfig, ParameterConditionSpec, ParameterSpec
 from ..space import Distribution, ParameterKind, is_beyond, is_narrow
 from .report import INVALID, REQUIRED, Report, number
 
@@ -12,6 +12,8 @@ NUMERIC = (ParameterKind.DOUBLE.value, ParameterKind.INT.value)
 LISTED = (ParameterKind.DISCRETE.value, ParameterKind.CATEGORICAL.value)
 KINDS = [*NUMERIC, *LISTED]
 DISTRIBUTIONS = [each.value for each in Distribution]
+_GREATEST_SIZE = 2**31 - 1
+"""What the protocols of plug-ins carry of a network's layers and sizes."""
 
 
 def check_space(spec: ExperimentSpec, report: Report) -> None:
@@ -154,14 +156,26 @@ def _check_architecture(spec: ExperimentSpec, report: Report) -> None:
     if nas is None:
         return
     if report.require(f"{path}.graphConfig", nas.graph_config) and nas.graph_config:
-        layers = nas.graph_config.num_layers
-        if layers is not None and layers < 1:
-            report.add(f"{path}.graphConfig.numLayers", "must be greater than 0")
+        _check_graph(nas.graph_config, f"{path}.graphConfig", report)
     report.require(f"{path}.operations", nas.operations)
     for i, operation in enumerate(nas.operations):
         where = f"{path}.operations[{i}]"
         report.require(f"{where}.operationType", operation.operation_type)
         check_parameters(operation.parameters, f"{where}.parameters", report)
+
+
+def _check_graph(graph: GraphConfig, path: str, report: Report) -> None:
+    layers = graph.num_layers
+    if layers is not None and layers < 1:
+        report.add(f"{path}.numLayers", "must be greater than 0")
+    sizes = {
+        "numLayers": layers or 0,
+        **{f"inputSizes[{i}]": size for i, size in enumerate(graph.input_sizes)},
+        **{f"outputSizes[{i}]": size for i, size in enumerate(graph.output_sizes)},
+    }
+    for name, size in sizes.items():
+        if abs(size) > _GREATEST_SIZE:
+            report.add(f"{path}.{name}", f"must be at most {_GREATEST_SIZE:,}")
 
 
 def _check_conditions(spec: ExperimentSpec, report: Report) -> None:

@@ -109,11 +109,14 @@ def _search(view: View, clock: _Clock) -> Iterator[str]:
     elif search.state is SearchState.EXHAUSTED:
         yield "the algorithm has no more points"
     elif search.state is SearchState.WAIT and view.counts.finished == search.waited_at:
-        yield "the algorithm waits for a running trial to end before it gives more points"
+        if view.trials:
+            yield "the algorithm waits for a running trial to end before it gives more points"
+        else:
+            yield f"the algorithm gives no points although nothing runs{_again(search, clock)}"
 
 
 def _again(search: Search, clock: _Clock) -> str:
-    """Say when it is asked again: that is every other moment, so a line that lasts only says so."""
+    """Say when it is asked again; that changes by the moment, and a line that lasts only says so."""
     if clock.lasting:
         return "; it is asked again and again"
     return "" if search.retry_at is None else f"; asked again {clock.at(search.retry_at)}"

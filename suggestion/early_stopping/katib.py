@@ -98,11 +98,11 @@ class KatibStopping:
             self._forget(self._clock() - KEPT_SECONDS)
         known = self._known.setdefault(experiment_uid, _Known())
         self._look(known, experiment_uid, rule, log)
-        if known.trouble is not None and known.position is None:
-            raise known.trouble
         judged = _Judged(experiment_uid, rule.name, objective, known.limits, log)
         stops = (judged.stop(report) for report in reports)
         found = [stop for stop in stops if stop is not None][:1]
+        if known.trouble is not None and not found:
+            raise known.trouble
         for stop in found:
             self._executor.submit(self._tell, known, experiment_uid, rule, stop)
         return found

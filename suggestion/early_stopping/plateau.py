@@ -57,12 +57,16 @@ class Plateau(Rule):
 
 
 def _windows(report: Progress, case: Case, patience: int) -> tuple[float, float]:
-    """Return the mean of the `patience` reports before the last so many, and of those."""
+    """Return the mean of the `patience` reports before the last so many, and of those.
+
+    NaN reports, which are in no average, are taken to be older than these.
+    """
     end, middle, begin = report.reports, report.reports - patience, report.reports - 2 * patience
     means = case.log.running_means(case.experiment_uid, report.index, (begin, middle))
-    first = means.get(begin, 0.0) * begin
-    second = means.get(middle, math.nan) * middle
-    return (second - first) / patience, (report.mean * end - second) / patience
+    first = means.get(begin, math.nan) * (begin - report.nans) if begin > report.nans else 0.0
+    second = means.get(middle, math.nan) * (middle - report.nans)
+    last = report.mean * (end - report.nans) - second
+    return (second - first) / patience, last / patience
 
 
 def _may_hold_nan(report: Progress, case: Case, reports: int) -> bool:

@@ -412,6 +412,22 @@ def test_a_wrong_experiment_is_refused_with_the_path_and_kind_of_the_fault(chang
     assert (where, kind) in {(fault.path, fault.kind) for fault in faults(changed(change))}
 
 
+@pytest.mark.parametrize(
+    ("field", "value", "where"),
+    [
+        ("numLayers", 2**31, "numLayers"),
+        ("inputSizes", [3, 2**31], "inputSizes[1]"),
+        ("outputSizes", [-(2**31) - 1], "outputSizes[0]"),
+    ],
+)
+def test_a_size_of_a_network_is_refused_that_no_plug_in_can_be_told(field, value, where):
+    graph = {"numLayers": 2, "inputSizes": [2**31 - 1], "outputSizes": [10], field: value}
+    nas = {"graphConfig": graph, "operations": [{"operationType": "skip"}]}
+    document = changed(("spec", "parameters", None), ("spec", "nasConfig", nas))
+    of_nas = [each.path for each in faults(document) if "nasConfig" in each.path]
+    assert of_nas == [f"spec.nasConfig.graphConfig.{where}"]
+
+
 def test_an_unknown_field_is_answered_with_the_known_one():
     (fault,) = faults(changed(("spec", "maxTrialCout", 3)))
 

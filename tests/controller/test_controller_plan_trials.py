@@ -433,6 +433,22 @@ def test_of_the_metrics_that_were_seen_instead_a_few_are_named(count: int, end: 
             ["0 of 2 slots in use", "the algorithm does not answer: it is away; asked again now"],
             id="its algorithm is being asked anew",
         ),
+        pytest.param(
+            view(running(0), search=Search(state=SearchState.WAIT, waits=1, waited_at=0)),
+            [
+                "1 of 2 slots in use",
+                "the algorithm waits for a running trial to end before it gives more points",
+            ],
+            id="its algorithm waits for a trial",
+        ),
+        pytest.param(
+            view(search=Search(state=SearchState.WAIT, waits=3, waited_at=0, retry_at=NOW + 4)),
+            [
+                "0 of 2 slots in use",
+                "the algorithm gives no points although nothing runs; asked again in 4 s",
+            ],
+            id="its algorithm waits for nothing",
+        ),
     ],
 )
 def test_what_it_waits_for_is_said(seen: View, lines: list[str]):

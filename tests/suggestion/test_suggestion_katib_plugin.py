@@ -245,6 +245,11 @@ def test_what_it_may_not_answer_is_refused(name, value, parameter):
         answered(name, [value], task=problem(parameter))
 
 
+def test_a_wrong_point_is_refused_with_the_name_of_the_parameter():
+    with pytest.raises(PluginBroken, match="a wrong point: o: nan is not in"):
+        answered("", ["nan"], task=problem(double("o", 0, 1)))
+
+
 def test_what_it_says_of_an_architecture_reaches_the_trial_as_it_is():
     nas = Architecture(2, (3,), (10,), (Operation("skip", SearchSpace(())),))
     task = problem(architecture=nas, algorithm="enas")

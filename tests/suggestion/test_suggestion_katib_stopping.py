@@ -192,14 +192,26 @@ def test_an_experiment_that_reports_nothing_for_long_is_forgotten_for_others(
     ("limits", "error", "said"),
     [
         ([limit(">", "much")], PluginBroken, "'much'"),
+        ([limit(">", "nan")], PluginBroken, "a rule on loss whose value 'nan' is not a number"),
         ([api_pb2.EarlyStoppingRule(name="loss", value="1")], PluginBroken, "comparison"),
     ],
-    ids=["no number", "no comparison"],
+    ids=["no number", "NaN", "no comparison"],
 )
 def test_a_limit_that_cannot_be_judged_is_the_plug_ins_fault(house, plugin, limits, error, said):
     plugin.limits = limits
     with pytest.raises(error, match=said):
         house.judge(0.6)
+
+
+def test_a_plug_in_that_fails_later_says_so_and_its_last_limits_hold(house, plugin):
+    plugin.limits = [limit(">", "0.5")]
+    house.judge(0.4)
+    plugin.limits = [limit(">", "much")]
+    house.log.finish(0, 0.25)
+    house.now = 2.0
+    with pytest.raises(PluginBroken, match="'much'"):
+        house.judge(0.4)
+    assert house.judge(0.6)
 
 
 def test_a_plug_in_that_is_away_says_so():

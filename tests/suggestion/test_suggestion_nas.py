@@ -200,6 +200,18 @@ def test_darts_hands_the_trial_settings_that_it_does_not_know_and_nothing_for_no
         ),
         (
             "enas",
+            Architecture(4, (3,), (10,), (operation("it's", WIDE),)),
+            {},
+            'a trial cannot be told of "it\'s"',
+        ),
+        (
+            "nas-random",
+            Architecture(4, (3,), (10,), (operation("conv", listed("size", '5"')),)),
+            {},
+            "a trial cannot be told of '5\"'",
+        ),
+        (
+            "enas",
             Architecture(1_000_000, (3,), (10,), GRAPH.operations),
             {},
             "1000000 layers are more than 1000",

@@ -8,7 +8,7 @@ from support.search import Log, double, listed, problem, whole
 from tunewright.api.errors import Invalid, PluginBroken, PluginUnavailable
 from tunewright.api.history import SearchState, Verdict
 from tunewright.api.lineage import GENERATION
-from tunewright.api.space import Distribution, ParameterKind
+from tunewright.api.space import Distribution, ParameterKind, format_value
 from tunewright.proto import (
     api_pb2,
     api_pb2_grpc,
@@ -20,7 +20,7 @@ from tunewright.proto import (
     tunewright_pb2,
     tunewright_pb2_grpc,
 )
-from tunewright.suggestion.client import RemoteSuggester
+from tunewright.suggestion.client import REPEATS, RemoteSuggester
 from tunewright.suggestion.held import GREATEST
 from tunewright.suggestion.plugin.subject import AtAddress
 from tunewright.suggestion.service import start_service
@@ -370,32 +370,30 @@ def test_a_plug_in_of_katibs_is_driven_and_its_names_are_kept(katib_plugin):
     assert [fault.message for fault in faults] == ["no, thank you"]
 
 
+ONE = tunewright_pb2.Value(whole=1)
+
+
 class Naming(tunewright_pb2_grpc.SuggestionServicer):
     """A service of tunewright.v1 that calls a trial, or whom it goes on from, by some name."""
 
-    def __init__(self, **names):
+    def __init__(self, value, count=1, **names):
+        self._value = value
+        self._count = count
         self._names = names
 
     def Describe(self, request, context):  # noqa: N802
         return tunewright_pb2.DescribeReply()
 
     def Suggest(self, request, context):  # noqa: N802
-        reply = tunewright_pb2.SuggestReply(state=tunewright_pb2.MORE)
-        reply.proposals.add(**self._names).point.add(name="n").value.whole = 1
+        position = request.after + len(request.entries)
+        reply = tunewright_pb2.SuggestReply(state=tunewright_pb2.MORE, position=position)
+        for _ in range(self._count):
+            reply.proposals.add(**self._names).point.add(name="n", value=self._value)
         return reply
 
 
-def named_by(**names):
-    async def ask(address):
-        remote = RemoteSuggester(address, Log().after)
-        try:
-            return await remote.suggest(problem(whole("n", 1, 9)), 0, 1, position=0)
-        finally:
-            await remote.close()
-
-    def register(server):
-        tunewright_pb2_grpc.add_SuggestionServicer_to_server(Naming(**names), server)
-
+def serving_to(register, ask):
+    """Return what `ask` returns of the address of what is registered."""
     server, address = serving.start("127.0.0.1:0", register)
     try:
         return asyncio.run(ask(address))
@@ -403,9 +401,48 @@ def named_by(**names):
         server.stop(0).wait()
 
 
+def asking(service, ask):
+    def register(server):
+        tunewright_pb2_grpc.add_SuggestionServicer_to_server(service, server)
+
+    return serving_to(register, ask)
+
+
+def named_by(value=ONE, **names):
+    async def ask(address):
+        remote = RemoteSuggester(address, Log().after)
+        try:
+            return await remote.suggest(problem(whole("n", 1, 9)), 0, 1, position=0)
+        finally:
+            await remote.close()
+
+    return asking(Naming(value, **names), ask)
+
+
 def test_a_service_names_its_trials_and_whom_they_go_on_from():
     (proposal,) = named_by(name="t-1.b", parent="t" * 63).proposals
     assert (proposal.name, proposal.parent) == ("t-1.b", "t" * 63)
+
+
+def test_a_whole_number_that_a_service_sends_as_another_is_a_whole_one():
+    """A program that takes whole numbers refuses `--n=2.0`."""
+    (proposal,) = named_by(tunewright_pb2.Value(number=2)).proposals
+    assert format_value(proposal.point["n"]) == "2"
+
+
+def test_a_name_that_a_service_gives_twice_is_the_first_trials():
+    """Two trials of one name would write to one folder, and on a cluster be one trial."""
+
+    async def ask(address):
+        task, log = problem(whole("n", 1, 9)), Log()
+        remote = RemoteSuggester(address, log.after)
+        for _ in range(2):
+            answer = await remote.suggest(task, log.trials, 2, position=log.position)
+            log.propose(*answer.proposals)
+        await remote.close()
+        return [entry.proposal.name for entry in log.entries]
+
+    assert asking(Naming(ONE, 2, name="best"), ask) == ["best", None, None, None]
 
 
 @pytest.mark.parametrize("place", ["name", "parent"])
@@ -414,6 +451,59 @@ def test_a_name_that_would_be_a_path_or_none_on_a_cluster_is_refused(place, name
     """It becomes a folder, which is written to and removed with its experiment."""
     with pytest.raises(PluginBroken, match="no name of a trial"):
         named_by(**{place: name})
+
+
+@pytest.mark.parametrize(
+    ("reason", "notes"), [("", ["", REPEATS]), ("to measure the noise", ["", ""])]
+)
+def test_points_that_a_service_repeats_without_a_reason_are_noted(reason, notes):
+    async def ask(address):
+        task, log, said = problem(whole("n", 1, 9)), Log(), []
+        remote = RemoteSuggester(address, log.after)
+        for _ in notes:
+            answer = await remote.suggest(task, log.trials, 1, position=log.position)
+            log.propose(*answer.proposals)
+            said.append(answer.note)
+        await remote.close()
+        return said
+
+    assert asking(Naming(ONE, reason=reason), ask) == notes
+
+
+class Garbled(grpc.GenericRpcHandler):
+    """Answers one method with bytes that are no text where the protocol has text."""
+
+    def __init__(self, method, answer):
+        self._method = method
+        self._answer = answer
+
+    def service(self, call):
+        if call.method == self._method:
+            return grpc.unary_unary_rpc_method_handler(lambda _request, _context: self._answer)
+        return None
+
+
+@pytest.mark.parametrize(
+    ("method", "answer", "speaks_v1"),
+    [
+        ("/tunewright.v1.Suggestion/Suggest", b"\x1a\x01\xff", True),
+        ("/api.v1.beta1.Suggestion/GetSuggestions", b"\x0a\x06\x12\x04\x0a\x01\xff\x00", False),
+    ],
+    ids=["tunewright.v1", "Katib's"],
+)
+def test_an_answer_that_is_no_message_is_the_services_fault(method, answer, speaks_v1):
+    async def ask(address):
+        remote = RemoteSuggester(address, Log().after, speaks_v1=speaks_v1)
+        try:
+            await remote.suggest(problem(whole("n", 1, 9)), 0, 1, position=0)
+        finally:
+            await remote.close()
+
+    def register(server):
+        server.add_generic_rpc_handlers((Garbled(method, answer),))
+
+    with pytest.raises(PluginBroken, match="no message of its protocol"):
+        serving_to(register, ask)
 
 
 def test_a_service_that_is_away_says_so():

@@ -121,6 +121,9 @@ def test_asha_stops_nobody_between_rungs_or_before_there_is_a_rival():
         pytest.param(
             [9, 3, 2, 1, math.nan, 0.9], {"patience": 2}, None, id="better, but for a NaN"
         ),
+        pytest.param(
+            [math.nan] * 5 + [100, 10, 9, 8, 7], {"patience": 2}, None, id="better, after NaN"
+        ),
         pytest.param([3, 2, 1] + [math.nan] * 8, {"patience": 2}, None, id="NaN from then on"),
         pytest.param(
             [3, math.nan, 5, 6, 7, 8, 9, 9], {"patience": 2}, 6, id="judged when the NaN is past"

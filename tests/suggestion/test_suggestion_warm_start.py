@@ -94,10 +94,12 @@ def test_a_value_that_cannot_be_here_is_drawn(theirs):
     assert point["opt"] in OPT.choices
 
 
-def test_text_for_a_number_is_drawn():
-    source = Source("before", SearchSpace((listed("x", "auto"),)), [{"x": "auto"}])
-    (point,) = points(SearchSpace((X,)), source)
-    assert SearchSpace((X,)).contains(point)
+@pytest.mark.parametrize("parameter", [X, whole("x", 1, 9)], ids=["double", "int"])
+@pytest.mark.parametrize("text", ["auto", "nan", "inf"])
+def test_text_for_a_number_is_drawn(parameter, text):
+    source = Source("before", SearchSpace((listed("x", text),)), [{"x": text}])
+    (point,) = points(SearchSpace((parameter,)), source)
+    assert SearchSpace((parameter,)).contains(point)
 
 
 def test_a_point_has_the_parameters_that_are_active_here():

@@ -10,6 +10,7 @@ from support.search import Log, double, listed, problem, whole
 from support.waiting import until
 from support.workers import FORMS, is_gone
 from tunewright.api.errors import Invalid, PluginBroken, PluginUnavailable
+from tunewright.api.space import format_value
 from tunewright.suggestion import entry_points
 from tunewright.suggestion.inline import InlineSuggester
 from tunewright.suggestion.suggester import open_suggester
@@ -190,6 +191,14 @@ class Quick(Numpy):
 class Unsure(Numpy):
     def validate(self, problem):
         return problem.nothing
+
+class Rounded(Drawn):
+    def suggest(self, first_index, count):
+        return Suggestion([Proposal({"x": 0.25, "n": np.round(3.2), "o": "a"})])
+
+class Rounding(Quick):
+    def start(self, problem):
+        return Rounded()
 """
 
 
@@ -199,7 +208,7 @@ def numpy_plugin(tmp_path, monkeypatch):
         tmp_path,
         "drawn",
         NUMBERS,
-        {each.lower(): f"drawn:{each}" for each in ("Numpy", "Quick", "Unsure")},
+        {each.lower(): f"drawn:{each}" for each in ("Numpy", "Quick", "Unsure", "Rounding")},
     )
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setattr(entry_points, "entries", entry_points.entries.__wrapped__)
@@ -224,6 +233,13 @@ def ask(algorithm, first_index):
 def test_the_numbers_of_a_plugin_s_library_become_python_s(algorithm):
     (proposal,) = ask(algorithm, 0).proposals
     assert [type(value) for value in proposal.point.values()] == [float, int, str]
+
+
+@pytest.mark.usefixtures("numpy_plugin")
+def test_a_rounded_number_of_a_plugin_is_a_whole_one_where_the_parameter_is_whole():
+    """A program that takes whole numbers refuses `--n=3.0`."""
+    (proposal,) = ask("rounding", 0).proposals
+    assert format_value(proposal.point["n"]) == "3"
 
 
 @pytest.mark.usefixtures("numpy_plugin")

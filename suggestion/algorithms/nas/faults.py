@@ -46,6 +46,7 @@ def operation_faults(graph: Architecture, *, bare: str = "") -> Iterator[Fault]:
             message = f"Missing ParameterConfigs in Operation:\n{operation.kind}"
             yield Fault(f"{path}.parameters", message, "", "Required")
         yield from _parameter_faults(operation, path)
+        yield from _quote_faults(operation, path)
     count = sum(_variants(operation) for operation in graph.operations)
     if count > MOST_OPERATIONS:
         message = f"with all values of their parameters, they are more than {MOST_OPERATIONS}"
@@ -67,6 +68,21 @@ def _parameter_faults(operation: Operation, path: str) -> Iterator[Fault]:
                 f"{parameter.describe()}"
             )
             yield Fault(f"{path}.parameters[{place}].feasibleSpace.step", message, "", "Required")
+
+
+def _quote_faults(operation: Operation, path: str) -> Iterator[Fault]:
+    """Yield what would end too early where Katib's form has it between single quotes."""
+    texts = [(f"{path}.operationType", operation.kind)]
+    for i, parameter in enumerate(operation.space.parameters):
+        own = f"{path}.parameters[{i}]"
+        texts.append((f"{own}.name", parameter.name))
+        texts += [
+            (f"{own}.feasibleSpace.list[{j}]", text) for j, text in enumerate(parameter.choices)
+        ]
+    for place, text in texts:
+        if "'" in text or '"' in text:
+            message = f"a trial cannot be told of {text!r}: architectures are written with quotes"
+            yield Fault(place, message, "write it without a quote")
 
 
 def _is_endless(parameter: Parameter) -> bool:
