@@ -116,7 +116,7 @@ def _search(view: View, clock: _Clock) -> Iterator[str]:
 
 
 def _again(search: Search, clock: _Clock) -> str:
-    """Say when it is asked again; that changes by the moment, and a line that lasts only says so."""
+    """Say when it is asked again: a line that lasts only says so, as that changes by the moment."""
     if clock.lasting:
         return "; it is asked again and again"
     return "" if search.retry_at is None else f"; asked again {clock.at(search.retry_at)}"
