@@ -86,7 +86,7 @@ class RemoteSuggester:
                 self._entries += await self._read(after, position)
                 suggestion = await self._plugin.suggest(channel, problem, self._entries, count)
         except grpc.aio.AioRpcError as error:
-            raise _ours(self._endpoint, error) from error
+            raise self._ours(error) from error
         check(problem, suggestion, count, self._endpoint)
         _check_names(suggestion, self._endpoint)
         return suggestion
@@ -102,7 +102,7 @@ class RemoteSuggester:
         except grpc.aio.AioRpcError as error:
             if error.code() is grpc.StatusCode.UNIMPLEMENTED:
                 return ()
-            ours = _ours(self._endpoint, error)
+            ours = self._ours(error)
             if isinstance(ours, Invalid):
                 return ours.faults
             raise ours from error
@@ -121,7 +121,7 @@ class RemoteSuggester:
             request = tunewright_pb2.DescribeRequest()
             reply = await _v1(channel).Describe(request, timeout=self._timeout)
         except grpc.aio.AioRpcError as error:
-            raise _ours(self._endpoint, error) from error
+            raise self._ours(error) from error
         return readable(reply, self._endpoint).algorithms
 
     async def finds_v1(self) -> bool:
@@ -133,7 +133,7 @@ class RemoteSuggester:
         try:
             return await self._finds_v1(await self._open())
         except grpc.aio.AioRpcError as error:
-            raise _ours(self._endpoint, error) from error
+            raise self._ours(error) from error
 
     async def forget(self) -> None:
         """Send everything at the next question."""
@@ -204,6 +204,19 @@ class RemoteSuggester:
             return _with_repeats_noted(_once_named(answer, self._names), self._tried)
         raise PluginBroken(f"{self._endpoint} does not take the log from its start")
 
+    def _ours(self, error: grpc.aio.AioRpcError) -> TunewrightError:
+        """Return what a gRPC error means here."""
+        code = error.code()
+        details = error.details() or code.name
+        if code is grpc.StatusCode.INVALID_ARGUMENT:
+            return Invalid([Fault("spec.algorithm", line) for line in details.splitlines()])
+        if code is grpc.StatusCode.DEADLINE_EXCEEDED:
+            allows_more = "spec.algorithm.timeoutSeconds allows more"
+            details = f"no answer within {self._timeout:g} s ({allows_more})"
+        if code in AWAY:
+            return PluginUnavailable(f"{self._endpoint}: {details}")
+        return PluginBroken(f"{self._endpoint} answers {code.name}: {details}")
+
     def _learn(self, entries: Iterable[Entry]) -> None:
         for entry in entries:
             if isinstance(entry, Proposed):
@@ -249,14 +262,3 @@ def _key(proposal: Proposal) -> int:
 
 def _v1(channel: grpc.aio.Channel) -> "Stub":
     return cast("Stub", tunewright_pb2_grpc.SuggestionStub(channel))
-
-
-def _ours(endpoint: str, error: grpc.aio.AioRpcError) -> TunewrightError:
-    """Return what a gRPC error means here."""
-    code = error.code()
-    details = error.details() or code.name
-    if code is grpc.StatusCode.INVALID_ARGUMENT:
-        return Invalid([Fault("spec.algorithm", line) for line in details.splitlines()])
-    if code in AWAY:
-        return PluginUnavailable(f"{endpoint}: {details}")
-    return PluginBroken(f"{endpoint} answers {code.name}: {details}")

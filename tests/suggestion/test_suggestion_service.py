@@ -1,5 +1,6 @@
 import asyncio
 import contextlib
+import threading
 from dataclasses import replace
 
 import grpc
@@ -516,6 +517,33 @@ def test_a_service_that_is_away_says_so():
             await remote.close()
 
     asyncio.run(run())
+
+
+class Silent(tunewright_pb2_grpc.SuggestionServicer):
+    """A service that thinks until it is let go."""
+
+    def __init__(self):
+        self.over = threading.Event()
+
+    def Suggest(self, request, context):  # noqa: N802
+        self.over.wait()
+        return tunewright_pb2.SuggestReply()
+
+
+def test_a_service_that_takes_too_long_is_told_of_with_the_limit_and_how_to_raise_it():
+    silent = Silent()
+
+    async def ask(address):
+        remote = RemoteSuggester(address, Log().after, timeout=0.2, speaks_v1=True)
+        try:
+            await remote.suggest(problem(whole("n", 1, 9)), 0, 1, position=0)
+        finally:
+            silent.over.set()
+            await remote.close()
+
+    said = r"no answer within 0.2 s \(spec.algorithm.timeoutSeconds allows more\)"
+    with pytest.raises(PluginUnavailable, match=said):
+        asking(silent, ask)
 
 
 def test_an_algorithm_that_the_service_does_not_know_is_refused(address):
