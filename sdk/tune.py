@@ -16,6 +16,7 @@ from . import search, shipping
 from .calling import check_call
 from .client import Client
 from .document_file import as_json, written
+from .flags import counts
 from .kept import FunctionFailed, Kept, Returned, named, raised
 from .points import assignments
 from .progress import progress
@@ -160,8 +161,7 @@ def _spec(
         **({"earlyStopping": {"algorithmName": early_stopping}} if early_stopping else {}),
         **({"seed": seed} if seed is not None else {}),
         **({"maxDuration": time_limit} if time_limit else {}),
-        "maxTrialCount": trials,
-        "parallelTrialCount": parallel,
+        **counts(trials, parallel),
         **{key: listed for key, listed in further.items() if listed},
         **search.parameters(space),
     }

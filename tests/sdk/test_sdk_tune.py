@@ -120,6 +120,11 @@ def test_numbers_of_numpy_are_numbers():
     assert {trial.value for trial in result.trials} <= {1, 2}
 
 
+def test_more_trials_at_once_than_there_are_mean_all_of_them():
+    result = tune(lambda x: x, {"x": search.double(0, 1)}, trials=1, parallel=4, quiet=True)
+    assert len(result.trials) == 1
+
+
 def test_points_to_begin_with_further_objectives_and_constraints_are_the_experiments():
     def measured(x, kind):
         return {"loss": x, "seconds": 1 - x, "memory": 4 * x}
