@@ -12,9 +12,11 @@ from typing import Any, Literal, TypeAlias, TypeVar
 from ..api.errors import Fault, Invalid, Unsupported
 from ..api.identity import DEFAULT_NAMESPACE, ExperimentKey
 from ..api.space import Value
+from ..api.states import ExperimentState
 from . import search, shipping
 from .calling import check_call
 from .client import Client
+from .commands import CommandFailed
 from .document_file import as_json, written
 from .flags import counts
 from .kept import FunctionFailed, Kept, Returned, named, raised
@@ -250,11 +252,13 @@ def _tuned(client: Client, document: Mapping[str, Any], *, quiet: bool) -> Resul
     name = str(document["metadata"]["name"])
     look = (lambda: None) if quiet else progress(client, name)
     with written(document) as path:
-        client.run(path, look=look)
-    found = client.trials(name)
+        code = client.run(path, look=look)
+    experiment, found = client.experiment(name), client.trials(name)
+    if code and not ExperimentState(experiment.state).is_finished:
+        raise CommandFailed(f"{name} is interrupted; `tunewright resume {name}` continues it")
     if found and all(trial.state == "Failed" for trial in found):
         raise FunctionFailed(str(found[0].data.get("message", "")).strip())
-    return Result(client.experiment(name), found)
+    return Result(experiment, found)
 
 
 def _name_of(function: Callable[..., Returned]) -> str:

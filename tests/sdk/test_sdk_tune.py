@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import functools
+import json
 import os
 import re
 import subprocess
@@ -22,6 +23,7 @@ from tunewright.api.identity import ExperimentKey
 from tunewright.api.states import ExperimentState
 from tunewright.db.sql import open_store
 from tunewright.sdk.calling import check_call
+from tunewright.sdk.commands import CommandFailed
 from tunewright.sdk.resume import take_up
 from tunewright.sdk.sources.here import Here
 from tunewright.sdk.sources.where import Where
@@ -123,6 +125,31 @@ def test_numbers_of_numpy_are_numbers():
 def test_more_trials_at_once_than_there_are_mean_all_of_them():
     result = tune(lambda x: x, {"x": search.double(0, 1)}, trials=1, parallel=4, quiet=True)
     assert len(result.trials) == 1
+
+
+def test_what_the_machine_lacks_is_raised(tmp_path, monkeypatch):
+    folder = tmp_path / "gone"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    folder.rmdir()
+
+    with pytest.raises(CommandFailed, match="the current folder no longer exists"):
+        tune(lambda x: x, {"x": search.double(0, 1)}, trials=1, quiet=True)
+
+
+def test_an_experiment_whose_engine_broke_off_is_no_result(monkeypatch):
+    def broken_off(self, path, look=None):
+        document = json.loads(path.read_text())
+        document["spec"]["suspend"] = True
+        self.create(document)
+        return 1
+
+    monkeypatch.setattr(Client, "run", broken_off)
+
+    with Client() as client:
+        with pytest.raises(CommandFailed, match="`tunewright resume broken` continues it"):
+            tune(lambda x: x, {"x": search.double(0, 1)}, name="broken", client=client)
+        client.stop("broken")
 
 
 def test_points_to_begin_with_further_objectives_and_constraints_are_the_experiments():
