@@ -44,7 +44,7 @@ def tune(  # what an experiment has
     algorithm: str = "auto",
     settings: Mapping[str, object] | None = None,
     early_stopping: str | None = None,
-    initial: Sequence[Mapping[str, Value]] = (),
+    initial: Sequence[Mapping[str, Value]] | None = None,
     objectives: Mapping[str, Direction] | None = None,
     constraints: Mapping[str, Bounds] | None = None,
     goal: float | None = None,
@@ -107,7 +107,7 @@ def tune(  # what an experiment has
         algorithm=algorithm,
         settings=_mapping("settings", settings, '{"n_startup_trials": 5}'),
         early_stopping=early_stopping,
-        initial=initial,
+        initial=_points(initial),
         objectives=_mapping("objectives", objectives, '{"memory": "minimize"}'),
         constraints=_mapping("constraints", constraints, '{"memory": (None, 8)}'),
         goal=goal,
@@ -146,7 +146,7 @@ def _spec(
     further = {
         "objectives": [{"metric": name, "type": wanted} for name, wanted in objectives.items()],
         "constraints": [_constraint(name, bounds) for name, bounds in constraints.items()],
-        "initialTrials": [{"assignments": assignments(values)} for values in _points(initial)],
+        "initialTrials": [{"assignments": assignments(values)} for values in initial],
     }
     return {
         "objective": {
@@ -194,13 +194,15 @@ def _constraint(metric: str, bounds: Bounds) -> dict[str, Any]:
     return {"metric": metric, **{name: said for name, said in named if said is not None}}
 
 
-def _points(initial: Sequence[Mapping[str, Value]]) -> Sequence[Mapping[str, Value]]:
+def _points(initial: Sequence[Mapping[str, Value]] | None) -> Sequence[Mapping[str, Value]]:
     """Return the points to begin with.
 
     Raises:
         Invalid: they are no list of points.
     """
-    points = list(initial)
+    if initial is None:
+        return ()
+    points = list(initial) if isinstance(initial, Iterable) else [initial]
     if not all(isinstance(each, Mapping) for each in points):
         remedy = 'write [{"lr": 0.01, "layers": 2}]'
         raise Invalid([Fault("initial", f"{initial!r} is not a list of points", remedy)])

@@ -310,6 +310,7 @@ def test_what_is_refused_leaves_no_file(home, wrong):
     [
         ({"initial": {"x": 0.5}}, "initial: .* is not a list of points"),
         ({"initial": [0.5]}, "initial: .* is not a list of points"),
+        ({"initial": 0.5}, "initial: 0.5 is not a list of points"),
         ({"objectives": ["memory"]}, "objectives: .* is not a mapping .*minimize"),
         ({"settings": "n_startup_trials=5"}, "settings: .* is not a mapping"),
         ({"constraints": {"memory": 8}}, r"constraints\['memory'\]: 8 is not a pair"),
@@ -319,6 +320,12 @@ def test_what_is_refused_leaves_no_file(home, wrong):
 def test_an_option_of_another_shape_is_named(wrong, said):
     with pytest.raises(Invalid, match=said):
         tune(lambda x: x, {"x": search.double(0, 1)}, quiet=True, **wrong)
+
+
+def test_none_is_no_option():
+    options = dict.fromkeys(("initial", "objectives", "constraints", "settings", "goal", "seed"))
+    result = tune(lambda x: x, {"x": search.double(0, 1)}, trials=1, quiet=True, **options)
+    assert result.best.value is not None
 
 
 def test_a_parameter_whose_name_has_an_equals_sign_may_begin():
