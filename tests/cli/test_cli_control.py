@@ -63,6 +63,15 @@ def test_an_experiment_whose_engine_is_gone_is_shown_as_interrupted(driven):
     assert "Running (paused)" in driven("get", "held")
 
 
+def test_what_was_paused_and_has_ended_is_no_longer_shown_as_paused(driven):
+    driven("pause", "held")
+    driven("stop", "held")
+    driven.ends()
+
+    assert "(paused)" not in driven("get", "held")
+    assert "(paused)" not in driven("describe", "held")
+
+
 def running(driven):
     return driven.states().count("Running")
 
