@@ -149,6 +149,12 @@ def test_a_budget_is_raised_while_it_runs(driven):
     assert driven.states() == ["Succeeded"] * 6
 
 
+def test_more_at_once_than_the_raised_budget_means_all_of_it(driven):
+    changed = driven("edit", "held", "--trials", "6", "--parallel", "9")
+
+    assert "maxTrialCount 6, parallelTrialCount 6" in changed
+
+
 def test_labels_and_a_note_are_written_while_it_runs_and_after(driven, tunewright):
     driven("edit", "held", "--label", "team=vision", "--label", "kind=try", "--note", "no dropout")
     until(lambda: "no dropout" in driven("describe", "held"))
