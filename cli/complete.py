@@ -13,8 +13,13 @@ def experiment_names(
 ) -> list[CompletionItem]:
     """Offer the experiments of the store or cluster that the options typed so far name."""
     del param
+    return experiments(ctx.params, incomplete)
+
+
+def experiments(given: Mapping[str, Any], incomplete: str) -> list[CompletionItem]:
+    """Offer the experiments of a store or cluster, by `name` or `namespace/name`."""
     try:
-        return _names(ctx.params, incomplete)
+        return _names(given, incomplete)
     except Exception:  # noqa: BLE001 - whatever is wrong, the command that is being typed says it
         return []
 
@@ -38,9 +43,13 @@ def _names(given: Mapping[str, Any], incomplete: str) -> list[CompletionItem]:
     store = where.place.store
     if not where.is_cluster and isinstance(store, Path) and not store.exists():
         return []
+    space, slash, begun = incomplete.rpartition("/")
     with where.opened() as source:
         return [
-            CompletionItem(record.key.name, help=f"{record.state} in {record.key.namespace}")
-            for record in source.records.experiments(namespace=source.namespace)
-            if record.key.name.startswith(incomplete)
+            CompletionItem(
+                f"{space}{slash}{record.key.name}",
+                help=f"{record.state} in {record.key.namespace}",
+            )
+            for record in source.records.experiments(namespace=space or source.namespace)
+            if record.key.name.startswith(begun)
         ]

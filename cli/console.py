@@ -12,6 +12,7 @@ import click
 
 from ..api.errors import Fault, Invalid
 from ..api.space import Value, format_value
+from ..api.states import ExperimentState
 from ..sdk.plain import plain
 
 
@@ -110,6 +111,8 @@ def exact_point(values: Iterable[tuple[str, Value]]) -> str:
 
 def state(data: Mapping[str, Any]) -> str:
     """Return the state of an experiment, and what else keeps it from going on."""
+    if ExperimentState(data["state"]).is_finished:
+        return str(data["state"])
     beside = " (paused)" if data["suspended"] else " (interrupted)" if data["interrupted"] else ""
     return f"{data['state']}{beside}"
 

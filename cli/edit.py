@@ -70,12 +70,11 @@ def edit(
     from ..api.documents import parse
     from ..api.remarks import asked_labels
     from ..controller.edits import GOAL, LABELS, NOTE, asked, edited
+    from ..sdk.flags import counts
     from ..sdk.names import find_experiment
 
     given = {
-        "maxTrialCount": trials,
-        "parallelTrialCount": parallel,
-        "maxFailedTrialCount": max_failed,
+        **counts(trials, parallel, max_failed),
         "maxDuration": max_duration,
         GOAL: goal,
         "trialPolicy.retries": retries,

@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 import traceback
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -99,16 +100,25 @@ def code_of(error: BaseException) -> int:
 
 def show(error: TunewrightError) -> None:
     """Print an error with everything that it lists, one a line."""
-    if os.environ.get(TELL) == "json":
+    if _is_told():
         faults = [asdict(fault) for fault in error.faults] if isinstance(error, Invalid) else []
-        told = {"error": type(error).__name__, "message": str(error), "faults": faults}
-        click.echo(json.dumps(told), err=True)
+        _tell(error, str(error), faults)
         return
     listed = [str(fault) for fault in error.faults] if isinstance(error, Invalid) else [str(error)]
     for text in listed:
         _show_text(text or type(error).__name__)
     if len(listed) > 1:
         click.echo(f"{len(listed)} errors", err=True)
+
+
+def _is_told() -> bool:
+    """Whether a program reads what is said here."""
+    return os.environ.get(TELL) == "json"
+
+
+def _tell(error: BaseException, message: str, faults: Sequence[Mapping[str, object]] = ()) -> None:
+    told = {"error": type(error).__name__, "message": message, "faults": faults}
+    click.echo(json.dumps(told), err=True)
 
 
 def _show_text(text: str) -> None:
@@ -127,6 +137,11 @@ _OF_THE_MACHINE = {
     errno.ENOENT: "create its folder first, or choose another place",
     errno.ENOTDIR: "a part of the path is not a folder: choose another place",
     errno.EISDIR: "name a file in it",
+    errno.ENAMETOOLONG: "name a shorter one",
+    errno.ELOOP: "mend the links, or choose another place",
+    errno.EIO: "check the disk, or choose another place",
+    errno.ESTALE: "mount its file system again, or choose another place",
+    errno.EFBIG: "raise the limit of a file's size (ulimit -f), or choose another place",
     errno.EMFILE: "raise the limit of open files (ulimit -n)",
     errno.EAGAIN: "end other processes, or raise their limit (ulimit -u)",
     errno.ENOMEM: "free some memory",
@@ -135,20 +150,27 @@ _OF_THE_MACHINE = {
 
 
 def _report_unforeseen(error: BaseException) -> None:
+    known = _of_the_machine(error)
+    if known is None:
+        where = _log(error)
+        brief = f"this is a bug: {type(error).__name__}: {error}".splitlines()[0]
+        known = f"{brief}\nThe traceback is in {where}"
+    if _is_told():
+        _tell(error, known)
+    else:
+        _show_text(known)
+
+
+def _of_the_machine(error: BaseException) -> str | None:
+    """Say what the machine lacks, if that is all, with its remedy."""
     if isinstance(error, FileNotFoundError) and error.filename is None:  # only getcwd names none
-        _show_text("the current folder no longer exists (cd to one that does)")
-        return
+        return "the current folder no longer exists (cd to one that does)"
     if isinstance(error, OSError) and error.errno in _OF_THE_MACHINE:
         named = f"{error.filename}: " if error.filename else ""
-        _show_text(f"{named}{error.strerror} ({_OF_THE_MACHINE[error.errno]})")
-        return
+        return f"{named}{error.strerror} ({_OF_THE_MACHINE[error.errno]})"
     if isinstance(error, RuntimeError) and "start new thread" in str(error):
-        _show_text(f"{error} ({_OF_THE_MACHINE[errno.EAGAIN]})")
-        return
-    where = _log(error)
-    brief = f"{type(error).__name__}: {error}".splitlines()[0]
-    click.echo(f"{click.style('error:', fg='red', bold=True)} this is a bug: {brief}", err=True)
-    click.echo(f"The traceback is in {where}", err=True)
+        return f"{error} ({_OF_THE_MACHINE[errno.EAGAIN]})"
+    return None
 
 
 def _log(error: BaseException) -> Path:

@@ -5,10 +5,11 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from ..api.states import TrialState
 from ..sdk.sources.where import Where
-from . import console
+from . import complete, console
 from .options import name_argument, output_option, where_options
 
 _STATES = [str(state) for state in TrialState]
@@ -23,6 +24,10 @@ class _ListByDefault(click.Group):
         if args and args[0] not in self.commands:
             args = ["list", *args]
         return super().resolve_command(ctx, args)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        offered = super().shell_complete(ctx, incomplete)
+        return [*offered, *complete.experiments(ctx.params, incomplete)]
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         if args and args[0].startswith("-") and args[0] != "--help":

@@ -127,16 +127,13 @@ def _loaded(
 ) -> tuple[list[dict[str, Any]], Sequence[Mapping[str, Any]]]:
     """Read the files; options override them."""
     from ..api.documents import load
+    from ..sdk.flags import counts
 
     bundle = load([Path(word) for word in words], elsewhere=elsewhere)
     _refuse_one_name(given["name"], len(bundle.experiments))
-    changes = {
-        "maxTrialCount": given["trials"],
-        "parallelTrialCount": given["parallel"],
-        "maxFailedTrialCount": given["max_failed"],
-        "seed": given["seed"],
-    }
-    changes = {key: value for key, value in changes.items() if value is not None}
+    changes = counts(given["trials"], given["parallel"], given["max_failed"])
+    if given["seed"] is not None:
+        changes["seed"] = given["seed"]
     found = []
     for experiment in bundle.experiments:
         document = experiment.write()

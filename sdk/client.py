@@ -274,11 +274,10 @@ class Client:
             ValueError: there is nothing to change.
         """
         from ..controller.edits import GOAL, LABELS, NOTE, asked
+        from .flags import counts
 
         given = {
-            "maxTrialCount": max_trials,
-            "parallelTrialCount": parallel,
-            "maxFailedTrialCount": max_failed,
+            **counts(max_trials, parallel, max_failed),
             "maxDuration": max_duration,
             "trialPolicy.retries": retries,
             "stopWhen.noImprovement.trials": no_improvement,

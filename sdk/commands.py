@@ -93,8 +93,9 @@ def watch(words: Sequence[str], look: Callable[[], None]) -> int:
         _to_its_end(running, hears_ctrl_c=False),
     ):
         said = _said(running, look)
-    if running.returncode not in {0, 1}:
-        raise error_of(said, words[0], running.returncode)
+    told = _told(said)  # 1 is an experiment that failed as well as an engine that could not go on
+    if told is not None or running.returncode not in {0, 1}:
+        raise told or _untold(said, words[0], running.returncode)
     return running.returncode
 
 
@@ -138,12 +139,21 @@ def _said(running: "subprocess.Popen[str]", look: Callable[[], None]) -> str:
 
 def error_of(said: str, verb: str, code: int) -> TunewrightError:
     """Return the error that a command told on its last line, or one with all that it said."""
+    return _told(said) or _untold(said, verb, code)
+
+
+def _untold(said: str, verb: str, code: int) -> CommandFailed:
+    return CommandFailed(said.strip() or f"`tunewright {verb}` ended with {code}")
+
+
+def _told(said: str) -> TunewrightError | None:
+    """Return the error that a command told on its last line, if it did."""
     try:
         told = json.loads(said.strip().splitlines()[-1])
         name, message = told["error"], told["message"]
         faults = [Fault(**each) for each in told["faults"]]
     except (ValueError, KeyError, TypeError, IndexError):
-        return CommandFailed(said.strip() or f"`tunewright {verb}` ended with {code}")
+        return None
     if name == Invalid.__name__:
         return Invalid(faults)
     return _KNOWN.get(name, CommandFailed)(message)

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Real
 from pathlib import PurePath
 from typing import Any
 
@@ -60,10 +61,32 @@ def fields(word: str) -> Sequence[str]:
     return [match[1] for match in _FIELD.finditer(word)]
 
 
+def counts(
+    trials: int | None, parallel: int | None, max_failed: int | None = None
+) -> dict[str, int]:
+    """Return the counts that a person gave, by their fields.
+
+    More at once than there are trials, or more that may fail, means all of them.
+    """
+    limits = {"parallelTrialCount": parallel, "maxFailedTrialCount": max_failed}
+    said = {
+        "maxTrialCount": trials,
+        **{name: _within(trials, most) for name, most in limits.items()},
+    }
+    return {name: count for name, count in said.items() if count is not None}
+
+
 def slug(text: str) -> str:
     """Return a name that an experiment can have, made of what a person calls it."""
     clean = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
     return clean[:30].strip("-") if clean[:1].isalpha() else f"experiment-{clean[:20]}".strip("-")
+
+
+def _within(trials: int | None, most: int | None) -> int | None:
+    """Return the lesser of the two; what is no count is left to validation."""
+    if isinstance(trials, Real) and isinstance(most, Real) and trials > 0:
+        return min(trials, most)
+    return most
 
 
 def _parameters(params: Sequence[str]) -> tuple[list[dict[str, Any]], list[Fault]]:
@@ -129,15 +152,10 @@ def _spec(wanted: Wanted, parameters: Sequence[Mapping[str, Any]]) -> dict[str, 
         }
     if wanted.early_stopping:
         spec["earlyStopping"] = {"algorithmName": wanted.early_stopping}
-    counts = {
-        "maxTrialCount": wanted.trials,
-        "parallelTrialCount": wanted.parallel,
-        "maxFailedTrialCount": wanted.max_failed,
-        "seed": wanted.seed,
-    }
     return {
         **spec,
-        **{key: value for key, value in counts.items() if value is not None},
+        **counts(wanted.trials, wanted.parallel, wanted.max_failed),
+        **({} if wanted.seed is None else {"seed": wanted.seed}),
         "parameters": list(parameters),
         "trialTemplate": _template(wanted, parameters),
     }

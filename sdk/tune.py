@@ -12,10 +12,13 @@ from typing import Any, Literal, TypeAlias, TypeVar
 from ..api.errors import Fault, Invalid, Unsupported
 from ..api.identity import DEFAULT_NAMESPACE, ExperimentKey
 from ..api.space import Value
+from ..api.states import ExperimentState
 from . import search, shipping
 from .calling import check_call
 from .client import Client
+from .commands import CommandFailed
 from .document_file import as_json, written
+from .flags import counts
 from .kept import FunctionFailed, Kept, Returned, named, raised
 from .points import assignments
 from .progress import progress
@@ -41,7 +44,7 @@ def tune(  # what an experiment has
     algorithm: str = "auto",
     settings: Mapping[str, object] | None = None,
     early_stopping: str | None = None,
-    initial: Sequence[Mapping[str, Value]] = (),
+    initial: Sequence[Mapping[str, Value]] | None = None,
     objectives: Mapping[str, Direction] | None = None,
     constraints: Mapping[str, Bounds] | None = None,
     goal: float | None = None,
@@ -104,7 +107,7 @@ def tune(  # what an experiment has
         algorithm=algorithm,
         settings=_mapping("settings", settings, '{"n_startup_trials": 5}'),
         early_stopping=early_stopping,
-        initial=initial,
+        initial=_points(initial),
         objectives=_mapping("objectives", objectives, '{"memory": "minimize"}'),
         constraints=_mapping("constraints", constraints, '{"memory": (None, 8)}'),
         goal=goal,
@@ -143,7 +146,7 @@ def _spec(
     further = {
         "objectives": [{"metric": name, "type": wanted} for name, wanted in objectives.items()],
         "constraints": [_constraint(name, bounds) for name, bounds in constraints.items()],
-        "initialTrials": [{"assignments": assignments(values)} for values in _points(initial)],
+        "initialTrials": [{"assignments": assignments(values)} for values in initial],
     }
     return {
         "objective": {
@@ -160,8 +163,7 @@ def _spec(
         **({"earlyStopping": {"algorithmName": early_stopping}} if early_stopping else {}),
         **({"seed": seed} if seed is not None else {}),
         **({"maxDuration": time_limit} if time_limit else {}),
-        "maxTrialCount": trials,
-        "parallelTrialCount": parallel,
+        **counts(trials, parallel),
         **{key: listed for key, listed in further.items() if listed},
         **search.parameters(space),
     }
@@ -192,13 +194,15 @@ def _constraint(metric: str, bounds: Bounds) -> dict[str, Any]:
     return {"metric": metric, **{name: said for name, said in named if said is not None}}
 
 
-def _points(initial: Sequence[Mapping[str, Value]]) -> Sequence[Mapping[str, Value]]:
+def _points(initial: Sequence[Mapping[str, Value]] | None) -> Sequence[Mapping[str, Value]]:
     """Return the points to begin with.
 
     Raises:
         Invalid: they are no list of points.
     """
-    points = list(initial)
+    if initial is None:
+        return ()
+    points = list(initial) if isinstance(initial, Iterable) else [initial]
     if not all(isinstance(each, Mapping) for each in points):
         remedy = 'write [{"lr": 0.01, "layers": 2}]'
         raise Invalid([Fault("initial", f"{initial!r} is not a list of points", remedy)])
@@ -250,11 +254,13 @@ def _tuned(client: Client, document: Mapping[str, Any], *, quiet: bool) -> Resul
     name = str(document["metadata"]["name"])
     look = (lambda: None) if quiet else progress(client, name)
     with written(document) as path:
-        client.run(path, look=look)
-    found = client.trials(name)
+        code = client.run(path, look=look)
+    experiment, found = client.experiment(name), client.trials(name)
+    if code and not ExperimentState(experiment.state).is_finished:
+        raise CommandFailed(f"{name} is interrupted; `tunewright resume {name}` continues it")
     if found and all(trial.state == "Failed" for trial in found):
         raise FunctionFailed(str(found[0].data.get("message", "")).strip())
-    return Result(client.experiment(name), found)
+    return Result(experiment, found)
 
 
 def _name_of(function: Callable[..., Returned]) -> str:

@@ -63,6 +63,15 @@ def test_an_experiment_whose_engine_is_gone_is_shown_as_interrupted(driven):
     assert "Running (paused)" in driven("get", "held")
 
 
+def test_what_was_paused_and_has_ended_is_no_longer_shown_as_paused(driven):
+    driven("pause", "held")
+    driven("stop", "held")
+    driven.ends()
+
+    assert "(paused)" not in driven("get", "held")
+    assert "(paused)" not in driven("describe", "held")
+
+
 def running(driven):
     return driven.states().count("Running")
 
@@ -138,6 +147,12 @@ def test_a_budget_is_raised_while_it_runs(driven):
 
     assert driven.ends() == 0
     assert driven.states() == ["Succeeded"] * 6
+
+
+def test_more_at_once_than_the_raised_budget_means_all_of_it(driven):
+    changed = driven("edit", "held", "--trials", "6", "--parallel", "9")
+
+    assert "maxTrialCount 6, parallelTrialCount 6" in changed
 
 
 def test_labels_and_a_note_are_written_while_it_runs_and_after(driven, tunewright):

@@ -80,6 +80,13 @@ def test_an_experiment_of_options_is_valid_and_substitutes_only_its_parameters()
     assert spec["maxTrialCount"] == 5
 
 
+def test_more_at_once_or_more_failures_than_trials_mean_all_of_them():
+    spec = parse(document(wanted(trials=1, parallel=4, max_failed=5))).write()["spec"]
+
+    counts = spec["maxTrialCount"], spec["parallelTrialCount"], spec["maxFailedTrialCount"]
+    assert counts == (1, 1, 1)
+
+
 @pytest.mark.parametrize(
     ("changes", "says"),
     [

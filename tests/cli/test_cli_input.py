@@ -2,6 +2,7 @@
 
 import errno
 import io
+import os
 import shlex
 import subprocess
 import sys
@@ -515,6 +516,23 @@ def test_a_store_of_an_unknown_kind_is_refused(tunewright):
     assert result.code in {1, 2}
     assert "bogus" in result.err
     assert "bug" not in result.err
+
+
+@pytest.mark.parametrize(
+    ("number", "remedy"),
+    [
+        (errno.EIO, "check the disk"),
+        (errno.ESTALE, "mount its file system again"),
+        (errno.ENAMETOOLONG, "name a shorter one"),
+        (errno.ELOOP, "mend the links"),
+        (errno.EFBIG, "raise the limit of a file's size (ulimit -f)"),
+    ],
+)
+def test_what_a_file_system_refuses_is_no_bug(number, remedy, capsys):
+    assert code_of(OSError(number, os.strerror(number), "trials.csv")) == 1
+
+    shown = capsys.readouterr().err
+    assert f"error: trials.csv: {os.strerror(number)} ({remedy}" in shown
 
 
 def test_a_bug_is_one_line_and_a_file(tmp_path, monkeypatch, capsys):

@@ -1,6 +1,7 @@
 """What a client refuses and shows, and the equals of Katib's verbs."""
 
 import re
+import sys
 from types import SimpleNamespace
 
 import pytest
@@ -8,9 +9,10 @@ import tunewright
 from support.asked import asked
 from support.command import ROOT
 from tunewright import Client, Conflict, Invalid, NotFound, TunewrightError
-from tunewright.api.errors import StoreUnavailable
+from tunewright.api.errors import StoreUnavailable, StoreUnwritable
 from tunewright.api.identity import ExperimentKey
 from tunewright.api.states import ExperimentState
+from tunewright.sdk import commands
 from tunewright.sdk.commands import CommandFailed, error_of
 from tunewright.sdk.sources.waiting import wait_for_end
 
@@ -195,6 +197,16 @@ def test_what_a_command_ends_with_is_raised(said, kind, text):
     error = error_of(said, "run", 2)
     assert isinstance(error, kind)
     assert text in str(error)
+
+
+def test_an_engine_that_cannot_go_on_is_no_experiment_that_failed(monkeypatch):
+    told = '{"error": "StoreUnwritable", "message": "the disk is full", "faults": []}'
+    program = "import sys; sys.stderr.write(sys.argv[1]); sys.exit(1)"
+    monkeypatch.setattr(commands, "COMMAND", (sys.executable, "-c", program))
+
+    with pytest.raises(StoreUnwritable, match="the disk is full"):
+        commands.watch([told], lambda: None)
+    assert commands.watch(["trial 0 Failed"], lambda: None) == 1
 
 
 def test_a_state_that_is_none_is_told_which_there_are(client):

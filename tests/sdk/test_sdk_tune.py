@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import functools
+import json
 import os
 import re
 import subprocess
@@ -22,6 +23,7 @@ from tunewright.api.identity import ExperimentKey
 from tunewright.api.states import ExperimentState
 from tunewright.db.sql import open_store
 from tunewright.sdk.calling import check_call
+from tunewright.sdk.commands import CommandFailed
 from tunewright.sdk.resume import take_up
 from tunewright.sdk.sources.here import Here
 from tunewright.sdk.sources.where import Where
@@ -118,6 +120,36 @@ def test_numbers_of_numpy_are_numbers():
     options = {"trials": np.int64(2), "parallel": np.int64(2), "goal": np.float64(-1)}
     result = tune(lambda x: x, {"x": search.discrete(np.array([1, 2]))}, quiet=True, **options)
     assert {trial.value for trial in result.trials} <= {1, 2}
+
+
+def test_more_trials_at_once_than_there_are_mean_all_of_them():
+    result = tune(lambda x: x, {"x": search.double(0, 1)}, trials=1, parallel=4, quiet=True)
+    assert len(result.trials) == 1
+
+
+def test_what_the_machine_lacks_is_raised(tmp_path, monkeypatch):
+    folder = tmp_path / "gone"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    folder.rmdir()
+
+    with pytest.raises(CommandFailed, match="the current folder no longer exists"):
+        tune(lambda x: x, {"x": search.double(0, 1)}, trials=1, quiet=True)
+
+
+def test_an_experiment_whose_engine_broke_off_is_no_result(monkeypatch):
+    def broken_off(self, path, look=None):
+        document = json.loads(path.read_text())
+        document["spec"]["suspend"] = True
+        self.create(document)
+        return 1
+
+    monkeypatch.setattr(Client, "run", broken_off)
+
+    with Client() as client:
+        with pytest.raises(CommandFailed, match="`tunewright resume broken` continues it"):
+            tune(lambda x: x, {"x": search.double(0, 1)}, name="broken", client=client)
+        client.stop("broken")
 
 
 def test_points_to_begin_with_further_objectives_and_constraints_are_the_experiments():
@@ -278,6 +310,7 @@ def test_what_is_refused_leaves_no_file(home, wrong):
     [
         ({"initial": {"x": 0.5}}, "initial: .* is not a list of points"),
         ({"initial": [0.5]}, "initial: .* is not a list of points"),
+        ({"initial": 0.5}, "initial: 0.5 is not a list of points"),
         ({"objectives": ["memory"]}, "objectives: .* is not a mapping .*minimize"),
         ({"settings": "n_startup_trials=5"}, "settings: .* is not a mapping"),
         ({"constraints": {"memory": 8}}, r"constraints\['memory'\]: 8 is not a pair"),
@@ -287,6 +320,12 @@ def test_what_is_refused_leaves_no_file(home, wrong):
 def test_an_option_of_another_shape_is_named(wrong, said):
     with pytest.raises(Invalid, match=said):
         tune(lambda x: x, {"x": search.double(0, 1)}, quiet=True, **wrong)
+
+
+def test_none_is_no_option():
+    options = dict.fromkeys(("initial", "objectives", "constraints", "settings", "goal", "seed"))
+    result = tune(lambda x: x, {"x": search.double(0, 1)}, trials=1, quiet=True, **options)
+    assert result.best.value is not None
 
 
 def test_a_parameter_whose_name_has_an_equals_sign_may_begin():
