@@ -13,6 +13,7 @@ from ..api.excerpts import objective_of
 from ..api.states import ExperimentState
 from ..db.records import ExperimentRecord
 from ..db.store import Store
+from ..sdk.commands import CALLER
 from ..sdk.sources.here import Here
 from ..sdk.sources.place import Place
 from . import console
@@ -99,14 +100,23 @@ def run_engine(
 
 
 def _listen(engine: "Engine") -> None:
-    """Leave at Ctrl-C and SIGTERM; go on without a display when the terminal is closed."""
+    """Leave at Ctrl-C and SIGTERM, and when the caller is gone.
+
+    When the terminal is closed, go on without a display.
+    """
     loop = asyncio.get_running_loop()
 
     def leave() -> None:
         engine.leave()
 
+    def leave_with_caller(caller: int) -> None:
+        loop.remove_reader(caller)
+        leave()
+
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, leave)
+    if (caller := int(os.environ.pop(CALLER, "-1"))) >= 0:
+        loop.add_reader(caller, leave_with_caller, caller)
     terminals = [number for number in (0, 1, 2) if os.isatty(number)]
     loop.add_signal_handler(signal.SIGHUP, _lose, terminals)
 

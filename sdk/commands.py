@@ -14,6 +14,9 @@ from ..api.errors import Codes, Fault, Invalid, Terminal, TunewrightError
 COMMAND = (sys.executable, "-P", "-m", "tunewright")
 """This program, without the current folder, where a file may have the name of a library."""
 
+CALLER = "TUNEWRIGHT_CALLER"
+"""The variable that names the end of a pipe to who called: when that closes, the caller is gone."""
+
 _LOOK_SECONDS = 0.5
 _KNOWN: dict[str, type[TunewrightError]] = {
     each.__name__: each
@@ -63,7 +66,10 @@ def show(words: Sequence[str]) -> int:
         TunewrightError: what the command ended with.
     """
     with (
-        subprocess.Popen([*COMMAND, *words]) as running,
+        _leash() as leash,
+        subprocess.Popen(
+            [*COMMAND, *words], env={**os.environ, CALLER: str(leash)}, pass_fds=[leash]
+        ) as running,
         _to_its_end(running, hears_ctrl_c=_is_in_front()),
     ):
         running.wait()
@@ -81,12 +87,14 @@ def watch(words: Sequence[str], look: Callable[[], None]) -> int:
         TunewrightError: what the command ended with.
     """
     with (
+        _leash() as leash,
         subprocess.Popen(
             [*COMMAND, *words],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
-            env=_telling(),
+            env={**_telling(), CALLER: str(leash)},
+            pass_fds=[leash],
             text=True,
             process_group=0,  # Ctrl-C is told it once, by us
         ) as running,
@@ -97,6 +105,17 @@ def watch(words: Sequence[str], look: Callable[[], None]) -> int:
     if told is not None or running.returncode not in {0, 1}:
         raise told or _untold(said, words[0], running.returncode)
     return running.returncode
+
+
+@contextmanager
+def _leash() -> Iterator[int]:
+    """Give the end of a pipe whose other end closes with this process, however that ends."""
+    theirs, ours = os.pipe()
+    try:
+        yield theirs
+    finally:
+        os.close(theirs)
+        os.close(ours)
 
 
 @contextmanager

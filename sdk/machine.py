@@ -9,7 +9,7 @@ from typing import Any
 
 from ..api.characters import is_unicode
 from ..api.compile import checkpoint
-from ..api.errors import Fault, Invalid, Unsupported
+from ..api.errors import TELL, Fault, Invalid, Unsupported
 from ..api.experiment import ExperimentSpec
 from ..controller.local.attempt import prepare
 from ..controller.local.options import LocalOptions
@@ -17,7 +17,11 @@ from ..controller.local.sharing import check_sharing
 from ..controller.local.workspace import can_bind
 from ..controller.ports import AttemptRef, Workload
 from ..metrics_collector.spec import collector_spec
+from .commands import CALLER
 from .rendered import primary_name, sample_manifest
+
+_OF_THE_COMMAND = frozenset({TELL, CALLER})
+"""Variables that tell a command of ours how it was called: what a trial runs may be another."""
 
 
 def default_options(others: Sequence[Mapping[str, Any]] = ()) -> LocalOptions:
@@ -26,7 +30,7 @@ def default_options(others: Sequence[Mapping[str, Any]] = ()) -> LocalOptions:
     `others` are Secrets and ConfigMaps.
     """
     return LocalOptions(
-        environ=dict(os.environ),
+        environ={k: v for k, v in os.environ.items() if k not in _OF_THE_COMMAND},
         secrets=_data(others, "Secret"),
         config_maps=_data(others, "ConfigMap"),
     )

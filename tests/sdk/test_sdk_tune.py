@@ -505,6 +505,18 @@ def test_what_may_be_called_with_the_space_is_let_pass(function):
     check_call(function, ["x"])
 
 
+def test_how_the_engine_was_called_is_no_affair_of_trials(tmp_path):
+    def loss(x):
+        (tmp_path / "seen").write_text(json.dumps(dict(os.environ)))
+        return x
+
+    tune(loss, {"x": search.double(0, 1)}, trials=1, quiet=True)
+
+    seen = json.loads((tmp_path / "seen").read_text())
+    assert "TUNEWRIGHT_TRIAL_DIR" in seen
+    assert not {"TUNEWRIGHT_CALLER", "TUNEWRIGHT_ERRORS"} & seen.keys()
+
+
 WAITS = """
 import pathlib, signal, sys, time
 from tunewright import search, tune
@@ -542,3 +554,14 @@ def test_ctrl_c_lets_trials_end_in_order_and_leaves_the_terminal_as_it_was(tmp_p
 
     assert shown.endswith(b"trials: tidy\r\n"), shown
     assert shown.count(b"\x1b[?25l") == shown.count(b"\x1b[?25h") == (not quiet)  # the cursor
+
+
+@pytest.mark.parametrize("quiet", [False, True])
+def test_trials_end_in_order_when_the_program_that_tunes_is_killed(tmp_path, quiet):
+    (tmp_path / "waits.py").write_text(WAITS.replace("QUIET", str(quiet)))
+    nowhere = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
+    with subprocess.Popen([sys.executable, "waits.py"], **nowhere) as program:
+        until((tmp_path / "begun").exists)
+        program.kill()
+
+    until((tmp_path / "tidy").exists)
