@@ -149,6 +149,10 @@ _OF_THE_MACHINE = {
 """What the machine may lack wherever a file is used, each with its remedy."""
 
 
+_IN_WORDS = {"start new thread": errno.EAGAIN, "Symlink loop": errno.ELOOP}
+"""What Python says of some of these in words only."""
+
+
 def _report_unforeseen(error: BaseException) -> None:
     known = _of_the_machine(error)
     if known is None:
@@ -168,8 +172,10 @@ def _of_the_machine(error: BaseException) -> str | None:
     if isinstance(error, OSError) and error.errno in _OF_THE_MACHINE:
         named = f"{error.filename}: " if error.filename else ""
         return f"{named}{error.strerror} ({_OF_THE_MACHINE[error.errno]})"
-    if isinstance(error, RuntimeError) and "start new thread" in str(error):
-        return f"{error} ({_OF_THE_MACHINE[errno.EAGAIN]})"
+    if isinstance(error, RuntimeError):
+        for words, number in _IN_WORDS.items():
+            if words in str(error):
+                return f"{error} ({_OF_THE_MACHINE[number]})"
     return None
 
 

@@ -535,6 +535,17 @@ def test_what_a_file_system_refuses_is_no_bug(number, remedy, capsys):
     assert f"error: trials.csv: {os.strerror(number)} ({remedy}" in shown
 
 
+def test_a_store_behind_links_that_lead_in_a_circle_is_refused_with_a_remedy(tmp_path, tunewright):
+    loop = tmp_path / "loop.db"
+    loop.symlink_to(loop)
+
+    options = ["--param", "x=1.0..2.0", "--minimize", "loss", "--store", str(loop)]
+    said = tunewright("run", *options, "--", "echo", "loss={x}").err
+
+    assert "loop.db" in said
+    assert "mend the links, or choose another place" in said
+
+
 def test_a_bug_is_one_line_and_a_file(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("TUNEWRIGHT_HOME", str(tmp_path))
 
