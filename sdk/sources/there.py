@@ -56,10 +56,11 @@ class There:
     def explain(self, record: ExperimentRecord) -> Sequence[str]:
         """Tell what the operator said last, and why each trial that has not ended is as it is."""
         view = self.records.view(record.uid)
-        lines = [*_said(view.experiment)]
-        for trial in view.unfinished:
-            if trial.reason not in _QUIET:
-                lines += _telling(trial)
+        telling = [trial for trial in view.unfinished if trial.reason not in _QUIET]
+        told_below = {f"trial {each.index} is starting: {each.message}" for each in telling}
+        lines = [line for line in _said(view.experiment) if line not in told_below]
+        for trial in telling:
+            lines += _telling(trial)
         lines += [f"requested and not yet done: {wish.verb}" for wish in view.wishes]
         events = self.records.events(record.uid, limit=200)
         warnings = dict.fromkeys(
