@@ -77,7 +77,7 @@ def test_a_replica_is_waited_for_as_long_as_the_experiment_says():
 
         async def run():
             asking = ReplicaSuggester(there, Log().after, timeout=0.1)
-            with pytest.raises(PluginUnavailable, match="no answer within 0.1 s"):
+            with pytest.raises(PluginUnavailable, match=r"no answer within 0\.1 s"):
                 await asking.suggest(problem(*SPACE, algorithm="random"), 0, 1, position=0)
             await asking.close()
 
