@@ -175,7 +175,7 @@ def _check_graph(graph: GraphConfig, path: str, report: Report) -> None:
     }
     for name, size in sizes.items():
         if abs(size) > _GREATEST_SIZE:
-            report.add(f"{path}.{name}", f"must be at most {_GREATEST_SIZE:,}")
+            report.add(f"{path}.{name}", f"must be within ±{_GREATEST_SIZE:,}")
 
 
 def _check_conditions(spec: ExperimentSpec, report: Report) -> None:

@@ -136,7 +136,7 @@ def _trial(view: View, trial: TrialView, starting: Collection[int], clock: _Cloc
     elif trial.phase is Phase.STARTING:
         until = pending_until(view, trial)
         limit = "" if until is None else f"; it fails {clock.at(until)}"
-        yield f"{name} is starting{waits_for}{limit}"
+        yield f"{starting_line(trial.index, trial.waits_for)}{limit}"
     elif trial.phase is Phase.ENDED:
         until = metrics_until(trial)
         if until is not None:
@@ -145,6 +145,11 @@ def _trial(view: View, trial: TrialView, starting: Collection[int], clock: _Cloc
         until = active_until(view, trial)
         if until is not None:
             yield f"{name} may run {clock.until(until)}"
+
+
+def starting_line(index: int, waits_for: str) -> str:
+    """Say of a trial that it is starting, and what it waits for."""
+    return f"trial {index} is starting: {waits_for}" if waits_for else f"trial {index} is starting"
 
 
 def _why_it_waits(view: View, trial: TrialView, starting: Collection[int]) -> str:

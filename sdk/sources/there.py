@@ -17,7 +17,7 @@ from ...controller.kube.resources import EXPERIMENTS
 from ...controller.kube.session import Session
 from ...controller.kube.wishes import wishes_of
 from ...controller.plan import reasons
-from ...controller.plan.explain import ended
+from ...controller.plan.explain import ended, starting_line
 from ...db.records import EventRow, ExperimentRecord, TrialRecord
 from ..rendered import command_of
 from .cluster_logs import ClusterLogs
@@ -57,7 +57,7 @@ class There:
         """Tell what the operator said last, and why each trial that has not ended is as it is."""
         view = self.records.view(record.uid)
         telling = [trial for trial in view.unfinished if trial.reason not in _QUIET]
-        told_below = {f"trial {each.index} is starting: {each.message}" for each in telling}
+        told_below = {starting_line(each.index, each.message) for each in telling}
         lines = [line for line in _said(view.experiment) if line not in told_below]
         for trial in telling:
             lines += _telling(trial)
